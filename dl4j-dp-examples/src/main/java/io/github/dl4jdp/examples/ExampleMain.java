@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples;
+
+import io.github.dl4jdp.examples.data.MissingDataException;
+import java.io.PrintWriter;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.Spec;
+
+/** What the mains have in common: {@code --help}, numbered cells, and a message instead of a stack trace for missing data. */
+@Command(mixinStandardHelpOptions = true, showDefaultValues = false)
+abstract class ExampleMain implements Callable<Integer> {
+    /** Exit code for data that are not there. */
+    static final int NO_DATA = 3;
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // picocli sets it before anything runs
+    private CommandSpec spec;
+
+    @Mixin
+    private final PrivacyOptions privacy = new PrivacyOptions();
+
+    private final double defaultEpsilon;
+    private int cells;
+
+    /** Creates a main whose {@code --epsilon} has this default. */
+    ExampleMain(double defaultEpsilon) {
+        this.defaultEpsilon = defaultEpsilon;
+    }
+
+    /** The options that every main has. */
+    final PrivacyOptions privacy() {
+        return privacy;
+    }
+
+    /** The notebook: its cells, from top to bottom. */
+    abstract void run() throws Exception;
+
+    @Override
+    public final Integer call() throws Exception {
+        run();
+        out().flush();
+        return CommandLine.ExitCode.OK;
+    }
+
+    /** Begins the next cell: prints its number and what it is about. */
+    final void cell(String title) {
+        cells++;
+        print("");
+        print("[" + cells + "] " + title);
+    }
+
+    /** Prints a line (or several). */
+    final void print(Object text) {
+        out().println(text);
+        out().flush();
+    }
+
+    private PrintWriter out() {
+        return spec.commandLine().getOut();
+    }
+
+    /** Parses the command line and runs a main; returns its exit code. */
+    static int execute(ExampleMain main, String... args) {
+        return commandLine(main).execute(args);
+    }
+
+    /** The command line of a main. */
+    static CommandLine commandLine(ExampleMain main) {
+        CommandLine commandLine = new CommandLine(main);
+        commandLine.setDefaultValueProvider(argument ->
+                argument instanceof OptionSpec option && option.longestName().equals("--epsilon")
+                        ? Double.toString(main.defaultEpsilon)
+                        : null);
+        return commandLine.setExecutionExceptionHandler((exception, command, parsed) -> {
+            if (exception instanceof MissingDataException) {
+                command.getErr().println(exception.getMessage());
+                return NO_DATA;
+            }
+            throw exception;
+        });
+    }
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples;
+
+import java.io.IOException;
+import java.util.Locale;
+import java.util.concurrent.TimeUnit;
+import java.util.function.LongSupplier;
+import me.tongfei.progressbar.ProgressBar;
+import me.tongfei.progressbar.ProgressBarBuilder;
+import me.tongfei.progressbar.ProgressBarStyle;
+import org.jline.terminal.Terminal;
+import org.jline.terminal.TerminalBuilder;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Shows how far long work has come: a bar on a terminal; elsewhere (a pipe, a file, continuous integration) a log line now
+ * and then.
+ */
+final class Progress implements AutoCloseable {
+    /** Between two log lines, unless the work is done: seldom enough for a log, often enough to see life. */
+    static final long LOG_INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(10);
+
+    private static final Logger LOG = LoggerFactory.getLogger(Progress.class);
+
+    private final String task;
+    private final long total;
+    private final @Nullable ProgressBar bar;
+    private final Logger log;
+    private final LongSupplier nanoClock;
+    private final long start;
+    private long lastLog;
+    private long done;
+
+    private Progress(String task, long total, @Nullable ProgressBar bar, Logger log, LongSupplier nanoClock) {
+        this.task = task;
+        this.total = total;
+        this.bar = bar;
+        this.log = log;
+        this.nanoClock = nanoClock;
+        this.start = nanoClock.getAsLong();
+        this.lastLog = start;
+    }
+
+    /** Starts showing work of {@code total} steps. */
+    static Progress of(String task, long total) {
+        if (!onTerminal()) {
+            return logging(task, total, LOG, System::nanoTime);
+        }
+        ProgressBar bar = new ProgressBarBuilder()
+                .setTaskName(task)
+                .setInitialMax(total)
+                .setStyle(ProgressBarStyle.ASCII)
+                .setUpdateIntervalMillis(200)
+                .build();
+        return new Progress(task, total, bar, LOG, System::nanoTime);
+    }
+
+    /** Not {@code System.console() != null}: from Java 22 on that is true for a pipe or a file as well. */
+    private static boolean onTerminal() {
+        try (Terminal terminal =
+                TerminalBuilder.builder().system(true).dumb(true).build()) {
+            return !terminal.getType().startsWith(Terminal.TYPE_DUMB);
+        } catch (IOException e) {
+            LOG.debug("No terminal: progress goes to the log", e);
+            return false;
+        }
+    }
+
+    /** The form without a terminal. */
+    static Progress logging(String task, long total, Logger log, LongSupplier nanoClock) {
+        return new Progress(task, total, null, log, nanoClock);
+    }
+
+    /** Says that {@code steps} more steps are done; {@code note} is shown beside. */
+    void advance(long steps, String note) {
+        done += steps;
+        if (bar != null) {
+            bar.setExtraMessage(note);
+            bar.stepBy(steps);
+            return;
+        }
+        long now = nanoClock.getAsLong();
+        if (done >= total || now - lastLog >= LOG_INTERVAL_NANOS) {
+            lastLog = now;
+            log.info("{}", line(now, note));
+        }
+    }
+
+    private String line(long now, String note) {
+        double seconds = (now - start) / 1e9;
+        return String.format(Locale.ROOT, "%s: %d of %d, %.0f s %s", task, done, total, seconds, note)
+                .stripTrailing();
+    }
+
+    @Override
+    public void close() {
+        if (bar != null) {
+            bar.close();
+        }
+    }
+}
