@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+/**
+ * The randomness that privacy rests on: a cryptographic keystream, its sub-streams, and Gaussian noise added in integers.
+ *
+ * <p>{@link io.github.dl4jdp.core.random.RandomStreams} holds the run's key, {@link
+ * io.github.dl4jdp.core.random.KeystreamGenerator} is one sub-stream of it, and {@link
+ * io.github.dl4jdp.core.random.GaussianNoise} turns a clipped sum into a private one.
+ */
+@NullMarked
+package io.github.dl4jdp.core.random;
+
+import org.jspecify.annotations.NullMarked;
