@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+/** Argument checks of this package, all of one shape: name, constraint, value given. NaN never passes. */
+final class Arguments {
+
+    private Arguments() {}
+
+    static double positiveFinite(String name, double value) {
+        if (value > 0 && value < Double.POSITIVE_INFINITY) {
+            return value;
+        }
+        // Out of range or NaN
+        throw new IllegalArgumentException(name + " must be finite and > 0, was " + value);
+    }
+
+    static double nonNegativeFinite(String name, double value) {
+        if (value >= 0 && value < Double.POSITIVE_INFINITY) {
+            return value;
+        }
+        // Out of range or NaN
+        throw new IllegalArgumentException(name + " must be finite and >= 0, was " + value);
+    }
+
+    static double nonNegative(String name, double value) {
+        if (value >= 0) {
+            return value;
+        }
+        // Negative or NaN
+        throw new IllegalArgumentException(name + " must be >= 0, was " + value);
+    }
+
+    static double probability(String name, double value) {
+        if (value >= 0 && value <= 1) {
+            return value;
+        }
+        // Out of range or NaN
+        throw new IllegalArgumentException(name + " must be >= 0 and <= 1, was " + value);
+    }
+
+    static double openUnit(String name, double value) {
+        if (value > 0 && value < 1) {
+            return value;
+        }
+        // Out of range or NaN
+        throw new IllegalArgumentException(name + " must be > 0 and < 1, was " + value);
+    }
+
+    static long atLeast(String name, long minimum, long value) {
+        if (value >= minimum) {
+            return value;
+        }
+        throw new IllegalArgumentException(name + " must be >= " + minimum + ", was " + value);
+    }
+
+    static long inRange(String name, long minimum, long maximum, long value) {
+        if (value >= minimum && value <= maximum) {
+            return value;
+        }
+        throw new IllegalArgumentException(name + " must be >= " + minimum + " and <= " + maximum + ", was " + value);
+    }
+}

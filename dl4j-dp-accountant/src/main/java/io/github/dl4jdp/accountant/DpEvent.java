@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import java.util.List;
+import java.util.Objects;
+
+/**
+ * What a mechanism did, as far as privacy is concerned: a value that an accountant composes.
+ *
+ * <p>Events form a small algebra. One step of DP-SGD with Poisson lots is {@code PoissonSampled(q, Gaussian(sigma))}, a
+ * whole run is {@code SelfComposed(PoissonSampled(q, Gaussian(sigma)), steps)}.
+ *
+ * <p><b>Sensitivity.</b> A noise multiplier is the noise's scale divided by the sensitivity of the noised query
+ * <em>under the relation of the accountant that composes the event</em>. With per-example clipping to the norm C, the
+ * sum of the clipped gradients has L2 sensitivity C under {@link NeighboringRelation#ADD_OR_REMOVE_ONE} and
+ * {@link NeighboringRelation#ZERO_OUT} and 2C under {@link NeighboringRelation#REPLACE_ONE}. Noise of standard deviation
+ * sigma C therefore is {@code Gaussian(sigma)} under the first two and {@code Gaussian(sigma / 2)} under the third.
+ *
+ * <p><b>Stability.</b> Events are written to ledgers that outlive library versions: an event is never removed and never
+ * changes its meaning.
+ */
+public sealed interface DpEvent {
+
+    /** Nothing that touches private data; costs nothing. */
+    record NoOp() implements DpEvent {}
+
+    /** A release without any protection; epsilon is infinite from then on. */
+    record NonPrivate() implements DpEvent {}
+
+    /**
+     * Gaussian noise added to a query of bounded L2 sensitivity.
+     *
+     * @param noiseMultiplier standard deviation of the noise divided by the query's L2 sensitivity (see {@link DpEvent})
+     */
+    record Gaussian(double noiseMultiplier) implements DpEvent {
+        /**
+         * A Gaussian mechanism; where no noise is added the event is {@link NonPrivate}.
+         *
+         * @throws IllegalArgumentException if {@code noiseMultiplier} is not finite and {@code > 0}
+         */
+        public Gaussian {
+            Arguments.positiveFinite("noiseMultiplier", noiseMultiplier);
+        }
+    }
+
+    /**
+     * Laplace noise added to a query of bounded L1 sensitivity.
+     *
+     * @param noiseMultiplier scale b of the noise (density proportional to {@code exp(-|x|/b)}) divided by the query's L1
+     *     sensitivity (see {@link DpEvent})
+     */
+    record Laplace(double noiseMultiplier) implements DpEvent {
+        /**
+         * A Laplace mechanism; where no noise is added the event is {@link NonPrivate}.
+         *
+         * @throws IllegalArgumentException if {@code noiseMultiplier} is not finite and {@code > 0}
+         */
+        public Laplace {
+            Arguments.positiveFinite("noiseMultiplier", noiseMultiplier);
+        }
+    }
+
+    /**
+     * Gaussian noise on a query whose L2 distance between neighbours is itself random, known only in distribution.
+     *
+     * <p>Groups of k examples under Poisson sampling are this event, the distance being Binomial(k, q); see
+     * {@link GroupPrivacy}.
+     *
+     * @param noiseMultiplier standard deviation of the noise, in the unit of {@code sensitivities}
+     * @param sensitivities possible L2 distances, each {@code >= 0}
+     * @param probabilities their probabilities, summing to one
+     * @see <a href="https://arxiv.org/abs/2401.10294">Ganesh 2024, theorem 3.1</a>
+     */
+    record GaussianMixture(double noiseMultiplier, List<Double> sensitivities, List<Double> probabilities)
+            implements DpEvent {
+        /** Probabilities are sums of rounded numbers: each of at most some thousand terms contributes an ulp. */
+        private static final double SUM_TOLERANCE = 1e-12;
+
+        /**
+         * A Gaussian mechanism of random sensitivity.
+         *
+         * @throws IllegalArgumentException if {@code noiseMultiplier} is not finite and {@code > 0}, or the lists differ in
+         *     length or are empty, or a sensitivity is not finite and {@code >= 0}, or a probability is not in [0, 1], or
+         *     the probabilities do not sum to 1 within 1e-12
+         */
+        public GaussianMixture {
+            Arguments.positiveFinite("noiseMultiplier", noiseMultiplier);
+            sensitivities = List.copyOf(sensitivities);
+            probabilities = List.copyOf(probabilities);
+            Arguments.atLeast("number of sensitivities", 1, sensitivities.size());
+            if (sensitivities.size() != probabilities.size()) {
+                throw new IllegalArgumentException("sensitivities and probabilities must be of one length, were "
+                        + sensitivities.size() + " and " + probabilities.size());
+            }
+            double sum = 0;
+            for (int i = 0; i < sensitivities.size(); i++) {
+                Arguments.nonNegativeFinite("sensitivities[" + i + "]", sensitivities.get(i));
+                sum += Arguments.probability("probabilities[" + i + "]", probabilities.get(i));
+            }
+            if (!(Math.abs(sum - 1) <= SUM_TOLERANCE)) {
+                throw new IllegalArgumentException("probabilities must sum to 1, summed to " + sum);
+            }
+        }
+    }
+
+    /**
+     * A mechanism whose guarantee is known only as a pair (epsilon, delta).
+     *
+     * @param epsilon its epsilon, {@code +infinity} allowed
+     * @param delta its delta
+     */
+    record EpsilonDelta(double epsilon, double delta) implements DpEvent {
+        /**
+         * An (epsilon, delta) mechanism.
+         *
+         * @throws IllegalArgumentException if {@code epsilon < 0}, or {@code delta} is not in [0, 1], or either is NaN
+         */
+        public EpsilonDelta {
+            Arguments.nonNegative("epsilon", epsilon);
+            Arguments.probability("delta", delta);
+        }
+    }
+
+    /**
+     * A mechanism applied to a Poisson sample: every example takes part independently with the same probability.
+     *
+     * <p>Several releases on one and the same sample are one {@code PoissonSampled} around a {@link SelfComposed} or
+     * {@link Composed}, not several sampled events.
+     *
+     * @param samplingProbability q, the probability that an example takes part
+     * @param event the mechanism applied to the sample
+     */
+    record PoissonSampled(double samplingProbability, DpEvent event) implements DpEvent {
+        /**
+         * A mechanism on a Poisson sample.
+         *
+         * @throws IllegalArgumentException if {@code samplingProbability} is not in [0, 1]
+         */
+        public PoissonSampled {
+            Arguments.probability("samplingProbability", samplingProbability);
+            Objects.requireNonNull(event, "event");
+        }
+    }
+
+    /**
+     * A mechanism applied to a Poisson sample that is cut down to a maximum size by dropping examples uniformly at random.
+     *
+     * @param samplingProbability q, the probability that an example is sampled before the cut
+     * @param sourceSize examples in the data set, public
+     * @param truncatedBatchSize largest number of examples that take part
+     * @param event the mechanism applied to the sample
+     * @see <a href="https://arxiv.org/abs/2411.04205">Chua et al. 2024, section 3</a>
+     */
+    record TruncatedPoissonSampled(double samplingProbability, long sourceSize, long truncatedBatchSize, DpEvent event)
+            implements DpEvent {
+        /**
+         * A mechanism on a truncated Poisson sample.
+         *
+         * @throws IllegalArgumentException if {@code samplingProbability} is not in [0, 1], or {@code sourceSize < 1}, or
+         *     {@code truncatedBatchSize < 1}
+         */
+        public TruncatedPoissonSampled {
+            Arguments.probability("samplingProbability", samplingProbability);
+            Arguments.atLeast("sourceSize", 1, sourceSize);
+            Arguments.atLeast("truncatedBatchSize", 1, truncatedBatchSize);
+            Objects.requireNonNull(event, "event");
+        }
+    }
+
+    /**
+     * A mechanism applied to a sample of fixed size, drawn uniformly without replacement.
+     *
+     * @param sourceSize examples in the data set, public
+     * @param sampleSize examples in the sample
+     * @param event the mechanism applied to the sample
+     */
+    record SampledWithoutReplacement(long sourceSize, long sampleSize, DpEvent event) implements DpEvent {
+        /**
+         * A mechanism on a sample of fixed size.
+         *
+         * @throws IllegalArgumentException if {@code sourceSize < 1}, or {@code sampleSize < 0}, or
+         *     {@code sampleSize > sourceSize}
+         */
+        public SampledWithoutReplacement {
+            Arguments.atLeast("sourceSize", 1, sourceSize);
+            Arguments.inRange("sampleSize", 0, sourceSize, sampleSize);
+            Objects.requireNonNull(event, "event");
+        }
+    }
+
+    /**
+     * One mechanism run several times, each run free to depend on the outcomes before it.
+     *
+     * @param event the mechanism
+     * @param count how often it runs
+     */
+    record SelfComposed(DpEvent event, long count) implements DpEvent {
+        /**
+         * A mechanism run {@code count} times.
+         *
+         * @throws IllegalArgumentException if {@code count < 0}
+         */
+        public SelfComposed {
+            Objects.requireNonNull(event, "event");
+            Arguments.atLeast("count", 0, count);
+        }
+    }
+
+    /**
+     * Several mechanisms in sequence, each free to depend on the outcomes before it.
+     *
+     * @param events the mechanisms; an empty list costs nothing
+     */
+    record Composed(List<DpEvent> events) implements DpEvent {
+        /** Mechanisms in sequence; the list is copied. */
+        public Composed {
+            events = List.copyOf(events);
+        }
+    }
+}

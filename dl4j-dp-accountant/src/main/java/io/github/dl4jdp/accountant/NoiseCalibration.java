@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import java.util.Objects;
+import java.util.function.DoubleFunction;
+import java.util.function.LongFunction;
+
+/**
+ * Finds the noise multiplier, the number of steps or the lot size that just meets a privacy target.
+ *
+ * <pre>{@code
+ * double sigma = NoiseCalibration.to(new PrivacyGuarantee(3.0, 1e-5))
+ *         .noiseMultiplier(s -> new SelfComposed(new PoissonSampled(q, new Gaussian(s)), steps));
+ * }</pre>
+ *
+ * <p><b>Formal guarantee.</b> The event of the result, composed into a fresh accountant of the same kind, has an epsilon at
+ * the target's delta that does not exceed the target's.
+ *
+ * <p>Instances are immutable.
+ */
+public final class NoiseCalibration {
+    /** Noise below this is no protection at any delta of interest. */
+    private static final double SMALLEST_NOISE = 1e-3;
+
+    /** Noise above this hides every query there is: what is left of epsilon comes from elsewhere. */
+    private static final double LARGEST_NOISE = 1e7;
+
+    /** A search that has not ended after so many evaluations returns its bracket's safe end. */
+    private static final int MAX_EVALUATIONS = 200;
+
+    private final PrivacyGuarantee target;
+    private final AccountantKind kind;
+
+    private NoiseCalibration(PrivacyGuarantee target, AccountantKind kind) {
+        this.target = target;
+        this.kind = kind;
+    }
+
+    /**
+     * A calibration to the given target, with {@link AccountantKind#PLD}.
+     *
+     * @throws IllegalArgumentException if the target's epsilon is not finite and {@code > 0}, or its delta is not in (0, 1)
+     */
+    public static NoiseCalibration to(PrivacyGuarantee target) {
+        Arguments.positiveFinite("target epsilon", target.epsilon());
+        Arguments.openUnit("target delta", target.delta());
+        return new NoiseCalibration(target, AccountantKind.PLD);
+    }
+
+    /** This calibration with another accountant. */
+    public NoiseCalibration withAccountant(AccountantKind accountant) {
+        return new NoiseCalibration(target, Objects.requireNonNull(accountant, "accountant"));
+    }
+
+    /**
+     * The smallest noise multiplier that meets the target, up to a relative 1e-5 of epsilon.
+     *
+     * @param event the event that a noise multiplier leads to; more noise must not cost more
+     * @return a noise multiplier in [0.001, 1e7]; 0.001 where even that meets the target
+     * @throws IllegalArgumentException if no noise multiplier up to 1e7 meets the target
+     * @throws UnsupportedEventException if the accountant cannot bound the event
+     */
+    public double noiseMultiplier(DoubleFunction<DpEvent> event) {
+        Objects.requireNonNull(event, "event");
+        if (kind == AccountantKind.RDP) {
+            return search(s -> epsilon(AccountantKind.RDP, event.apply(s)), 1, 1e-7);
+        }
+        return search(s -> epsilon(kind, event.apply(s)), start(event), 1e-5);
+    }
+
+    /** A good first guess costs little: the Renyi accountant is fast and its answer is a few per cent above. */
+    private double start(DoubleFunction<DpEvent> event) {
+        try {
+            return search(s -> epsilon(AccountantKind.RDP, event.apply(s)), 1, 1e-2) * 0.95;
+        } catch (IllegalArgumentException e) {
+            return 1;
+        }
+    }
+
+    @FunctionalInterface
+    private interface Curve {
+        double at(double noiseMultiplier);
+    }
+
+    /**
+     * Regula falsi (Illinois) on log epsilon over log noise, which is nearly linear, with bisection where that stalls. Aims
+     * at the middle of the tolerated band, from below.
+     */
+    private double search(Curve epsilon, double start, double tolerance) {
+        double goal = Math.log(target.epsilon()) + Math.log1p(-tolerance / 2);
+        double good = Math.min(Math.max(start, SMALLEST_NOISE), LARGEST_NOISE);
+        double goodValue = epsilon.at(good);
+        double bad = good;
+        double badValue = goodValue;
+        double factor = 1.1;
+        while (!(goodValue <= target.epsilon())) {
+            if (good >= LARGEST_NOISE) {
+                throw new IllegalArgumentException("target epsilon must be at least " + goodValue + " at delta "
+                        + target.delta() + ", which is left with the noise multiplier " + LARGEST_NOISE + "; was "
+                        + target.epsilon());
+            }
+            bad = good;
+            badValue = goodValue;
+            good = Math.min(LARGEST_NOISE, good * factor);
+            factor *= factor;
+            goodValue = epsilon.at(good);
+        }
+        while (badValue <= target.epsilon()) {
+            if (bad <= SMALLEST_NOISE) {
+                return SMALLEST_NOISE;
+            }
+            good = bad;
+            goodValue = badValue;
+            bad = Math.max(SMALLEST_NOISE, bad / factor);
+            factor *= factor;
+            badValue = epsilon.at(bad);
+        }
+        double low = Math.log(bad);
+        double high = Math.log(good);
+        double lowError = error(badValue, goal);
+        double highError = error(goodValue, goal);
+        int side = 0;
+        for (int i = 0; i < MAX_EVALUATIONS && high - low > 1e-12; i++) {
+            if (goodValue >= target.epsilon() * (1 - tolerance)) {
+                break;
+            }
+            double middle = (low * highError - high * lowError) / (highError - lowError);
+            if (!(middle > low && middle < high) || i % 8 == 7) {
+                middle = (low + high) / 2;
+            }
+            double value = epsilon.at(Math.exp(middle));
+            double valueError = error(value, goal);
+            if (value <= target.epsilon()) {
+                good = Math.exp(middle);
+                goodValue = value;
+                high = middle;
+                highError = valueError;
+                lowError = side == 1 ? lowError / 2 : lowError;
+                side = 1;
+            } else {
+                low = middle;
+                lowError = valueError;
+                highError = side == -1 ? highError / 2 : highError;
+                side = -1;
+            }
+        }
+        return good;
+    }
+
+    /** log(epsilon) - goal, kept finite and away from zero so that the secant has a direction. */
+    private static double error(double epsilon, double goal) {
+        double error = Math.log(epsilon) - goal;
+        return Math.min(Math.max(error, -20), 20);
+    }
+
+    /**
+     * The largest number of steps that meets the target: one more step would exceed it.
+     *
+     * @param event the event of a number of steps; more steps must not cost less
+     * @return a number of steps {@code >= 1}; {@code 2^40} where even that many meet the target
+     * @throws IllegalArgumentException if one step exceeds the target
+     * @throws UnsupportedEventException if the accountant cannot bound the event
+     */
+    public long steps(LongFunction<DpEvent> event) {
+        return largest("step", 1L << 40, event);
+    }
+
+    /**
+     * The largest lot size that meets the target: a lot larger by one would exceed it.
+     *
+     * @param examples examples in the data set: the largest possible lot
+     * @param event the event of a lot size; larger lots must not cost less
+     * @return a lot size in [1, examples]
+     * @throws IllegalArgumentException if {@code examples < 1}, or a lot of one example exceeds the target
+     * @throws UnsupportedEventException if the accountant cannot bound the event
+     */
+    public long lotSize(long examples, LongFunction<DpEvent> event) {
+        return largest("example in a lot", Arguments.atLeast("examples", 1, examples), event);
+    }
+
+    private long largest(String what, long limit, LongFunction<DpEvent> event) {
+        Objects.requireNonNull(event, "event");
+        double first = epsilon(kind, event.apply(1));
+        if (!(first <= target.epsilon())) {
+            throw new IllegalArgumentException("target epsilon must be at least " + first + " at delta "
+                    + target.delta() + ", the cost of one " + what + "; was " + target.epsilon());
+        }
+        long good = 1;
+        long bad = 1;
+        while (bad == good) {
+            if (good == limit) {
+                return limit;
+            }
+            bad = good > limit / 4 ? limit : good * 4;
+            if (epsilon(kind, event.apply(bad)) <= target.epsilon()) {
+                good = bad;
+            }
+        }
+        while (bad - good > 1) {
+            long middle = good + (bad - good) / 2;
+            if (epsilon(kind, event.apply(middle)) <= target.epsilon()) {
+                good = middle;
+            } else {
+                bad = middle;
+            }
+        }
+        return good;
+    }
+
+    private double epsilon(AccountantKind accountant, DpEvent event) {
+        return accountant.create(target.relation()).compose(event).epsilon(target.delta());
+    }
+}

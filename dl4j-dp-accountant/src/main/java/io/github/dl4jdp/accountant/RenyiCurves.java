@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
+import io.github.dl4jdp.accountant.DpEvent.Gaussian;
+import io.github.dl4jdp.accountant.DpEvent.Laplace;
+import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
+import java.util.function.DoubleUnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/** Renyi curves of the leaves that have one. */
+final class RenyiCurves {
+    /**
+     * Rounding in the sums and integrals behind a curve stays below some hundred ulps; this keeps the result an upper
+     * bound.
+     */
+    private static final double ROUNDING = 1 + 1e-12;
+
+    private RenyiCurves() {}
+
+    /** Why the leaf has no Renyi curve under the relation, or null if it has. */
+    static @Nullable String refusal(DpEvent leaf, NeighboringRelation relation) {
+        if (leaf instanceof Gaussian || leaf instanceof Laplace || leaf instanceof EpsilonDelta) {
+            return null;
+        }
+        if (leaf instanceof PoissonSampled sampled && sampled.event() instanceof Gaussian) {
+            return switch (relation) {
+                case ADD_OR_REMOVE_ONE, ZERO_OUT -> null;
+                case REPLACE_ONE -> "no Renyi bound for Poisson sampling is known under replace-one; use PldAccountant";
+            };
+        }
+        if (leaf instanceof SampledWithoutReplacement) {
+            return switch (relation) {
+                case REPLACE_ONE -> null;
+                case ADD_OR_REMOVE_ONE, ZERO_OUT -> "samples of fixed size can be bounded under replace-one only";
+            };
+        }
+        return "it has no Renyi bound here; use PldAccountant";
+    }
+
+    /** The curve of a leaf that was not refused, at the given orders. */
+    static double[] curve(DpEvent leaf, double[] orders) {
+        DoubleUnaryOperator divergence = divergence(leaf);
+        double[] curve = new double[orders.length];
+        for (int i = 0; i < orders.length; i++) {
+            double value = divergence.applyAsDouble(orders[i]) * ROUNDING;
+            curve[i] = value >= 0 ? value : Double.POSITIVE_INFINITY;
+        }
+        return curve;
+    }
+
+    private static DoubleUnaryOperator divergence(DpEvent leaf) {
+        if (leaf instanceof Gaussian gaussian) {
+            double precision = 1 / (gaussian.noiseMultiplier() * gaussian.noiseMultiplier());
+            return a -> a * precision / 2;
+        }
+        if (leaf instanceof Laplace laplace) {
+            return a -> laplace(a, 1 / laplace.noiseMultiplier());
+        }
+        if (leaf instanceof EpsilonDelta pair) {
+            return a -> pure(a, pair.epsilon());
+        }
+        if (leaf instanceof PoissonSampled sampled && sampled.event() instanceof Gaussian gaussian) {
+            return new SampledGaussianRenyi(sampled.samplingProbability(), gaussian.noiseMultiplier())::divergence;
+        }
+        if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof Gaussian gaussian) {
+            double q = (double) sampled.sampleSize() / sampled.sourceSize();
+            return new WithoutReplacementRenyi(q, gaussian.noiseMultiplier())::divergence;
+        }
+        throw new IllegalStateException("no Renyi curve for " + leaf);
+    }
+
+    /** Mironov 2017, table II, with r = 1 / b. */
+    private static double laplace(double a, double r) {
+        double scaled;
+        if (a * r < 0.01) {
+            // The terms of first order cancel: sum from the second.
+            double up = (a - 1) * r;
+            double down = -a * r;
+            double sum = 0;
+            double upPower = up;
+            double downPower = down;
+            double factorial = 1;
+            for (int k = 2; k <= 9; k++) {
+                upPower *= up;
+                downPower *= down;
+                factorial *= k;
+                sum += (a * upPower + (a - 1) * downPower) / factorial;
+            }
+            scaled = Math.log1p(sum / (2 * a - 1));
+        } else if ((a - 1) * r > 600) {
+            scaled = (a - 1) * r + Math.log(a / (2 * a - 1)) + Math.log1p((a - 1) / a * Math.exp(-(2 * a - 1) * r));
+        } else {
+            scaled = Math.log1p((a * Math.expm1((a - 1) * r) + (a - 1) * Math.expm1(-a * r)) / (2 * a - 1));
+        }
+        return scaled / (a - 1);
+    }
+
+    /**
+     * The worst mechanism that is epsilon-differentially private is randomized response (Kairouz, Oh and Viswanath 2015,
+     * theorem 2.3); log of (exp(a e) + exp((1 - a) e)) / (1 + exp(e)), as a product that does not cancel.
+     */
+    private static double pure(double a, double epsilon) {
+        if (a * epsilon > 600) {
+            return (a * epsilon + Math.log1p(Math.exp((1 - 2 * a) * epsilon)) - softplus(epsilon)) / (a - 1);
+        }
+        double product = Math.expm1(a * epsilon) * -Math.expm1((1 - a) * epsilon);
+        return Math.log1p(product / (1 + Math.exp(epsilon))) / (a - 1);
+    }
+
+    private static double softplus(double x) {
+        return x > 40 ? x : Math.log1p(Math.exp(x));
+    }
+}
