@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import static io.github.dl4jdp.accountant.ReferenceTable.dpSgd;
+import static io.github.dl4jdp.accountant.ReferenceTable.number;
+import static io.github.dl4jdp.accountant.ReferenceTable.relativeError;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.dl4jdp.accountant.DpEvent.Composed;
+import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
+import io.github.dl4jdp.accountant.DpEvent.Gaussian;
+import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import java.util.List;
+import org.apache.commons.csv.CSVRecord;
+import org.junit.jupiter.api.Test;
+
+class NoiseCalibrationTest {
+
+    private static NoiseCalibration rdp(double epsilon, double delta) {
+        return NoiseCalibration.to(new PrivacyGuarantee(epsilon, delta)).withAccountant(AccountantKind.RDP);
+    }
+
+    @Test
+    void noiseMultiplier_rdp_nearTableAndNeverOvershoots() {
+        for (CSVRecord row : ReferenceTable.rows("calibration.csv")) {
+            double target = number(row, "epsilon");
+            double delta = number(row, "delta");
+            double q = number(row, "q");
+            long steps = (long) number(row, "steps");
+            double sigma = rdp(target, delta).noiseMultiplier(s -> dpSgd(q, s, steps));
+            // The default orders are denser than the table's, so less noise is enough; the tight accountant's is the
+            // floor.
+            assertThat(sigma)
+                    .as(row.toString())
+                    .isBetween(number(row, "sigma_pld"), number(row, "sigma_rdp_exact") * (1 + 1e-6));
+            double epsilon = new RdpAccountant().compose(dpSgd(q, sigma, steps)).epsilon(delta);
+            assertThat(epsilon).as(row.toString()).isBetween(target * (1 - 1e-6), target);
+        }
+    }
+
+    @Test
+    void noiseMultiplier_gaussian_equalsClosedForm() {
+        for (CSVRecord row : ReferenceTable.rows("gaussian.csv")) {
+            if (row.get("kind").equals("sigma_from_eps_delta")) {
+                PrivacyGuarantee target = new PrivacyGuarantee(number(row, "epsilon"), number(row, "delta"));
+                double sigma = NoiseCalibration.to(target).noiseMultiplier(Gaussian::new);
+                assertThat(relativeError(sigma, number(row, "sigma")))
+                        .as(row.toString())
+                        .isLessThan(2e-5);
+                assertThat(new PldAccountant().compose(new Gaussian(sigma)).epsilon(target.delta()))
+                        .isLessThanOrEqualTo(target.epsilon());
+            }
+        }
+    }
+
+    @Test
+    void noiseMultiplier_otherPartAlreadyExceedsTarget_throwsWithWhatIsReachable() {
+        assertThatThrownBy(() -> rdp(1, 1e-5)
+                        .noiseMultiplier(s -> new Composed(List.of(new EpsilonDelta(2, 0), new Gaussian(s)))))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageMatching("target epsilon must be at least 1\\.9.* at delta 1.0E-5.*");
+    }
+
+    @Test
+    void noiseMultiplier_nothingToHide_isSmallestNoise() {
+        assertThat(rdp(1, 1e-5).noiseMultiplier(s -> new SelfComposed(new Gaussian(s), 0)))
+                .isEqualTo(1e-3);
+    }
+
+    @Test
+    void steps_nextStepWouldExceedTarget() {
+        long steps = rdp(2, 1e-5).steps(n -> dpSgd(0.01, 1.1, n));
+        assertThat(new RdpAccountant().compose(dpSgd(0.01, 1.1, steps)).epsilon(1e-5))
+                .isLessThanOrEqualTo(2);
+        assertThat(new RdpAccountant().compose(dpSgd(0.01, 1.1, steps + 1)).epsilon(1e-5))
+                .isGreaterThan(2);
+    }
+
+    @Test
+    void steps_oneStepExceedsTarget_throws() {
+        assertThatThrownBy(() -> rdp(0.1, 1e-5).steps(n -> new SelfComposed(new Gaussian(0.5), n)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("the cost of one step; was 0.1");
+    }
+
+    @Test
+    void lotSize_nextExampleWouldExceedTarget() {
+        long lot = rdp(2, 1e-5).lotSize(60_000, l -> dpSgd(l / 60_000.0, 1.1, 5000));
+        assertThat(new RdpAccountant().compose(dpSgd(lot / 60_000.0, 1.1, 5000)).epsilon(1e-5))
+                .isLessThanOrEqualTo(2);
+        assertThat(new RdpAccountant()
+                        .compose(dpSgd((lot + 1) / 60_000.0, 1.1, 5000))
+                        .epsilon(1e-5))
+                .isGreaterThan(2);
+    }
+
+    @Test
+    void lotSize_wholeDataSetMeetsTarget_isDataSet() {
+        assertThat(rdp(5, 1e-5).lotSize(1000, l -> dpSgd(l / 1000.0, 50, 10))).isEqualTo(1000);
+    }
+
+    @Test
+    void to_targetOutOfRange_throws() {
+        assertThatThrownBy(() -> NoiseCalibration.to(new PrivacyGuarantee(0, 1e-5)))
+                .hasMessageContaining("target epsilon must be finite and > 0, was 0.0");
+        assertThatThrownBy(() -> NoiseCalibration.to(new PrivacyGuarantee(1, 0)))
+                .hasMessageContaining("target delta must be > 0 and < 1, was 0.0");
+    }
+}
