@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.TapeRecorder;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Collects the tapes of one backward pass and says when the last layer has reported.
+ *
+ * <p>That moment lies inside DL4J's backward pass: listeners see the network's gradient right after it, so by then the
+ * noise must be in place.
+ */
+final class BackwardPass {
+    /** What happens at the two ends of a recorded pass. */
+    interface Observer {
+        /** The first layer is about to report: the last moment to refuse. */
+        void starting();
+
+        /** All layers have reported, their tapes in the order of the parameters. */
+        void complete(List<LayerTape> tapes);
+    }
+
+    private @Nullable LayerTape[] tapes = new LayerTape[0];
+    private int recorded;
+    private int examples;
+    private @Nullable Observer observer;
+
+    /** Expects one tape from each of {@code layers} layers. */
+    void resize(int layers) {
+        tapes = new LayerTape[layers];
+        recorded = 0;
+    }
+
+    /** Records the next backward pass, which is over a batch of {@code examples} rows. */
+    void open(int examples, Observer observer) {
+        this.examples = examples;
+        this.observer = observer;
+        Arrays.fill(tapes, null);
+        recorded = 0;
+    }
+
+    /** Stops recording: what comes now is refused. */
+    void close() {
+        observer = null;
+        Arrays.fill(tapes, null);
+        recorded = 0;
+    }
+
+    /** The recorder of the trainable layer at {@code position}, counted in the order of the parameters. */
+    TapeRecorder recorder(int position, boolean needsInputGradient) {
+        return new TapeRecorder() {
+            @Override
+            public boolean isRecording() {
+                return observer != null;
+            }
+
+            @Override
+            public int examples() {
+                if (observer == null) {
+                    throw notOurs();
+                }
+                return examples;
+            }
+
+            @Override
+            public boolean needsInputGradient() {
+                return needsInputGradient;
+            }
+
+            @Override
+            public void record(LayerTape tape) {
+                BackwardPass.this.record(position, tape);
+            }
+        };
+    }
+
+    private void record(int position, LayerTape tape) {
+        Observer current = observer;
+        if (current == null) {
+            throw notOurs();
+        }
+        if (recorded == 0) {
+            current.starting();
+        }
+        if (tapes[position] != null) {
+            throw new IllegalStateException("layer " + position + " reported twice in one backward pass");
+        }
+        tapes[position] = tape;
+        recorded++;
+        if (recorded == tapes.length) {
+            List<LayerTape> all =
+                    Arrays.stream(tapes).map(java.util.Objects::requireNonNull).toList();
+            observer = null;
+            Arrays.fill(tapes, null);
+            current.complete(all);
+        }
+    }
+
+    private static IllegalStateException notOurs() {
+        return new IllegalStateException(
+                "the network is attached to a PrivacyEngine, and this batch does not come from it:"
+                        + " train with net.fit(engine.lots(data), plan.epochs())");
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.core.gradient.LayerTape;
+import java.util.List;
+import java.util.Map;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The sum of clipped per-example gradients of one lot, gathered over its physical batches in a buffer of its own: the network's gradient
+ * views never hold it, since listeners and crash dumps can see those.
+ */
+final class ClippedSum {
+    private final INDArray sum;
+    private final List<Map<String, INDArray>> views;
+    private final double clippingNorm;
+
+    ClippedSum(List<TrainableLayer> layers, long numParams, DataType dataType, double clippingNorm) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray buffer = Nd4j.create(dataType, numParams);
+            this.views = layers.stream().map(layer -> layer.views(buffer)).toList();
+            this.sum = buffer;
+        }
+        this.clippingNorm = clippingNorm;
+    }
+
+    /** Starts a lot. */
+    void clear() {
+        sum.assign(0);
+    }
+
+    /**
+     * Clips and adds the gradients of one physical batch.
+     *
+     * @param tapes one for each trainable layer
+     * @param examples how many of the batch's rows count: the rest pad an empty lot and contribute nothing, whatever they hold
+     * @param rows number of rows of the batch
+     */
+    void add(List<LayerTape> tapes, int examples, int rows) {
+        double[] squaredNorms = squaredNorms(tapes, rows);
+        double[] factors = Clipping.factors(squaredNorms, clippingNorm, ulp(sum.dataType()));
+        for (int i = 0; i < rows; i++) {
+            if (i >= examples) {
+                factors[i] = 0;
+            }
+            if (factors[i] == 0) {
+                for (LayerTape tape : tapes) {
+                    tape.discard(i);
+                }
+            }
+        }
+        for (int layer = 0; layer < tapes.size(); layer++) {
+            tapes.get(layer).addWeightedSum(factors, views.get(layer));
+        }
+    }
+
+    static double[] squaredNorms(List<LayerTape> tapes, int rows) {
+        double[] squaredNorms = new double[rows];
+        for (LayerTape tape : tapes) {
+            tape.addSquaredNorms(squaredNorms);
+        }
+        return squaredNorms;
+    }
+
+    private static double ulp(DataType dataType) {
+        return dataType == DataType.DOUBLE ? 0x1p-53 : 0x1p-24;
+    }
+
+    /** The sum so far [numParams], in the order of {@code model.params()}; zero where nothing trains. */
+    INDArray sum() {
+        return sum;
+    }
+}

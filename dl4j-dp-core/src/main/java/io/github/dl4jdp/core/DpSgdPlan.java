@@ -1,0 +1,420 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.NoiseCalibration;
+import io.github.dl4jdp.accountant.PrivacyAccountant;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.util.Objects;
+import java.util.OptionalLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a private training run does and what it costs, in one frozen object.
+ *
+ * <p>One step of DP-SGD on a lot {@code S} releases
+ *
+ * <pre>
+ *   g = (1/L) ( sum over i in S of min(1, C / ||g_i||) g_i  +  N(0, sigma^2 C^2 I) )
+ * </pre>
+ *
+ * with the clipping norm {@code C}, the noise multiplier {@code sigma} and the <em>expected</em> lot size {@code L}. The
+ * sampler, the clipping and the noise of a run read their numbers from the plan, and the accountant composes
+ * {@link #event()} of the same plan, so what runs and what is accounted cannot drift apart.
+ *
+ * <p>A plan is immutable; each {@code with...} returns a new one. It is complete, and can be attached, when it has a length
+ * ({@link #withEpochs} or {@link #withSteps}), a clipping norm, a delta and a noise multiplier
+ * ({@link #withNoiseMultiplier}, {@link #calibratedTo} or {@link #withoutNoise}).
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * After {@code t} steps the parameters satisfy {@code (epsilon, delta)}-differential privacy under
+ * {@link #relation()}, with one example of the training set as the unit of privacy, for every {@code (epsilon, delta)} that a
+ * sound accountant gives for {@code t} compositions of {@link #stepEvent()}. The number of examples, the lot
+ * size and the number of steps are public constants. The initial parameters are assumed independent of the training data.
+ *
+ * <p>Source: Abadi et al., Deep Learning with Differential Privacy, CCS 2016, Algorithm 1.
+ */
+public final class DpSgdPlan {
+    private final Sampling sampling;
+    private final long examples;
+    private final long lotSize;
+    private final long steps;
+    private final double clippingNorm;
+    private final double delta;
+    private final AccountantKind accountantKind;
+    private final @Nullable Double noiseMultiplier;
+    private final @Nullable PrivacyGuarantee target;
+    private final @Nullable Long seed;
+
+    DpSgdPlan(PlanDraft draft) {
+        this.sampling = draft.sampling;
+        this.examples = draft.examples;
+        this.lotSize = draft.lotSize;
+        this.steps = draft.steps;
+        this.clippingNorm = draft.clippingNorm;
+        this.delta = draft.delta;
+        this.accountantKind = draft.accountantKind;
+        this.target = draft.target;
+        this.seed = draft.seed;
+        if (draft.noiseMultiplier == null && target != null && steps > 0) {
+            this.noiseMultiplier = calibrate(target);
+        } else {
+            this.noiseMultiplier = draft.noiseMultiplier;
+        }
+    }
+
+    /**
+     * Poisson-sampled lots: every example joins every lot independently with probability {@code q = expectedLotSize /
+     * examples}. The relation is {@link NeighboringRelation#ADD_OR_REMOVE_ONE}, and privacy is amplified by the sampling.
+     *
+     * @param examples number of examples of the data set, a public constant, at least 1
+     * @param expectedLotSize expected number of examples of a lot, from 1 to {@code examples}
+     * @throws IllegalArgumentException if {@code examples < 1} or {@code expectedLotSize} is not in {@code [1, examples]}
+     */
+    public static DpSgdPlan poisson(long examples, long expectedLotSize) {
+        return start(Sampling.POISSON, examples, expectedLotSize);
+    }
+
+    private static DpSgdPlan start(Sampling sampling, long examples, long lotSize) {
+        var draft = new PlanDraft(
+                sampling,
+                PlanDraft.requirePositive("examples", examples),
+                PlanDraft.requirePositive("expectedLotSize", lotSize));
+        if (lotSize > examples) {
+            throw new IllegalArgumentException(
+                    "expectedLotSize must be at most examples = " + examples + ", was " + lotSize);
+        }
+        return new DpSgdPlan(draft);
+    }
+
+    /**
+     * The length of the run in passes over the data set: {@code ceil(epochs * examples / expectedLotSize)} steps.
+     *
+     * @throws IllegalArgumentException if {@code epochs < 1}
+     */
+    public DpSgdPlan withEpochs(int epochs) {
+        PlanDraft.requirePositive("epochs", epochs);
+        var draft = draft();
+        draft.steps = lotsAfter(epochs);
+        draft.recalibrate();
+        return draft.plan();
+    }
+
+    /**
+     * The length of the run in steps (lots).
+     *
+     * @throws IllegalArgumentException if {@code steps < 1}
+     */
+    public DpSgdPlan withSteps(long steps) {
+        var draft = draft();
+        draft.steps = PlanDraft.requirePositive("steps", steps);
+        draft.recalibrate();
+        return draft.plan();
+    }
+
+    /**
+     * The L2 norm {@code C} to which each example's gradient is clipped.
+     *
+     * @throws IllegalArgumentException if {@code clippingNorm} is not finite and positive
+     */
+    public DpSgdPlan withClippingNorm(double clippingNorm) {
+        var draft = draft();
+        draft.clippingNorm = PlanDraft.requirePositive("clippingNorm", clippingNorm);
+        return draft.plan();
+    }
+
+    /**
+     * The noise multiplier {@code sigma}: the noise on the sum of the clipped gradients has standard deviation {@code sigma * C} in
+     * every coordinate. Replaces an earlier {@link #calibratedTo}.
+     *
+     * @throws IllegalArgumentException if {@code noiseMultiplier} is not finite and positive
+     */
+    public DpSgdPlan withNoiseMultiplier(double noiseMultiplier) {
+        var draft = draft();
+        draft.noiseMultiplier = PlanDraft.requirePositive("noiseMultiplier", noiseMultiplier);
+        draft.target = null;
+        return draft.plan();
+    }
+
+    /**
+     * The {@code delta} at which epsilon is reported.
+     *
+     * @throws IllegalArgumentException if {@code delta} is not in {@code (0, 1)}, or the plan is calibrated to a guarantee with another delta
+     */
+    public DpSgdPlan withDelta(double delta) {
+        if (!(delta > 0 && delta < 1)) {
+            throw new IllegalArgumentException("delta must be in (0, 1), was " + delta);
+        }
+        if (target != null && target.delta() != delta) {
+            throw new IllegalArgumentException("delta must be that of the guarantee the plan is calibrated to, "
+                    + target.delta() + ", was " + delta);
+        }
+        var draft = draft();
+        draft.delta = delta;
+        return draft.plan();
+    }
+
+    /**
+     * The least noise with which the whole run stays within {@code guarantee}. Replaces an earlier noise multiplier and delta;
+     * changing the length or the accountant later calibrates anew.
+     *
+     * @throws IllegalArgumentException if the guarantee's relation is not {@link #relation()}, or no noise reaches it
+     */
+    public DpSgdPlan calibratedTo(PrivacyGuarantee guarantee) {
+        if (guarantee.relation() != relation()) {
+            throw new IllegalArgumentException("guarantee.relation must be " + relation() + ", the relation of "
+                    + sampling + " lots, was " + guarantee.relation());
+        }
+        var draft = draft();
+        draft.noiseMultiplier = null;
+        draft.target = guarantee;
+        draft.delta = guarantee.delta();
+        return draft.plan();
+    }
+
+    /** The accountant that calibrates, reports and stops the run. */
+    public DpSgdPlan withAccountant(AccountantKind accountant) {
+        var draft = draft();
+        draft.accountantKind = Objects.requireNonNull(accountant, "accountant");
+        draft.recalibrate();
+        return draft.plan();
+    }
+
+    /**
+     * Draws noise and lots from a seeded generator so that a run can be repeated. For tests: whoever knows the seed can subtract the
+     * noise, so the report calls the run not private.
+     */
+    public DpSgdPlan withSeed(long seed) {
+        var draft = draft();
+        draft.seed = seed;
+        return draft.plan();
+    }
+
+    /** No noise: {@code sigma = 0} and an infinite epsilon. The only way to switch the noise off. */
+    public DpSgdPlan withoutNoise() {
+        var draft = draft();
+        draft.noiseMultiplier = 0.0;
+        draft.target = null;
+        return draft.plan();
+    }
+
+    /** The number of examples of the data set, a public constant. */
+    public long examples() {
+        return examples;
+    }
+
+    /** The expected number of examples of a lot: the divisor of the noised sum, never the realised size. */
+    public long expectedLotSize() {
+        return lotSize;
+    }
+
+    /** The probability {@code q} with which an example joins a lot. */
+    public double samplingProbability() {
+        return (double) lotSize / examples;
+    }
+
+    /**
+     * The number of steps (lots) of the run.
+     *
+     * @throws IllegalStateException if neither {@link #withEpochs} nor {@link #withSteps} was called
+     */
+    public long steps() {
+        if (steps == 0) {
+            throw new IllegalStateException("the plan has no length: call withEpochs or withSteps");
+        }
+        return steps;
+    }
+
+    /**
+     * The number of passes over the data set, the last one possibly short: what {@code net.fit(lots, epochs)} takes.
+     *
+     * @throws IllegalStateException if the plan has no length
+     */
+    public int epochs() {
+        return Math.toIntExact(passOf(steps()));
+    }
+
+    /**
+     * The clipping norm {@code C}.
+     *
+     * @throws IllegalStateException if {@link #withClippingNorm} was not called
+     */
+    public double clippingNorm() {
+        if (clippingNorm == 0) {
+            throw new IllegalStateException("the plan has no clipping norm: call withClippingNorm");
+        }
+        return clippingNorm;
+    }
+
+    /**
+     * The noise multiplier {@code sigma}, given or calibrated; 0 only after {@link #withoutNoise}.
+     *
+     * @throws IllegalStateException if the plan has neither a noise multiplier nor both a guarantee and a length
+     */
+    public double noiseMultiplier() {
+        if (noiseMultiplier == null) {
+            throw new IllegalStateException(
+                    target == null
+                            ? "the plan has no noise multiplier: call withNoiseMultiplier, calibratedTo or withoutNoise"
+                            : "the plan has a guarantee but no length to calibrate for: call withEpochs or withSteps");
+        }
+        return noiseMultiplier;
+    }
+
+    /**
+     * The delta at which epsilon is reported.
+     *
+     * @throws IllegalStateException if neither {@link #withDelta} nor {@link #calibratedTo} was called
+     */
+    public double delta() {
+        if (delta == 0) {
+            throw new IllegalStateException("the plan has no delta: call withDelta or calibratedTo");
+        }
+        return delta;
+    }
+
+    /** The neighbouring relation under which the plan's guarantee holds; the unit of privacy is one example. */
+    public NeighboringRelation relation() {
+        return sampling.relation();
+    }
+
+    /** How lots are drawn. */
+    public Sampling sampling() {
+        return sampling;
+    }
+
+    /** The accountant that calibrates, reports and stops the run. */
+    public AccountantKind accountantKind() {
+        return accountantKind;
+    }
+
+    /** The guarantee the noise was calibrated to, or null when the noise multiplier was given. */
+    public @Nullable PrivacyGuarantee target() {
+        return target;
+    }
+
+    /** The seed of a repeatable run, which is not private; empty in a private run. */
+    public OptionalLong seed() {
+        return seed == null ? OptionalLong.empty() : OptionalLong.of(seed);
+    }
+
+    /** Whether the run is private at all: it has noise, and nobody knows the noise. */
+    public boolean isPrivate() {
+        return noiseMultiplier() > 0 && seed == null;
+    }
+
+    /** The event of one step, what an accountant composes after each lot. */
+    public DpEvent stepEvent() {
+        double sigma = noiseMultiplier();
+        if (sigma == 0) {
+            return new DpEvent.NonPrivate();
+        }
+        return sampling.stepEvent(samplingProbability(), sigma);
+    }
+
+    /** The event of the whole run: {@link #stepEvent()} composed with itself {@link #steps()} times. */
+    public DpEvent event() {
+        return new DpEvent.SelfComposed(stepEvent(), steps());
+    }
+
+    /** A fresh accountant of the plan's kind and relation. */
+    public PrivacyAccountant newAccountant() {
+        return accountantKind.create(relation());
+    }
+
+    /** The epsilon of {@code steps} steps of this plan at {@link #delta()}. */
+    public double epsilonAfter(long steps) {
+        if (steps < 0) {
+            throw new IllegalArgumentException("steps must be at least 0, was " + steps);
+        }
+        return steps == 0 ? 0 : newAccountant().compose(stepEvent(), steps).epsilon(delta());
+    }
+
+    /** The guarantee of the whole run. */
+    public PrivacyGuarantee guarantee() {
+        return new PrivacyGuarantee(epsilonAfter(steps()), delta(), relation());
+    }
+
+    /** The number of lots of the first {@code passes} passes over the data set. */
+    long lotsAfter(long passes) {
+        return -Math.floorDiv(-Math.multiplyExact(passes, examples), lotSize);
+    }
+
+    /** The 1-based pass over the data set that lot number {@code lot} (from 1) belongs to. */
+    long passOf(long lot) {
+        long pass = Math.max(1, Math.multiplyExact(lot, lotSize) / examples);
+        while (lotsAfter(pass) < lot) {
+            pass++;
+        }
+        while (pass > 1 && lotsAfter(pass - 1) >= lot) {
+            pass--;
+        }
+        return pass;
+    }
+
+    /** Throws unless every part is there, naming the first that is missing. */
+    DpSgdPlan requireComplete() {
+        steps();
+        clippingNorm();
+        noiseMultiplier();
+        delta();
+        return this;
+    }
+
+    /** This plan, its noise multiplier having been calibrated to {@code guarantee} when it was stored. */
+    DpSgdPlan withStoredTarget(PrivacyGuarantee guarantee) {
+        var draft = draft();
+        draft.target = guarantee;
+        return draft.plan();
+    }
+
+    private double calibrate(PrivacyGuarantee guarantee) {
+        return NoiseCalibration.to(guarantee)
+                .withAccountant(accountantKind)
+                .noiseMultiplier(
+                        sigma -> new DpEvent.SelfComposed(sampling.stepEvent(samplingProbability(), sigma), steps));
+    }
+
+    private PlanDraft draft() {
+        var draft = new PlanDraft(sampling, examples, lotSize);
+        draft.steps = steps;
+        draft.clippingNorm = clippingNorm;
+        draft.delta = delta;
+        draft.accountantKind = accountantKind;
+        draft.noiseMultiplier = noiseMultiplier;
+        draft.target = target;
+        draft.seed = seed;
+        return draft;
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof DpSgdPlan that
+                && sampling == that.sampling
+                && examples == that.examples
+                && lotSize == that.lotSize
+                && steps == that.steps
+                && clippingNorm == that.clippingNorm
+                && delta == that.delta
+                && accountantKind == that.accountantKind
+                && Objects.equals(noiseMultiplier, that.noiseMultiplier)
+                && Objects.equals(target, that.target)
+                && Objects.equals(seed, that.seed);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(sampling, examples, lotSize, steps, clippingNorm, delta, noiseMultiplier, seed);
+    }
+
+    @Override
+    public String toString() {
+        return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize + ", steps=" + steps
+                + ", clippingNorm=" + clippingNorm + ", noiseMultiplier=" + noiseMultiplier + ", delta=" + delta
+                + ", relation=" + relation() + ", accountant=" + accountantKind
+                + (seed == null ? "]" : ", seed=" + seed + "]");
+    }
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.core.gradient.GradientRules;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.List;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Updater;
+import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.api.TrainingListener;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+/** A {@link MultiLayerNetwork} with hooks: {@code getLayers()} returns its live array, so a layer is replaced in place. */
+final class HookedMultiLayerNetwork implements HookedNetwork {
+    private final MultiLayerNetwork network;
+    private final Layer[] original;
+    private final Layer[] hooked;
+    private final List<TrainableLayer> trainable = new ArrayList<>();
+
+    /** Hooks a network that {@link ModelValidator} found in order. */
+    HookedMultiLayerNetwork(MultiLayerNetwork network, GradientRules rules, BackwardPass pass) {
+        this.network = network;
+        if (network.getFlattenedGradients() == null) {
+            network.initGradientsView();
+        }
+        Layer[] layers = network.getLayers();
+        original = layers.clone();
+        hooked = layers.clone();
+        int first = firstTrainable(layers);
+        long from = 0;
+        for (int i = 0; i < layers.length; i++) {
+            long length = layers[i].numParams();
+            if (i >= first && length > 0) {
+                trainable.add(new TrainableLayer(
+                        ModelValidator.name(layers[i], i),
+                        layers[i].getClass().getSimpleName(),
+                        layers[i].conf(),
+                        from,
+                        length));
+            }
+            if (i >= first) {
+                var recorder = pass.recorder(trainable.size() - 1, trainable.size() > 1);
+                hooked[i] = rules.find(layers[i]).orElseThrow().hook(layers[i], recorder);
+            }
+            from += length;
+        }
+        pass.resize(trainable.size());
+        install(hooked);
+    }
+
+    /** Backpropagation stops at the last frozen layer: what lies below does not train, and what lies above does. */
+    static int firstTrainable(Layer[] layers) {
+        int first = 0;
+        for (int i = 0; i < layers.length; i++) {
+            if (layers[i] instanceof FrozenLayer) {
+                first = i + 1;
+            }
+        }
+        return first;
+    }
+
+    private void install(Layer[] replacement) {
+        Layer[] live = network.getLayers();
+        System.arraycopy(replacement, 0, live, 0, live.length);
+        for (int i = 1; i < live.length; i++) {
+            // A hooked layer keeps its input until the backward pass is over; the next layer's dropout must not write
+            // into it.
+            live[i].allowInputModification(replacement == original);
+        }
+    }
+
+    @Override
+    public MultiLayerNetwork model() {
+        return network;
+    }
+
+    @Override
+    public List<TrainableLayer> trainable() {
+        return trainable;
+    }
+
+    @Override
+    public INDArray gradientView() {
+        return network.getFlattenedGradients();
+    }
+
+    @Override
+    public boolean dividesByBatchSize() {
+        return network.conf().isMiniBatch();
+    }
+
+    @Override
+    public void forwardAndBackward(MultiDataSet batch) {
+        Collection<TrainingListener> listeners = new ArrayList<>(network.getListeners());
+        network.setListeners(List.of());
+        try {
+            network.setInput(batch.getFeatures(0));
+            network.setLabels(batch.getLabels(0));
+            network.setLayerMaskArrays(mask(batch.getFeaturesMaskArrays()), mask(batch.getLabelsMaskArrays()));
+            network.computeGradientAndScore();
+        } finally {
+            network.clearLayerMaskArrays();
+            network.setInput(null);
+            network.setLabels(null);
+            network.setListeners(listeners);
+        }
+    }
+
+    private static @Nullable INDArray mask(INDArray @Nullable [] masks) {
+        return masks == null ? null : masks[0];
+    }
+
+    @Override
+    public boolean isWorkingOn(MultiDataSet batch) {
+        return network.getInput() == batch.getFeatures(0) && network.getLabels() == batch.getLabels(0);
+    }
+
+    @Override
+    public @Nullable Updater currentUpdater() {
+        return network.getUpdater(false);
+    }
+
+    @Override
+    public boolean isIntact() {
+        Layer[] live = network.getLayers();
+        for (int i = 0; i < live.length; i++) {
+            if (live[i] != hooked[i]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    @Override
+    public void unhook() {
+        install(original);
+    }
+}

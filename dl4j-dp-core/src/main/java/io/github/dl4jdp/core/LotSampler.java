@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.Arrays;
+
+/** Draws the members of Poisson lots. */
+final class LotSampler {
+    private static final String STREAM = "sampling";
+
+    private final RandomStreams streams;
+    /** An example joins when 53 uniform bits fall below this: the probability is q rounded down, never up. */
+    private final long threshold;
+
+    LotSampler(RandomStreams streams, double samplingProbability) {
+        this.streams = streams;
+        this.threshold = (long) (samplingProbability * 0x1p53);
+    }
+
+    /**
+     * The members of one lot, ascending. Example {@code i} is decided by coin {@code i} of the lot's own stream, whatever the other
+     * examples are: neighbouring data sets meet the same coins.
+     *
+     * @param lot number of the lot, from 1
+     * @param examples size of the data set
+     */
+    long[] draw(long lot, long examples) {
+        var coins = streams.stream(STREAM, lot);
+        var members = new long[64];
+        int count = 0;
+        for (long i = 0; i < examples; i++) {
+            if (coins.nextLong() >>> 11 < threshold) {
+                if (count == members.length) {
+                    members = Arrays.copyOf(members, 2 * count);
+                }
+                members[count++] = i;
+            }
+        }
+        return Arrays.copyOf(members, count);
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import java.util.Arrays;
+import java.util.function.UnaryOperator;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Draws lots, feeds all but the last physical batch of each through the engine, and hands out the last one.
+ *
+ * <p>Where a run stands is read from the engine's count of releases alone, so that a lot that was drawn but never
+ * released (an exception in between) is drawn anew, and a resumed run goes on in the middle of its pass.
+ */
+final class LotSource {
+    private static final Logger log = LoggerFactory.getLogger(LotSource.class);
+
+    private final PrivacyEngine engine;
+    private final RandomAccessExamples data;
+    private final int physicalBatchSize;
+    private long passEnd;
+
+    LotSource(PrivacyEngine engine, RandomAccessExamples data, int physicalBatchSize) {
+        this.engine = engine;
+        this.data = data;
+        this.physicalBatchSize = physicalBatchSize;
+        startPass();
+    }
+
+    private void startPass() {
+        DpSgdPlan plan = engine.plan();
+        long done = engine.steps();
+        passEnd = done >= plan.steps() ? done : Math.min(plan.steps(), plan.lotsAfter(plan.passOf(done + 1)));
+    }
+
+    boolean hasNext() {
+        return engine.steps() < passEnd;
+    }
+
+    void nextPass() {
+        if (engine.remainingSteps() == 0) {
+            log.warn(
+                    "The plan's {} steps are done; this pass has no lots. net.fit was asked for more epochs than plan.epochs() = {}.",
+                    engine.plan().steps(),
+                    engine.plan().epochs());
+        }
+        startPass();
+    }
+
+    MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
+        long[] members = engine.beginLot(data.size());
+        if (members.length == 0) {
+            MultiDataSet row = data.get(new long[] {0});
+            // The row stands in for nothing: its values must not come from an example.
+            Arrays.stream(row.getFeatures()).forEach(array -> array.assign(0));
+            Arrays.stream(row.getLabels()).forEach(array -> array.assign(0));
+            return engine.expect(preProcess.apply(row), 0);
+        }
+        int parts = (members.length + physicalBatchSize - 1) / physicalBatchSize;
+        for (int part = 0; part < parts - 1; part++) {
+            engine.accumulate(preProcess.apply(part(members, part, parts)));
+        }
+        MultiDataSet last = preProcess.apply(part(members, parts - 1, parts));
+        return engine.expect(last, (int) last.getFeatures(0).size(0));
+    }
+
+    /** Parts of nearly the same size: a short last one would cost almost as much as a full one. */
+    private MultiDataSet part(long[] members, int part, int parts) {
+        int from = (int) ((long) members.length * part / parts);
+        int to = (int) ((long) members.length * (part + 1) / parts);
+        return data.get(Arrays.copyOfRange(members, from, to));
+    }
+
+    int expectedLotSize() {
+        return Math.toIntExact(engine.plan().expectedLotSize());
+    }
+
+    int columns(boolean features) {
+        MultiDataSet row = data.get(new long[] {0});
+        INDArray array = features ? row.getFeatures(0) : row.getLabels(0);
+        return Math.toIntExact(array.size(1));
+    }
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+/**
+ * One reason why a network cannot be trained with privacy as it is.
+ *
+ * @param layerIndex index of the layer in {@code getLayers()}, or -1 for a problem of the whole network
+ * @param layerName name of the layer, "" if it has none
+ * @param layerClass simple class name of the layer, or of the network
+ * @param reason what is wrong and what to do about it
+ */
+public record ModelProblem(int layerIndex, String layerName, String layerClass, String reason) {
+    static ModelProblem ofNetwork(Object network, String reason) {
+        return new ModelProblem(-1, "", network.getClass().getSimpleName(), reason);
+    }
+
+    @Override
+    public String toString() {
+        return layerIndex < 0
+                ? "network (" + layerClass + "): " + reason
+                : "layer " + layerIndex + " \"" + layerName + "\" (" + layerClass + "): " + reason;
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import java.util.List;
+import java.util.function.BiFunction;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The gradient of each example's loss alone: to look for outliers, to measure influence, to audit.
+ *
+ * <p>The gradient of an example is what DL4J computes for a batch of that example alone, before regularisation and before any division.
+ * Parameters that do not train (frozen layers and what lies below them) have gradient zero. One forward and one backward pass in training mode;
+ * the model's parameters, updater, counts and score stay as they were.
+ *
+ * <p>Nothing here is private: these are statistics of the data.
+ */
+public final class PerExampleGradients {
+    private PerExampleGradients() {}
+
+    /**
+     * The L2 norm of every example's gradient.
+     *
+     * @param data a batch of B examples
+     * @return [B], in the model's data type; not finite where a gradient is not
+     * @throws UnsupportedModelException if a layer that trains has no per-example gradient rule
+     */
+    public static INDArray norms(Model model, DataSet data) {
+        return norms(model, InMemoryExamples.toMultiDataSet(data));
+    }
+
+    /** As {@link #norms(Model, DataSet)}. */
+    public static INDArray norms(Model model, MultiDataSet data) {
+        return run(model, data, (network, tapes) -> {
+            double[] squared = ClippedSum.squaredNorms(tapes, rows(data));
+            for (int i = 0; i < squared.length; i++) {
+                squared[i] = Math.sqrt(squared[i]);
+            }
+            return Nd4j.createFromArray(squared).castTo(dataType(network));
+        });
+    }
+
+    /**
+     * Every example's gradient: B times the memory of the model, so for small batches.
+     *
+     * @param data a batch of B examples
+     * @return [B, numParams], columns in the order of {@code model.params()}
+     * @throws UnsupportedModelException if a layer that trains has no per-example gradient rule
+     */
+    public static INDArray materialize(Model model, DataSet data) {
+        return materialize(model, InMemoryExamples.toMultiDataSet(data));
+    }
+
+    /** As {@link #materialize(Model, DataSet)}. */
+    public static INDArray materialize(Model model, MultiDataSet data) {
+        return run(model, data, (network, tapes) -> {
+            int rows = rows(data);
+            INDArray all = Nd4j.create(dataType(network), rows, network.model().numParams());
+            for (int i = 0; i < rows; i++) {
+                INDArray row = all.getRow(i);
+                for (int layer = 0; layer < tapes.size(); layer++) {
+                    tapes.get(layer).addRow(i, network.trainable().get(layer).views(row));
+                }
+            }
+            return all;
+        });
+    }
+
+    /**
+     * The sum of the examples' gradients, each scaled down to norm {@code clippingNorm} where it is longer: the sum of DP-SGD before noise. An
+     * example whose gradient is not finite contributes zero.
+     *
+     * @param data a batch of B examples
+     * @param clippingNorm the bound C on each gradient's L2 norm, finite and positive
+     * @return [numParams], in the order of {@code model.params()}
+     * @throws IllegalArgumentException if {@code clippingNorm} is not finite and positive
+     * @throws UnsupportedModelException if a layer that trains has no per-example gradient rule
+     */
+    public static INDArray clippedSum(Model model, DataSet data, double clippingNorm) {
+        return clippedSum(model, InMemoryExamples.toMultiDataSet(data), clippingNorm);
+    }
+
+    /** As {@link #clippedSum(Model, DataSet, double)}. */
+    public static INDArray clippedSum(Model model, MultiDataSet data, double clippingNorm) {
+        if (!(clippingNorm > 0 && clippingNorm < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException("clippingNorm must be finite and > 0, was " + clippingNorm);
+        }
+        return run(model, data, (network, tapes) -> {
+            var sum = new ClippedSum(network.trainable(), network.model().numParams(), dataType(network), clippingNorm);
+            sum.add(tapes, rows(data), rows(data));
+            return sum.sum();
+        });
+    }
+
+    private static int rows(MultiDataSet data) {
+        return (int) data.getFeatures(0).size(0);
+    }
+
+    private static DataType dataType(HookedNetwork network) {
+        return network.model().params().dataType();
+    }
+
+    private static INDArray run(
+            Model model, MultiDataSet data, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
+        if (!(model instanceof MultiLayerNetwork multiLayer)) {
+            throw new UnsupportedModelException(
+                    List.of(ModelProblem.ofNetwork(model, "only MultiLayerNetwork is supported")));
+        }
+        var rules = GradientRules.builtIn();
+        var problems = ModelValidator.problems(multiLayer, rules);
+        if (!problems.isEmpty()) {
+            throw new UnsupportedModelException(problems);
+        }
+        var pass = new BackwardPass();
+        double score = multiLayer.score();
+        HookedNetwork network = new HookedMultiLayerNetwork(multiLayer, rules, pass);
+        try {
+            var collector = new Collector(network, result);
+            pass.open(rows(data), collector);
+            network.forwardAndBackward(data);
+            return collector.value();
+        } finally {
+            network.unhook();
+            multiLayer.setScore(score);
+        }
+    }
+
+    private static final class Collector implements BackwardPass.Observer {
+        private final HookedNetwork network;
+        private final BiFunction<HookedNetwork, List<LayerTape>, INDArray> result;
+        private @Nullable INDArray value;
+
+        Collector(HookedNetwork network, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
+            this.network = network;
+            this.result = result;
+        }
+
+        @Override
+        public void starting() {}
+
+        @Override
+        public void complete(List<LayerTape> tapes) {
+            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+                value = result.apply(network, tapes);
+            }
+        }
+
+        INDArray value() {
+            if (value == null) {
+                throw new IllegalStateException("not every layer reported its gradients");
+            }
+            return value;
+        }
+    }
+}

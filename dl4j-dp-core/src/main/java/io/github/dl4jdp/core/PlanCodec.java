@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+
+/** A complete plan as plain values: what is stored with a model, and what the digests of a ledger cover. */
+final class PlanCodec {
+    private PlanCodec() {}
+
+    /** The plan's values in a fixed order. */
+    static Map<String, Object> toMap(DpSgdPlan plan) {
+        plan.requireComplete();
+        var map = new LinkedHashMap<String, Object>();
+        map.put("sampling", plan.sampling().name());
+        map.put("examples", plan.examples());
+        map.put("expectedLotSize", plan.expectedLotSize());
+        map.put("steps", plan.steps());
+        map.put("clippingNorm", plan.clippingNorm());
+        map.put("noiseMultiplier", plan.noiseMultiplier());
+        map.put("delta", plan.delta());
+        map.put("accountant", plan.accountantKind().name());
+        map.put("relation", plan.relation().name());
+        PrivacyGuarantee target = plan.target();
+        if (target != null) {
+            map.put("targetEpsilon", target.epsilon());
+        }
+        OptionalLong seed = plan.seed();
+        if (seed.isPresent()) {
+            map.put("seed", seed.getAsLong());
+        }
+        return map;
+    }
+
+    /**
+     * Reads back {@link #toMap}: the noise multiplier is taken as it was stored, never calibrated anew.
+     *
+     * @throws IllegalArgumentException if a value is missing or out of its range
+     */
+    static DpSgdPlan fromMap(Map<String, Object> map) {
+        var sampling = Sampling.valueOf(text(map, "sampling"));
+        DpSgdPlan plan =
+                switch (sampling) {
+                    case POISSON ->
+                        DpSgdPlan.poisson(
+                                number(map, "examples").longValue(),
+                                number(map, "expectedLotSize").longValue());
+                };
+        double delta = number(map, "delta").doubleValue();
+        plan = plan.withAccountant(AccountantKind.valueOf(text(map, "accountant")))
+                .withClippingNorm(number(map, "clippingNorm").doubleValue())
+                .withDelta(delta);
+        double sigma = number(map, "noiseMultiplier").doubleValue();
+        plan = sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma);
+        plan = plan.withSteps(number(map, "steps").longValue());
+        if (map.containsKey("seed")) {
+            plan = plan.withSeed(number(map, "seed").longValue());
+        }
+        if (!text(map, "relation").equals(plan.relation().name())) {
+            throw new IllegalArgumentException(
+                    "relation must be " + plan.relation() + " for " + sampling + " lots, was " + text(map, "relation"));
+        }
+        return map.containsKey("targetEpsilon")
+                ? plan.withStoredTarget(
+                        new PrivacyGuarantee(number(map, "targetEpsilon").doubleValue(), delta, plan.relation()))
+                : plan;
+    }
+
+    private static String text(Map<String, Object> map, String key) {
+        if (map.get(key) instanceof String text) {
+            return text;
+        }
+        throw missing(map, key);
+    }
+
+    private static Number number(Map<String, Object> map, String key) {
+        if (map.get(key) instanceof Number number) {
+            return number;
+        }
+        throw missing(map, key);
+    }
+
+    private static IllegalArgumentException missing(Map<String, Object> map, String key) {
+        return new IllegalArgumentException("the stored plan must have a value for " + key + ", has " + map);
+    }
+}

@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.PrivacyAccountant;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.List;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.dataset.api.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Makes an existing DL4J network train with differential privacy, by DL4J's own {@code fit}.
+ *
+ * <pre>{@code
+ * PrivacyEngine engine = PrivacyEngine.attach(net, plan);
+ * net.addListeners(new PrivacyListener(engine, 10));
+ * net.fit(engine.lots(trainingData), plan.epochs());
+ * System.out.println(engine.report());
+ * }</pre>
+ *
+ * <p>While attached, the network trains on the engine's lots only: any other {@code fit}, {@code pretrain} or gradient
+ * computation is refused. Evaluation and {@code output} work as always.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * After {@code t} lots, the parameters, the updater's state, and every gradient that a listener can see are the output of {@code t}
+ * adaptively composed releases {@code sum of clipped gradients + N(0, (sigma C)^2 I)} and post-processing of them: they satisfy
+ * {@link #guarantee()}, one training example being the unit of privacy. Assumed: the initial parameters do not depend on the
+ * training data, each example is one row of the data set, and the random generator is secure. Not covered: the training score and
+ * whatever else is computed from the data besides (evaluation on it, statistics for normalisation, early stopping by its score).
+ */
+public final class PrivacyEngine {
+    private static final Logger log = LoggerFactory.getLogger(PrivacyEngine.class);
+    /** A Poisson plan's size is a constant of its own; data of quite another size is a mistake in all likelihood. */
+    private static final double SIZE_TOLERANCE = 0.01;
+
+    /** Where the engine stands between lots; every entry point checks it. */
+    private enum Lifecycle {
+        /** No lot under way. */
+        IDLE,
+        /** A lot is drawn, and its last physical batch has been handed to {@code fit}. */
+        EXPECTING,
+        /** The gradient views hold the noised sum, and the updater has not run yet. */
+        RELEASED,
+        /** The network trains without privacy again. */
+        DETACHED
+    }
+
+    private final HookedNetwork network;
+    private final NetworkConfiguration configuration;
+    private final DpSgdPlan plan;
+    private final ExecutionOptions options;
+    private final BackwardPass pass;
+    private final ClippedSum clippedSum;
+    private final NoisyRelease noisyRelease;
+    private final LotSampler sampler;
+    private final PrivacyAccountant accountant;
+    private Lifecycle lifecycle = Lifecycle.IDLE;
+    private @Nullable MultiDataSet expected;
+    private int expectedExamples;
+    private long steps;
+    private long composedSteps;
+
+    private PrivacyEngine(MultiLayerNetwork network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
+        this.plan = plan;
+        this.options = options;
+        this.pass = new BackwardPass();
+        this.configuration = NetworkConfiguration.privatize(network, plan);
+        this.network = new HookedMultiLayerNetwork(network, rules, pass);
+        configuration.installUpdater(this);
+        var streams = plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
+        this.clippedSum = new ClippedSum(
+                this.network.trainable(), network.numParams(), network.params().dataType(), plan.clippingNorm());
+        this.noisyRelease =
+                new NoisyRelease(this.network.trainable(), streams, plan.noiseMultiplier(), plan.clippingNorm());
+        this.sampler = new LotSampler(streams, plan.samplingProbability());
+        this.accountant = plan.newAccountant();
+    }
+
+    /**
+     * Attaches a plan to an initialised network, new or already trained.
+     *
+     * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
+     * @throws IllegalStateException if the plan is not complete
+     */
+    public static PrivacyEngine attach(MultiLayerNetwork network, DpSgdPlan plan) {
+        return attach(network, plan, ExecutionOptions.defaults());
+    }
+
+    /** As {@link #attach(MultiLayerNetwork, DpSgdPlan)}, with options that cannot change the guarantee. */
+    public static PrivacyEngine attach(MultiLayerNetwork network, DpSgdPlan plan, ExecutionOptions options) {
+        return attach(network, plan, options, GradientRules.builtIn());
+    }
+
+    /** As {@link #attach(MultiLayerNetwork, DpSgdPlan, ExecutionOptions)}, with rules for layers of your own. */
+    public static PrivacyEngine attach(
+            MultiLayerNetwork network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
+        plan.requireComplete();
+        var problems = ModelValidator.problems(network, rules);
+        if (!problems.isEmpty()) {
+            throw new UnsupportedModelException(problems);
+        }
+        NetworkConfiguration.requireSamePlan(network, plan);
+        var engine = new PrivacyEngine(network, plan, options, rules);
+        if (!plan.isPrivate()) {
+            log.warn(
+                    "This run is NOT PRIVATE: {}.",
+                    plan.seed().isPresent() ? "its randomness comes from a seed" : "it has no noise");
+        }
+        if (plan.delta() * plan.examples() >= 1) {
+            log.warn(
+                    "delta = {} is not below 1/examples = {}: a mechanism that publishes one example in full may satisfy such a guarantee.",
+                    plan.delta(),
+                    1.0 / plan.examples());
+        }
+        return engine;
+    }
+
+    /**
+     * Attaches the plan that the network's configuration carries in its {@link DpUpdater}.
+     *
+     * @throws IllegalArgumentException if no layer has a {@code DpUpdater}, or they carry different plans
+     * @throws UnsupportedModelException if the network cannot be trained with privacy
+     */
+    public static PrivacyEngine attach(MultiLayerNetwork network) {
+        return attach(network, NetworkConfiguration.planOf(network));
+    }
+
+    /** Every problem that {@code attach} would refuse the network for; empty if there is none. Changes nothing. */
+    public static List<ModelProblem> check(MultiLayerNetwork network) {
+        return ModelValidator.problems(network, GradientRules.builtIn());
+    }
+
+    /** The lots of the plan over in-memory data, for {@code net.fit(lots, plan.epochs())}. */
+    public DataSetIterator lots(DataSet data) {
+        return lots(RandomAccessExamples.of(data));
+    }
+
+    /**
+     * The lots of the plan, for {@code net.fit(lots, plan.epochs())}.
+     *
+     * @param data the training set
+     * @throws IllegalArgumentException if its size differs by more than 1 % from {@code plan.examples()}, in all likelihood a mistake. The check
+     *     looks at the private data and is not covered by the guarantee
+     * @throws IllegalStateException if the plan's steps are done, or the engine is detached
+     */
+    public DataSetIterator lots(RandomAccessExamples data) {
+        requireAttached();
+        if (remainingSteps() == 0) {
+            throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
+        }
+        if (Math.abs(data.size() - plan.examples()) > SIZE_TOLERANCE * plan.examples()) {
+            throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
+                    + " examples (within 1 %), has " + data.size());
+        }
+        return new LotIterator(new LotSource(this, data, options.physicalBatchSize()));
+    }
+
+    /** The plan that this engine carries out. */
+    public DpSgdPlan plan() {
+        return plan;
+    }
+
+    /** The number of lots released so far: each is charged before its noised sum leaves the engine. */
+    public long steps() {
+        return steps;
+    }
+
+    /** The number of lots that the plan still allows. */
+    public long remainingSteps() {
+        return plan.steps() - steps;
+    }
+
+    /** The epsilon spent so far, at {@code plan.delta()} and under {@code plan.relation()}; infinite without noise. */
+    public double epsilon() {
+        if (composedSteps < steps) {
+            accountant.compose(plan.stepEvent(), steps - composedSteps);
+            composedSteps = steps;
+        }
+        return steps == 0 ? 0 : accountant.epsilon(plan.delta());
+    }
+
+    /** The guarantee of what was released so far. */
+    public PrivacyGuarantee guarantee() {
+        return new PrivacyGuarantee(epsilon(), plan.delta(), plan.relation());
+    }
+
+    /** What was run, what it guarantees and what it assumes. */
+    public PrivacyReport report() {
+        return PrivacyReport.of(this, network.trainable());
+    }
+
+    /**
+     * Gives the network back to plain DL4J: original layers and updaters, with the updater's state. What it trains on from then on has no
+     * privacy.
+     */
+    public void detach() {
+        requireAttached();
+        network.unhook();
+        configuration.restoreUpdater();
+        pass.close();
+        lifecycle = Lifecycle.DETACHED;
+        log.warn("The network was detached after {} private steps; from now on it trains without privacy.", steps);
+    }
+
+    private void requireAttached() {
+        if (lifecycle == Lifecycle.DETACHED) {
+            throw new IllegalStateException("the engine was detached from its network; attach a new one");
+        }
+    }
+
+    /** Draws the members of the next lot. A lot that was drawn and not released before is dropped. */
+    long[] beginLot(long size) {
+        requireAttached();
+        requireIntact();
+        if (remainingSteps() == 0) {
+            throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
+        }
+        pass.close();
+        expected = null;
+        lifecycle = Lifecycle.IDLE;
+        clippedSum.clear();
+        return sampler.draw(steps + 1, size);
+    }
+
+    /** Runs a physical batch that does not end its lot. */
+    void accumulate(MultiDataSet part) {
+        int examples = (int) part.getFeatures(0).size(0);
+        pass.open(examples, new BackwardPass.Observer() {
+            @Override
+            public void starting() {}
+
+            @Override
+            public void complete(List<LayerTape> tapes) {
+                clippedSum.add(tapes, examples, examples);
+            }
+        });
+        try {
+            network.forwardAndBackward(part);
+        } finally {
+            pass.close();
+        }
+    }
+
+    /**
+     * Hands out the last physical batch of a lot: the next backward pass must be over it.
+     *
+     * @param examples how many of its rows count
+     */
+    MultiDataSet expect(MultiDataSet last, int examples) {
+        expected = last;
+        expectedExamples = examples;
+        lifecycle = Lifecycle.EXPECTING;
+        pass.open((int) last.getFeatures(0).size(0), new BackwardPass.Observer() {
+            @Override
+            public void starting() {
+                requireIntact();
+                if (expected == null || !network.isWorkingOn(expected)) {
+                    throw new IllegalStateException(
+                            "fit got a batch that is not the engine's current lot: train with net.fit(engine.lots(data), plan.epochs())");
+                }
+            }
+
+            @Override
+            public void complete(List<LayerTape> tapes) {
+                release(tapes);
+            }
+        });
+        return last;
+    }
+
+    private void release(List<LayerTape> tapes) {
+        MultiDataSet lot = java.util.Objects.requireNonNull(expected);
+        clippedSum.add(tapes, expectedExamples, (int) lot.getFeatures(0).size(0));
+        expected = null;
+        steps++;
+        noisyRelease.release(clippedSum.sum(), network.gradientView(), steps);
+        lifecycle = Lifecycle.RELEASED;
+    }
+
+    /** Called by the updater before it reads the gradient. */
+    void beforeUpdate() {
+        if (lifecycle != Lifecycle.RELEASED) {
+            throw new IllegalStateException(
+                    "the updater was called without a released lot; train with net.fit(engine.lots(data), ...)");
+        }
+        if (network.dividesByBatchSize()) {
+            network.gradientView().divi(plan.expectedLotSize());
+        }
+    }
+
+    /** Called by the updater after it has turned the gradient into an update. */
+    void afterUpdate() {
+        lifecycle = Lifecycle.IDLE;
+    }
+
+    private void requireIntact() {
+        if (!network.isIntact()) {
+            throw new IllegalStateException(
+                    "a layer of the network was replaced after it was attached; detach() and attach again");
+        }
+        if (network.currentUpdater() != configuration.updater()) {
+            throw new IllegalStateException(
+                    "the network's updater was replaced after it was attached (setLearningRate and clear do that);"
+                            + " detach() and attach again, or use a learning-rate schedule");
+        }
+    }
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import org.nd4j.linalg.dataset.api.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+/**
+ * A training set whose examples can be fetched by index: what Poisson lots are drawn from.
+ *
+ * <p>Implementations must return the same example for the same index at all times and must be usable by one thread at a
+ * time.
+ */
+public interface RandomAccessExamples {
+    /** The number of examples, at least 1. */
+    long size();
+
+    /**
+     * The examples with the given indices, in that order, as arrays that nobody else uses or changes.
+     *
+     * @param indices at least one index, each in {@code [0, size())}
+     */
+    MultiDataSet get(long[] indices);
+
+    /** Examples held in memory by a {@link DataSet}; each row of its arrays is one example. */
+    static RandomAccessExamples of(DataSet data) {
+        return new InMemoryExamples(InMemoryExamples.toMultiDataSet(data));
+    }
+
+    /** Examples held in memory by a {@link MultiDataSet}; each row of its arrays is one example. */
+    static RandomAccessExamples of(MultiDataSet data) {
+        return new InMemoryExamples(data);
+    }
+}

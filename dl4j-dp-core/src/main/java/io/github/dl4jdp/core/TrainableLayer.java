@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import java.util.Map;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * A layer that trains and where its parameters lie.
+ *
+ * @param name the layer's name, or its index where it has none
+ * @param type simple name of the DL4J layer class
+ * @param conf the layer's configuration
+ * @param from index of its first parameter in {@code model.params()}
+ * @param length number of its parameters
+ */
+record TrainableLayer(String name, String type, NeuralNetConfiguration conf, long from, long length) {
+    /** This layer's part of a flat array in the order of {@code model.params()}, as views by parameter name. */
+    Map<String, INDArray> views(INDArray flat) {
+        INDArray range = flat.reshape(flat.length()).get(NDArrayIndex.interval(from, from + length));
+        return conf.getLayer().initializer().getGradientsFromFlattened(conf, range);
+    }
+}

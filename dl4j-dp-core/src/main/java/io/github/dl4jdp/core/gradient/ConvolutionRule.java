@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.CNN2DFormat;
+import org.deeplearning4j.nn.conf.ConvolutionMode;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.convolution.ConvolutionLayer;
+import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
+import org.deeplearning4j.nn.workspace.ArrayType;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.deeplearning4j.util.ConvolutionUtils;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.convolution.Convolution;
+
+/** The two-dimensional convolution layer, see {@link PatchTape}. */
+final class ConvolutionRule implements PerExampleGradientRule {
+    @Override
+    public Class<? extends Layer> layerClass() {
+        return ConvolutionLayer.class;
+    }
+
+    @Override
+    public Layer hook(Layer layer, TapeRecorder recorder) {
+        var hooked = new Hooked((ConvolutionLayer) layer, recorder);
+        LayerState.share((ConvolutionLayer) layer, hooked);
+        return hooked;
+    }
+
+    private static final class Hooked extends ConvolutionLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+
+        Hooked(ConvolutionLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            assertInputSet(true);
+            boolean nhwc = layerConf().getCnn2dDataFormat() == CNN2DFormat.NHWC;
+            INDArray weights = getParamWithNoise(ConvolutionParamInitializer.WEIGHT_KEY, true, workspaceMgr);
+            INDArray z = toNchw(preOutput4d(true, true, workspaceMgr).getFirst(), nhwc);
+            INDArray eps = toNchw(epsilon.castTo(dataType), nhwc);
+            INDArray x = toNchw(input.castTo(dataType), nhwc);
+            INDArray delta = layerConf().getActivationFn().backprop(z, eps).getFirst();
+            var geometry = geometry(x, weights);
+
+            INDArray below = InputGradients.placeholder(input, workspaceMgr);
+            if (recorder.needsInputGradient()) {
+                INDArray xGradient = inputGradient(weights, delta, x, geometry, workspaceMgr);
+                below = backpropDropOutIfPresent(nhwc ? xGradient.permute(0, 2, 3, 1) : xGradient);
+            }
+            recorder.record(new PatchTape(x, delta, geometry, hasBias()));
+            weightNoiseParams.clear();
+            return new Pair<>(InputGradients.views(gradientViews), below);
+        }
+
+        private PatchGeometry geometry(INDArray x, INDArray weights) {
+            int[] kernel = layerConf().getKernelSize();
+            int[] strides = layerConf().getStride();
+            int[] dilation = layerConf().getDilation();
+            boolean same = convolutionMode == ConvolutionMode.Same;
+            int[] configured = same ? null : layerConf().getPadding();
+            int[] out = ConvolutionUtils.getOutputSize(
+                    x, kernel, strides, configured, convolutionMode, dilation, CNN2DFormat.NCHW);
+            int[] in = {(int) x.size(2), (int) x.size(3)};
+            int[] pad = configured != null
+                    ? configured
+                    : ConvolutionUtils.getSameModeTopLeftPadding(out, in, kernel, strides, dilation);
+            return new PatchGeometry(
+                    (int) weights.size(0), (int) weights.size(1), kernel, strides, pad, dilation, out, same);
+        }
+
+        /** W^T delta, folded back from patches to the image: DL4J's own way. */
+        private INDArray inputGradient(
+                INDArray weights, INDArray delta, INDArray x, PatchGeometry g, LayerWorkspaceMgr workspaceMgr) {
+            long batch = x.size(0);
+            INDArray delta2d = delta.permute(1, 0, 2, 3).reshape('c', g.outChannels(), batch * g.positions());
+            INDArray w2d = weights.permute(3, 2, 1, 0).reshape('f', g.patchSize(), g.outChannels());
+            INDArray patches = w2d.mmul(delta2d)
+                    .reshape('f', g.kernel()[1], g.kernel()[0], g.inChannels(), g.out()[1], g.out()[0], batch)
+                    .permute(5, 2, 1, 0, 4, 3);
+            INDArray into = workspaceMgr
+                    .createUninitialized(
+                            ArrayType.ACTIVATION_GRAD,
+                            patches.dataType(),
+                            new long[] {g.inChannels(), batch, x.size(2), x.size(3)},
+                            'c')
+                    .permute(1, 0, 2, 3);
+            Convolution.col2im(
+                    patches,
+                    into,
+                    g.strides()[0],
+                    g.strides()[1],
+                    g.pad()[0],
+                    g.pad()[1],
+                    (int) x.size(2),
+                    (int) x.size(3),
+                    g.dilation()[0],
+                    g.dilation()[1]);
+            return into;
+        }
+
+        private static INDArray toNchw(INDArray array, boolean nhwc) {
+            return nhwc ? array.permute(0, 3, 1, 2) : array;
+        }
+    }
+}

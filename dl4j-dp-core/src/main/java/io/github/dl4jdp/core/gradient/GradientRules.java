@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.layers.ActivationLayer;
+import org.deeplearning4j.nn.layers.DropoutLayer;
+import org.deeplearning4j.nn.layers.convolution.Cropping2DLayer;
+import org.deeplearning4j.nn.layers.convolution.ZeroPaddingLayer;
+import org.deeplearning4j.nn.layers.convolution.subsampling.SubsamplingLayer;
+import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling2D;
+import org.deeplearning4j.nn.layers.normalization.LocalResponseNormalization;
+import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
+
+/**
+ * The rules by which a network's layers are found trainable with privacy. What no rule names is refused: a layer that mixes the examples of a
+ * batch would make one example's gradient depend on another's, and clipping would bound nothing.
+ *
+ * <p>Immutable; lookup is by the exact class of the layer.
+ */
+public final class GradientRules {
+    private static final List<PerExampleGradientRule> BUILT_IN = List.of(
+            new DenseRule(),
+            new OutputRule(),
+            new LossRule(),
+            new ConvolutionRule(),
+            new ExampleWiseRule(ActivationLayer.class),
+            new ExampleWiseRule(DropoutLayer.class),
+            new ExampleWiseRule(SubsamplingLayer.class),
+            new ExampleWiseRule(GlobalPoolingLayer.class),
+            new ExampleWiseRule(LocalResponseNormalization.class),
+            new ExampleWiseRule(ZeroPaddingLayer.class),
+            new ExampleWiseRule(Cropping2DLayer.class),
+            new ExampleWiseRule(Upsampling2D.class));
+
+    private final Map<Class<? extends Layer>, PerExampleGradientRule> byClass;
+    private final List<PerExampleGradientRule> added;
+
+    private GradientRules(List<PerExampleGradientRule> added) {
+        this.added = List.copyOf(added);
+        var map = new LinkedHashMap<Class<? extends Layer>, PerExampleGradientRule>();
+        BUILT_IN.forEach(rule -> map.put(rule.layerClass(), rule));
+        for (var rule : added) {
+            if (map.put(rule.layerClass(), rule) != null) {
+                throw new IllegalArgumentException("rule.layerClass must be a class without a rule, was "
+                        + rule.layerClass().getName());
+            }
+        }
+        this.byClass = map;
+    }
+
+    /** The rules of the library. */
+    public static GradientRules builtIn() {
+        return new GradientRules(List.of());
+    }
+
+    /**
+     * These rules and one more.
+     *
+     * @throws IllegalArgumentException if there is a rule for that class already: built-in rules cannot be replaced
+     */
+    public GradientRules with(PerExampleGradientRule rule) {
+        var all = new ArrayList<>(added);
+        all.add(rule);
+        return new GradientRules(all);
+    }
+
+    /** The rule for a layer, by its exact class. */
+    public Optional<PerExampleGradientRule> find(Layer layer) {
+        return Optional.ofNullable(byClass.get(layer.getClass()));
+    }
+
+    /** The rules that a user added: they carry the privacy guarantee too, so the report names them. */
+    public List<PerExampleGradientRule> added() {
+        return added;
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.Map;
+import org.deeplearning4j.nn.gradient.DefaultGradient;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.workspace.ArrayType;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** What {@code backpropGradient} of a hooked layer returns. */
+final class InputGradients {
+    private InputGradients() {}
+
+    /** The gradient with respect to the input of {@code z = x W + b}, or a placeholder where nobody needs it. */
+    static INDArray dense(
+            TapeRecorder recorder, INDArray weights, INDArray delta, INDArray input, LayerWorkspaceMgr workspaceMgr) {
+        if (!recorder.needsInputGradient()) {
+            return placeholder(input, workspaceMgr);
+        }
+        INDArray below = workspaceMgr.createUninitialized(
+                ArrayType.ACTIVATION_GRAD, delta.dataType(), new long[] {weights.size(0), delta.size(0)}, 'f');
+        return weights.mmuli(delta.transpose(), below).transpose();
+    }
+
+    /**
+     * An array of the input's shape for DL4J to pass around: preprocessors below the first layer reshape it, and none of its values is
+     * ever read.
+     */
+    static INDArray placeholder(INDArray input, LayerWorkspaceMgr workspaceMgr) {
+        return workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, input.dataType(), input.shape(), 'c');
+    }
+
+    /** DL4J's gradient object over the layer's views, which hold the noised sum or zeros once the tape is recorded. */
+    static Gradient views(Map<String, INDArray> gradientViews) {
+        var gradient = new DefaultGradient();
+        gradientViews.forEach(gradient::setGradientFor);
+        return gradient;
+    }
+}

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.List;
+import org.deeplearning4j.nn.api.Layer;
+
+/**
+ * How to get per-example gradients from one kind of DL4J layer.
+ *
+ * <p>A rule replaces a layer of the network by a <em>subclass</em> of its implementation class, which shares configuration, parameters and
+ * gradient views with it and whose {@code backpropGradient} hands a {@link LayerTape} to the engine instead of writing the
+ * aggregate gradient. A subclass, because DL4J decides much by {@code instanceof}.
+ *
+ * <p>Rules of the library are listed in {@link GradientRules#builtIn()}. A rule of your own enters through
+ * {@link GradientRules#with} and is named in the privacy report; test it by extending {@code PerExampleGradientRuleContract}.
+ */
+public interface PerExampleGradientRule {
+    /** The exact implementation class this rule is for. A subclass of it is another layer, unknown until a rule names it. */
+    Class<? extends Layer> layerClass();
+
+    /**
+     * What of this layer's configuration the rule cannot handle, each with a remedy; empty if all is well.
+     *
+     * @param layer an initialised layer of class {@link #layerClass()}
+     */
+    default List<String> problems(Layer layer) {
+        return List.of();
+    }
+
+    /**
+     * The layer to put in the place of {@code layer}; {@code layer} itself if it has no parameters and needs no hook.
+     *
+     * @param layer an initialised layer of class {@link #layerClass()}, for which {@link #problems} is empty
+     * @param recorder where the replacement hands its tapes
+     */
+    Layer hook(Layer layer, TapeRecorder recorder);
+}

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** Squared L2 norms over everything but the first dimension, summed in double precision. */
+final class SquaredNorms {
+    /** Elements copied at a time: small enough to stay in the first-level cache. */
+    private static final int CHUNK = 4096;
+
+    private SquaredNorms() {}
+
+    /**
+     * The squared norm of every example.
+     *
+     * @param array [examples, ...] of any rank from 1
+     * @return one value for each example; not finite where a row is not
+     */
+    static double[] ofRows(INDArray array) {
+        INDArray rows = HostArrays.isContiguous(array) ? array : array.dup('c');
+        int examples = (int) rows.size(0);
+        long length = rows.length() / examples;
+        double[] norms = new double[examples];
+        if (rows.dataType() == DataType.FLOAT) {
+            var chunk = new float[(int) Math.min(CHUNK, length)];
+            for (int i = 0; i < examples; i++) {
+                for (long done = 0; done < length; done += chunk.length) {
+                    int n = (int) Math.min(chunk.length, length - done);
+                    HostArrays.read(rows, i * length + done, chunk, n);
+                    norms[i] += sum(chunk, n);
+                }
+            }
+        } else {
+            var chunk = new double[(int) Math.min(CHUNK, length)];
+            for (int i = 0; i < examples; i++) {
+                for (long done = 0; done < length; done += chunk.length) {
+                    int n = (int) Math.min(chunk.length, length - done);
+                    HostArrays.read(rows, i * length + done, chunk, n);
+                    norms[i] += sum(chunk, n);
+                }
+            }
+        }
+        return norms;
+    }
+
+    /** Four partial sums break the chain of dependent additions. */
+    private static double sum(float[] values, int n) {
+        double a = 0;
+        double b = 0;
+        double c = 0;
+        double d = 0;
+        int i = 0;
+        for (; i + 3 < n; i += 4) {
+            a += (double) values[i] * values[i];
+            b += (double) values[i + 1] * values[i + 1];
+            c += (double) values[i + 2] * values[i + 2];
+            d += (double) values[i + 3] * values[i + 3];
+        }
+        for (; i < n; i++) {
+            a += (double) values[i] * values[i];
+        }
+        return (a + b) + (c + d);
+    }
+
+    private static double sum(double[] values, int n) {
+        double a = 0;
+        double b = 0;
+        int i = 0;
+        for (; i + 1 < n; i += 2) {
+            a += values[i] * values[i];
+            b += values[i + 1] * values[i + 1];
+        }
+        for (; i < n; i++) {
+            a += values[i] * values[i];
+        }
+        return a + b;
+    }
+}

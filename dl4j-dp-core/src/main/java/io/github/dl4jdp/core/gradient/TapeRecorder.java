@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+/** The engine's side of a hooked layer: takes what the layer recorded. One for each hooked layer. */
+public interface TapeRecorder {
+    /** Whether the current forward pass belongs to a backward pass that will be recorded. */
+    boolean isRecording();
+
+    /**
+     * The number B of examples of the current physical batch. A layer whose input has more rows than that sees the time steps of
+     * an example as rows of their own.
+     *
+     * @throws IllegalStateException if no recorded pass is under way
+     */
+    int examples();
+
+    /**
+     * Whether a layer below needs the gradient with respect to this layer's input. Where not, the layer returns any array of the
+     * input's shape: nobody reads it.
+     */
+    boolean needsInputGradient();
+
+    /**
+     * Takes the tape of this layer for the current backward pass. Called exactly once a backward pass, from
+     * {@code backpropGradient}. When it returns, the gradient views of the network hold either the noised sum or zeros.
+     *
+     * @throws IllegalStateException if no recorded pass is under way: the batch did not come from the engine
+     */
+    void record(LayerTape tape);
+}
