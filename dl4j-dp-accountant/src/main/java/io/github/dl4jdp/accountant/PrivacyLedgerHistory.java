@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import io.github.dl4jdp.accountant.PrivacyLedger.Charge;
+import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.accountant.PrivacyLedger.Terms;
+import io.github.dl4jdp.accountant.PrivacyLedgerException.Reason;
+import java.io.BufferedInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.FileInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a ledger file says, verified line by line.
+ *
+ * <p>Reading takes no lock and changes nothing; it may be done while a trainer is writing.
+ */
+public final class PrivacyLedgerHistory {
+
+    /** A line is some hundred bytes; an event composed of thousands of others some hundred thousand. */
+    private static final int LONGEST_LINE = 1 << 24;
+
+    private final String name;
+    private final @Nullable Head sought;
+    private final Map<DpEvent, Long> charges = new LinkedHashMap<>();
+
+    private @Nullable Terms terms;
+    private long lines;
+    private long sessions;
+    private long steps;
+    private String hash = PrivacyLedgerLine.GENESIS;
+    private long verifiedBytes;
+    private long tornBytes;
+    private long stepsAtSought;
+    private boolean soughtFound;
+
+    /** An empty history that will note where it passes {@code sought}. */
+    PrivacyLedgerHistory(String name, @Nullable Head sought) {
+        this.name = name;
+        this.sought = sought;
+    }
+
+    /**
+     * Reads and verifies a ledger file.
+     *
+     * @throws PrivacyLedgerException of reason MISSING if there is no such file or nothing in it, BROKEN if its lines do not
+     *     follow from one another, INPUT_OUTPUT if it cannot be read
+     */
+    public static PrivacyLedgerHistory read(Path path) {
+        PrivacyLedgerHistory history = new PrivacyLedgerHistory(path.toString(), null);
+        if (!Files.exists(path)) {
+            throw PrivacyLedger.missing(path);
+        }
+        try (InputStream in = new FileInputStream(path.toFile())) {
+            history.scan(in, Files.size(path));
+        } catch (IOException e) {
+            throw PrivacyLedger.failure(e, history.name, "read");
+        }
+        if (history.lines == 0) {
+            throw new PrivacyLedgerException(Reason.MISSING, "privacy ledger " + path + " has no complete line");
+        }
+        return history;
+    }
+
+    /** Returns the last line's number and hash. */
+    public Head head() {
+        return new Head(lines - 1, hash);
+    }
+
+    /** Returns the number of steps charged in all sessions. */
+    public long steps() {
+        return steps;
+    }
+
+    /** Returns how often training was started or resumed. */
+    public long sessions() {
+        return sessions;
+    }
+
+    /** Returns what was charged, equal events summed up, in the order of their first step. */
+    public List<Charge> charges() {
+        return charges.entrySet().stream()
+                .map(entry -> new Charge(entry.getKey(), entry.getValue()))
+                .toList();
+    }
+
+    /** Returns the terms of the last session. */
+    public Terms terms() {
+        return Objects.requireNonNull(terms, "a history with at least one line has terms");
+    }
+
+    /** Returns the length of an unfinished last line, 0 if there is none: the trace of a crash; its step was not released. */
+    public long tornBytes() {
+        return tornBytes;
+    }
+
+    /**
+     * Adds all that was charged to an accountant.
+     *
+     * @return the accountant
+     * @throws IllegalArgumentException if the accountant works under another relation than the ledger
+     * @throws UnsupportedEventException if the accountant does not support an event; nothing is composed then
+     */
+    public PrivacyAccountant composeInto(PrivacyAccountant accountant) {
+        if (accountant.relation() != terms().relation()) {
+            throw new IllegalArgumentException("accountant must work under the ledger's relation " + terms().relation()
+                    + ", was " + accountant.relation());
+        }
+        DpEvent all = new DpEvent.Composed(charges.entrySet().stream()
+                .<DpEvent>map(entry -> new DpEvent.SelfComposed(entry.getKey(), entry.getValue()))
+                .toList());
+        return accountant.compose(all);
+    }
+
+    boolean isEmpty() {
+        return lines == 0;
+    }
+
+    long lines() {
+        return lines;
+    }
+
+    String hash() {
+        return hash;
+    }
+
+    /** Bytes up to the end of the last complete line. */
+    long verifiedBytes() {
+        return verifiedBytes;
+    }
+
+    /** Steps charged after the line that was sought, which must have been found. */
+    long stepsAfterSought() {
+        return steps - stepsAtSought;
+    }
+
+    boolean isSoughtFound() {
+        return soughtFound;
+    }
+
+    /** Takes in the lines of a stream of the given length. */
+    void scan(InputStream stream, long length) throws IOException {
+        InputStream in = new BufferedInputStream(stream, 1 << 16);
+        ByteArrayOutputStream line = new ByteArrayOutputStream(1024);
+        for (long at = 0; at < length; at++) {
+            int next = in.read();
+            if (next < 0) {
+                throw new IOException("ended at byte " + at + " of " + length);
+            }
+            line.write(next);
+            if (next == '\n') {
+                String text = line.toString(StandardCharsets.UTF_8);
+                if (at == length - 1 && text.indexOf(0) >= 0) {
+                    break;
+                }
+                accept(text.substring(0, text.length() - 1), line.size());
+                line.reset();
+            } else if (line.size() > LONGEST_LINE) {
+                throw broken("is longer than any line of a ledger");
+            }
+        }
+        tornBytes = line.size();
+        if (lines == 0 && tornBytes > 0 && !isTornFirstLine(line.toString(StandardCharsets.UTF_8))) {
+            throw broken("is not the start of a ledger");
+        }
+    }
+
+    /**
+     * Only what could be left of a first line may be cut off; anything else is a file of somebody else's. What a power
+     * failure kept from the disk reads as zeros, which no line contains.
+     */
+    private static boolean isTornFirstLine(String text) {
+        String start = PrivacyLedgerLine.FIRST_LINE_START;
+        for (int i = 0; i < text.length(); i++) {
+            char c = text.charAt(i);
+            boolean fits = i < start.length() ? c == start.charAt(i) : (c >= ' ' && c <= '~') || c == '\n';
+            if (c != 0 && !fits) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    private void accept(String text, int bytes) {
+        PrivacyLedgerLine line = PrivacyLedgerLine.parse(text, lines, hash);
+        if (line == null) {
+            throw broken("does not follow from the lines before it: it was altered, or lines were removed or inserted");
+        }
+        add(line, bytes);
+    }
+
+    /** Takes in a line that follows from the ones before. */
+    void add(PrivacyLedgerLine line, int bytes) {
+        PrivacyLedgerLine.Session session = line.session();
+        if (session != null) {
+            if (terms != null && session.terms().relation() != terms.relation()) {
+                throw broken("changes the relation from " + terms.relation() + " to "
+                        + session.terms().relation());
+            }
+            terms = session.terms();
+            sessions++;
+        } else if (terms == null) {
+            throw broken("charges a step before any session");
+        } else {
+            steps = Math.addExact(steps, line.steps());
+            charges.merge(terms.event(), line.steps(), Math::addExact);
+        }
+        hash = line.hash();
+        lines++;
+        verifiedBytes += bytes;
+        if (sought != null && sought.sequenceNumber() == line.sequenceNumber()) {
+            soughtFound = sought.hash().equals(hash);
+            stepsAtSought = steps;
+        }
+    }
+
+    private PrivacyLedgerException broken(String what) {
+        return new PrivacyLedgerException(
+                Reason.BROKEN,
+                "privacy ledger " + name + ": line " + (lines + 1) + " " + what
+                        + "; restore the file from where the model was trained, or its guarantee is lost");
+    }
+}

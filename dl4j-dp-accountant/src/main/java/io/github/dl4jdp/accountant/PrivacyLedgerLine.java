@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One line of a ledger, without its line feed.
+ *
+ * <p>A line is a JSON object in the one form that {@link #session} or {@link #steps} writes; nothing else is accepted. Its last
+ * field is {@code SHA-256(hash of the line before || the line up to its hash field)} in hexadecimal, the hash before the
+ * first line being 64 zeros.
+ *
+ * @param sequenceNumber its number, from 0
+ * @param hash the value of its hash field
+ * @param session what it says if it starts a session
+ * @param steps the steps it charges, 0 if it starts a session
+ */
+record PrivacyLedgerLine(
+        long sequenceNumber, String hash, @Nullable Session session, long steps) {
+
+    /** The hash before the first line. */
+    static final String GENESIS = "0".repeat(64);
+
+    /** Every ledger starts like this. */
+    static final String FIRST_LINE_START = "{\"n\":0,\"ledger\":1,\"session\":\"";
+
+    private static final int HASH_LENGTH = 64;
+    private static final String HASH_FIELD = ",\"hash\":\"";
+    private static final String END = "\"}";
+    private static final int TRAILER_LENGTH = HASH_FIELD.length() + HASH_LENGTH + END.length();
+
+    private static final String NUMBER = "(0|[1-9][0-9]{0,17})";
+    private static final Pattern STEPS = Pattern.compile("\\{\"n\":" + NUMBER + ",\"steps\":" + NUMBER);
+    private static final Pattern SESSION = Pattern.compile("\\{\"n\":" + NUMBER
+            + ",\"ledger\":1,\"session\":\"([0-9a-f]{32})\",\"opened\":\"([-0-9:TZ]{20})\""
+            + ",\"library\":\"([^\"\\\\]*)\",\"plan\":\"([^\"\\\\]*)\",\"configuration\":\"([^\"\\\\]*)\""
+            + ",\"relation\":\"([A-Z_]+)\",\"event\":(\\{.*\\})");
+
+    /**
+     * The start of a session.
+     *
+     * @param nonce 128 random bits in hexadecimal: two copies of a ledger that go separate ways differ from here on
+     * @param opened time in UTC, to the second
+     * @param terms what every step of the session is
+     */
+    record Session(String nonce, String opened, PrivacyLedger.Terms terms) {}
+
+    /** A new line that starts a session. */
+    static String session(long sequenceNumber, String previousHash, Session session) {
+        PrivacyLedger.Terms terms = session.terms();
+        return sealed(
+                previousHash,
+                "{\"n\":" + sequenceNumber + ",\"ledger\":1,\"session\":\"" + session.nonce() + "\",\"opened\":\""
+                        + session.opened() + "\",\"library\":\"" + terms.libraryVersion() + "\",\"plan\":\""
+                        + terms.planDigest() + "\",\"configuration\":\"" + terms.configurationDigest()
+                        + "\",\"relation\":\"" + terms.relation().name() + "\",\"event\":"
+                        + PrivacyLedgerEvents.write(terms.event()));
+    }
+
+    /** A new line that charges steps. */
+    static String steps(long sequenceNumber, String previousHash, long steps) {
+        return sealed(previousHash, "{\"n\":" + sequenceNumber + ",\"steps\":" + steps);
+    }
+
+    private static String sealed(String previousHash, String body) {
+        return body + HASH_FIELD + hash(previousHash, body) + END;
+    }
+
+    /**
+     * Reads a line.
+     *
+     * @return the line, or null if it is not of the form that is written, does not have the given number or its hash does
+     *     not follow from the hash before
+     */
+    static @Nullable PrivacyLedgerLine parse(String line, long sequenceNumber, String previousHash) {
+        int bodyLength = line.length() - TRAILER_LENGTH;
+        if (bodyLength <= 0 || !line.startsWith(HASH_FIELD, bodyLength) || !line.endsWith(END)) {
+            return null;
+        }
+        String body = line.substring(0, bodyLength);
+        String hash = line.substring(bodyLength + HASH_FIELD.length(), line.length() - END.length());
+        if (!hash.equals(hash(previousHash, body))) {
+            return null;
+        }
+        Matcher steps = STEPS.matcher(body);
+        if (steps.matches()) {
+            long count = Long.parseLong(steps.group(2));
+            return Long.parseLong(steps.group(1)) == sequenceNumber && count >= 1
+                    ? new PrivacyLedgerLine(sequenceNumber, hash, null, count)
+                    : null;
+        }
+        Matcher session = SESSION.matcher(body);
+        if (!session.matches() || Long.parseLong(session.group(1)) != sequenceNumber) {
+            return null;
+        }
+        try {
+            PrivacyLedger.Terms terms = new PrivacyLedger.Terms(
+                    session.group(5),
+                    session.group(6),
+                    session.group(4),
+                    NeighboringRelation.valueOf(session.group(7)),
+                    PrivacyLedgerEvents.read(session.group(8)));
+            return new PrivacyLedgerLine(
+                    sequenceNumber, hash, new Session(session.group(2), session.group(3), terms), 0);
+        } catch (IllegalArgumentException e) {
+            return null;
+        }
+    }
+
+    private static String hash(String previousHash, String body) {
+        try {
+            MessageDigest digest = MessageDigest.getInstance("SHA-256");
+            digest.update(previousHash.getBytes(StandardCharsets.US_ASCII));
+            return HexFormat.of().formatHex(digest.digest(body.getBytes(StandardCharsets.UTF_8)));
+        } catch (NoSuchAlgorithmException e) {
+            throw new IllegalStateException("this Java runtime offers no SHA-256", e);
+        }
+    }
+}

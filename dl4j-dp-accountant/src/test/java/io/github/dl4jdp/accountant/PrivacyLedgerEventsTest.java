@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.Set;
+import java.util.stream.Collectors;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class PrivacyLedgerEventsTest {
+
+    private static final DpEvent GAUSSIAN = new DpEvent.Gaussian(1.1);
+
+    private static final List<DpEvent> ONE_OF_EACH_KIND = List.of(
+            new DpEvent.NoOp(),
+            new DpEvent.NonPrivate(),
+            GAUSSIAN,
+            new DpEvent.Laplace(0.3),
+            new DpEvent.GaussianMixture(2.0, List.of(0.0, 1.0, 2.0), List.of(0.5, 0.25, 0.25)),
+            new DpEvent.EpsilonDelta(Double.POSITIVE_INFINITY, 0.0),
+            new DpEvent.PoissonSampled(1.0 / 3.0, GAUSSIAN),
+            new DpEvent.TruncatedPoissonSampled(1e-7, 60_000, 512, GAUSSIAN),
+            new DpEvent.SampledWithoutReplacement(Long.MAX_VALUE, 256, GAUSSIAN),
+            new DpEvent.SelfComposed(new DpEvent.PoissonSampled(1.0, GAUSSIAN), 123_456_789_012L),
+            new DpEvent.Composed(List.of(GAUSSIAN, new DpEvent.Composed(List.of()), new DpEvent.Laplace(1.0))));
+
+    @Test
+    void read_everyKindOfEvent_equalsWhatWasWritten() {
+        Set<Class<?>> kinds = ONE_OF_EACH_KIND.stream().map(Object::getClass).collect(Collectors.toSet());
+        assertThat(kinds)
+                .isEqualTo(Arrays.stream(DpEvent.class.getPermittedSubclasses()).collect(Collectors.toSet()));
+        for (DpEvent event : ONE_OF_EACH_KIND) {
+            String text = PrivacyLedgerEvents.write(event);
+            assertThat(text).startsWith("{\"type\":\"").doesNotContain("\n");
+            assertThat(PrivacyLedgerEvents.read(text)).isEqualTo(event);
+        }
+    }
+
+    @Property(tries = 500)
+    void read_anyDouble_isTheSameToTheLastBit(@ForAll long seed) {
+        Random random = new Random(seed);
+        double noiseMultiplier = Math.scalb(1 + random.nextDouble(), random.nextInt(100) - 50);
+        DpEvent event = new DpEvent.PoissonSampled(random.nextDouble(), new DpEvent.Gaussian(noiseMultiplier));
+        assertThat(PrivacyLedgerEvents.read(PrivacyLedgerEvents.write(event))).isEqualTo(event);
+    }
+
+    @Test
+    void write_step_isTheDocumentedForm() {
+        assertThat(PrivacyLedgerEvents.write(new DpEvent.PoissonSampled(0.01, GAUSSIAN)))
+                .isEqualTo("{\"type\":\"PoissonSampled\",\"samplingProbability\":0.01,"
+                        + "\"event\":{\"type\":\"Gaussian\",\"noiseMultiplier\":1.1}}");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "[]",
+                "{}",
+                "null",
+                "{\"type\":\"Unknown\"}",
+                "{\"type\":\"Gaussian\"}",
+                "{\"type\":\"Gaussian\",\"noiseMultiplier\":-1.0}",
+                "{\"type\":\"Gaussian\",\"noiseMultiplier\":\"1.0\"}",
+                "{\"type\":\"Gaussian\",\"noiseMultiplier\":1.0,\"extra\":1.0}",
+                "{\"type\":\"Gaussian\",\"noiseMultiplier\":1.0,\"noiseMultiplier\":2.0}",
+                "{\"type\":\"Gaussian\",\"noiseMultiplier\":1.0}{}",
+                "{\"type\":\"Gaussian\",\"noiseMultiplier\":1.0",
+                "{\"type\":\"Gaussian\",\"noiseMultiplier\":true}",
+                "{\"type\":\"Composed\",\"events\":[1]}",
+                "{\"type\":\"SelfComposed\",\"event\":{\"type\":\"NoOp\"},\"count\":99999999999999999999}",
+                "{\"type\":\"SelfComposed\",\"event\":{\"type\":\"NoOp\"},\"count\":1.5}"
+            })
+    void read_anythingElse_throws(String text) {
+        assertThatThrownBy(() -> PrivacyLedgerEvents.read(text)).isInstanceOf(IllegalArgumentException.class);
+    }
+}
