@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.PrivacyListener;
 import io.github.dl4jdp.examples.data.MissingDataException;
 import java.io.PrintWriter;
+import java.util.Locale;
 import java.util.concurrent.Callable;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.nd4j.linalg.dataset.DataSet;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -16,6 +22,9 @@ import picocli.CommandLine.Spec;
 abstract class ExampleMain implements Callable<Integer> {
     /** Exit code for data that are not there. */
     static final int NO_DATA = 3;
+
+    /** How often a training run says where it stands. */
+    private static final int REPORTS = 20;
 
     @Spec
     @SuppressWarnings("NullAway.Init") // picocli sets it before anything runs
@@ -58,6 +67,19 @@ abstract class ExampleMain implements Callable<Integer> {
     final void print(Object text) {
         out().println(text);
         out().flush();
+    }
+
+    /** DL4J's own fit on the engine's lots of {@code data}, for the whole plan, with a progress display. */
+    static void fitWithProgress(MultiLayerNetwork network, PrivacyEngine engine, DataSet data) {
+        DpSgdPlan plan = engine.plan();
+        int every = Math.toIntExact(Math.max(1, plan.steps() / REPORTS));
+        try (Progress progress = Progress.of("private training", plan.steps())) {
+            network.addListeners(new PrivacyListener(engine, every, status -> {
+                long done = status.iteration() % every == 0 ? every : status.iteration() % every;
+                progress.advance(done, String.format(Locale.ROOT, "epsilon = %.3f", status.epsilon()));
+            }));
+            network.fit(engine.lots(data), plan.epochs());
+        }
     }
 
     private PrintWriter out() {
