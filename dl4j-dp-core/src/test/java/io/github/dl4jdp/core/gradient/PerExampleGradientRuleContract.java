@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Random;
+import java.util.Set;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import net.jqwik.api.ShrinkingMode;
+import net.jqwik.api.constraints.IntRange;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * What every {@link PerExampleGradientRule} must satisfy: extend it, say in {@link #cases} which networks hold the layer, and for a
+ * rule of your own override {@link #rules}.
+ *
+ * <p>The oracle is DL4J itself with batches of one example. Errors are relative, in L2, for each parameter.
+ */
+public abstract class PerExampleGradientRuleContract {
+    private static final int MAX_EXAMPLES = 5;
+    private static final int TRIES = 8;
+    private static final String SEED = "20260";
+
+    /** Networks with the layer under test: draw sizes, modes, bias, masks, dropout. */
+    protected abstract Arbitrary<GradientCase> cases();
+
+    /** The rules that know every layer of the {@link #cases}. */
+    protected GradientRules rules() {
+        return GradientRules.builtIn();
+    }
+
+    @Provide
+    Arbitrary<GradientCase> gradientCases() {
+        return cases();
+    }
+
+    @Provide
+    Arbitrary<DataType> types() {
+        return Arbitraries.of(DataType.DOUBLE, DataType.FLOAT);
+    }
+
+    /** Rounding of a well-conditioned gradient: the bar for parameters whose gradient is not a small rest of large terms. */
+    static double tolerance(DataType type) {
+        return type == DataType.DOUBLE ? 1e-9 : 1e-4;
+    }
+
+    @Property(tries = 2 * TRIES, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void addRow_anyExample_equalsBatchOfOne(
+            @ForAll("gradientCases") GradientCase gradientCase,
+            @ForAll("types") DataType type,
+            @ForAll @IntRange(min = 1, max = MAX_EXAMPLES) int examples,
+            @ForAll @IntRange(min = 0, max = 99) int seed) {
+        MultiLayerNetwork network = gradientCase.network(type);
+        DataSet data = gradientCase.data(network, examples, seed);
+        INDArray rows = run(network, data, ones(examples)).rows();
+        for (int i = 0; i < examples; i++) {
+            assertSame(network, rows.getRow(i), batchOfOne(network, GradientCase.example(data, i)), tolerance(type));
+        }
+    }
+
+    @Property(tries = TRIES, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void addSquaredNorms_anyBatch_equalsNormsOfRows(
+            @ForAll("gradientCases") GradientCase gradientCase,
+            @ForAll("types") DataType type,
+            @ForAll @IntRange(min = 1, max = MAX_EXAMPLES) int examples) {
+        MultiLayerNetwork network = gradientCase.network(type);
+        RecordedPass pass = run(network, gradientCase.data(network, examples, 3), ones(examples));
+        for (int i = 0; i < examples; i++) {
+            double expected = pass.rows().getRow(i).norm2Number().doubleValue();
+            assertThat(Math.sqrt(pass.squaredNorms()[i]))
+                    .isCloseTo(expected, org.assertj.core.api.Assertions.within(expected * tolerance(type)));
+        }
+    }
+
+    @Property(tries = TRIES, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void addWeightedSum_anyWeights_equalsWeightedSumOfRows(
+            @ForAll("gradientCases") GradientCase gradientCase,
+            @ForAll("types") DataType type,
+            @ForAll @IntRange(min = 1, max = MAX_EXAMPLES) int examples) {
+        MultiLayerNetwork network = gradientCase.network(type);
+        double[] weights = new Random(5).doubles(examples).toArray();
+        RecordedPass pass = run(network, gradientCase.data(network, examples, 4), weights);
+        INDArray expected =
+                pass.rows().mulColumnVector(Nd4j.createFromArray(weights)).sum(0);
+        assertSame(network, pass.sum(), expected, tolerance(type));
+    }
+
+    @Property(tries = TRIES, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void addRow_otherExampleChanged_staysTheSame(
+            @ForAll("gradientCases") GradientCase gradientCase,
+            @ForAll @IntRange(min = 2, max = MAX_EXAMPLES) int examples) {
+        MultiLayerNetwork network = gradientCase.network(DataType.DOUBLE);
+        DataSet data = gradientCase.data(network, examples, 5);
+        DataSet changed = gradientCase.data(network, examples, 6);
+        int same = examples / 2;
+        copyExample(data, changed, same);
+        INDArray row = run(network, data, ones(examples)).rows().getRow(same);
+        INDArray again = run(network, changed, ones(examples)).rows().getRow(same);
+        assertThat(again.distance2(row))
+                .isLessThanOrEqualTo(1e-12 * row.norm2Number().doubleValue());
+    }
+
+    @Property(tries = TRIES, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void discard_nonFiniteExample_contributesNothing(
+            @ForAll("gradientCases") GradientCase gradientCase,
+            @ForAll("types") DataType type,
+            @ForAll @IntRange(min = 2, max = MAX_EXAMPLES) int examples) {
+        MultiLayerNetwork network = gradientCase.network(type);
+        DataSet data = gradientCase.data(network, examples, 7);
+        double[] weights = ones(examples);
+        int bad = examples / 2;
+        weights[bad] = 0;
+        INDArray expected = run(network, data, weights).sum();
+        data.getLabels().get(NDArrayIndex.point(bad)).assign(Double.NaN);
+        if (gradientCase.vocabulary() == 0) {
+            data.getFeatures().get(NDArrayIndex.point(bad)).assign(Double.NaN);
+        }
+        RecordedPass pass = RecordedPass.run(network, rules(), data, weights, Set.of(bad));
+        assertSame(network, pass.sum(), expected, tolerance(type));
+        for (int i = 0; i < examples; i++) {
+            assertThat(Double.isFinite(pass.squaredNorms()[i])).isEqualTo(i != bad);
+        }
+    }
+
+    @Property(tries = 3, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void discard_onlyExample_leavesZero(
+            @ForAll("gradientCases") GradientCase gradientCase, @ForAll("types") DataType type) {
+        MultiLayerNetwork network = gradientCase.network(type);
+        DataSet data = gradientCase.data(network, 1, 8);
+        RecordedPass pass = RecordedPass.run(network, rules(), data, new double[] {0}, Set.of(0));
+        assertThat(pass.sum().normmaxNumber().doubleValue()).isZero();
+    }
+
+    @Property(tries = TRIES, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void backpropGradient_anyBatch_writesNothingIntoGradientViews(@ForAll("gradientCases") GradientCase gradientCase) {
+        MultiLayerNetwork network = gradientCase.network(DataType.FLOAT);
+        RecordedPass pass = run(network, gradientCase.data(network, 2, 9), ones(2));
+        assertThat(pass.gradientViews().normmaxNumber().doubleValue()).isZero();
+    }
+
+    private RecordedPass run(MultiLayerNetwork network, DataSet data, double[] weights) {
+        return RecordedPass.run(network, rules(), data, weights, Set.of());
+    }
+
+    /** DL4J's own gradient of a batch of one [numParams], in double precision. */
+    static INDArray batchOfOne(MultiLayerNetwork network, DataSet example) {
+        network.setInput(example.getFeatures());
+        network.setLabels(example.getLabels());
+        network.setLayerMaskArrays(example.getFeaturesMaskArray(), example.getLabelsMaskArray());
+        network.computeGradientAndScore();
+        INDArray gradient = network.getFlattenedGradients()
+                .reshape(network.numParams())
+                .castTo(DataType.DOUBLE)
+                .dup();
+        network.clearLayerMaskArrays();
+        return gradient;
+    }
+
+    /**
+     * Compares two gradients parameter by parameter. A parameter whose gradient is below a hundredth of the whole gradient (a thousandth in
+     * double precision) is a rest of larger terms that cancel, so its error is taken relative to that.
+     */
+    private static void assertSame(MultiLayerNetwork network, INDArray actual, INDArray expected, double tolerance) {
+        double total = expected.norm2Number().doubleValue();
+        double floor = total * (tolerance < 1e-6 ? 1e-3 : 1e-2);
+        long from = 0;
+        for (var layer : network.getLayers()) {
+            for (var parameter : layer.paramTable().entrySet()) {
+                long to = from + parameter.getValue().length();
+                INDArray a = actual.get(NDArrayIndex.interval(from, to));
+                INDArray e = expected.get(NDArrayIndex.interval(from, to));
+                double scale = Math.max(e.norm2Number().doubleValue(), floor);
+                assertThat(a.distance2(e))
+                        .as(
+                                "error in %s of %s, whose norm is %s of %s",
+                                parameter.getKey(), layer.getClass().getSimpleName(), e.norm2Number(), total)
+                        .isLessThanOrEqualTo(tolerance * scale);
+                from = to;
+            }
+        }
+    }
+
+    private static void copyExample(DataSet from, DataSet to, int i) {
+        copy(from.getFeatures(), to.getFeatures(), i);
+        copy(from.getLabels(), to.getLabels(), i);
+        if (from.getFeaturesMaskArray() != null) {
+            copy(from.getFeaturesMaskArray(), to.getFeaturesMaskArray(), i);
+        }
+        if (from.getLabelsMaskArray() != null) {
+            copy(from.getLabelsMaskArray(), to.getLabelsMaskArray(), i);
+        }
+    }
+
+    private static void copy(INDArray from, INDArray to, int i) {
+        to.get(NDArrayIndex.point(i)).assign(from.get(NDArrayIndex.point(i)));
+    }
+
+    private static double[] ones(int examples) {
+        double[] ones = new double[examples];
+        java.util.Arrays.fill(ones, 1);
+        return ones;
+    }
+}
