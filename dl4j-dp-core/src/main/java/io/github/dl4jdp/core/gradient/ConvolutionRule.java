@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.Objects;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.CNN2DFormat;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
@@ -10,7 +11,9 @@ import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
 import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.deeplearning4j.util.ConvolutionUtils;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.convolution.Convolution;
 
@@ -31,15 +34,75 @@ final class ConvolutionRule implements PerExampleGradientRule {
     private static final class Hooked extends ConvolutionLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
+        private final transient @Nullable FloatConvolution fast;
+        private transient @Nullable INDArray output;
 
         Hooked(ConvolutionLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
+            CpuBlas blas = CpuBlas.find();
+            boolean fits = blas != null
+                    && dataType == DataType.FLOAT
+                    && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW
+                    && ActivationSlope.of(layerConf().getActivationFn()) != null;
+            this.fast = fits && blas != null ? new FloatConvolution(blas) : null;
+        }
+
+        @Override
+        public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
+            output = null;
+            if (fast == null || !training || !recorder.isRecording()) {
+                return super.activate(training, workspaceMgr);
+            }
+            assertInputSet(false);
+            validateInputRank();
+            applyDropOutIfNecessary(true, workspaceMgr);
+            INDArray weights = getParamWithNoise(ConvolutionParamInitializer.WEIGHT_KEY, true, workspaceMgr);
+            INDArray bias = getParamWithNoise(ConvolutionParamInitializer.BIAS_KEY, true, workspaceMgr);
+            INDArray x = input.castTo(dataType);
+            validateInputDepth(weights.size(1));
+            var g = geometry(x, weights);
+            INDArray z = workspaceMgr.createUninitialized(
+                    ArrayType.ACTIVATIONS,
+                    dataType,
+                    new long[] {x.size(0), g.outChannels(), g.out()[0], g.out()[1]},
+                    'c');
+            fast.forward(HostArrays.contiguous(x), HostArrays.contiguous(weights), hasBias() ? bias : null, z, g);
+            output = layerConf().getActivationFn().getActivation(z, true);
+            return output;
+        }
+
+        private Pair<Gradient, INDArray> fastBackward(
+                FloatConvolution convolution, INDArray out, INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            INDArray weights = getParamWithNoise(ConvolutionParamInitializer.WEIGHT_KEY, true, workspaceMgr);
+            INDArray x = HostArrays.contiguous(input.castTo(dataType));
+            INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, x.shape(), 'c');
+            var slope = Objects.requireNonNull(ActivationSlope.of(layerConf().getActivationFn()));
+            var tape = convolution.backward(
+                    x,
+                    HostArrays.contiguous(weights),
+                    hasBias(),
+                    HostArrays.contiguous(epsilon.castTo(dataType)),
+                    out,
+                    slope,
+                    recorder.needsInputGradient() ? below : null,
+                    geometry(x, weights));
+            if (recorder.needsInputGradient()) {
+                below = backpropDropOutIfPresent(below);
+            }
+            output = null;
+            recorder.record(tape);
+            weightNoiseParams.clear();
+            return new Pair<>(InputGradients.views(gradientViews), below);
         }
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             assertInputSet(true);
+            INDArray out = output;
+            if (fast != null && out != null) {
+                return fastBackward(fast, out, epsilon, workspaceMgr);
+            }
             boolean nhwc = layerConf().getCnn2dDataFormat() == CNN2DFormat.NHWC;
             INDArray weights = getParamWithNoise(ConvolutionParamInitializer.WEIGHT_KEY, true, workspaceMgr);
             INDArray z = toNchw(preOutput4d(true, true, workspaceMgr).getFirst(), nhwc);

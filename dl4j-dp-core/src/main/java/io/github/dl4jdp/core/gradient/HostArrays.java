@@ -64,16 +64,26 @@ public final class HostArrays {
         Nd4j.getAffinityManager().tagLocation(into, AffinityManager.Location.HOST);
     }
 
+    /** The memory of a c-contiguous FLOAT array, from its first element on. */
+    static FloatPointer floats(INDArray array) {
+        return (FloatPointer) pointer(array);
+    }
+
     private static Pointer pointer(INDArray array) {
         if (!isContiguous(array)) {
             throw new IllegalArgumentException("array must be c-contiguous, was " + array.shapeInfoToString());
         }
         Nd4j.getAffinityManager().ensureLocation(array, AffinityManager.Location.HOST);
-        Pointer pointer = array.data().pointer();
+        Pointer pointer = array.data().addressPointer();
         if (pointer instanceof FloatPointer || pointer instanceof DoublePointer) {
             return pointer;
         }
         throw new IllegalArgumentException("array must be FLOAT or DOUBLE, was " + array.dataType());
+    }
+
+    /** The array itself if it is c-contiguous, else a copy that is. */
+    static INDArray contiguous(INDArray array) {
+        return isContiguous(array) ? array : array.dup('c');
     }
 
     /** Whether the elements lie one after the other in c order. */

@@ -45,19 +45,24 @@ final class SquaredNorms {
     }
 
     /** Four partial sums break the chain of dependent additions. */
-    private static double sum(float[] values, int n) {
+    static double sum(float[] values, int n) {
+        return sum(values, 0, n);
+    }
+
+    /** The squared norm of {@code values[from .. to - 1]}. */
+    static double sum(float[] values, int from, int to) {
         double a = 0;
         double b = 0;
         double c = 0;
         double d = 0;
-        int i = 0;
-        for (; i + 3 < n; i += 4) {
+        int i = from;
+        for (; i + 3 < to; i += 4) {
             a += (double) values[i] * values[i];
             b += (double) values[i + 1] * values[i + 1];
             c += (double) values[i + 2] * values[i + 2];
             d += (double) values[i + 3] * values[i + 3];
         }
-        for (; i < n; i++) {
+        for (; i < to; i++) {
             a += (double) values[i] * values[i];
         }
         return (a + b) + (c + d);
