@@ -47,6 +47,10 @@ final class DpMultiLayerUpdater extends MultiLayerUpdater {
     /** DL4J's gradient-normalization hook: by now the gradient is clipped and noised, and nothing else may bound it. */
     @Override
     public void preApply(Trainable layer, Gradient gradient, int iteration) {
+        requireNoNormalization(layer);
+    }
+
+    static void requireNoNormalization(Trainable layer) {
         GradientNormalization normalization =
                 layer.getConfig() == null ? null : layer.getConfig().getGradientNormalization();
         if (normalization != null && normalization != GradientNormalization.None) {

@@ -34,7 +34,7 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
         long from = 0;
         for (int i = 0; i < layers.length; i++) {
             long length = layers[i].numParams();
-            if (i >= first && length > 0) {
+            if (i >= first && TrainableLayer.trains(layers[i])) {
                 trainable.add(new TrainableLayer(
                         ModelValidator.name(layers[i], i),
                         layers[i].getClass().getSimpleName(),
@@ -96,6 +96,7 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
     @Override
     public void forwardAndBackward(MultiDataSet batch) {
         Collection<TrainingListener> listeners = new ArrayList<>(network.getListeners());
+        double score = network.score();
         network.setListeners(List.of());
         try {
             network.setInput(batch.getFeatures(0));
@@ -107,6 +108,7 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
             network.setInput(null);
             network.setLabels(null);
             network.setListeners(listeners);
+            network.setScore(score);
         }
     }
 
@@ -115,8 +117,10 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
     }
 
     @Override
-    public boolean isWorkingOn(MultiDataSet batch) {
-        return network.getInput() == batch.getFeatures(0) && network.getLabels() == batch.getLabels(0);
+    public void requirePassOver(MultiDataSet batch) {
+        if (network.getInput() != batch.getFeatures(0) || network.getLabels() != batch.getLabels(0)) {
+            throw HookedNetwork.foreignBatch();
+        }
     }
 
     @Override

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.GradientRules;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.Updater;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -14,6 +17,23 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * <p>The one place that knows how a network class keeps its layers; the rest of the engine sees parameter ranges.
  */
 interface HookedNetwork {
+    /** Hooks a network that {@link ModelValidator} found in order. */
+    static HookedNetwork hook(Model model, GradientRules rules, BackwardPass pass) {
+        if (model instanceof MultiLayerNetwork network) {
+            return new HookedMultiLayerNetwork(network, rules, pass);
+        }
+        if (model instanceof ComputationGraph network) {
+            return new HookedComputationGraph(network, rules, pass);
+        }
+        throw ModelValidator.unknownClass(model);
+    }
+
+    /** What a pass over other data than the engine's current lot gets. */
+    static IllegalStateException foreignBatch() {
+        return new IllegalStateException(
+                "fit got a batch that is not the engine's current lot: train with net.fit(engine.lots(data), plan.epochs())");
+    }
+
     /** The network itself. */
     Model model();
 
@@ -27,12 +47,17 @@ interface HookedNetwork {
     boolean dividesByBatchSize();
 
     /**
-     * One forward and backward pass over a batch, without listeners, updater or any change of the parameters and counts.
+     * One forward and backward pass over a batch, without listeners, updater or any change of the parameters, counts and score.
      */
     void forwardAndBackward(MultiDataSet batch);
 
-    /** Whether the arrays that the network is working on now are exactly those of {@code batch}. */
-    boolean isWorkingOn(MultiDataSet batch);
+    /**
+     * Checks, at the end of a backward pass, that the arrays it went over are exactly those of {@code batch}, and that they kept one row for
+     * each example.
+     *
+     * @throws IllegalStateException if they did not
+     */
+    void requirePassOver(MultiDataSet batch);
 
     /** The updater that DL4J will call, or null if it was dropped. */
     @Nullable

@@ -49,6 +49,11 @@ final class LotIterator implements DataSetIterator {
     }
 
     private static DataSet toDataSet(MultiDataSet data) {
+        if (data.numFeatureArrays() != 1 || data.numLabelsArrays() != 1) {
+            throw new IllegalArgumentException("data must have one array of features and one of labels, has "
+                    + data.numFeatureArrays() + " and " + data.numLabelsArrays()
+                    + "; train with net.fit(engine.multiLots(data), plan.epochs())");
+        }
         return new DataSet(
                 data.getFeatures(0),
                 data.getLabels(0),

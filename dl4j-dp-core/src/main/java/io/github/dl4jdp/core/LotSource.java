@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import java.util.Arrays;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.slf4j.Logger;
@@ -52,10 +53,12 @@ final class LotSource {
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
         long[] members = engine.beginLot(data.size());
         if (members.length == 0) {
-            MultiDataSet row = data.get(new long[] {0});
+            MultiDataSet row = fetch(new long[] {0});
             // The row stands in for nothing: its values must not come from an example.
-            Arrays.stream(row.getFeatures()).forEach(array -> array.assign(0));
-            Arrays.stream(row.getLabels()).forEach(array -> array.assign(0));
+            fill(row.getFeatures(), 0);
+            fill(row.getLabels(), 0);
+            fill(row.getFeaturesMaskArrays(), 1);
+            fill(row.getLabelsMaskArrays(), 1);
             return engine.expect(preProcess.apply(row), 0);
         }
         int parts = (members.length + physicalBatchSize - 1) / physicalBatchSize;
@@ -70,7 +73,34 @@ final class LotSource {
     private MultiDataSet part(long[] members, int part, int parts) {
         int from = (int) ((long) members.length * part / parts);
         int to = (int) ((long) members.length * (part + 1) / parts);
-        return data.get(Arrays.copyOfRange(members, from, to));
+        return fetch(Arrays.copyOfRange(members, from, to));
+    }
+
+    /** The sampled examples and nothing else: a row too many would be an example that nobody drew. */
+    private MultiDataSet fetch(long[] members) {
+        MultiDataSet examples = data.get(members);
+        for (INDArray[] arrays : new INDArray[][] {
+            examples.getFeatures(),
+            examples.getLabels(),
+            examples.getFeaturesMaskArrays(),
+            examples.getLabelsMaskArrays()
+        }) {
+            for (int i = 0; arrays != null && i < arrays.length; i++) {
+                if (arrays[i] != null && arrays[i].size(0) != members.length) {
+                    throw new IllegalStateException("RandomAccessExamples.get must return one row for each of the "
+                            + members.length + " indices in every array, returned " + arrays[i].size(0));
+                }
+            }
+        }
+        return examples;
+    }
+
+    private static void fill(@Nullable INDArray @Nullable [] arrays, double value) {
+        for (int i = 0; arrays != null && i < arrays.length; i++) {
+            if (arrays[i] != null) {
+                arrays[i].assign(value);
+            }
+        }
     }
 
     int expectedLotSize() {

@@ -4,9 +4,9 @@ package io.github.dl4jdp.core;
 /**
  * One reason why a network cannot be trained with privacy as it is.
  *
- * @param layerIndex index of the layer in {@code getLayers()}, or -1 for a problem of the whole network
- * @param layerName name of the layer, "" if it has none
- * @param layerClass simple class name of the layer, or of the network
+ * @param layerIndex index of the layer in {@code getLayers()}, or -1 for a problem of the whole network or of a vertex without layer
+ * @param layerName name of the layer or vertex, "" for the whole network
+ * @param layerClass simple class name of the layer, vertex or network
  * @param reason what is wrong and what to do about it
  */
 public record ModelProblem(int layerIndex, String layerName, String layerClass, String reason) {
@@ -16,8 +16,10 @@ public record ModelProblem(int layerIndex, String layerName, String layerClass, 
 
     @Override
     public String toString() {
-        return layerIndex < 0
-                ? "network (" + layerClass + "): " + reason
-                : "layer " + layerIndex + " \"" + layerName + "\" (" + layerClass + "): " + reason;
+        if (layerName.isEmpty() && layerIndex < 0) {
+            return "network (" + layerClass + "): " + reason;
+        }
+        return (layerIndex < 0 ? "vertex" : "layer " + layerIndex) + " \"" + layerName + "\" (" + layerClass + "): "
+                + reason;
     }
 }

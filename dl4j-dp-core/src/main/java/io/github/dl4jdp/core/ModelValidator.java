@@ -7,20 +7,26 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.OptimizationAlgorithm;
+import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToCnnPreProcessor;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.layers.normalization.BatchNormalization;
 import org.deeplearning4j.nn.layers.ocnn.OCNNOutputLayer;
 import org.deeplearning4j.nn.layers.training.CenterLossOutputLayer;
 import org.deeplearning4j.nn.layers.variational.VariationalAutoencoder;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.config.IUpdater;
 
 /** Finds everything that stands in the way of training a network with privacy. */
 final class ModelValidator {
@@ -40,27 +46,69 @@ final class ModelValidator {
             VariationalAutoencoder.class,
             "its pretraining loss is not trained by backpropagation of one loss per example; use an encoder of DenseLayers");
 
+    static final String NOTHING_TRAINS = "no layer trains; unfreeze at least the output layer";
+    static final String SHARED_PARAMETERS =
+            "its parameters are not a part of the network's of their own; shared parameters get one clipped gradient for each use,"
+                    + " give the layer its own";
+    private static final String NOT_INITIALISED = "it is not initialised; call init() first";
+
     private ModelValidator() {}
 
-    static List<ModelProblem> problems(MultiLayerNetwork network, GradientRules rules) {
-        if (!network.isInitCalled()) {
-            return List.of(ModelProblem.ofNetwork(network, "it is not initialised; call init() first"));
-        }
+    /** Everything for which {@code attach} would refuse the network. */
+    static List<ModelProblem> problems(Model model, GradientRules rules) {
         var problems = new ArrayList<ModelProblem>();
-        var conf = network.getLayerWiseConfigurations();
-        if (network.getUpdater(false) instanceof DpMultiLayerUpdater) {
+        if (model instanceof MultiLayerNetwork network) {
+            if (!network.isInitCalled()) {
+                return List.of(ModelProblem.ofNetwork(network, NOT_INITIALISED));
+            }
+            var conf = network.getLayerWiseConfigurations();
+            checkNetwork(network, network.getUpdater(false), conf.getDataType(), conf.getBackpropType(), problems);
+            if (!isAttached(network.getUpdater(false))) {
+                checkLayers(network, rules, problems);
+            }
+        } else if (model instanceof ComputationGraph network) {
+            if (network.getVertices() == null) {
+                return List.of(ModelProblem.ofNetwork(network, NOT_INITIALISED));
+            }
+            var conf = network.getConfiguration();
+            checkNetwork(network, network.getUpdater(false), conf.getDataType(), conf.getBackpropType(), problems);
+            if (!isAttached(network.getUpdater(false))) {
+                problems.addAll(GraphValidator.problems(network, rules));
+            }
+        } else {
+            throw unknownClass(model);
+        }
+        return problems;
+    }
+
+    static UnsupportedModelException unknownClass(Model model) {
+        return new UnsupportedModelException(List.of(ModelProblem.ofNetwork(
+                model,
+                "only MultiLayerNetwork and ComputationGraph can be trained with privacy; build it as one of these")));
+    }
+
+    private static boolean isAttached(@Nullable Updater updater) {
+        return updater instanceof DpMultiLayerUpdater || updater instanceof DpComputationGraphUpdater;
+    }
+
+    private static void checkNetwork(
+            Model network,
+            @Nullable Updater updater,
+            DataType dataType,
+            BackpropType backpropType,
+            List<ModelProblem> problems) {
+        if (isAttached(updater)) {
             problems.add(ModelProblem.ofNetwork(
                     network, "it is attached to a PrivacyEngine already; detach() that one first"));
-            return problems;
+            return;
         }
-        DataType dataType = conf.getDataType();
         if (dataType != DataType.FLOAT && dataType != DataType.DOUBLE) {
             problems.add(ModelProblem.ofNetwork(
                     network,
                     "its data type must be FLOAT or DOUBLE, was " + dataType
                             + "; use convertDataType(DataType.FLOAT)"));
         }
-        if (conf.getBackpropType() == BackpropType.TruncatedBPTT) {
+        if (backpropType == BackpropType.TruncatedBPTT) {
             problems.add(ModelProblem.ofNetwork(
                     network,
                     "truncated backpropagation through time makes several updates on one lot, and this plan accounts for one;"
@@ -72,68 +120,98 @@ final class ModelValidator {
                     "the optimization algorithm " + network.conf().getOptimizationAlgo()
                             + " evaluates the loss of the private data at will; use STOCHASTIC_GRADIENT_DESCENT"));
         }
+    }
+
+    private static void checkLayers(MultiLayerNetwork network, GradientRules rules, List<ModelProblem> problems) {
         Layer[] layers = network.getLayers();
         int first = HookedMultiLayerNetwork.firstTrainable(layers);
         boolean trains = false;
+        long from = 0;
         for (int i = 0; i < layers.length; i++) {
-            if (i < first) {
-                // Frozen layers and those below them run, but do not train; only mixing examples would be a problem.
-                continue;
+            // A frozen layer runs as in inference. One that lies below it runs as in training, although it stands
+            // still.
+            if (!(layers[i] instanceof FrozenLayer)) {
+                trains |= i >= first && TrainableLayer.trains(layers[i]);
+                for (String reason : layerProblems(layers[i], rules)) {
+                    add(problems, layers[i], i, reason);
+                }
             }
-            trains |= layers[i].numParams() > 0;
-            checkLayer(layers[i], i, rules, problems);
-            InputPreProcessor preProcessor = conf.getInputPreProcess(i);
-            if (preProcessor != null && !EXAMPLE_WISE_PREPROCESSORS.contains(preProcessor.getClass())) {
-                add(
-                        problems,
-                        layers[i],
-                        i,
-                        "its input preprocessor " + preProcessor.getClass().getSimpleName()
-                                + " is not known to keep one row for each example");
+            for (String reason :
+                    preProcessorProblems(network.getLayerWiseConfigurations().getInputPreProcess(i))) {
+                add(problems, layers[i], i, reason);
             }
+            if (!ownsRange(layers[i], network.params(), from)) {
+                add(problems, layers[i], i, SHARED_PARAMETERS);
+            }
+            from += layers[i].numParams();
         }
         if (!trains) {
-            problems.add(ModelProblem.ofNetwork(network, "no layer trains; unfreeze at least the output layer"));
+            problems.add(ModelProblem.ofNetwork(network, NOTHING_TRAINS));
         }
-        return problems;
     }
 
-    private static void checkLayer(Layer layer, int index, GradientRules rules, List<ModelProblem> problems) {
+    /** What is wrong with a preprocessor between two layers. */
+    static List<String> preProcessorProblems(@Nullable InputPreProcessor preProcessor) {
+        if (preProcessor == null || EXAMPLE_WISE_PREPROCESSORS.contains(preProcessor.getClass())) {
+            return List.of();
+        }
+        return List.of("its preprocessor " + preProcessor.getClass().getSimpleName()
+                + " is not known to keep one row for each example");
+    }
+
+    /** What is wrong with a layer that runs as in training. */
+    static List<String> layerProblems(Layer layer, GradientRules rules) {
         String never = NEVER_PRIVATE.get(layer.getClass());
         if (never != null) {
-            add(problems, layer, index, never);
-            return;
+            return List.of(never);
         }
         var rule = rules.find(layer);
         if (rule.isEmpty()) {
-            add(
-                    problems,
-                    layer,
-                    index,
+            return List.of(
                     layer.numParams() > 0
                             ? "there is no per-example gradient rule for its parameters; replace it, freeze it, or write a rule"
                                     + " (GradientRules.builtIn().with(rule))"
                             : "it is not known to treat every example on its own; replace it, or write a rule for it");
-            return;
         }
-        rule.get().problems(layer).forEach(reason -> add(problems, layer, index, reason));
+        var reasons = new ArrayList<>(rule.get().problems(layer));
+        if (TrainableLayer.trains(layer) && !holdsItsUpdaters(layer)) {
+            reasons.add(
+                    "its updater cannot be wrapped, so that a copy of the network would train without privacy; use DL4J's own"
+                            + " layers");
+        }
         if (layer.conf().getLayer() instanceof BaseLayer conf
                 && conf.getGradientNormalization() != null
                 && conf.getGradientNormalization() != GradientNormalization.None) {
-            add(
-                    problems,
-                    layer,
-                    index,
-                    "its GradientNormalization " + conf.getGradientNormalization()
-                            + " would act on the noised sum, where it bounds nothing; use None, the plan clips every example");
+            reasons.add("its GradientNormalization " + conf.getGradientNormalization()
+                    + " would act on the noised sum, where it bounds nothing; use None, the plan clips every example");
         }
+        return reasons;
+    }
+
+    private static boolean holdsItsUpdaters(Layer layer) {
+        var conf = layer.conf().getLayer();
+        List<IUpdater> held = LayerUpdaters.of(conf);
+        return layer.paramTable(true).keySet().stream()
+                .map(conf::getUpdaterByParam)
+                .allMatch(updater -> held.stream().anyMatch(one -> one == updater));
+    }
+
+    /** Whether a layer's parameters are its own part of the network's, from index {@code from} on. */
+    static boolean ownsRange(Layer layer, INDArray params, long from) {
+        return layer.numParams() == 0
+                || (layer.params().data().pointer().address()
+                                == params.data().pointer().address()
+                        && layer.params().offset() == params.offset() + from);
     }
 
     private static void add(List<ModelProblem> problems, Layer layer, int index, String reason) {
-        String type = layer instanceof FrozenLayer frozen
+        problems.add(new ModelProblem(index, name(layer, index), typeOf(layer), reason));
+    }
+
+    static String typeOf(Layer layer) {
+        return layer instanceof FrozenLayer frozen
                 ? frozen.getInsideLayer().getClass().getSimpleName()
                 : layer.getClass().getSimpleName();
-        problems.add(new ModelProblem(index, name(layer, index), type, reason));
     }
 
     /** The layer's name, or its index where it has none. */

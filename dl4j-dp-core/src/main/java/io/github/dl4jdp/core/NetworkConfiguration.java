@@ -1,65 +1,76 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.Updater;
-import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.layers.BaseLayer;
-import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
-import org.deeplearning4j.nn.updater.MultiLayerUpdater;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.learning.config.IUpdater;
 
 /**
- * The configuration side of an attached network: its updaters are wrapped so that it fails closed wherever the configuration goes
- * without the engine.
+ * The configuration side of a network: while it is attached, its updaters are wrapped so that it fails closed wherever the
+ * configuration goes without the engine.
  */
-final class NetworkConfiguration {
-    private final MultiLayerNetwork network;
+abstract class NetworkConfiguration {
     private @Nullable Updater updater;
 
-    private NetworkConfiguration(MultiLayerNetwork network) {
-        this.network = network;
+    /**
+     * The configuration of a network.
+     *
+     * @throws UnsupportedModelException if it is of another class than DL4J's two
+     */
+    static NetworkConfiguration of(Model network) {
+        if (network instanceof MultiLayerNetwork multiLayer) {
+            return new LayerListConfiguration(multiLayer);
+        }
+        if (network instanceof ComputationGraph graph) {
+            return new GraphConfiguration(graph);
+        }
+        throw ModelValidator.unknownClass(network);
     }
 
-    /**
-     * Gives the network a configuration of its own, since networks built from one configuration share it, and wraps the updaters of weights
-     * and biases.
-     */
-    static NetworkConfiguration privatize(MultiLayerNetwork network, DpSgdPlan plan) {
-        MultiLayerConfiguration own = network.getLayerWiseConfigurations().clone();
-        network.setLayerWiseConfigurations(own);
-        Layer[] layers = network.getLayers();
+    /** The network's layers, as they are now. */
+    abstract Layer[] layers();
+
+    /** The layers' configurations, in the same order. */
+    abstract List<NeuralNetConfiguration> configurations();
+
+    /** Gives the network a clone of its configuration: networks that were built from one configuration share it. */
+    abstract void takeOwn();
+
+    abstract @Nullable Updater currentUpdater();
+
+    abstract void setUpdater(Updater updater);
+
+    abstract Updater privateUpdater(PrivacyEngine engine, @Nullable INDArray state);
+
+    abstract Updater plainUpdater(@Nullable INDArray state);
+
+    /** Gives the network a configuration of its own and wraps the updaters of weights and biases. */
+    void privatize(DpSgdPlan plan) {
+        takeOwn();
+        replaceUpdaters(plain -> plain instanceof DpUpdater ? plain : DpUpdater.of(plain, plan));
+        Layer[] layers = layers();
+        List<NeuralNetConfiguration> own = configurations();
         for (int i = 0; i < layers.length; i++) {
-            NeuralNetConfiguration conf = own.getConf(i);
-            if (conf.getLayer() instanceof BaseLayer base) {
-                base.setIUpdater(wrap(base.getIUpdater(), plan));
-                base.setBiasUpdater(wrap(base.getBiasUpdater(), plan));
-            }
-            if (!(layers[i] instanceof FrozenLayer)) {
-                layers[i].setConf(conf);
+            // A wrapper would hand its own configuration to the layer inside, which has another one.
+            if (!(layers[i] instanceof BaseWrapperLayer)) {
+                layers[i].setConf(own.get(i));
             }
         }
-        return new NetworkConfiguration(network);
-    }
-
-    private static @Nullable IUpdater wrap(@Nullable IUpdater updater, DpSgdPlan plan) {
-        return updater == null || updater instanceof DpUpdater ? updater : DpUpdater.of(updater, plan);
     }
 
     /** Replaces the network's updater by the engine's, going on with its state. */
     void installUpdater(PrivacyEngine engine) {
-        updater = new DpMultiLayerUpdater(network, engine, stateOf(network.getUpdater(false)));
-        network.setUpdater(updater);
-    }
-
-    private static @Nullable INDArray stateOf(@Nullable Updater updater) {
-        return updater == null ? null : updater.getStateViewArray();
+        updater = privateUpdater(engine, stateOf(currentUpdater()));
+        setUpdater(updater);
     }
 
     /** The engine's updater. */
@@ -70,23 +81,23 @@ final class NetworkConfiguration {
 
     /** Undoes {@link #privatize} and {@link #installUpdater}. */
     void restoreUpdater() {
-        for (NeuralNetConfiguration conf : network.getLayerWiseConfigurations().getConfs()) {
-            if (conf.getLayer() instanceof BaseLayer base) {
-                base.setIUpdater(unwrap(base.getIUpdater()));
-                base.setBiasUpdater(unwrap(base.getBiasUpdater()));
-            }
-        }
-        network.setUpdater(new MultiLayerUpdater(network, stateOf(updater)));
+        replaceUpdaters(wrapped -> wrapped instanceof DpUpdater own ? own.updater() : wrapped);
+        setUpdater(plainUpdater(stateOf(updater)));
         updater = null;
     }
 
-    private static @Nullable IUpdater unwrap(@Nullable IUpdater updater) {
-        return updater instanceof DpUpdater own ? own.updater() : updater;
+    /** Replaces every updater of the configuration in place. */
+    private void replaceUpdaters(UnaryOperator<IUpdater> replacement) {
+        configurations().forEach(conf -> LayerUpdaters.replace(conf.getLayer(), replacement));
+    }
+
+    private static @Nullable INDArray stateOf(@Nullable Updater updater) {
+        return updater == null ? null : updater.getStateViewArray();
     }
 
     /** The plan in the network's configuration. */
-    static DpSgdPlan planOf(MultiLayerNetwork network) {
-        List<DpSgdPlan> plans = plansOf(network);
+    DpSgdPlan plan() {
+        List<DpSgdPlan> plans = plans();
         if (plans.size() != 1) {
             throw new IllegalArgumentException(
                     plans.isEmpty()
@@ -98,8 +109,8 @@ final class NetworkConfiguration {
     }
 
     /** Refuses another plan than the one that the configuration carries, if it carries one. */
-    static void requireSamePlan(MultiLayerNetwork network, DpSgdPlan plan) {
-        for (DpSgdPlan carried : plansOf(network)) {
+    void requireSamePlan(DpSgdPlan plan) {
+        for (DpSgdPlan carried : plans()) {
             if (!carried.equals(plan)) {
                 throw new IllegalArgumentException(
                         "plan must be the one in the network's configuration, " + carried + ", was " + plan);
@@ -107,17 +118,12 @@ final class NetworkConfiguration {
         }
     }
 
-    private static List<DpSgdPlan> plansOf(MultiLayerNetwork network) {
-        var plans = new ArrayList<DpSgdPlan>();
-        for (NeuralNetConfiguration conf : network.getLayerWiseConfigurations().getConfs()) {
-            if (conf.getLayer() instanceof BaseLayer base) {
-                for (IUpdater updater : new IUpdater[] {base.getIUpdater(), base.getBiasUpdater()}) {
-                    if (updater instanceof DpUpdater own && !plans.contains(own.plan())) {
-                        plans.add(own.plan());
-                    }
-                }
-            }
-        }
-        return plans;
+    private List<DpSgdPlan> plans() {
+        return configurations().stream()
+                .flatMap(conf -> LayerUpdaters.of(conf.getLayer()).stream())
+                .filter(DpUpdater.class::isInstance)
+                .map(own -> ((DpUpdater) own).plan())
+                .distinct()
+                .toList();
     }
 }

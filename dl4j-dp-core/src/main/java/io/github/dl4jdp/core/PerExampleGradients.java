@@ -6,7 +6,6 @@ import io.github.dl4jdp.core.gradient.LayerTape;
 import java.util.List;
 import java.util.function.BiFunction;
 import org.deeplearning4j.nn.api.Model;
-import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -111,36 +110,33 @@ public final class PerExampleGradients {
 
     private static INDArray run(
             Model model, MultiDataSet data, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
-        if (!(model instanceof MultiLayerNetwork multiLayer)) {
-            throw new UnsupportedModelException(
-                    List.of(ModelProblem.ofNetwork(model, "only MultiLayerNetwork is supported")));
-        }
         var rules = GradientRules.builtIn();
-        var problems = ModelValidator.problems(multiLayer, rules);
+        var problems = ModelValidator.problems(model, rules);
         if (!problems.isEmpty()) {
             throw new UnsupportedModelException(problems);
         }
         var pass = new BackwardPass();
-        double score = multiLayer.score();
-        HookedNetwork network = new HookedMultiLayerNetwork(multiLayer, rules, pass);
+        HookedNetwork network = HookedNetwork.hook(model, rules, pass);
         try {
-            var collector = new Collector(network, result);
+            var collector = new Collector(network, data, result);
             pass.open(rows(data), collector);
             network.forwardAndBackward(data);
             return collector.value();
         } finally {
             network.unhook();
-            multiLayer.setScore(score);
         }
     }
 
     private static final class Collector implements BackwardPass.Observer {
         private final HookedNetwork network;
+        private final MultiDataSet data;
         private final BiFunction<HookedNetwork, List<LayerTape>, INDArray> result;
         private @Nullable INDArray value;
 
-        Collector(HookedNetwork network, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
+        Collector(
+                HookedNetwork network, MultiDataSet data, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
             this.network = network;
+            this.data = data;
             this.result = result;
         }
 
@@ -149,6 +145,7 @@ public final class PerExampleGradients {
 
         @Override
         public void complete(List<LayerTape> tapes) {
+            network.requirePassOver(data);
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
                 value = result.apply(network, tapes);
             }

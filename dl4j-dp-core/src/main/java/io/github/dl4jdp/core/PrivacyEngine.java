@@ -7,11 +7,13 @@ import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.List;
-import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import java.util.Objects;
+import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -68,18 +70,18 @@ public final class PrivacyEngine {
     private long steps;
     private long composedSteps;
 
-    private PrivacyEngine(MultiLayerNetwork network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
+    private PrivacyEngine(Model model, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
         this.plan = plan;
         this.options = options;
         this.pass = new BackwardPass();
-        this.configuration = NetworkConfiguration.privatize(network, plan);
-        this.network = new HookedMultiLayerNetwork(network, rules, pass);
+        this.configuration = NetworkConfiguration.of(model);
+        configuration.privatize(plan);
+        this.network = HookedNetwork.hook(model, rules, pass);
         configuration.installUpdater(this);
         var streams = plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
         this.clippedSum = new ClippedSum(
-                this.network.trainable(), network.numParams(), network.params().dataType(), plan.clippingNorm());
-        this.noisyRelease =
-                new NoisyRelease(this.network.trainable(), streams, plan.noiseMultiplier(), plan.clippingNorm());
+                network.trainable(), model.numParams(), model.params().dataType(), plan.clippingNorm());
+        this.noisyRelease = new NoisyRelease(network.trainable(), streams, plan.noiseMultiplier(), plan.clippingNorm());
         this.sampler = new LotSampler(streams, plan.samplingProbability());
         this.accountant = plan.newAccountant();
     }
@@ -87,27 +89,27 @@ public final class PrivacyEngine {
     /**
      * Attaches a plan to an initialised network, new or already trained.
      *
+     * @param network a {@code MultiLayerNetwork} or a {@code ComputationGraph}
      * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
      * @throws IllegalStateException if the plan is not complete
      */
-    public static PrivacyEngine attach(MultiLayerNetwork network, DpSgdPlan plan) {
+    public static PrivacyEngine attach(Model network, DpSgdPlan plan) {
         return attach(network, plan, ExecutionOptions.defaults());
     }
 
-    /** As {@link #attach(MultiLayerNetwork, DpSgdPlan)}, with options that cannot change the guarantee. */
-    public static PrivacyEngine attach(MultiLayerNetwork network, DpSgdPlan plan, ExecutionOptions options) {
+    /** As {@link #attach(Model, DpSgdPlan)}, with options that cannot change the guarantee. */
+    public static PrivacyEngine attach(Model network, DpSgdPlan plan, ExecutionOptions options) {
         return attach(network, plan, options, GradientRules.builtIn());
     }
 
-    /** As {@link #attach(MultiLayerNetwork, DpSgdPlan, ExecutionOptions)}, with rules for layers of your own. */
-    public static PrivacyEngine attach(
-            MultiLayerNetwork network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
+    /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions)}, with rules for layers of your own. */
+    public static PrivacyEngine attach(Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
         plan.requireComplete();
         var problems = ModelValidator.problems(network, rules);
         if (!problems.isEmpty()) {
             throw new UnsupportedModelException(problems);
         }
-        NetworkConfiguration.requireSamePlan(network, plan);
+        NetworkConfiguration.of(network).requireSamePlan(plan);
         var engine = new PrivacyEngine(network, plan, options, rules);
         if (!plan.isPrivate()) {
             log.warn(
@@ -129,12 +131,12 @@ public final class PrivacyEngine {
      * @throws IllegalArgumentException if no layer has a {@code DpUpdater}, or they carry different plans
      * @throws UnsupportedModelException if the network cannot be trained with privacy
      */
-    public static PrivacyEngine attach(MultiLayerNetwork network) {
-        return attach(network, NetworkConfiguration.planOf(network));
+    public static PrivacyEngine attach(Model network) {
+        return attach(network, NetworkConfiguration.of(network).plan());
     }
 
     /** Every problem that {@code attach} would refuse the network for; empty if there is none. Changes nothing. */
-    public static List<ModelProblem> check(MultiLayerNetwork network) {
+    public static List<ModelProblem> check(Model network) {
         return ModelValidator.problems(network, GradientRules.builtIn());
     }
 
@@ -143,15 +145,29 @@ public final class PrivacyEngine {
         return lots(RandomAccessExamples.of(data));
     }
 
+    /** As {@link #lots(DataSet)}, for networks of several inputs or outputs too. */
+    public MultiDataSetIterator lots(MultiDataSet data) {
+        return multiLots(RandomAccessExamples.of(data));
+    }
+
     /**
      * The lots of the plan, for {@code net.fit(lots, plan.epochs())}.
      *
-     * @param data the training set
+     * @param data the training set, each example with one array of features and one of labels
      * @throws IllegalArgumentException if its size differs by more than 1 % from {@code plan.examples()}, in all likelihood a mistake. The check
      *     looks at the private data and is not covered by the guarantee
      * @throws IllegalStateException if the plan's steps are done, or the engine is detached
      */
     public DataSetIterator lots(RandomAccessExamples data) {
+        return new LotIterator(source(data));
+    }
+
+    /** As {@link #lots(RandomAccessExamples)}, for networks of several inputs or outputs too. */
+    public MultiDataSetIterator multiLots(RandomAccessExamples data) {
+        return new MultiLotIterator(source(data));
+    }
+
+    private LotSource source(RandomAccessExamples data) {
         requireAttached();
         if (remainingSteps() == 0) {
             throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
@@ -160,7 +176,7 @@ public final class PrivacyEngine {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
                     + " examples (within 1 %), has " + data.size());
         }
-        return new LotIterator(new LotSource(this, data, options.physicalBatchSize()));
+        return new LotSource(this, data, options.physicalBatchSize());
     }
 
     /** The plan that this engine carries out. */
@@ -239,6 +255,7 @@ public final class PrivacyEngine {
 
             @Override
             public void complete(List<LayerTape> tapes) {
+                network.requirePassOver(part);
                 clippedSum.add(tapes, examples, examples);
             }
         });
@@ -262,10 +279,6 @@ public final class PrivacyEngine {
             @Override
             public void starting() {
                 requireIntact();
-                if (expected == null || !network.isWorkingOn(expected)) {
-                    throw new IllegalStateException(
-                            "fit got a batch that is not the engine's current lot: train with net.fit(engine.lots(data), plan.epochs())");
-                }
             }
 
             @Override
@@ -277,7 +290,8 @@ public final class PrivacyEngine {
     }
 
     private void release(List<LayerTape> tapes) {
-        MultiDataSet lot = java.util.Objects.requireNonNull(expected);
+        MultiDataSet lot = Objects.requireNonNull(expected);
+        network.requirePassOver(lot);
         clippedSum.add(tapes, expectedExamples, (int) lot.getFeatures(0).size(0));
         expected = null;
         steps++;

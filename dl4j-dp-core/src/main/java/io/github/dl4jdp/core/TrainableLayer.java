@@ -2,7 +2,10 @@
 package io.github.dl4jdp.core;
 
 import java.util.Map;
+import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
@@ -16,6 +19,11 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * @param length number of its parameters
  */
 record TrainableLayer(String name, String type, NeuralNetConfiguration conf, long from, long length) {
+    /** Whether a layer that backpropagation comes to has parameters that train. */
+    static boolean trains(Layer layer) {
+        return layer.numParams() > 0 && !(layer instanceof FrozenLayer) && !(layer instanceof FrozenLayerWithBackprop);
+    }
+
     /** This layer's part of a flat array in the order of {@code model.params()}, as views by parameter name. */
     Map<String, INDArray> views(INDArray flat) {
         INDArray range = flat.reshape(flat.length()).get(NDArrayIndex.interval(from, from + length));

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import java.util.List;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Updater;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.nn.updater.MultiLayerUpdater;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** The configuration of a {@link MultiLayerNetwork}. */
+final class LayerListConfiguration extends NetworkConfiguration {
+    private final MultiLayerNetwork network;
+
+    LayerListConfiguration(MultiLayerNetwork network) {
+        this.network = network;
+    }
+
+    @Override
+    Layer[] layers() {
+        return network.getLayers();
+    }
+
+    @Override
+    List<NeuralNetConfiguration> configurations() {
+        return network.getLayerWiseConfigurations().getConfs();
+    }
+
+    @Override
+    void takeOwn() {
+        network.setLayerWiseConfigurations(network.getLayerWiseConfigurations().clone());
+    }
+
+    @Override
+    @Nullable
+    Updater currentUpdater() {
+        return network.getUpdater(false);
+    }
+
+    @Override
+    void setUpdater(Updater updater) {
+        network.setUpdater(updater);
+    }
+
+    @Override
+    Updater privateUpdater(PrivacyEngine engine, @Nullable INDArray state) {
+        return new DpMultiLayerUpdater(network, engine, state);
+    }
+
+    @Override
+    Updater plainUpdater(@Nullable INDArray state) {
+        return new MultiLayerUpdater(network, state);
+    }
+}

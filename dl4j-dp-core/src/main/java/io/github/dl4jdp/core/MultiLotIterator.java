@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import java.util.NoSuchElementException;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
+import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
+
+/** The {@link LotIterator} of networks with several inputs or outputs. */
+final class MultiLotIterator implements MultiDataSetIterator {
+    private static final long serialVersionUID = 1L;
+
+    private final transient LotSource source;
+    private transient @Nullable MultiDataSetPreProcessor preProcessor;
+
+    MultiLotIterator(LotSource source) {
+        this.source = source;
+    }
+
+    @Override
+    public boolean hasNext() {
+        return source.hasNext();
+    }
+
+    @Override
+    public MultiDataSet next() {
+        if (!hasNext()) {
+            throw new NoSuchElementException("the pass has no further lot: call reset() for the next pass");
+        }
+        return source.next(this::preProcess);
+    }
+
+    private MultiDataSet preProcess(MultiDataSet part) {
+        if (preProcessor != null) {
+            preProcessor.preProcess(part);
+        }
+        return part;
+    }
+
+    @Override
+    public MultiDataSet next(int num) {
+        throw new UnsupportedOperationException(
+                "the size of a lot is drawn by the plan and cannot be asked for; call next()");
+    }
+
+    @Override
+    public void reset() {
+        source.nextPass();
+    }
+
+    @Override
+    public boolean resetSupported() {
+        return true;
+    }
+
+    /** A prefetching thread would run the network while it trains. */
+    @Override
+    public boolean asyncSupported() {
+        return false;
+    }
+
+    @Override
+    public void setPreProcessor(@Nullable MultiDataSetPreProcessor preProcessor) {
+        this.preProcessor = preProcessor;
+    }
+
+    @Override
+    public @Nullable MultiDataSetPreProcessor getPreProcessor() {
+        return preProcessor;
+    }
+}
