@@ -9,10 +9,10 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Model;
-import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -46,153 +46,160 @@ class PrivacyEngineTest {
         return plan(EXAMPLES, EXAMPLES).withClippingNorm(1e30).withoutNoise();
     }
 
-    static Stream<IUpdater> updaters() {
+    static Stream<Arguments> updaters() {
         var schedule = new ExponentialSchedule(ScheduleType.ITERATION, 0.1, 0.9);
         return Stream.of(
-                new Sgd(schedule),
-                new Nesterovs(schedule),
-                new Adam(schedule),
-                new AMSGrad(schedule),
-                new RmsProp(schedule),
-                new AdaGrad(0.1));
+                        new Sgd(schedule),
+                        new Nesterovs(schedule),
+                        new Adam(schedule),
+                        new AMSGrad(schedule),
+                        new RmsProp(schedule),
+                        new AdaGrad(0.1))
+                .flatMap(updater -> NetworkKind.all().stream().map(kind -> Arguments.of(kind, updater)));
     }
 
     @ParameterizedTest
     @MethodSource("updaters")
-    void fit_noClippingNoNoise_equalsPlainDl4j(IUpdater updater) {
+    void fit_noClippingNoNoise_equalsPlainDl4j(NetworkKind kind, IUpdater updater) {
         DataSet data = Networks.data(DataType.DOUBLE, EXAMPLES);
-        MultiLayerNetwork plain = Networks.classifier(DataType.DOUBLE, updater);
+        Model plain = kind.classifier(DataType.DOUBLE, updater);
         for (int i = 0; i < 20; i++) {
-            plain.fit(data);
+            kind.fit(plain, data);
         }
         for (int physicalBatch : new int[] {1, 5, 100}) {
-            MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, updater);
+            Model network = kind.classifier(DataType.DOUBLE, updater);
             var engine = PrivacyEngine.attach(
                     network, plainPlan(), ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch));
-            network.fit(engine.lots(data), engine.plan().epochs());
+            kind.fit(network, engine.lots(data), engine.plan().epochs());
 
             assertThat(engine.steps()).isEqualTo(20);
-            assertThat(network.getIterationCount()).isEqualTo(20);
+            assertThat(kind.iterations(network)).isEqualTo(20);
             assertThat(network.params().distance2(plain.params()))
                     .isLessThan(1e-10 * plain.params().norm2Number().doubleValue());
         }
     }
 
-    @Test
-    void attach_planInConfiguration_trainsAsAttachedPlan() {
+    @ParameterizedTest
+    @EnumSource
+    void attach_planInConfiguration_trainsAsAttachedPlan(NetworkKind kind) {
         DataSet data = Networks.data(DataType.DOUBLE, EXAMPLES);
         var plan = plan(EXAMPLES, 6);
-        MultiLayerNetwork first = Networks.classifier(DataType.DOUBLE, new Adam(0.01));
-        MultiLayerNetwork second = Networks.classifier(DataType.DOUBLE, DpUpdater.of(new Adam(0.01), plan));
+        Model first = kind.classifier(DataType.DOUBLE, new Adam(0.01));
+        Model second = kind.classifier(DataType.DOUBLE, DpUpdater.of(new Adam(0.01), plan));
 
         var firstEngine = PrivacyEngine.attach(first, plan);
         var secondEngine = PrivacyEngine.attach(second);
-        first.fit(firstEngine.lots(data), plan.epochs());
-        second.fit(secondEngine.lots(data), plan.epochs());
+        kind.fit(first, firstEngine.lots(data), plan.epochs());
+        kind.fit(second, secondEngine.lots(data), plan.epochs());
 
         assertThat(secondEngine.plan()).isEqualTo(plan);
         assertThat(second.params()).isEqualTo(first.params());
         assertThat(second.params()
-                        .distance2(Networks.classifier(DataType.DOUBLE, new Adam(0.01))
-                                .params()))
+                        .distance2(
+                                kind.classifier(DataType.DOUBLE, new Adam(0.01)).params()))
                 .isGreaterThan(0.1);
     }
 
-    @Test
-    void fit_networksOfOneConfiguration_leavesTheOtherPlain() {
-        MultiLayerNetwork network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
-        var other = new MultiLayerNetwork(network.getLayerWiseConfigurations());
-        other.init();
+    @ParameterizedTest
+    @EnumSource
+    void fit_networksOfOneConfiguration_leavesTheOtherPlain(NetworkKind kind) {
+        Model network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
+        Model other = kind.ofSameConfiguration(network);
 
         PrivacyEngine.attach(network, plan(EXAMPLES, 6));
-        other.fit(Networks.data(DataType.FLOAT, EXAMPLES));
+        kind.fit(other, Networks.data(DataType.FLOAT, EXAMPLES));
 
-        assertThat(other.getIterationCount()).isEqualTo(1);
+        assertThat(kind.iterations(other)).isEqualTo(1);
     }
 
-    @Test
-    void fit_dpUpdaterWithoutEngine_throws() {
-        var network = Networks.classifier(DataType.FLOAT, DpUpdater.of(new Adam(0.01), plan(EXAMPLES, 6)));
+    @ParameterizedTest
+    @EnumSource
+    void fit_dpUpdaterWithoutEngine_throws(NetworkKind kind) {
+        var network = kind.classifier(DataType.FLOAT, DpUpdater.of(new Adam(0.01), plan(EXAMPLES, 6)));
         INDArray before = network.params().dup();
 
-        assertThatThrownBy(() -> network.fit(Networks.data(DataType.FLOAT, EXAMPLES)))
+        assertThatThrownBy(() -> kind.fit(network, Networks.data(DataType.FLOAT, EXAMPLES)))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("PrivacyEngine.attach");
         assertThat(network.params()).isEqualTo(before);
     }
 
-    @Test
-    void fit_cloneOfAttachedNetwork_throws() {
-        var network = Networks.classifier(DataType.FLOAT, new Adam(0.01));
+    @ParameterizedTest
+    @EnumSource
+    void fit_cloneOfAttachedNetwork_throws(NetworkKind kind) {
+        var network = kind.classifier(DataType.FLOAT, new Adam(0.01));
         PrivacyEngine.attach(network, plan(EXAMPLES, 6));
-        MultiLayerNetwork clone = network.clone();
+        Model clone = kind.copy(network);
 
-        assertThatThrownBy(() -> clone.fit(Networks.data(DataType.FLOAT, EXAMPLES)))
+        assertThatThrownBy(() -> kind.fit(clone, Networks.data(DataType.FLOAT, EXAMPLES)))
                 .hasMessageContaining("PrivacyEngine.attach");
     }
 
-    @Test
-    void fit_foreignData_throwsBeforeAnyUpdate() {
-        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+    @ParameterizedTest
+    @EnumSource
+    void fit_foreignData_throwsBeforeAnyUpdate(NetworkKind kind) {
+        var network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
         DataSet data = Networks.data(DataType.FLOAT, EXAMPLES);
         var engine = PrivacyEngine.attach(network, plan(EXAMPLES, 6));
         INDArray before = network.params().dup();
 
-        assertThatThrownBy(() -> network.fit(data)).hasMessageContaining("engine.lots");
+        assertThatThrownBy(() -> kind.fit(network, data)).hasMessageContaining("engine.lots");
         engine.lots(data).next();
-        assertThatThrownBy(() -> network.fit(data)).hasMessageContaining("engine.lots");
-        assertThatThrownBy(() -> network.calculateGradients(data.getFeatures(), data.getLabels(), null, null))
-                .hasMessageContaining("engine.lots");
+        assertThatThrownBy(() -> kind.fit(network, data)).hasMessageContaining("engine.lots");
+        assertThatThrownBy(() -> kind.computeGradients(network, data)).hasMessageContaining("engine.lots");
 
         assertThat(network.params()).isEqualTo(before);
         assertThat(engine.steps()).isZero();
     }
 
-    @Test
-    void fit_sameLotTwice_throws() {
-        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+    @ParameterizedTest
+    @EnumSource
+    void fit_sameLotTwice_throws(NetworkKind kind) {
+        var network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
         var engine = PrivacyEngine.attach(network, plan(EXAMPLES, 6));
         DataSet lot = engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)).next();
-        network.fit(lot);
+        kind.fit(network, lot);
 
         assertThat(engine.steps()).isEqualTo(1);
-        assertThatThrownBy(() -> network.fit(lot)).hasMessageContaining("engine.lots");
+        assertThatThrownBy(() -> kind.fit(network, lot)).hasMessageContaining("engine.lots");
     }
 
-    @Test
-    void fit_updaterReplaced_throwsBeforeAnyUpdate() {
+    @ParameterizedTest
+    @EnumSource
+    void fit_updaterReplaced_throwsBeforeAnyUpdate(NetworkKind kind) {
         DataSet data = Networks.data(DataType.FLOAT, EXAMPLES);
-        for (boolean clear : new boolean[] {true, false}) {
-            var network = Networks.classifier(DataType.FLOAT, new Adam(0.1));
+        for (boolean drop : new boolean[] {true, false}) {
+            var network = kind.classifier(DataType.FLOAT, new Adam(0.1));
             var engine = PrivacyEngine.attach(network, plan(EXAMPLES, 6));
             DataSetIterator lots = engine.lots(data);
-            network.fit(lots.next());
+            kind.fit(network, lots.next());
             INDArray before = network.params().dup();
-            if (clear) {
-                network.clear();
+            if (drop) {
+                kind.dropUpdater(network);
             } else {
-                network.setLearningRate(0.5);
+                kind.setLearningRate(network, 0.5);
             }
 
-            assertThatThrownBy(() -> network.fit(lots, 1)).hasMessageContaining("updater was replaced");
+            assertThatThrownBy(() -> kind.fit(network, lots, 1)).hasMessageContaining("updater was replaced");
             assertThat(network.params()).isEqualTo(before);
         }
     }
 
-    @Test
-    void fit_layerReplaced_throws() {
-        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+    @ParameterizedTest
+    @EnumSource
+    void fit_layerReplaced_throws(NetworkKind kind) {
+        var network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
         var engine = PrivacyEngine.attach(network, plan(EXAMPLES, 6));
-        network.getLayers()[0] =
-                Networks.classifier(DataType.FLOAT, new Sgd(0.1)).getLayer(0);
+        kind.layers(network)[0] = kind.layers(kind.classifier(DataType.FLOAT, new Sgd(0.1)))[0];
 
-        assertThatThrownBy(() -> network.fit(engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)), 1))
+        assertThatThrownBy(() -> kind.fit(network, engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)), 1))
                 .hasMessageContaining("layer of the network was replaced");
     }
 
-    @Test
-    void attach_twice_throws() {
-        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+    @ParameterizedTest
+    @EnumSource
+    void attach_twice_throws(NetworkKind kind) {
+        var network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
         PrivacyEngine.attach(network, plan(EXAMPLES, 6));
 
         assertThatThrownBy(() -> PrivacyEngine.attach(network, plan(EXAMPLES, 6)))
@@ -200,34 +207,36 @@ class PrivacyEngineTest {
                 .hasMessageContaining("attached to a PrivacyEngine already");
     }
 
-    @Test
-    void detach_afterTraining_trainsPlainFromThere() {
+    @ParameterizedTest
+    @EnumSource
+    void detach_afterTraining_trainsPlainFromThere(NetworkKind kind) {
         DataSet data = Networks.data(DataType.DOUBLE, EXAMPLES);
-        MultiLayerNetwork plain = Networks.classifier(DataType.DOUBLE, new Adam(0.1));
-        MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Adam(0.1));
+        Model plain = kind.classifier(DataType.DOUBLE, new Adam(0.1));
+        Model network = kind.classifier(DataType.DOUBLE, new Adam(0.1));
         var engine = PrivacyEngine.attach(network, plainPlan().withSteps(3));
-        network.fit(engine.lots(data), 3);
+        kind.fit(network, engine.lots(data), 3);
         engine.detach();
-        network.fit(data);
+        kind.fit(network, data);
         for (int i = 0; i < 4; i++) {
-            plain.fit(data);
+            kind.fit(plain, data);
         }
 
         assertThat(network.params().distance2(plain.params())).isLessThan(1e-10);
-        assertThat(network.getLayerWiseConfigurations().toJson()).doesNotContain("DpUpdater");
+        assertThat(kind.json(network)).doesNotContain("DpUpdater");
     }
 
-    @Test
-    void fit_listenersLookingAtGradients_seeNoiseOnly() {
+    @ParameterizedTest
+    @EnumSource
+    void fit_listenersLookingAtGradients_seeNoiseOnly(NetworkKind kind) {
         DataSet data = Networks.data(DataType.DOUBLE, EXAMPLES);
         var plain = new ArrayList<INDArray>();
         var noisy = new ArrayList<INDArray>();
         for (var plan : List.of(
                 plan(EXAMPLES, EXAMPLES).withoutNoise(),
                 plan(EXAMPLES, EXAMPLES).withNoiseMultiplier(100))) {
-            var network = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));
+            var network = kind.classifier(DataType.DOUBLE, new Sgd(0.1));
             var seen = plan.noiseMultiplier() == 0 ? plain : noisy;
-            network.setListeners(new BaseTrainingListener() {
+            kind.setListeners(network, new BaseTrainingListener() {
                 @Override
                 public void onBackwardPass(Model model) {
                     seen.add(model.gradient().gradient().dup());
@@ -240,7 +249,7 @@ class PrivacyEngineTest {
             });
             var engine = PrivacyEngine.attach(
                     network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(5));
-            network.fit(engine.lots(data).next());
+            kind.fit(network, engine.lots(data).next());
         }
 
         assertThat(plain).hasSize(2);
@@ -253,9 +262,10 @@ class PrivacyEngineTest {
         }
     }
 
-    @Test
-    void fit_emptyLots_stepWithNoiseAndCount() {
-        var network = Networks.classifier(DataType.FLOAT, new Sgd(1.0));
+    @ParameterizedTest
+    @EnumSource
+    void fit_emptyLots_stepWithNoiseAndCount(NetworkKind kind) {
+        var network = kind.classifier(DataType.FLOAT, new Sgd(1.0));
         INDArray before = network.params().dup();
         var plan = DpSgdPlan.poisson(1000, 1)
                 .withSteps(4)
@@ -269,21 +279,22 @@ class PrivacyEngineTest {
                 .contains(0);
         var engine = PrivacyEngine.attach(network, plan);
 
-        network.fit(engine.lots(data), plan.epochs());
+        kind.fit(network, engine.lots(data), plan.epochs());
 
         assertThat(engine.steps()).isEqualTo(4);
-        assertThat(network.getIterationCount()).isEqualTo(4);
+        assertThat(kind.iterations(network)).isEqualTo(4);
         // Four steps of unit noise on 43 parameters: about 2 sqrt(43) = 13.
         assertThat(network.params().distance2(before)).isBetween(8.0, 20.0);
     }
 
-    @Test
-    void fit_nonFiniteExample_contributesZero() {
+    @ParameterizedTest
+    @EnumSource
+    void fit_nonFiniteExample_contributesZero(NetworkKind kind) {
         DataSet clean = Networks.data(DataType.DOUBLE, EXAMPLES);
         DataSet dirty = Networks.data(DataType.DOUBLE, EXAMPLES);
         dirty.getFeatures().putScalar(3, 1, Double.NaN);
         dirty.getFeatures().putScalar(7, 0, Double.POSITIVE_INFINITY);
-        MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));
+        Model network = kind.classifier(DataType.DOUBLE, new Sgd(0.1));
 
         INDArray sum = PerExampleGradients.clippedSum(network, dirty, 0.5);
 
@@ -299,9 +310,10 @@ class PrivacyEngineTest {
         assertThat(Double.isNaN(dirty.getFeatures().getDouble(3, 1))).isTrue();
     }
 
-    @Test
-    void lots_dataOfAnotherSize_throws() {
-        var engine = PrivacyEngine.attach(Networks.classifier(DataType.FLOAT, new Sgd(0.1)), plan(1000, 6));
+    @ParameterizedTest
+    @EnumSource
+    void lots_dataOfAnotherSize_throws(NetworkKind kind) {
+        var engine = PrivacyEngine.attach(kind.classifier(DataType.FLOAT, new Sgd(0.1)), plan(1000, 6));
 
         assertThatThrownBy(() -> engine.lots(Networks.data(DataType.FLOAT, 980)))
                 .isInstanceOf(IllegalArgumentException.class)
@@ -310,16 +322,17 @@ class PrivacyEngineTest {
         assertThat(engine.lots(Networks.data(DataType.FLOAT, 995))).isNotNull();
     }
 
-    @Test
-    void fit_moreEpochsThanPlanned_stopsAtTheLastLot() {
-        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+    @ParameterizedTest
+    @EnumSource
+    void fit_moreEpochsThanPlanned_stopsAtTheLastLot(NetworkKind kind) {
+        var network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
         var plan = plan(EXAMPLES, 6).withEpochs(2);
         var engine = PrivacyEngine.attach(network, plan);
-        network.fit(engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)), 5);
+        kind.fit(network, engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)), 5);
 
         assertThat(engine.steps()).isEqualTo(4);
         assertThat(engine.remainingSteps()).isZero();
-        assertThat(network.getIterationCount()).isEqualTo(4);
+        assertThat(kind.iterations(network)).isEqualTo(4);
         assertThatThrownBy(() -> engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)))
                 .hasMessageContaining("exhausted");
     }

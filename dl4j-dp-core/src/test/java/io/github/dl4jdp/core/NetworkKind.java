@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import java.util.List;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.api.TrainingListener;
+import org.nd4j.linalg.activations.Activation;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+
+/** The same small classifier as one or the other of DL4J's network classes, and what a test does with it. */
+enum NetworkKind {
+    MULTI_LAYER {
+        @Override
+        Model classifier(DataType type, IUpdater updater) {
+            return Networks.classifier(type, updater);
+        }
+
+        @Override
+        Model ofSameConfiguration(Model network) {
+            var other = new MultiLayerNetwork(((MultiLayerNetwork) network).getLayerWiseConfigurations());
+            other.init();
+            return other;
+        }
+
+        @Override
+        Model copy(Model network) {
+            return ((MultiLayerNetwork) network).clone();
+        }
+
+        @Override
+        void fit(Model network, DataSet data) {
+            ((MultiLayerNetwork) network).fit(data);
+        }
+
+        @Override
+        void fit(Model network, DataSetIterator data, int epochs) {
+            ((MultiLayerNetwork) network).fit(data, epochs);
+        }
+
+        @Override
+        void computeGradients(Model network, DataSet data) {
+            ((MultiLayerNetwork) network).calculateGradients(data.getFeatures(), data.getLabels(), null, null);
+        }
+
+        @Override
+        void setLearningRate(Model network, double learningRate) {
+            ((MultiLayerNetwork) network).setLearningRate(learningRate);
+        }
+
+        @Override
+        void setListeners(Model network, TrainingListener listener) {
+            ((MultiLayerNetwork) network).setListeners(listener);
+        }
+
+        @Override
+        void dropUpdater(Model network) {
+            network.clear();
+        }
+
+        @Override
+        Layer[] layers(Model network) {
+            return ((MultiLayerNetwork) network).getLayers();
+        }
+
+        @Override
+        int iterations(Model network) {
+            return ((MultiLayerNetwork) network).getIterationCount();
+        }
+
+        @Override
+        int epochs(Model network) {
+            return ((MultiLayerNetwork) network).getEpochCount();
+        }
+
+        @Override
+        String json(Model network) {
+            return ((MultiLayerNetwork) network).getLayerWiseConfigurations().toJson();
+        }
+    },
+    GRAPH {
+        @Override
+        Model classifier(DataType type, IUpdater updater) {
+            var network = new ComputationGraph(new NeuralNetConfiguration.Builder()
+                    .seed(3)
+                    .dataType(type)
+                    .updater(updater)
+                    .graphBuilder()
+                    .addInputs("in")
+                    .addLayer(
+                            "hidden",
+                            new DenseLayer.Builder()
+                                    .nIn(Networks.INPUTS)
+                                    .nOut(5)
+                                    .activation(Activation.TANH)
+                                    .build(),
+                            "in")
+                    .addLayer(
+                            "out",
+                            new OutputLayer.Builder(LossFunction.MCXENT)
+                                    .nIn(5)
+                                    .nOut(Networks.CLASSES)
+                                    .activation(Activation.SOFTMAX)
+                                    .build(),
+                            "hidden")
+                    .setOutputs("out")
+                    .build());
+            network.init();
+            return network;
+        }
+
+        @Override
+        Model ofSameConfiguration(Model network) {
+            var other = new ComputationGraph(((ComputationGraph) network).getConfiguration());
+            other.init();
+            return other;
+        }
+
+        @Override
+        Model copy(Model network) {
+            return ((ComputationGraph) network).clone();
+        }
+
+        @Override
+        void fit(Model network, DataSet data) {
+            ((ComputationGraph) network).fit(data);
+        }
+
+        @Override
+        void fit(Model network, DataSetIterator data, int epochs) {
+            ((ComputationGraph) network).fit(data, epochs);
+        }
+
+        @Override
+        void computeGradients(Model network, DataSet data) {
+            var graph = (ComputationGraph) network;
+            graph.setInputs(data.getFeatures());
+            graph.setLabels(data.getLabels());
+            graph.computeGradientAndScore();
+        }
+
+        @Override
+        void setLearningRate(Model network, double learningRate) {
+            ((ComputationGraph) network).setLearningRate(learningRate);
+        }
+
+        @Override
+        void setListeners(Model network, TrainingListener listener) {
+            ((ComputationGraph) network).setListeners(listener);
+        }
+
+        @Override
+        void dropUpdater(Model network) {
+            ((ComputationGraph) network).setUpdater(null);
+        }
+
+        @Override
+        Layer[] layers(Model network) {
+            return ((ComputationGraph) network).getLayers();
+        }
+
+        @Override
+        int iterations(Model network) {
+            return ((ComputationGraph) network).getIterationCount();
+        }
+
+        @Override
+        int epochs(Model network) {
+            return ((ComputationGraph) network).getEpochCount();
+        }
+
+        @Override
+        String json(Model network) {
+            return ((ComputationGraph) network).getConfiguration().toJson();
+        }
+    };
+
+    /** The classifier of {@link Networks#classifier}. */
+    abstract Model classifier(DataType type, IUpdater updater);
+
+    abstract Model ofSameConfiguration(Model network);
+
+    abstract Model copy(Model network);
+
+    abstract void fit(Model network, DataSet data);
+
+    abstract void fit(Model network, DataSetIterator data, int epochs);
+
+    abstract void computeGradients(Model network, DataSet data);
+
+    abstract void setLearningRate(Model network, double learningRate);
+
+    abstract void setListeners(Model network, TrainingListener listener);
+
+    /** Makes DL4J forget the network's updater. */
+    abstract void dropUpdater(Model network);
+
+    abstract Layer[] layers(Model network);
+
+    abstract int iterations(Model network);
+
+    abstract int epochs(Model network);
+
+    abstract String json(Model network);
+
+    static List<NetworkKind> all() {
+        return List.of(values());
+    }
+}
