@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.Arrays;
+import org.junit.jupiter.api.Test;
+
+class LotSamplerTest {
+    private static final int EXAMPLES = 200;
+    private static final int LOTS = 5000;
+    private static final double Q = 0.1;
+
+    /**
+     * Each example joins a binomial number of lots, each pair a binomial number of lots together. With bounds at 5.5 standard deviations a
+     * correct sampler fails for one of 200 + 199 counts with probability below 2e-5; the seed is fixed.
+     */
+    @Test
+    void draw_manyLots_includesExamplesIndependentlyWithProbabilityQ() {
+        var sampler = new LotSampler(RandomStreams.seeded(3), Q);
+        int[] joined = new int[EXAMPLES];
+        int[] joinedWithNext = new int[EXAMPLES];
+        for (int lot = 1; lot <= LOTS; lot++) {
+            long[] members = sampler.draw(lot, EXAMPLES);
+            for (int i = 0; i < members.length; i++) {
+                joined[(int) members[i]]++;
+                if (i > 0 && members[i] == members[i - 1] + 1) {
+                    joinedWithNext[(int) members[i - 1]]++;
+                }
+            }
+        }
+        assertThat(Arrays.stream(joined).boxed().toList()).allSatisfy(count -> assertWithin(count, Q));
+        assertThat(Arrays.stream(joinedWithNext).limit(EXAMPLES - 1L).boxed().toList())
+                .allSatisfy(count -> assertWithin(count, Q * Q));
+    }
+
+    private static void assertWithin(int count, double probability) {
+        double spread = 5.5 * Math.sqrt(LOTS * probability * (1 - probability));
+        assertThat((double) count).isBetween(LOTS * probability - spread, LOTS * probability + spread);
+    }
+
+    @Test
+    void draw_oneExampleMore_leavesTheOthersCoinsAlone() {
+        var sampler = new LotSampler(RandomStreams.seeded(3), Q);
+        for (int lot = 1; lot <= 100; lot++) {
+            long[] fewer = sampler.draw(lot, EXAMPLES);
+            long[] more = sampler.draw(lot, EXAMPLES + 1);
+            assertThat(Arrays.stream(more).filter(i -> i < EXAMPLES).toArray()).isEqualTo(fewer);
+        }
+    }
+
+    @Test
+    void draw_probabilityOne_takesEveryExample() {
+        assertThat(new LotSampler(RandomStreams.seeded(1), 1.0).draw(1, EXAMPLES))
+                .hasSize(EXAMPLES);
+    }
+
+    @Test
+    void draw_secureStreams_differBetweenRuns() {
+        assertThat(new LotSampler(RandomStreams.secure(), 0.5).draw(1, EXAMPLES))
+                .isNotEqualTo(new LotSampler(RandomStreams.secure(), 0.5).draw(1, EXAMPLES));
+    }
+}

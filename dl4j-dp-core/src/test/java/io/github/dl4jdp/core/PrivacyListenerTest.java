@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
+import io.github.dl4jdp.accountant.AccountantKind;
+import java.util.ArrayList;
+import org.junit.jupiter.api.Test;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.learning.config.Sgd;
+import org.slf4j.LoggerFactory;
+
+class PrivacyListenerTest {
+    private static final DpSgdPlan PLAN = DpSgdPlan.poisson(100, 10)
+            .withEpochs(2)
+            .withClippingNorm(1)
+            .withNoiseMultiplier(2)
+            .withDelta(1e-5)
+            .withAccountant(AccountantKind.RDP)
+            .withSeed(1);
+
+    @Test
+    void fit_everySeventh_reportsAccountantsEpsilonToLogAndCallback() {
+        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        var engine = PrivacyEngine.attach(network, PLAN);
+        var statuses = new ArrayList<PrivacyListener.Status>();
+        network.setListeners(new PrivacyListener(engine, 7, statuses::add));
+        var appender = new ListAppender<ILoggingEvent>();
+        appender.start();
+        var logger = (Logger) LoggerFactory.getLogger(PrivacyListener.class);
+        logger.addAppender(appender);
+        try {
+            network.fit(engine.lots(Networks.data(DataType.FLOAT, 100)), PLAN.epochs());
+        } finally {
+            logger.detachAppender(appender);
+        }
+
+        assertThat(statuses).extracting(PrivacyListener.Status::iteration).containsExactly(7L, 14L, 20L);
+        assertThat(statuses)
+                .allSatisfy(status -> assertThat(status.epsilon()).isEqualTo(PLAN.epsilonAfter(status.iteration())));
+        assertThat(engine.epsilon()).isEqualTo(PLAN.guarantee().epsilon());
+        assertThat(appender.list).extracting(ILoggingEvent::getFormattedMessage).hasSize(4);
+        assertThat(appender.list.get(0).getFormattedMessage())
+                .contains("One epoch (10 steps) costs epsilon")
+                .contains("2 epochs, 20 steps");
+        assertThat(appender.list.get(1).getFormattedMessage()).startsWith("iteration 7: epsilon = ");
+    }
+
+    @Test
+    void announcement_naiveSum_isLargerThanComposition() {
+        double one = PLAN.epsilonAfter(10);
+        assertThat(2 * one).isGreaterThan(PLAN.epsilonAfter(20));
+        assertThat(PrivacyListener.announcement(PLAN)).contains(String.format("= %.4g: the RDP accountant", 2 * one));
+        assertThat(PrivacyListener.announcement(PLAN.withoutNoise())).contains("infinite");
+    }
+
+    @Test
+    void constructor_everyBelowOne_throws() {
+        var engine = PrivacyEngine.attach(Networks.classifier(DataType.FLOAT, new Sgd(0.1)), PLAN);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> new PrivacyListener(engine, 0))
+                .withMessageContaining("every must be at least 1, was 0");
+    }
+}
