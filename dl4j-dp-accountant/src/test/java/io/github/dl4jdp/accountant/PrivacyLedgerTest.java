@@ -315,7 +315,7 @@ class PrivacyLedgerTest {
     }
 
     private String openInAnotherProcess() throws Exception {
-        Process process = PrivacyLedgerCrashTest.startChild("open", path);
+        Process process = PrivacyLedgerCrashTest.startChild("open", path, ProcessBuilder.Redirect.PIPE);
         String answer = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertThat(process.waitFor(1, TimeUnit.MINUTES)).isTrue();
         return answer;
