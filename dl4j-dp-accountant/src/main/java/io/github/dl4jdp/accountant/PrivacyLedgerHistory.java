@@ -98,7 +98,10 @@ public final class PrivacyLedgerHistory {
         return Objects.requireNonNull(terms, "a history with at least one line has terms");
     }
 
-    /** Returns the length of an unfinished last line, 0 if there is none: the trace of a crash; its step was not released. */
+    /**
+     * Returns the length of an unfinished last line, 0 if there is none. It is the trace of a crash, or a trainer is writing
+     * it right now; its step has not been released.
+     */
     public long tornBytes() {
         return tornBytes;
     }

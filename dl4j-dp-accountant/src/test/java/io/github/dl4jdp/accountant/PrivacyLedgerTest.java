@@ -3,6 +3,7 @@ package io.github.dl4jdp.accountant;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Charge;
@@ -134,6 +135,26 @@ class PrivacyLedgerTest {
             ledger.charge(1);
             assertThat(ledger.charges()).containsExactly(new Charge(STEP, 8), new Charge(OTHER_STEP, 2));
         }
+    }
+
+    @Test
+    void composeInto_severalSessions_costsWhatTheirEventsCost() {
+        try (PrivacyLedger ledger = PrivacyLedger.open(path, terms())) {
+            assertThat(ledger.composeInto(new RdpAccountant()).epsilon(1e-5)).isZero();
+            ledger.charge(40);
+        }
+        try (PrivacyLedger ledger = PrivacyLedger.openForChangedPlan(path, terms(OTHER_STEP), null)) {
+            ledger.charge(2);
+            ledger.charge(1);
+        }
+        PrivacyAccountant expected = new RdpAccountant().compose(STEP, 40).compose(OTHER_STEP, 3);
+        PrivacyAccountant fromLedger = PrivacyLedgerHistory.read(path).composeInto(new RdpAccountant());
+        assertThat(fromLedger.epsilon(1e-5)).isCloseTo(expected.epsilon(1e-5), withinPercentage(1e-9));
+        assertThat(fromLedger.epsilon(1e-5)).isGreaterThan(1);
+        PrivacyAccountant replaceOne = new RdpAccountant(NeighboringRelation.REPLACE_ONE);
+        assertThatThrownBy(() -> PrivacyLedgerHistory.read(path).composeInto(replaceOne))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("ledger's relation ADD_OR_REMOVE_ONE, was REPLACE_ONE");
     }
 
     @Test

@@ -27,8 +27,9 @@ import javax.crypto.SecretKey;
  * post-processing of the continuous Gaussian mechanism with noise multiplier z, and every accountant for that mechanism
  * applies, subsampling included. In particular the low bits of the output depend on the integer alone, whatever the
  * magnitude of v. What is assumed: a secure source ({@link RandomStreams#isSecure()}), every coordinate
- * noised once, d not understated, and no observer of running times. Probabilities of n are right up to a relative error below 2^-45;
- * over d coordinates and T steps that costs a Renyi divergence of order a below a d T 2^-91.
+ * noised once, d not understated, and no observer of running times. Probabilities of n are right
+ * up to a relative error below 2^-43; over d coordinates and T steps that costs a Renyi divergence of order a below
+ * a d T 2^-87 (Prest 2017).
  *
  * <p>Reference: the attacks of Mironov 2012 (CCS), Jin, McMurtry, Rubinstein and Ohrimenko 2022 (IEEE S&P), Haney et al.
  * 2022 (arXiv 2207.13793) and Casacuberta et al. 2022 (CCS); rounding to a public grid as in Mironov 2012, section 5, in

@@ -22,9 +22,9 @@ final class RoundedGaussian {
      * The tails are drawn by rejection from uniform cells up to CUTOFF; the comparison is with a uniform of full relative
      * precision, so that far cells are no less exact. It takes some thirty attempts, but only once in 4000 values.
      *
-     * The probability of every integer is thus right up to the relative error of some tens of double roundings (below
-     * 2^-45), apart from what lies beyond the cutoff (2 Phi(-13), below 2^-123). StrictMath, because results must be the same on every
-     * machine.
+     * The probability of every integer is thus right up to a relative error below 2^-43, most of it from the exponential far
+     * out in the tail, apart from what lies beyond the cutoff (2 Phi(-13), below 2^-125). StrictMath, because results must be
+     * the same on every machine.
      */
 
     private static final int LAYER_BITS = 8;
