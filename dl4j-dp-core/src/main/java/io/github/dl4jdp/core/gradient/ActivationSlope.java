@@ -17,8 +17,9 @@ enum ActivationSlope {
     RELU {
         @Override
         void multiply(float[] gradient, float[] output, int length) {
+            // A step function without a branch, which the compiler vectorises; exact but for outputs below 3e-39.
             for (int i = 0; i < length; i++) {
-                gradient[i] = output[i] > 0 ? gradient[i] : 0;
+                gradient[i] *= Math.min(output[i] * Float.MAX_VALUE, 1f);
             }
         }
     },

@@ -98,12 +98,12 @@ final class FloatPatches {
     }
 
     /** The first output position whose input position {@code x0 + x * stride} is not left of the image. */
-    private static int firstInside(int x0, int stride) {
+    static int firstInside(int x0, int stride) {
         return x0 >= 0 ? 0 : (-x0 + stride - 1) / stride;
     }
 
     /** One more than the last output position whose input position lies in the image. */
-    private static int endInside(int x0, int stride, int width, int outWidth) {
+    static int endInside(int x0, int stride, int width, int outWidth) {
         return x0 >= width ? 0 : Math.min(outWidth, (width - 1 - x0) / stride + 1);
     }
 }

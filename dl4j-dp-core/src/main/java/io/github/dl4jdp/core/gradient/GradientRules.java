@@ -11,7 +11,6 @@ import org.deeplearning4j.nn.layers.ActivationLayer;
 import org.deeplearning4j.nn.layers.DropoutLayer;
 import org.deeplearning4j.nn.layers.convolution.Cropping2DLayer;
 import org.deeplearning4j.nn.layers.convolution.ZeroPaddingLayer;
-import org.deeplearning4j.nn.layers.convolution.subsampling.SubsamplingLayer;
 import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling2D;
 import org.deeplearning4j.nn.layers.normalization.LocalResponseNormalization;
 import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
@@ -30,7 +29,7 @@ public final class GradientRules {
             new ConvolutionRule(),
             new ExampleWiseRule(ActivationLayer.class),
             new ExampleWiseRule(DropoutLayer.class),
-            new ExampleWiseRule(SubsamplingLayer.class),
+            new SubsamplingRule(),
             new ExampleWiseRule(GlobalPoolingLayer.class),
             new ExampleWiseRule(LocalResponseNormalization.class),
             new ExampleWiseRule(ZeroPaddingLayer.class),

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import org.deeplearning4j.nn.layers.AbstractLayer;
 import org.deeplearning4j.nn.layers.BaseLayer;
 
 /** The state that a replacement takes over from the DL4J layer it stands for. */
@@ -16,6 +17,11 @@ final class LayerState {
                 to.setBackpropGradientsViewArray(from.getGradientsViewArray());
             }
         }
+        place(from, to);
+    }
+
+    /** Gives {@code to} the place of {@code from} in the network. */
+    static void place(AbstractLayer<?> from, AbstractLayer<?> to) {
         to.setIndex(from.getIndex());
         to.setListeners(from.getListeners());
         to.setIterationCount(from.getIterationCount());

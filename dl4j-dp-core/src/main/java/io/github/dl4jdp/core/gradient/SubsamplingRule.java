@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.CNN2DFormat;
+import org.deeplearning4j.nn.conf.ConvolutionMode;
+import org.deeplearning4j.nn.conf.layers.PoolingType;
+import org.deeplearning4j.nn.gradient.DefaultGradient;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.convolution.subsampling.SubsamplingLayer;
+import org.deeplearning4j.nn.workspace.ArrayType;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.deeplearning4j.util.ConvolutionUtils;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Subsampling has no parameters and treats each example on its own. Max pooling of FLOAT, NCHW networks is done here on the CPU backend, since DL4J's
+ * generic operation would take a third of a small network's step.
+ */
+final class SubsamplingRule implements PerExampleGradientRule {
+    @Override
+    public Class<? extends Layer> layerClass() {
+        return SubsamplingLayer.class;
+    }
+
+    @Override
+    public Layer hook(Layer layer, TapeRecorder recorder) {
+        var original = (SubsamplingLayer) layer;
+        boolean fast = CpuBlas.find() != null
+                && original.getDataType() == DataType.FLOAT
+                && original.layerConf().getPoolingType() == PoolingType.MAX
+                && original.layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW;
+        if (!fast) {
+            return layer;
+        }
+        var hooked = new Hooked(original, recorder);
+        LayerState.place(original, hooked);
+        return hooked;
+    }
+
+    private static final class Hooked extends SubsamplingLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+        private transient @Nullable INDArray output;
+
+        Hooked(SubsamplingLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+        }
+
+        @Override
+        public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
+            output = null;
+            if (!training || !recorder.isRecording() || input == null || input.rank() != 4) {
+                return super.activate(training, workspaceMgr);
+            }
+            INDArray x = HostArrays.contiguous(input.castTo(dataType));
+            FloatMaxPooling pooling = pooling(x);
+            INDArray out = workspaceMgr.createUninitialized(
+                    ArrayType.ACTIVATIONS,
+                    dataType,
+                    new long[] {x.size(0), x.size(1), pooling.outHeight(), pooling.outWidth()},
+                    'c');
+            pooling.forward(x, out);
+            output = out;
+            return out;
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            INDArray out = output;
+            if (out == null) {
+                return super.backpropGradient(epsilon, workspaceMgr);
+            }
+            output = null;
+            INDArray x = HostArrays.contiguous(input.castTo(dataType));
+            INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, x.shape(), 'c');
+            pooling(x).backward(x, out, HostArrays.contiguous(epsilon.castTo(dataType)), below);
+            return new Pair<>(new DefaultGradient(), below);
+        }
+
+        private FloatMaxPooling pooling(INDArray x) {
+            int[] kernel = layerConf().getKernelSize();
+            int[] strides = layerConf().getStride();
+            int[] dilation = layerConf().getDilation();
+            int[] configured =
+                    convolutionMode == ConvolutionMode.Same ? null : layerConf().getPadding();
+            int[] in = {(int) x.size(2), (int) x.size(3)};
+            int[] out = ConvolutionUtils.getOutputSize(
+                    x, kernel, strides, configured, convolutionMode, dilation, CNN2DFormat.NCHW);
+            int[] pad = configured != null
+                    ? configured
+                    : ConvolutionUtils.getSameModeTopLeftPadding(out, in, kernel, strides, dilation);
+            return new FloatMaxPooling(kernel, strides, pad, dilation, in, out);
+        }
+    }
+}
