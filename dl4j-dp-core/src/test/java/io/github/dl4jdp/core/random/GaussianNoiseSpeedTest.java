@@ -3,21 +3,25 @@ package io.github.dl4jdp.core.random;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.util.stream.IntStream;
+import java.lang.management.ManagementFactory;
+import java.lang.management.ThreadMXBean;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
 class GaussianNoiseSpeedTest {
 
-    /** The best of ten rounds, as other work on the machine only ever slows it down. */
+    /** Processor time of the best of ten rounds, as other work on the machine only ever slows it down. */
     @Test
     @Tag("slow")
-    void addTo_tenMillionValues_takesLessThan250MillisecondsOnOneThread() {
-        double best = IntStream.range(0, 10)
-                .mapToDouble(round -> GaussianNoiseBenchmark.addToFloats(10_000_000, round))
-                .min()
-                .orElseThrow();
-        System.out.printf("10 million hardened noise values: %.0f ms%n", best);
-        assertThat(best).isLessThan(250);
+    void addTo_tenMillionValues_takesLessThan250MillisecondsOfOneCore() {
+        ThreadMXBean threads = ManagementFactory.getThreadMXBean();
+        long best = Long.MAX_VALUE;
+        for (int round = 0; round < 10; round++) {
+            long start = threads.getCurrentThreadCpuTime();
+            GaussianNoiseBenchmark.addToFloats(10_000_000, round);
+            best = Math.min(best, threads.getCurrentThreadCpuTime() - start);
+        }
+        System.out.println("10 million hardened noise values: " + best / 1_000_000 + " ms of one core");
+        assertThat(best).isPositive().isLessThan(250_000_000L);
     }
 }
