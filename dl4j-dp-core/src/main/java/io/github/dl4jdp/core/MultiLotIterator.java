@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
 import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
@@ -28,7 +29,17 @@ final class MultiLotIterator implements MultiDataSetIterator {
         if (!hasNext()) {
             throw new NoSuchElementException("the pass has no further lot: call reset() for the next pass");
         }
-        return source.next(this::preProcess);
+        MultiDataSet lot = source.next(this::preProcess);
+        // What happens to the object handed out must not reach the one that the engine compares with.
+        return new org.nd4j.linalg.dataset.MultiDataSet(
+                copy(lot.getFeatures()),
+                copy(lot.getLabels()),
+                copy(lot.getFeaturesMaskArrays()),
+                copy(lot.getLabelsMaskArrays()));
+    }
+
+    private static INDArray @Nullable [] copy(INDArray @Nullable [] arrays) {
+        return arrays == null ? null : arrays.clone();
     }
 
     private MultiDataSet preProcess(MultiDataSet part) {
