@@ -32,33 +32,51 @@ sealed interface AdultColumn {
         }
     }
 
-    /** A number from {@code min} to {@code max} (values outside are moved to the nearer end), scaled to [0, 1]. */
-    record Scaled(String name, double min, double max) implements AdultColumn {
+    /**
+     * A number between the first and the last of some knots (values outside are moved to the nearer end): scaled to [0, 1],
+     * and as the weights of the two knots beside it, so that a linear model of them is a curve, straight between knots.
+     */
+    record Measure(String name, List<Double> knots) implements AdultColumn {
+        static Measure of(String name, Double... knots) {
+            return new Measure(name, List.of(knots));
+        }
+
         @Override
         public List<String> features() {
-            return List.of(name);
+            return withKnots(name, knots, name);
         }
 
         @Override
         public void encode(String value, float[] row, int offset) {
-            row[offset] = (float) ((clamp(name, value, min, max) - min) / (max - min));
+            double first = knots.get(0);
+            double last = knots.get(knots.size() - 1);
+            double number = Math.max(first, Math.min(last, parse(name, value)));
+            row[offset] = (float) ((number - first) / (last - first));
+            weigh(number, knots, row, offset + 1);
         }
     }
 
     /**
-     * An amount of money from 0 to {@code max}, mostly zero: whether there is any, and log(1 + amount), scaled to [0, 1].
+     * An amount of money, mostly zero, between 0 and the last of some knots: whether there is any, log(1 + amount) scaled to
+     * [0, 1], and the weights of the two knots beside it, on the logarithmic scale.
      */
-    record Amount(String name, double max) implements AdultColumn {
+    record Amount(String name, List<Double> knots) implements AdultColumn {
+        static Amount of(String name, Double... knots) {
+            return new Amount(name, List.of(knots));
+        }
+
         @Override
         public List<String> features() {
-            return List.of(name + ">0", "log " + name);
+            return withKnots(name, knots, name + ">0", "log " + name);
         }
 
         @Override
         public void encode(String value, float[] row, int offset) {
-            double amount = clamp(name, value, 0, max);
+            double last = knots.get(knots.size() - 1);
+            double amount = Math.max(0, Math.min(last, parse(name, value)));
             row[offset] = amount > 0 ? 1 : 0;
-            row[offset + 1] = (float) (Math.log1p(amount) / Math.log1p(max));
+            row[offset + 1] = (float) (Math.log1p(amount) / Math.log1p(last));
+            weigh(Math.log1p(amount), knots.stream().map(Math::log1p).toList(), row, offset + 2);
         }
     }
 
@@ -91,7 +109,24 @@ sealed interface AdultColumn {
         }
     }
 
-    private static double clamp(String name, String value, double min, double max) {
+    private static List<String> withKnots(String name, List<Double> knots, String... others) {
+        List<String> features = new ArrayList<>(List.of(others));
+        knots.forEach(knot -> features.add(name + "~" + knot));
+        return List.copyOf(features);
+    }
+
+    /** Sets the weights of the knots around a number: they sum to one, and are zero but for the two beside it. */
+    private static void weigh(double number, List<Double> knots, float[] row, int offset) {
+        int upper = 1;
+        while (upper < knots.size() - 1 && knots.get(upper) < number) {
+            upper++;
+        }
+        double share = (number - knots.get(upper - 1)) / (knots.get(upper) - knots.get(upper - 1));
+        row[offset + upper - 1] = (float) (1 - share);
+        row[offset + upper] = (float) share;
+    }
+
+    private static double parse(String name, String value) {
         double number;
         try {
             number = Double.parseDouble(value);
@@ -99,7 +134,7 @@ sealed interface AdultColumn {
             number = Double.NaN;
         }
         if (Double.isFinite(number)) {
-            return Math.max(min, Math.min(max, number));
+            return number;
         }
         throw new IllegalArgumentException(name + " must be a finite number, was \"" + value + "\"");
     }

@@ -4,7 +4,7 @@ package io.github.dl4jdp.examples.data;
 import io.github.dl4jdp.examples.data.AdultColumn.Amount;
 import io.github.dl4jdp.examples.data.AdultColumn.Category;
 import io.github.dl4jdp.examples.data.AdultColumn.Ignored;
-import io.github.dl4jdp.examples.data.AdultColumn.Scaled;
+import io.github.dl4jdp.examples.data.AdultColumn.Measure;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -23,10 +23,10 @@ import org.nd4j.linalg.factory.Nd4j;
  * Adult census income, bundled: does a person earn more than 50,000 dollars a year? (R. Kohavi, Scaling Up the Accuracy of
  * Naive-Bayes Classifiers, KDD 1996; 32,561 training and 16,281 test rows.)
  *
- * <p>Every constant that a row is encoded with comes from the description of the data set or the form of the survey, none
- * from the rows: the lists of categories, the ranges of the numbers (ages are recorded from 17 up to 90 and hours from 1 to
- * 99; amounts are cut at 99,999 for gains, and here at 5,000 for losses). A normaliser fitted on the training rows would
- * publish their mean and variance outside the privacy guarantee.
+ * <p>Every constant that a row is encoded with is public: the lists of categories and the ranges of the numbers are those of
+ * the description of the data set and of the survey (ages are recorded from 17 up to 90, hours from 1 to 99, gains up to
+ * 99,999), and the knots between are round numbers that someone chose, not quantiles of the rows. A normaliser or quantiles
+ * fitted on the training rows would tell about them outside the privacy guarantee.
  */
 public final class AdultData {
     /** Classes, in the order of the label columns: at most 50,000 dollars, more. */
@@ -34,7 +34,7 @@ public final class AdultData {
 
     // In the order of the file. fnlwgt says how many people a row stands for, not who the person is.
     private static final List<AdultColumn> COLUMNS = List.of(
-            new Scaled("age", 17, 90),
+            Measure.of("age", 17., 22., 27., 32., 37., 45., 55., 65., 75., 90.),
             Category.of(
                     "workclass",
                     "Private",
@@ -64,7 +64,7 @@ public final class AdultData {
                     "Doctorate",
                     "5th-6th",
                     "Preschool"),
-            new Scaled("education-num", 1, 16),
+            Measure.of("education-num", 1., 4., 7., 9., 10., 12., 13., 14., 16.),
             Category.of(
                     "marital-status",
                     "Married-civ-spouse",
@@ -93,9 +93,9 @@ public final class AdultData {
             Category.of("relationship", "Wife", "Own-child", "Husband", "Not-in-family", "Other-relative", "Unmarried"),
             Category.of("race", "White", "Asian-Pac-Islander", "Amer-Indian-Eskimo", "Other", "Black"),
             Category.of("sex", "Female", "Male"),
-            new Amount("capital-gain", 99_999),
-            new Amount("capital-loss", 5_000),
-            new Scaled("hours-per-week", 1, 99),
+            Amount.of("capital-gain", 0., 1000., 3000., 4500., 5500., 7000., 10_000., 20_000., 99_999.),
+            Amount.of("capital-loss", 0., 1000., 1500., 1700., 1800., 1950., 2100., 2300., 2600., 5000.),
+            Measure.of("hours-per-week", 1., 20., 30., 39., 41., 50., 60., 99.),
             Category.of(
                     "native-country",
                     "United-States",

@@ -45,7 +45,7 @@ class AdultDataTest {
                 "race",
                 "sex",
                 "native-country")) {
-            INDArray set = train.getColumns(columns(column)).sum(1);
+            INDArray set = train.getColumns(columns(column + "=")).sum(1);
             assertThat(set.minNumber().doubleValue()).as(column).isEqualTo(1);
             assertThat(set.maxNumber().doubleValue()).as(column).isEqualTo(1);
         }
@@ -59,7 +59,7 @@ class AdultDataTest {
     private static int[] columns(String prefix) {
         List<String> names = AdultData.featureNames();
         return IntStream.range(0, names.size())
-                .filter(i -> names.get(i).startsWith(prefix + "="))
+                .filter(i -> names.get(i).startsWith(prefix))
                 .toArray();
     }
 
@@ -70,12 +70,26 @@ class AdultDataTest {
         assertThat(value(one, "age")).isCloseTo(36 / 73.0, within(1e-6));
         assertThat(value(one, "education-num")).isCloseTo(0.8, within(1e-6));
         assertThat(value(one, "hours-per-week")).isCloseTo(0.5, within(1e-6));
+        assertThat(value(one, "age~45.0")).isCloseTo(0.2, within(1e-6));
+        assertThat(value(one, "age~55.0")).isCloseTo(0.8, within(1e-6));
+        assertThat(value(one, "hours-per-week~50.0")).isEqualTo(1);
+        assertThat(value(one, "capital-gain~0.0")).isCloseTo(1 - Math.log(1000) / Math.log(1001), within(1e-6));
         assertThat(value(one, "capital-gain>0")).isEqualTo(1);
         assertThat(value(one, "log capital-gain")).isCloseTo(3 / 5.0, within(1e-6));
         assertThat(value(one, "capital-loss>0")).isZero();
         assertThat(value(one, "workclass=Private")).isEqualTo(1);
         assertThat(value(one, "sex=Female")).isZero();
         assertThat(one.getLabels().toFloatVector()).containsExactly(0, 1);
+    }
+
+    @Test
+    void load_knotsOfEveryNumber_haveWeightsThatSumToOne() throws IOException {
+        INDArray train = AdultData.load().train().getFeatures();
+        for (String column : List.of("age", "education-num", "capital-gain", "capital-loss", "hours-per-week")) {
+            INDArray sums = train.getColumns(columns(column + "~")).sum(1);
+            assertThat(sums.minNumber().doubleValue()).as(column).isCloseTo(1, within(1e-6));
+            assertThat(sums.maxNumber().doubleValue()).as(column).isCloseTo(1, within(1e-6));
+        }
     }
 
     @Test
