@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.ParameterViews;
 import java.util.Map;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -27,6 +28,6 @@ record TrainableLayer(String name, String type, NeuralNetConfiguration conf, lon
     /** This layer's part of a flat array in the order of {@code model.params()}, as views by parameter name. */
     Map<String, INDArray> views(INDArray flat) {
         INDArray range = flat.reshape(flat.length()).get(NDArrayIndex.interval(from, from + length));
-        return conf.getLayer().initializer().getGradientsFromFlattened(conf, range);
+        return ParameterViews.of(conf, range);
     }
 }

@@ -53,7 +53,7 @@ final class DenseRule implements PerExampleGradientRule {
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }
-            recorder.record(new OuterProductTape(input, delta, hasBias()));
+            recorder.record(DenseTapes.of(recorder, input, delta, hasBias()));
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
         }

@@ -9,11 +9,13 @@ import java.util.Optional;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.layers.ActivationLayer;
 import org.deeplearning4j.nn.layers.DropoutLayer;
+import org.deeplearning4j.nn.layers.LossLayer;
 import org.deeplearning4j.nn.layers.convolution.Cropping2DLayer;
 import org.deeplearning4j.nn.layers.convolution.ZeroPaddingLayer;
 import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling2D;
 import org.deeplearning4j.nn.layers.normalization.LocalResponseNormalization;
 import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
 
 /**
  * The rules by which a network's layers are found trainable with privacy. What no rule names is refused: a layer that mixes the examples of a
@@ -25,7 +27,17 @@ public final class GradientRules {
     private static final List<PerExampleGradientRule> BUILT_IN = List.of(
             new DenseRule(),
             new OutputRule(),
-            new LossRule(),
+            new LossRule(
+                    LossLayer.class, layer -> ((LossLayer) layer).layerConf().getLossFn()),
+            new LossRule(
+                    RnnLossLayer.class,
+                    layer -> ((RnnLossLayer) layer).layerConf().getLossFn()),
+            new RnnOutputRule(),
+            new LstmRule(),
+            new GravesLstmRule(),
+            new SimpleRnnRule(),
+            new EmbeddingRule(),
+            new EmbeddingSequenceRule(),
             new ConvolutionRule(),
             new ExampleWiseRule(ActivationLayer.class),
             new ExampleWiseRule(DropoutLayer.class),
@@ -43,6 +55,7 @@ public final class GradientRules {
         this.added = List.copyOf(added);
         var map = new LinkedHashMap<Class<? extends Layer>, PerExampleGradientRule>();
         BUILT_IN.forEach(rule -> map.put(rule.layerClass(), rule));
+        wrappers().forEach(rule -> map.put(rule.layerClass(), rule));
         for (var rule : added) {
             if (map.put(rule.layerClass(), rule) != null) {
                 throw new IllegalArgumentException("rule.layerClass must be a class without a rule, was "
@@ -50,6 +63,16 @@ public final class GradientRules {
             }
         }
         this.byClass = map;
+    }
+
+    /** The rules that look up the rule of a layer inside. */
+    private List<PerExampleGradientRule> wrappers() {
+        return List.of(
+                new LastTimeStepRule(this),
+                new MaskZeroRule(this),
+                new TimeDistributedRule(this),
+                new BidirectionalRule(this),
+                new FrozenWithBackpropRule(this));
     }
 
     /** The rules of the library. */

@@ -7,6 +7,7 @@ import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
 /** What {@code backpropGradient} of a hooked layer returns. */
 final class InputGradients {
@@ -21,6 +22,23 @@ final class InputGradients {
         INDArray below = workspaceMgr.createUninitialized(
                 ArrayType.ACTIVATION_GRAD, delta.dataType(), new long[] {weights.size(0), delta.size(0)}, 'f');
         return weights.mmuli(delta.transpose(), below).transpose();
+    }
+
+    /**
+     * The gradient with respect to the input of {@code z_t = x_t W} in every time step.
+     *
+     * @param weights [nIn, nOut], f order
+     * @param delta [T, B, nOut], c order
+     * @return [B, nIn, T]
+     */
+    static INDArray timeMajor(INDArray weights, INDArray delta, LayerWorkspaceMgr workspaceMgr) {
+        long nIn = weights.size(0);
+        INDArray below = workspaceMgr.createUninitialized(
+                ArrayType.ACTIVATION_GRAD, delta.dataType(), new long[] {delta.size(0), delta.size(1), nIn}, 'c');
+        long rows = delta.size(0) * delta.size(1);
+        INDArray deltaRows = delta.reshape('c', rows, delta.size(2));
+        Nd4j.gemm(weights, deltaRows.transpose(), below.reshape('c', rows, nIn).transpose(), false, false, 1.0, 0.0);
+        return below.permute(1, 2, 0);
     }
 
     /**

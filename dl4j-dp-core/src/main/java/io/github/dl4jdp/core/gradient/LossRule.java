@@ -2,19 +2,20 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
+import java.util.function.Function;
 import org.deeplearning4j.nn.api.Layer;
-import org.deeplearning4j.nn.layers.LossLayer;
+import org.nd4j.linalg.lossfunctions.ILossFunction;
 
-/** The loss layer has no parameters; only its loss function must be a sum over examples. */
-final class LossRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return LossLayer.class;
-    }
-
+/**
+ * A loss layer has no parameters; only its loss function must be a sum over examples.
+ *
+ * @param lossFunction reads the loss function of a layer of that class
+ */
+record LossRule(Class<? extends Layer> layerClass, Function<Layer, ILossFunction> lossFunction)
+        implements PerExampleGradientRule {
     @Override
     public List<String> problems(Layer layer) {
-        return PerExampleLosses.problems(((LossLayer) layer).layerConf().getLossFn());
+        return PerExampleLosses.problems(lossFunction.apply(layer));
     }
 
     @Override

@@ -52,7 +52,7 @@ final class OutputRule implements PerExampleGradientRule {
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }
-            recorder.record(new OuterProductTape(input, delta, hasBias()));
+            recorder.record(DenseTapes.of(recorder, input, delta, hasBias()));
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
     }

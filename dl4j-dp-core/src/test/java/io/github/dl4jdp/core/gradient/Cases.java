@@ -8,6 +8,7 @@ import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
+import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
@@ -28,6 +29,14 @@ final class Cases {
         return new OutputLayer.Builder(LossFunction.MCXENT)
                 .nOut(3)
                 .activation(Activation.SOFTMAX)
+                .build();
+    }
+
+    static SimpleRnn simpleRnn(int nOut, RNNFormat format) {
+        return new SimpleRnn.Builder()
+                .nOut(nOut)
+                .dataFormat(format)
+                .activation(Activation.TANH)
                 .build();
     }
 

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.gradient;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -101,6 +102,7 @@ public record GradientCase(
         shape[0] = examples;
         INDArray features;
         if (vocabulary > 0) {
+            shape[1] = 1;
             features = Nd4j.rand(type, shape).muli(vocabulary);
             features = org.nd4j.linalg.ops.transforms.Transforms.floor(features, true);
         } else {
@@ -110,11 +112,11 @@ public record GradientCase(
         network.setLayerMaskArrays(featuresMask, null);
         long[] out = network.output(features).shape();
         network.clearLayerMaskArrays();
-        INDArray target = labels == Labels.REAL ? Nd4j.randn(type, out) : oneHot(type, out);
+        INDArray target = labels == Labels.REAL ? Nd4j.randn(type, out) : oneHot(type, out, classAxis(out));
         INDArray labelsMask =
                 switch (labelMask) {
                     case NONE -> null;
-                    case PER_STEP -> lengths(type, examples, (int) out[2]);
+                    case PER_STEP -> lengths(type, examples, (int) out[classAxis(out) == 1 ? 2 : 1]);
                     case PER_OUTPUT -> Nd4j.rand(type, out).gt(0.3).castTo(type);
                 };
         return new DataSet(features, target, featuresMask, labelsMask);
@@ -141,11 +143,19 @@ public record GradientCase(
         return mask;
     }
 
-    private static INDArray oneHot(DataType type, long[] shape) {
+    private int classAxis(long[] shape) {
+        return shape.length == 3
+                        && input instanceof InputType.InputTypeRecurrent recurrent
+                        && recurrent.getFormat() == RNNFormat.NWC
+                ? 2
+                : 1;
+    }
+
+    private static INDArray oneHot(DataType type, long[] shape, int axis) {
         INDArray scores = Nd4j.rand(type, shape);
         long[] broadcast = shape.clone();
-        broadcast[1] = 1;
-        return scores.eq(scores.max(1).reshape(broadcast).broadcast(shape)).castTo(type);
+        broadcast[axis] = 1;
+        return scores.eq(scores.max(axis).reshape(broadcast).broadcast(shape)).castTo(type);
     }
 
     /** The {@code i}-th example as a batch of its own. */

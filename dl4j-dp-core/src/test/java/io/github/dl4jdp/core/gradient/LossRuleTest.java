@@ -50,7 +50,10 @@ class LossRuleTest extends PerExampleGradientRuleContract {
                                 .activation(Activation.SIGMOID)
                                 .build())
                 .network(DataType.FLOAT);
-        assertThat(new LossRule().problems(network.getLayer(1)))
+        assertThat(GradientRules.builtIn()
+                        .find(network.getLayer(1))
+                        .orElseThrow()
+                        .problems(network.getLayer(1)))
                 .singleElement()
                 .asString()
                 .contains("F-measure")

@@ -144,7 +144,7 @@ record RecordedPass(INDArray rows, double[] squaredNorms, INDArray sum, INDArray
             Layer layer = trainable.get(position);
             long from = offsets.get(position);
             INDArray range = flat.get(NDArrayIndex.interval(from, from + layer.numParams()));
-            return layer.conf().getLayer().initializer().getGradientsFromFlattened(layer.conf(), range);
+            return ParameterViews.of(layer.conf(), range);
         }
 
         RecordedPass result() {

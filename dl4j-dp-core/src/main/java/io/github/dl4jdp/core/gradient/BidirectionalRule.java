@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
+import org.deeplearning4j.nn.layers.recurrent.BidirectionalLayer;
+import org.deeplearning4j.nn.params.BidirectionalParamInitializer;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * A recurrent layer in both directions: two layers whose parameters have a prefix each.
+ *
+ * @param rules find the rule of the layers inside
+ */
+record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule {
+    @Override
+    public Class<? extends Layer> layerClass() {
+        return BidirectionalLayer.class;
+    }
+
+    @Override
+    public List<String> problems(Layer layer) {
+        return WrapperRules.problems(rules, inner((BidirectionalLayer) layer, true));
+    }
+
+    @Override
+    public Layer hook(Layer layer, TapeRecorder recorder) {
+        var original = (BidirectionalLayer) layer;
+        var tapes = new Tapes(recorder);
+        Layer forward = WrapperRules.hook(
+                rules, inner(original, true), tapes.direction(BidirectionalParamInitializer.FORWARD_PREFIX));
+        Layer backward = WrapperRules.hook(
+                rules, inner(original, false), tapes.direction(BidirectionalParamInitializer.BACKWARD_PREFIX));
+        var hooked = new BidirectionalLayer(original.conf(), forward, backward, original.params());
+        if (original.getGradientsViewArray() != null) {
+            hooked.setBackpropGradientsViewArray(original.getGradientsViewArray());
+        }
+        return hooked;
+    }
+
+    /** DL4J does not tell the layers inside, so they are made once more from the configuration, over the same parameters. */
+    private static Layer inner(BidirectionalLayer layer, boolean forward) {
+        var conf = (Bidirectional) layer.conf().getLayer();
+        var innerConf = layer.conf().clone();
+        innerConf.setLayer(forward ? conf.getFwd() : conf.getBwd());
+        INDArray params = layer.params().reshape(layer.params().length());
+        long half = params.length() / 2;
+        INDArray view = params.get(NDArrayIndex.interval(forward ? 0 : half, forward ? half : 2 * half));
+        Layer inner = innerConf
+                .getLayer()
+                .instantiate(innerConf, layer.getListeners(), layer.getIndex(), view, false, params.dataType());
+        inner.setIterationCount(layer.getIterationCount());
+        inner.setEpochCount(layer.getEpochCount());
+        return inner;
+    }
+
+    /** Reports when both directions have. */
+    private static final class Tapes {
+        private final TapeRecorder recorder;
+        private @Nullable LayerTape waiting;
+
+        Tapes(TapeRecorder recorder) {
+            this.recorder = recorder;
+        }
+
+        TapeRecorder direction(String prefix) {
+            return new TapeRecorder() {
+                @Override
+                public boolean isRecording() {
+                    return recorder.isRecording();
+                }
+
+                @Override
+                public int examples() {
+                    return recorder.examples();
+                }
+
+                @Override
+                public boolean needsInputGradient() {
+                    return recorder.needsInputGradient();
+                }
+
+                @Override
+                public void record(LayerTape tape) {
+                    add(new PrefixedTape(prefix, tape));
+                }
+            };
+        }
+
+        private void add(LayerTape tape) {
+            LayerTape first = waiting;
+            if (first == null) {
+                waiting = tape;
+            } else {
+                waiting = null;
+                recorder.record(new CompositeTape(List.of(first, tape)));
+            }
+        }
+    }
+
+    /** The tape of one direction, addressed by the prefixed names. */
+    private record PrefixedTape(String prefix, LayerTape tape) implements LayerTape {
+        @Override
+        public void addSquaredNorms(double[] squaredNorms) {
+            tape.addSquaredNorms(squaredNorms);
+        }
+
+        @Override
+        public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
+            tape.addWeightedSum(weights, ofDirection(sums));
+        }
+
+        @Override
+        public void addRow(int example, Map<String, INDArray> row) {
+            tape.addRow(example, ofDirection(row));
+        }
+
+        @Override
+        public void discard(int example) {
+            tape.discard(example);
+        }
+
+        private Map<String, INDArray> ofDirection(Map<String, INDArray> parameters) {
+            var own = new LinkedHashMap<String, INDArray>();
+            parameters.forEach((name, array) -> {
+                if (name.startsWith(prefix)) {
+                    own.put(name.substring(prefix.length()), array);
+                }
+            });
+            return own;
+        }
+    }
+}

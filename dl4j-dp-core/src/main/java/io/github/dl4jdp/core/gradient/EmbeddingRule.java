@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingLayer;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** The embedding of one token, see {@link EmbeddingTape}. */
+final class EmbeddingRule implements PerExampleGradientRule {
+    @Override
+    public Class<? extends Layer> layerClass() {
+        return EmbeddingLayer.class;
+    }
+
+    @Override
+    public Layer hook(Layer layer, TapeRecorder recorder) {
+        var hooked = new Hooked((EmbeddingLayer) layer, recorder);
+        LayerState.share((EmbeddingLayer) layer, hooked);
+        return hooked;
+    }
+
+    private static final class Hooked extends EmbeddingLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+
+        Hooked(EmbeddingLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            assertInputSet(true);
+            INDArray z = preOutput(true, workspaceMgr);
+            INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
+            if (maskArray != null) {
+                delta.muliColumnVector(maskArray.castTo(dataType));
+            }
+            int examples = recorder.examples();
+            INDArray tokens = TimeMajor.ofRows(input.castTo(DataType.INT32), examples);
+            INDArray byExample = Detached.copy(TimeMajor.ofRows(delta, examples).permute(1, 0, 2));
+            recorder.record(new EmbeddingTape(
+                    Detached.copy(tokens.permute(1, 0, 2)).data().asInt(), byExample, hasBias()));
+            return new Pair<>(InputGradients.views(gradientViews), InputGradients.placeholder(input, workspaceMgr));
+        }
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Function;
+import org.deeplearning4j.nn.params.LSTMParamInitializer;
+import org.deeplearning4j.nn.workspace.ArrayType;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.activations.IActivation;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * One layer's passes over an {@link LstmSequence} and the tape that comes of them: with {@code A = [x 1]} and {@code H'} the hidden state before
+ * every step, {@code dW, db = A^T D} and {@code dR = H'^T D}.
+ *
+ * <p>The forward pass is made once; DL4J repeats it in its backward pass.
+ */
+final class LstmPass {
+    private static final String WEIGHT = LSTMParamInitializer.INPUT_WEIGHT_KEY;
+    private static final String RECURRENT = LSTMParamInitializer.RECURRENT_WEIGHT_KEY;
+    private static final String BIAS = LSTMParamInitializer.BIAS_KEY;
+
+    private final long hidden;
+    private final IActivation activation;
+    private final IActivation gate;
+    private final boolean hasPeepholes;
+    private @Nullable LstmSequence sequence;
+    private @Nullable INDArray x;
+    private @Nullable INDArray delta;
+
+    LstmPass(long hidden, IActivation activation, IActivation gate, boolean hasPeepholes) {
+        this.hidden = hidden;
+        this.activation = activation;
+        this.gate = gate;
+        this.hasPeepholes = hasPeepholes;
+    }
+
+    /**
+     * The forward pass.
+     *
+     * @param series [B, nIn, T]
+     * @param parameters the layer's parameters, by name
+     * @param mask [B, T], or null
+     * @return [B, H, T], in the workspace of the activations
+     */
+    INDArray forward(
+            INDArray series,
+            Function<String, INDArray> parameters,
+            @Nullable INDArray mask,
+            LayerWorkspaceMgr workspaceMgr) {
+        INDArray out;
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray left = TimeMajor.withOnes(series.permute(2, 0, 1));
+            LstmSequence current = sequence;
+            if (current == null || !current.fits(left.dataType(), left.size(0), left.size(1))) {
+                current = new LstmSequence(
+                        left.dataType(), (int) left.size(0), (int) left.size(1), (int) hidden, activation, gate);
+            }
+            INDArray w = Nd4j.createUninitialized(left.dataType(), new long[] {left.size(2), 4 * hidden}, 'f');
+            w.get(NDArrayIndex.interval(0, left.size(2) - 1), NDArrayIndex.all())
+                    .assign(parameters.apply(WEIGHT));
+            w.getRow(left.size(2) - 1).assign(parameters.apply(BIAS).reshape(4 * hidden));
+            INDArray recurrent = parameters.apply(RECURRENT);
+            out = current.forward(
+                    left,
+                    w,
+                    gates(recurrent),
+                    peepholes(recurrent),
+                    mask == null ? null : mask.castTo(left.dataType()));
+            sequence = current;
+            x = left;
+        }
+        INDArray result = workspaceMgr.createUninitialized(ArrayType.ACTIVATIONS, out.dataType(), out.shape(), 'c');
+        return result.assign(out).permute(1, 2, 0);
+    }
+
+    private INDArray gates(INDArray recurrent) {
+        return hasPeepholes ? recurrent.get(NDArrayIndex.all(), NDArrayIndex.interval(0, 4 * hidden)) : recurrent;
+    }
+
+    private @Nullable INDArray peepholes(INDArray recurrent) {
+        return hasPeepholes
+                ? recurrent.get(NDArrayIndex.all(), NDArrayIndex.interval(4 * hidden, 4 * hidden + 3))
+                : null;
+    }
+
+    /**
+     * The backward pass, after {@link #forward} over the same batch.
+     *
+     * @param epsilon [B, H, T]
+     * @param deltaMask [B, T]: steps without a delta; null if there are none
+     * @throws IllegalStateException if there was no forward pass
+     */
+    LayerTape backward(INDArray epsilon, Function<String, INDArray> parameters, @Nullable INDArray deltaMask) {
+        LstmSequence current = sequence;
+        INDArray left = x;
+        if (current == null || left == null) {
+            throw new IllegalStateException(
+                    "the backward pass of a recurrent layer needs a recorded forward pass before it");
+        }
+        x = null;
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray recurrent = parameters.apply(RECURRENT);
+            INDArray d = current.backward(
+                    TimeMajor.ofSeries(epsilon.castTo(left.dataType())),
+                    gates(recurrent),
+                    peepholes(recurrent),
+                    deltaMask == null ? null : deltaMask.castTo(left.dataType()));
+            delta = d;
+            var factors = List.of(
+                    new SequenceTape.Factor(left, SequenceTape.denseTarget(WEIGHT, BIAS)),
+                    new SequenceTape.Factor(
+                            current.hiddensBefore(), (map, product) -> gates(OuterProductTape.parameter(map, RECURRENT))
+                                    .addi(product)));
+            var tapes = new ArrayList<LayerTape>();
+            tapes.add(new SequenceTape(factors, d));
+            if (hasPeepholes) {
+                tapes.add(new RowsTape(current.peepholeGradients(), (map, gradient) -> {
+                    INDArray view = OuterProductTape.parameter(map, RECURRENT)
+                            .get(NDArrayIndex.all(), NDArrayIndex.interval(4 * hidden, 4 * hidden + 3));
+                    view.addi(gradient.reshape('c', 3, hidden).transpose());
+                }));
+            }
+            return new CompositeTape(tapes);
+        }
+    }
+
+    /** D W^T [B, nIn, T], after {@link #backward}. */
+    INDArray inputGradient(Function<String, INDArray> parameters, LayerWorkspaceMgr workspaceMgr) {
+        INDArray d = delta;
+        if (d == null) {
+            throw new IllegalStateException(
+                    "the input gradient of a recurrent layer needs its backward pass before it");
+        }
+        delta = null;
+        return InputGradients.timeMajor(parameters.apply(WEIGHT), d, workspaceMgr);
+    }
+}

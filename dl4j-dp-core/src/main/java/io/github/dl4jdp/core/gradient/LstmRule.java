@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.List;
+import java.util.stream.Stream;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.recurrent.LSTM;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** The LSTM without peepholes, see {@link LstmPass}. */
+final class LstmRule implements PerExampleGradientRule {
+    @Override
+    public Class<? extends Layer> layerClass() {
+        return LSTM.class;
+    }
+
+    @Override
+    public List<String> problems(Layer layer) {
+        var conf = ((LSTM) layer).layerConf();
+        return Stream.of(conf.getActivationFn(), conf.getGateActivationFn())
+                .flatMap(activation -> ElementwiseActivations.problems(activation).stream())
+                .toList();
+    }
+
+    @Override
+    public Layer hook(Layer layer, TapeRecorder recorder) {
+        var hooked = new Hooked((LSTM) layer, recorder);
+        LayerState.share((LSTM) layer, hooked);
+        return hooked;
+    }
+
+    private static final class Hooked extends LSTM {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+        private final transient LstmPass pass;
+
+        Hooked(LSTM layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+            this.pass = new LstmPass(
+                    layerConf().getNOut(),
+                    layerConf().getActivationFn(),
+                    layerConf().getGateActivationFn(),
+                    false);
+        }
+
+        @Override
+        public INDArray activate(INDArray input, boolean training, LayerWorkspaceMgr workspaceMgr) {
+            setInput(input, workspaceMgr);
+            return activate(training, workspaceMgr);
+        }
+
+        @Override
+        public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
+            if (!training || !recorder.isRecording()) {
+                return super.activate(training, workspaceMgr);
+            }
+            applyDropOutIfNecessary(true, workspaceMgr);
+            INDArray series = permuteIfNWC(input.castTo(dataType));
+            INDArray out =
+                    pass.forward(series, key -> getParamWithNoise(key, true, workspaceMgr), maskArray, workspaceMgr);
+            return permuteIfNWC(out);
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            assertInputSet(true);
+            recorder.examples(); // refuses a batch that is not recorded
+            LayerTape tape =
+                    pass.backward(permuteIfNWC(epsilon), key -> getParamWithNoise(key, true, workspaceMgr), null);
+            INDArray below = InputGradients.placeholder(input, workspaceMgr);
+            if (recorder.needsInputGradient()) {
+                INDArray series = pass.inputGradient(key -> getParamWithNoise(key, true, workspaceMgr), workspaceMgr);
+                below = permuteIfNWC(backpropDropOutIfPresent(series));
+            }
+            recorder.record(tape);
+            weightNoiseParams.clear();
+            return new Pair<>(InputGradients.views(gradientViews), below);
+        }
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.Map;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** The tape of a parameter with few elements: its per-example gradients themselves, and the weighted sum is {@code w G}. */
+final class RowsTape implements LayerTape {
+    /** Where a gradient of the parameter goes. */
+    interface Target {
+        /** Adds a gradient [elements] to the layer's part of a gradient. */
+        void add(Map<String, INDArray> parameters, INDArray gradient);
+    }
+
+    private final INDArray rows;
+    private final Target target;
+
+    /** @param rows [examples, elements], c order, the tape's own */
+    RowsTape(INDArray rows, Target target) {
+        this.rows = rows;
+        this.target = target;
+    }
+
+    /**
+     * The tape of a whole parameter.
+     *
+     * @param rows [examples, ...], elements in the c order of the parameter's shape; copied
+     */
+    static RowsTape of(String parameter, INDArray rows) {
+        INDArray own = Detached.copy(rows);
+        return new RowsTape(own.reshape('c', own.size(0), own.length() / own.size(0)), (parameters, gradient) -> {
+            INDArray view = OuterProductTape.parameter(parameters, parameter);
+            view.addi(gradient.reshape('c', view.shape()));
+        });
+    }
+
+    @Override
+    public void addSquaredNorms(double[] squaredNorms) {
+        double[] norms = SquaredNorms.ofRows(rows);
+        for (int i = 0; i < squaredNorms.length; i++) {
+            squaredNorms[i] += norms[i];
+        }
+    }
+
+    @Override
+    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray w = Nd4j.createFromArray(weights).castTo(rows.dataType()).reshape(1, weights.length);
+            target.add(sums, w.mmul(rows).reshape(rows.size(1)));
+        }
+    }
+
+    @Override
+    public void addRow(int example, Map<String, INDArray> row) {
+        target.add(row, rows.getRow(example));
+    }
+
+    @Override
+    public void discard(int example) {
+        rows.getRow(example).assign(0);
+    }
+}

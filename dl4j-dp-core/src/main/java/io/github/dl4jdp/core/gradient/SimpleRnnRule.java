@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.List;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.recurrent.SimpleRnn;
+import org.deeplearning4j.nn.params.SimpleRnnParamInitializer;
+import org.deeplearning4j.nn.workspace.ArrayType;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * The simple recurrent layer {@code h = act(x W + h' R + b)}: with the delta {@code D} of every time step, {@code dW = X^T D}, {@code dR = H'^T D}
+ * and {@code db} is the sum of {@code D}, see {@link SequenceTape}.
+ */
+final class SimpleRnnRule implements PerExampleGradientRule {
+    private static final String WEIGHT = SimpleRnnParamInitializer.WEIGHT_KEY;
+    private static final String RECURRENT = SimpleRnnParamInitializer.RECURRENT_WEIGHT_KEY;
+    private static final String BIAS = SimpleRnnParamInitializer.BIAS_KEY;
+
+    @Override
+    public Class<? extends Layer> layerClass() {
+        return SimpleRnn.class;
+    }
+
+    @Override
+    public List<String> problems(Layer layer) {
+        var rnn = (SimpleRnn) layer;
+        return rnn.hasLayerNorm()
+                ? List.of("layer normalization has no per-example rule here; build the layer with hasLayerNorm(false)")
+                : ElementwiseActivations.problems(rnn.layerConf().getActivationFn());
+    }
+
+    @Override
+    public Layer hook(Layer layer, TapeRecorder recorder) {
+        var hooked = new Hooked((SimpleRnn) layer, recorder);
+        LayerState.share((SimpleRnn) layer, hooked);
+        return hooked;
+    }
+
+    private static final class Hooked extends SimpleRnn {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+        /** Of the forward pass, time-major: [T, B, nIn + 1], [T, B, nOut] and, with a zero state in front, [T + 1, B, nOut]. */
+        private transient @Nullable INDArray x;
+
+        private transient @Nullable INDArray z;
+        private transient @Nullable INDArray h;
+
+        Hooked(SimpleRnn layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+        }
+
+        @Override
+        public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
+            if (!training || !recorder.isRecording()) {
+                return super.activate(training, workspaceMgr);
+            }
+            applyDropOutIfNecessary(true, workspaceMgr);
+            INDArray w = getParamWithNoise(WEIGHT, true, workspaceMgr);
+            INDArray r = getParamWithNoise(RECURRENT, true, workspaceMgr);
+            INDArray b = getParamWithNoise(BIAS, true, workspaceMgr);
+            INDArray out;
+            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+                out = forward(permuteIfNWC(input.castTo(dataType)).permute(2, 0, 1), w, r, b);
+            }
+            INDArray result = workspaceMgr.createUninitialized(ArrayType.ACTIVATIONS, out.dataType(), out.shape(), 'c');
+            return permuteIfNWC(result.assign(out).permute(1, 2, 0));
+        }
+
+        private INDArray forward(INDArray series, INDArray w, INDArray r, INDArray b) {
+            INDArray left = TimeMajor.withOnes(series);
+            long steps = left.size(0);
+            long examples = left.size(1);
+            long nOut = w.size(1);
+            INDArray wb = Nd4j.concat(0, w, b.reshape(1, nOut)).dup('f');
+            INDArray pre = Nd4j.createUninitialized(left.dataType(), new long[] {steps, examples, nOut}, 'c');
+            long rows = steps * examples;
+            INDArray preRows = pre.reshape('c', rows, nOut);
+            Nd4j.gemm(wb, left.reshape('c', rows, left.size(2)), preRows.transpose(), true, true, 1.0, 0.0);
+            INDArray states = Nd4j.create(left.dataType(), new long[] {steps + 1, examples, nOut}, 'c');
+            INDArray mask = maskArray == null ? null : maskArray.castTo(dataType);
+            for (long t = 0; t < steps; t++) {
+                INDArray zt = pre.get(NDArrayIndex.point(t));
+                if (t > 0) {
+                    INDArray before = states.get(NDArrayIndex.point(t));
+                    Nd4j.gemm(r, before, zt.transpose(), true, true, 1.0, 1.0);
+                }
+                INDArray ht = states.get(NDArrayIndex.point(t + 1));
+                ht.assign(layerConf().getActivationFn().getActivation(zt.dup('c'), true));
+                if (mask != null) {
+                    INDArray column = mask.getColumn(t, true);
+                    ht.muliColumnVector(column);
+                    zt.muliColumnVector(column);
+                }
+            }
+            x = left;
+            z = pre;
+            h = states;
+            return states.get(NDArrayIndex.interval(1, steps + 1));
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            assertInputSet(true);
+            recorder.examples(); // refuses a batch that is not recorded
+            INDArray left = x;
+            INDArray pre = z;
+            INDArray states = h;
+            if (left == null || pre == null || states == null) {
+                throw new IllegalStateException(
+                        "the backward pass of a recurrent layer needs a recorded forward pass before it");
+            }
+            x = null;
+            z = null;
+            h = null;
+            INDArray w = getParamWithNoise(WEIGHT, true, workspaceMgr);
+            INDArray r = getParamWithNoise(RECURRENT, true, workspaceMgr);
+            INDArray delta;
+            LayerTape tape;
+            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+                delta = backward(TimeMajor.ofSeries(permuteIfNWC(epsilon).castTo(dataType)), pre, r);
+                INDArray before = states.get(NDArrayIndex.interval(0, left.size(0)));
+                tape = new SequenceTape(
+                        List.of(
+                                new SequenceTape.Factor(left, SequenceTape.denseTarget(WEIGHT, BIAS)),
+                                new SequenceTape.Factor(before, SequenceTape.denseTarget(RECURRENT, null))),
+                        delta);
+            }
+            INDArray below = InputGradients.placeholder(input, workspaceMgr);
+            if (recorder.needsInputGradient()) {
+                below = permuteIfNWC(backpropDropOutIfPresent(InputGradients.timeMajor(w, delta, workspaceMgr)));
+            }
+            recorder.record(tape);
+            weightNoiseParams.clear();
+            return new Pair<>(InputGradients.views(gradientViews), below);
+        }
+
+        private INDArray backward(INDArray epsilon, INDArray pre, INDArray r) {
+            INDArray delta = layerConf()
+                    .getActivationFn()
+                    .backprop(pre, Nd4j.ones(pre.dataType(), pre.shape()))
+                    .getFirst();
+            INDArray mask = maskArray == null ? null : maskArray.castTo(dataType);
+            for (long t = delta.size(0) - 1; t >= 0; t--) {
+                INDArray dh = epsilon.get(NDArrayIndex.point(t));
+                INDArray dt = delta.get(NDArrayIndex.point(t));
+                if (t < delta.size(0) - 1) {
+                    INDArray next = delta.get(NDArrayIndex.point(t + 1));
+                    Nd4j.gemm(r, next.transpose(), dh.transpose(), false, false, 1.0, 1.0);
+                }
+                dt.muli(dh);
+                if (mask != null) {
+                    dt.muliColumnVector(mask.getColumn(t, true));
+                }
+            }
+            return delta;
+        }
+    }
+}

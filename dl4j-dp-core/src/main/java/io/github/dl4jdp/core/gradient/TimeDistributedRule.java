@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.List;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.layers.ActivationLayer;
+import org.deeplearning4j.nn.layers.recurrent.TimeDistributedLayer;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * A feed-forward layer in every time step: no parameters of its own.
+ *
+ * <p>DL4J orders the rows by example and the mask's entries by time step, so that with masks a batch differs from its examples; here
+ * both are ordered by time step, and every example is what DL4J makes of it alone.
+ *
+ * @param rules find the rule of the layer inside
+ */
+record TimeDistributedRule(GradientRules rules) implements PerExampleGradientRule {
+    @Override
+    public Class<? extends Layer> layerClass() {
+        return TimeDistributedLayer.class;
+    }
+
+    @Override
+    public List<String> problems(Layer layer) {
+        return WrapperRules.problems(rules, WrapperRules.wrapped(layer));
+    }
+
+    @Override
+    public Layer hook(Layer layer, TapeRecorder recorder) {
+        var inner = WrapperRules.hook(rules, WrapperRules.wrapped(layer), recorder);
+        return new Hooked(inner, format((TimeDistributedLayer) layer));
+    }
+
+    /** DL4J's layer does not tell its format, but shows it in how many rows it makes of two features in three time steps. */
+    private static RNNFormat format(TimeDistributedLayer layer) {
+        var rows = new long[1];
+        Layer inside = layer.getUnderlying();
+        layer.setUnderlying(new ActivationLayer(inside.conf(), DataType.FLOAT) {
+            private static final long serialVersionUID = 1L;
+
+            @Override
+            public INDArray activate(INDArray input, boolean training, LayerWorkspaceMgr workspaceMgr) {
+                rows[0] = input.size(0);
+                return input;
+            }
+        });
+        try {
+            layer.activate(Nd4j.zeros(DataType.FLOAT, 1, 2, 3), false, LayerWorkspaceMgr.noWorkspaces());
+        } finally {
+            layer.setUnderlying(inside);
+        }
+        return rows[0] == 3 ? RNNFormat.NCW : RNNFormat.NWC;
+    }
+
+    private static final class Hooked extends TimeDistributedLayer {
+        private static final long serialVersionUID = 1L;
+        private final RNNFormat format;
+
+        Hooked(Layer inner, RNNFormat format) {
+            super(inner, format);
+            this.format = format;
+        }
+
+        @Override
+        protected INDArray reshape(INDArray array) {
+            INDArray timeFirst = format == RNNFormat.NCW ? array.permute(2, 0, 1) : array.permute(1, 0, 2);
+            return timeFirst.dup('c').reshape('c', timeFirst.size(0) * timeFirst.size(1), timeFirst.size(2));
+        }
+
+        @Override
+        protected INDArray revertReshape(INDArray rows, long examples) {
+            INDArray timeFirst = rows.dup('c').reshape('c', rows.size(0) / examples, examples, rows.size(1));
+            return format == RNNFormat.NCW ? timeFirst.permute(1, 2, 0) : timeFirst.permute(1, 0, 2);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * Arrays [T, examples, width] in c order outside every workspace: one time step is one matrix, all steps are one matrix, and the steps of one
+ * example are a matrix too, with a longer stride.
+ */
+final class TimeMajor {
+    private TimeMajor() {}
+
+    /** A copy of [examples, width, T]. */
+    static INDArray ofSeries(INDArray series) {
+        return Detached.copy(series.permute(2, 0, 1));
+    }
+
+    /**
+     * A copy of rows as DL4J's preprocessors order them: row {@code t * examples + i} is step {@code t} of example {@code i}.
+     *
+     * @param rows [T * examples, ...]
+     * @throws IllegalStateException if the number of rows is not a multiple of {@code examples}
+     */
+    static INDArray ofRows(INDArray rows, int examples) {
+        long count = rows.size(0);
+        if (count % examples != 0) {
+            throw new IllegalStateException(
+                    "the layer's rows must be a multiple of the batch's " + examples + " examples, were " + count);
+        }
+        return Detached.copy(rows).reshape('c', count / examples, examples, rows.length() / count);
+    }
+
+    /** A copy with a last column of ones: the left factor of weights and bias together. */
+    static INDArray withOnes(INDArray timeMajor) {
+        long width = timeMajor.size(2);
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray wider = Nd4j.createUninitialized(
+                    timeMajor.dataType(), new long[] {timeMajor.size(0), timeMajor.size(1), width + 1}, 'c');
+            columns(wider, 0, width).assign(timeMajor);
+            columns(wider, width, width + 1).assign(1);
+            return wider;
+        }
+    }
+
+    /** The columns from (inclusive) to (exclusive), as a view. */
+    static INDArray columns(INDArray timeMajor, long from, long to) {
+        return timeMajor.get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(from, to));
+    }
+}
