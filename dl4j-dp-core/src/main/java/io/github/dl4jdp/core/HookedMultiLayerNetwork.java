@@ -34,6 +34,7 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
         long from = 0;
         for (int i = 0; i < layers.length; i++) {
             long length = layers[i].numParams();
+            boolean hasTrainableBelow = !trainable.isEmpty();
             if (i >= first && TrainableLayer.trains(layers[i])) {
                 trainable.add(new TrainableLayer(
                         ModelValidator.name(layers[i], i),
@@ -43,7 +44,7 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
                         length));
             }
             if (i >= first) {
-                var recorder = pass.recorder(trainable.size() - 1, trainable.size() > 1);
+                var recorder = pass.recorder(trainable.size() - 1, hasTrainableBelow);
                 hooked[i] = rules.find(layers[i]).orElseThrow().hook(layers[i], recorder);
             }
             from += length;

@@ -14,8 +14,14 @@ import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
+import org.deeplearning4j.nn.conf.preprocessor.Cnn3DToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
+import org.deeplearning4j.nn.conf.preprocessor.CnnToRnnPreProcessor;
+import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToCnn3DPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToCnnPreProcessor;
+import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToRnnPreProcessor;
+import org.deeplearning4j.nn.conf.preprocessor.RnnToCnnPreProcessor;
+import org.deeplearning4j.nn.conf.preprocessor.RnnToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.layers.normalization.BatchNormalization;
@@ -30,9 +36,19 @@ import org.nd4j.linalg.learning.config.IUpdater;
 
 /** Finds everything that stands in the way of training a network with privacy. */
 final class ModelValidator {
-    /** Preprocessors that keep the first dimension: one row in is one row out. */
-    private static final Set<Class<? extends InputPreProcessor>> EXAMPLE_WISE_PREPROCESSORS =
-            Set.of(CnnToFeedForwardPreProcessor.class, FeedForwardToCnnPreProcessor.class);
+    /**
+     * Preprocessors that keep the first dimension, one row in is one row out, or whose rows are the time steps of the examples, in
+     * the order that the rules expect.
+     */
+    private static final Set<Class<? extends InputPreProcessor>> EXAMPLE_WISE_PREPROCESSORS = Set.of(
+            CnnToFeedForwardPreProcessor.class,
+            FeedForwardToCnnPreProcessor.class,
+            Cnn3DToFeedForwardPreProcessor.class,
+            FeedForwardToCnn3DPreProcessor.class,
+            RnnToFeedForwardPreProcessor.class,
+            FeedForwardToRnnPreProcessor.class,
+            RnnToCnnPreProcessor.class,
+            CnnToRnnPreProcessor.class);
 
     /** Layers that can never be private as they are, with the reason and the remedy. */
     private static final Map<Class<? extends Layer>, String> NEVER_PRIVATE = Map.of(

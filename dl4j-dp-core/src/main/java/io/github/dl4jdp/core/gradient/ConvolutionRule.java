@@ -51,7 +51,7 @@ final class ConvolutionRule implements PerExampleGradientRule {
         @Override
         public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
             output = null;
-            if (fast == null || !training || !recorder.isRecording()) {
+            if (fast == null || !training || !recorder.isRecording() || input.size(0) != recorder.examples()) {
                 return super.activate(training, workspaceMgr);
             }
             assertInputSet(false);
@@ -116,7 +116,10 @@ final class ConvolutionRule implements PerExampleGradientRule {
                 INDArray xGradient = inputGradient(weights, delta, x, geometry, workspaceMgr);
                 below = backpropDropOutIfPresent(nhwc ? xGradient.permute(0, 2, 3, 1) : xGradient);
             }
-            recorder.record(new PatchTape(x, delta, geometry, hasBias()));
+            recorder.record(
+                    x.size(0) == recorder.examples()
+                            ? new PatchTape(x, delta, geometry, hasBias())
+                            : PatchSequence.ofImages(x, delta, geometry, hasBias(), recorder.examples()));
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
         }

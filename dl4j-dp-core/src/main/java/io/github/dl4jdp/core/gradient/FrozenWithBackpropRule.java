@@ -18,11 +18,6 @@ record FrozenWithBackpropRule(GradientRules rules) implements PerExampleGradient
     }
 
     @Override
-    public boolean trains(Layer layer) {
-        return false;
-    }
-
-    @Override
     public List<String> problems(Layer layer) {
         return WrapperRules.problems(rules, WrapperRules.wrapped(layer));
     }

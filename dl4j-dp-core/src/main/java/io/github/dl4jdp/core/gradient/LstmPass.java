@@ -79,6 +79,11 @@ final class LstmPass {
         return result.assign(out).permute(1, 2, 0);
     }
 
+    /** Whether a forward pass is waiting for its backward pass. */
+    boolean hasForward() {
+        return x != null;
+    }
+
     private INDArray gates(INDArray recurrent) {
         return hasPeepholes ? recurrent.get(NDArrayIndex.all(), NDArrayIndex.interval(0, 4 * hidden)) : recurrent;
     }

@@ -58,17 +58,25 @@ final class LstmRule implements PerExampleGradientRule {
             if (!training || !recorder.isRecording()) {
                 return super.activate(training, workspaceMgr);
             }
+            return permuteIfNWC(forward(workspaceMgr));
+        }
+
+        private INDArray forward(LayerWorkspaceMgr workspaceMgr) {
             applyDropOutIfNecessary(true, workspaceMgr);
-            INDArray series = permuteIfNWC(input.castTo(dataType));
-            INDArray out =
-                    pass.forward(series, key -> getParamWithNoise(key, true, workspaceMgr), maskArray, workspaceMgr);
-            return permuteIfNWC(out);
+            return pass.forward(
+                    permuteIfNWC(input.castTo(dataType)),
+                    key -> getParamWithNoise(key, true, workspaceMgr),
+                    maskArray,
+                    workspaceMgr);
         }
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             assertInputSet(true);
             recorder.examples(); // refuses a batch that is not recorded
+            if (!pass.hasForward()) {
+                forward(workspaceMgr); // a frozen layer runs as in inference and passes gradients on as in training
+            }
             LayerTape tape =
                     pass.backward(permuteIfNWC(epsilon), key -> getParamWithNoise(key, true, workspaceMgr), null);
             INDArray below = InputGradients.placeholder(input, workspaceMgr);

@@ -28,15 +28,6 @@ public interface PerExampleGradientRule {
     }
 
     /**
-     * Whether the layer's parameters train: it then records a tape in every backward pass, and noise is added to its gradient.
-     *
-     * @param layer an initialised layer of class {@link #layerClass()}
-     */
-    default boolean trains(Layer layer) {
-        return layer.numParams() > 0;
-    }
-
-    /**
      * The layer to put in the place of {@code layer}; {@code layer} itself if it has no parameters and needs no hook.
      *
      * @param layer an initialised layer of class {@link #layerClass()}, for which {@link #problems} is empty

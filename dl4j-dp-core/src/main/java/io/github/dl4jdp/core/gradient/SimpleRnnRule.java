@@ -63,6 +63,11 @@ final class SimpleRnnRule implements PerExampleGradientRule {
             if (!training || !recorder.isRecording()) {
                 return super.activate(training, workspaceMgr);
             }
+            return permuteIfNWC(forward(workspaceMgr));
+        }
+
+        /** [B, nOut, T]. */
+        private INDArray forward(LayerWorkspaceMgr workspaceMgr) {
             applyDropOutIfNecessary(true, workspaceMgr);
             INDArray w = getParamWithNoise(WEIGHT, true, workspaceMgr);
             INDArray r = getParamWithNoise(RECURRENT, true, workspaceMgr);
@@ -72,7 +77,7 @@ final class SimpleRnnRule implements PerExampleGradientRule {
                 out = forward(permuteIfNWC(input.castTo(dataType)).permute(2, 0, 1), w, r, b);
             }
             INDArray result = workspaceMgr.createUninitialized(ArrayType.ACTIVATIONS, out.dataType(), out.shape(), 'c');
-            return permuteIfNWC(result.assign(out).permute(1, 2, 0));
+            return result.assign(out).permute(1, 2, 0);
         }
 
         private INDArray forward(INDArray series, INDArray w, INDArray r, INDArray b) {
@@ -111,6 +116,9 @@ final class SimpleRnnRule implements PerExampleGradientRule {
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             assertInputSet(true);
             recorder.examples(); // refuses a batch that is not recorded
+            if (x == null) {
+                forward(workspaceMgr); // a frozen layer runs as in inference and passes gradients on as in training
+            }
             INDArray left = x;
             INDArray pre = z;
             INDArray states = h;

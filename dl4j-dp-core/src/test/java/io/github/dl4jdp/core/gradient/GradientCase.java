@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.UnaryOperator;
+import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.inputs.InputType;
@@ -25,6 +28,7 @@ import org.nd4j.linalg.learning.config.Sgd;
  * @param labels what the labels are
  * @param labelMask whether there is a mask of the labels, and of which shape
  * @param configuration changes of the network's configuration: regularisation, dropout, weight noise
+ * @param preProcessors those that DL4J does not add by itself, by layer index
  */
 public record GradientCase(
         InputType input,
@@ -33,7 +37,8 @@ public record GradientCase(
         boolean featureMask,
         Labels labels,
         LabelMask labelMask,
-        UnaryOperator<NeuralNetConfiguration.Builder> configuration) {
+        UnaryOperator<NeuralNetConfiguration.Builder> configuration,
+        Map<Integer, InputPreProcessor> preProcessors) {
 
     /** What the labels are. */
     public enum Labels {
@@ -55,27 +60,34 @@ public record GradientCase(
     /** Real features, one class as label, no mask. */
     public static GradientCase of(InputType input, Layer... layers) {
         return new GradientCase(
-                input, List.of(layers), 0, false, Labels.ONE_HOT, LabelMask.NONE, UnaryOperator.identity());
+                input, List.of(layers), 0, false, Labels.ONE_HOT, LabelMask.NONE, UnaryOperator.identity(), Map.of());
     }
 
     public GradientCase withVocabulary(int size) {
-        return new GradientCase(input, layers, size, featureMask, labels, labelMask, configuration);
+        return new GradientCase(input, layers, size, featureMask, labels, labelMask, configuration, preProcessors);
     }
 
     public GradientCase withFeatureMask(boolean on) {
-        return new GradientCase(input, layers, vocabulary, on, labels, labelMask, configuration);
+        return new GradientCase(input, layers, vocabulary, on, labels, labelMask, configuration, preProcessors);
     }
 
     public GradientCase withLabels(Labels kind) {
-        return new GradientCase(input, layers, vocabulary, featureMask, kind, labelMask, configuration);
+        return new GradientCase(input, layers, vocabulary, featureMask, kind, labelMask, configuration, preProcessors);
     }
 
     public GradientCase withLabelMask(LabelMask mask) {
-        return new GradientCase(input, layers, vocabulary, featureMask, labels, mask, configuration);
+        return new GradientCase(input, layers, vocabulary, featureMask, labels, mask, configuration, preProcessors);
     }
 
     public GradientCase withConfiguration(UnaryOperator<NeuralNetConfiguration.Builder> change) {
-        return new GradientCase(input, layers, vocabulary, featureMask, labels, labelMask, change);
+        return new GradientCase(input, layers, vocabulary, featureMask, labels, labelMask, change, preProcessors);
+    }
+
+    public GradientCase withPreProcessor(int layer, InputPreProcessor preProcessor) {
+        var all = new HashMap<>(preProcessors);
+        all.put(layer, preProcessor);
+        return new GradientCase(
+                input, layers, vocabulary, featureMask, labels, labelMask, configuration, Map.copyOf(all));
     }
 
     /** The initialised network. */
@@ -87,6 +99,7 @@ public record GradientCase(
                         .updater(new Sgd(0.1)))
                 .list();
         layers.forEach(layer -> builder.layer(layer.clone()));
+        preProcessors.forEach(builder::inputPreProcessor);
         var network = new MultiLayerNetwork(builder.setInputType(input).build().clone());
         network.init();
         // Biases and gains start at constants that hide mistakes in their gradients' use.
