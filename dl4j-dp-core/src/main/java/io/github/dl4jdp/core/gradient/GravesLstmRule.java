@@ -11,6 +11,7 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The LSTM with peepholes (Graves 2012), see {@link LstmPass}. */
+@SuppressWarnings("deprecation") // DL4J calls the layer deprecated, and networks with it exist
 final class GravesLstmRule implements PerExampleGradientRule {
     @Override
     public Class<? extends Layer> layerClass() {
