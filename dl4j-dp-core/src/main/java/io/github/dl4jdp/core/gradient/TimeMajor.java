@@ -27,8 +27,9 @@ final class TimeMajor {
     static INDArray ofRows(INDArray rows, int examples) {
         long count = rows.size(0);
         if (count % examples != 0) {
-            throw new IllegalStateException(
-                    "the layer's rows must be a multiple of the batch's " + examples + " examples, were " + count);
+            throw new IllegalStateException("a layer has " + count + " rows for a batch of " + examples
+                    + " examples: the batch does not come from the engine; train with net.fit(engine.lots(data),"
+                    + " plan.epochs())");
         }
         return Detached.copy(rows).reshape('c', count / examples, examples, rows.length() / count);
     }
