@@ -41,6 +41,7 @@ public final class DpSgdPlan {
     private final Sampling sampling;
     private final long examples;
     private final long lotSize;
+    private final NeighboringRelation relation;
     private final long steps;
     private final double clippingNorm;
     private final double delta;
@@ -53,6 +54,7 @@ public final class DpSgdPlan {
         this.sampling = draft.sampling;
         this.examples = draft.examples;
         this.lotSize = draft.lotSize;
+        this.relation = draft.relation;
         this.steps = draft.steps;
         this.clippingNorm = draft.clippingNorm;
         this.delta = draft.delta;
@@ -75,19 +77,64 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if {@code examples < 1} or {@code expectedLotSize} is not in {@code [1, examples]}
      */
     public static DpSgdPlan poisson(long examples, long expectedLotSize) {
-        return start(Sampling.POISSON, examples, expectedLotSize);
+        return start(Sampling.POISSON, "expectedLotSize", examples, expectedLotSize);
     }
 
-    private static DpSgdPlan start(Sampling sampling, long examples, long lotSize) {
+    /**
+     * Lots of exactly {@code lotSize} examples, each drawn uniformly without replacement. The relation is
+     * {@link NeighboringRelation#REPLACE_ONE}, and privacy is amplified by the sampling.
+     *
+     * @param examples number of examples of the data set, a public constant, at least 1; the data must have exactly as many
+     * @param lotSize number of examples of a lot, from 1 to {@code examples}
+     * @throws IllegalArgumentException if {@code examples < 1} or {@code lotSize} is not in {@code [1, examples]}
+     */
+    public static DpSgdPlan fixedSize(long examples, long lotSize) {
+        return start(Sampling.FIXED_SIZE, "lotSize", examples, lotSize);
+    }
+
+    /**
+     * The batches of your own iterator, in its order: {@code engine.lots(iterator)}. The relation is
+     * {@link NeighboringRelation#ZERO_OUT}, or {@link NeighboringRelation#REPLACE_ONE} by {@link #withRelation}; nothing is amplified, and a
+     * pass costs one Gaussian release. Assumed: an example appears at most once in a pass, and the order does not depend on the data.
+     *
+     * @param examples number of examples of a pass at most, a public constant, at least 1
+     * @param batchSize number of examples of a full batch, from 1 to {@code examples}: the divisor of every sum
+     * @throws IllegalArgumentException if {@code examples < 1} or {@code batchSize} is not in {@code [1, examples]}
+     */
+    public static DpSgdPlan ownIterator(long examples, long batchSize) {
+        return start(Sampling.OWN_ITERATOR, "batchSize", examples, batchSize);
+    }
+
+    private static DpSgdPlan start(Sampling sampling, String sizeName, long examples, long lotSize) {
         var draft = new PlanDraft(
                 sampling,
                 PlanDraft.requirePositive("examples", examples),
-                PlanDraft.requirePositive("expectedLotSize", lotSize));
+                PlanDraft.requirePositive(sizeName, lotSize));
         if (lotSize > examples) {
             throw new IllegalArgumentException(
-                    "expectedLotSize must be at most examples = " + examples + ", was " + lotSize);
+                    sizeName + " must be at most examples = " + examples + ", was " + lotSize);
         }
         return new DpSgdPlan(draft);
+    }
+
+    /**
+     * The neighbouring relation of the guarantee. Replaces nothing else, but a calibrated noise multiplier is calibrated anew.
+     *
+     * @throws IllegalArgumentException if the cost of this kind of sampling is not known under {@code relation}, or the plan is calibrated to a
+     *     guarantee under another one
+     */
+    public DpSgdPlan withRelation(NeighboringRelation relation) {
+        if (!sampling.relations().contains(relation)) {
+            throw new IllegalArgumentException(
+                    "relation must be one of " + sampling.relations() + " for " + sampling + " lots, was " + relation);
+        }
+        if (target != null && target.relation() != relation) {
+            throw new IllegalArgumentException("relation must be that of the guarantee the plan is calibrated to, "
+                    + target.relation() + ", was " + relation);
+        }
+        var draft = draft();
+        draft.relation = relation;
+        return draft.plan();
     }
 
     /**
@@ -161,7 +208,7 @@ public final class DpSgdPlan {
      * The least noise with which the whole run stays within {@code guarantee}. Replaces an earlier noise multiplier and delta;
      * changing the length or the accountant later calibrates anew.
      *
-     * @throws IllegalArgumentException if the guarantee's relation is not {@link #relation()}, or no noise reaches it
+     * @throws IllegalArgumentException if the sampling has no known cost under the guarantee's relation, or no noise reaches it
      */
     public DpSgdPlan calibratedTo(PrivacyGuarantee guarantee) {
         if (guarantee.relation() != relation()) {
@@ -278,7 +325,7 @@ public final class DpSgdPlan {
 
     /** The neighbouring relation under which the plan's guarantee holds; the unit of privacy is one example. */
     public NeighboringRelation relation() {
-        return sampling.relation();
+        return relation;
     }
 
     /** How lots are drawn. */
@@ -306,18 +353,23 @@ public final class DpSgdPlan {
         return noiseMultiplier() > 0 && seed == null;
     }
 
-    /** The event of one step, what an accountant composes after each lot. */
+    /** The event of one charge, what an accountant composes: for each lot, or for each pass over the user's own iterator. */
     public DpEvent stepEvent() {
         double sigma = noiseMultiplier();
         if (sigma == 0) {
             return new DpEvent.NonPrivate();
         }
-        return sampling.stepEvent(samplingProbability(), sigma);
+        return sampling.charge(examples, lotSize, sigma, relation);
     }
 
-    /** The event of the whole run: {@link #stepEvent()} composed with itself {@link #steps()} times. */
+    /** The event of the whole run: {@link #stepEvent()} composed with itself once for each charge. */
     public DpEvent event() {
-        return new DpEvent.SelfComposed(stepEvent(), steps());
+        return new DpEvent.SelfComposed(stepEvent(), chargesFor(steps()));
+    }
+
+    /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
+    long chargesFor(long lots) {
+        return sampling.chargesByPass() && lots > 0 ? passOf(lots) : lots;
     }
 
     /** A fresh accountant of the plan's kind and relation. */
@@ -330,7 +382,9 @@ public final class DpSgdPlan {
         if (steps < 0) {
             throw new IllegalArgumentException("steps must be at least 0, was " + steps);
         }
-        return steps == 0 ? 0 : newAccountant().compose(stepEvent(), steps).epsilon(delta());
+        return steps == 0
+                ? 0
+                : newAccountant().compose(stepEvent(), chargesFor(steps)).epsilon(delta());
     }
 
     /** The guarantee of the whole run. */
@@ -374,12 +428,13 @@ public final class DpSgdPlan {
     private double calibrate(PrivacyGuarantee guarantee) {
         return NoiseCalibration.to(guarantee)
                 .withAccountant(accountantKind)
-                .noiseMultiplier(
-                        sigma -> new DpEvent.SelfComposed(sampling.stepEvent(samplingProbability(), sigma), steps));
+                .noiseMultiplier(sigma -> new DpEvent.SelfComposed(
+                        sampling.charge(examples, lotSize, sigma, relation), chargesFor(steps)));
     }
 
     private PlanDraft draft() {
         var draft = new PlanDraft(sampling, examples, lotSize);
+        draft.relation = relation;
         draft.steps = steps;
         draft.clippingNorm = clippingNorm;
         draft.delta = delta;
@@ -396,6 +451,7 @@ public final class DpSgdPlan {
                 && sampling == that.sampling
                 && examples == that.examples
                 && lotSize == that.lotSize
+                && relation == that.relation
                 && steps == that.steps
                 && clippingNorm == that.clippingNorm
                 && delta == that.delta
@@ -407,7 +463,7 @@ public final class DpSgdPlan {
 
     @Override
     public int hashCode() {
-        return Objects.hash(sampling, examples, lotSize, steps, clippingNorm, delta, noiseMultiplier, seed);
+        return Objects.hash(sampling, relation, examples, lotSize, steps, clippingNorm, delta, noiseMultiplier, seed);
     }
 
     @Override

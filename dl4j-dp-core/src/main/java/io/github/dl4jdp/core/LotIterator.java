@@ -48,7 +48,7 @@ final class LotIterator implements DataSetIterator {
         return InMemoryExamples.toMultiDataSet(data);
     }
 
-    private static DataSet toDataSet(MultiDataSet data) {
+    static DataSet toDataSet(MultiDataSet data) {
         if (data.numFeatureArrays() != 1 || data.numLabelsArrays() != 1) {
             throw new IllegalArgumentException("data must have one array of features and one of labels, has "
                     + data.numFeatureArrays() + " and " + data.numLabelsArrays()

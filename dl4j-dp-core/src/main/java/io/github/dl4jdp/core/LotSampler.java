@@ -4,7 +4,7 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 
-/** Draws the members of Poisson lots. */
+/** Draws the members of lots. */
 final class LotSampler {
     private static final String STREAM = "sampling";
 
@@ -37,5 +37,23 @@ final class LotSampler {
             }
         }
         return Arrays.copyOf(members, count);
+    }
+
+    /**
+     * The members of one lot of exactly {@code lotSize} examples, ascending: every subset is equally likely (selection sampling, Knuth,
+     * The Art of Computer Programming 2, 3.4.2, Algorithm S).
+     *
+     * @param lot number of the lot, from 1
+     */
+    long[] drawFixed(long lot, long examples, long lotSize) {
+        var coins = streams.stream(STREAM, lot);
+        var members = new long[Math.toIntExact(lotSize)];
+        int count = 0;
+        for (long i = 0; count < lotSize; i++) {
+            if (coins.nextLong(examples - i) < lotSize - count) {
+                members[count++] = i;
+            }
+        }
+        return members;
     }
 }

@@ -51,9 +51,19 @@ final class LotSource {
     }
 
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
-        long[] members = engine.beginLot(data.size());
+        return feed(engine, data, engine.drawLot(data.size()), physicalBatchSize, preProcess);
+    }
+
+    /** Feeds all but the last physical batch of one lot through the engine and returns the last one, which {@code fit} is to have. */
+    static MultiDataSet feed(
+            PrivacyEngine engine,
+            RandomAccessExamples data,
+            long[] members,
+            int physicalBatchSize,
+            UnaryOperator<MultiDataSet> preProcess) {
+        engine.beginLot();
         if (members.length == 0) {
-            MultiDataSet row = fetch(new long[] {0});
+            MultiDataSet row = fetch(data, new long[] {0});
             // The row stands in for nothing: its values must not come from an example.
             fill(row.getFeatures(), 0);
             fill(row.getLabels(), 0);
@@ -63,21 +73,21 @@ final class LotSource {
         }
         int parts = (members.length + physicalBatchSize - 1) / physicalBatchSize;
         for (int part = 0; part < parts - 1; part++) {
-            engine.accumulate(preProcess.apply(part(members, part, parts)));
+            engine.accumulate(preProcess.apply(fetch(data, part(members, part, parts))));
         }
-        MultiDataSet last = preProcess.apply(part(members, parts - 1, parts));
+        MultiDataSet last = preProcess.apply(fetch(data, part(members, parts - 1, parts)));
         return engine.expect(last, (int) last.getFeatures(0).size(0));
     }
 
     /** Parts of nearly the same size: a short last one would cost almost as much as a full one. */
-    private MultiDataSet part(long[] members, int part, int parts) {
+    private static long[] part(long[] members, int part, int parts) {
         int from = (int) ((long) members.length * part / parts);
         int to = (int) ((long) members.length * (part + 1) / parts);
-        return fetch(Arrays.copyOfRange(members, from, to));
+        return Arrays.copyOfRange(members, from, to);
     }
 
     /** The sampled examples and nothing else: a row too many would be an example that nobody drew. */
-    private MultiDataSet fetch(long[] members) {
+    private static MultiDataSet fetch(RandomAccessExamples data, long[] members) {
         MultiDataSet examples = data.get(members);
         for (INDArray[] arrays : new INDArray[][] {
             examples.getFeatures(),

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -42,13 +43,15 @@ final class PlanCodec {
      */
     static DpSgdPlan fromMap(Map<String, Object> map) {
         var sampling = Sampling.valueOf(text(map, "sampling"));
+        long examples = number(map, "examples").longValue();
+        long lotSize = number(map, "expectedLotSize").longValue();
         DpSgdPlan plan =
                 switch (sampling) {
-                    case POISSON ->
-                        DpSgdPlan.poisson(
-                                number(map, "examples").longValue(),
-                                number(map, "expectedLotSize").longValue());
+                    case POISSON -> DpSgdPlan.poisson(examples, lotSize);
+                    case FIXED_SIZE -> DpSgdPlan.fixedSize(examples, lotSize);
+                    case OWN_ITERATOR -> DpSgdPlan.ownIterator(examples, lotSize);
                 };
+        plan = plan.withRelation(NeighboringRelation.valueOf(text(map, "relation")));
         double delta = number(map, "delta").doubleValue();
         plan = plan.withAccountant(AccountantKind.valueOf(text(map, "accountant")))
                 .withClippingNorm(number(map, "clippingNorm").doubleValue())
@@ -58,10 +61,6 @@ final class PlanCodec {
         plan = plan.withSteps(number(map, "steps").longValue());
         if (map.containsKey("seed")) {
             plan = plan.withSeed(number(map, "seed").longValue());
-        }
-        if (!text(map, "relation").equals(plan.relation().name())) {
-            throw new IllegalArgumentException(
-                    "relation must be " + plan.relation() + " for " + sampling + " lots, was " + text(map, "relation"));
         }
         return map.containsKey("targetEpsilon")
                 ? plan.withStoredTarget(

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import org.jspecify.annotations.Nullable;
 
@@ -10,6 +11,7 @@ final class PlanDraft {
     final Sampling sampling;
     final long examples;
     final long lotSize;
+    NeighboringRelation relation;
     long steps;
     double clippingNorm;
     double delta;
@@ -28,6 +30,7 @@ final class PlanDraft {
         this.sampling = sampling;
         this.examples = examples;
         this.lotSize = lotSize;
+        this.relation = sampling.relations().get(0);
     }
 
     /** A calibrated noise multiplier holds for one length and one accountant only. */

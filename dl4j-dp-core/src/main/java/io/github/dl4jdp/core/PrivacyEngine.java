@@ -68,7 +68,10 @@ public final class PrivacyEngine {
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
     private long steps;
-    private long composedSteps;
+    /** Lots charged, or passes where the plan charges by pass: never behind what was released. */
+    private long charges;
+
+    private long composedCharges;
 
     private PrivacyEngine(Model model, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
         this.plan = plan;
@@ -167,10 +170,34 @@ public final class PrivacyEngine {
         return new MultiLotIterator(source(data));
     }
 
+    /**
+     * The batches of your own iterator as lots, in its order, for a plan made by {@link DpSgdPlan#ownIterator}. A pass is charged when its first
+     * batch is asked for; {@code reset()} ends it.
+     *
+     * @param iterator gives each example at most once between two resets, in an order that does not depend on the data
+     * @throws IllegalStateException if the plan is of another kind, or its passes are all charged
+     */
+    public DataSetIterator lots(DataSetIterator iterator) {
+        requireAttached();
+        if (plan.sampling() != Sampling.OWN_ITERATOR) {
+            throw new IllegalStateException("the plan's sampling must be OWN_ITERATOR for an iterator of your own, was "
+                    + plan.sampling() + ": its accounting would not be true of batches that the plan does not draw."
+                    + " Use DpSgdPlan.ownIterator(examples, batchSize), or hand over the data themselves");
+        }
+        requireStepsLeft();
+        return new OwnLotIterator(this, iterator, options.physicalBatchSize());
+    }
+
     private LotSource source(RandomAccessExamples data) {
         requireAttached();
-        if (remainingSteps() == 0) {
-            throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
+        if (plan.sampling() == Sampling.OWN_ITERATOR) {
+            throw new IllegalStateException(
+                    "the plan's sampling is OWN_ITERATOR: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
+        }
+        requireStepsLeft();
+        if (plan.sampling() == Sampling.FIXED_SIZE && data.size() != plan.examples()) {
+            throw new IllegalArgumentException("the data set must have exactly plan.examples = " + plan.examples()
+                    + " examples, its public size under replace-one, has " + data.size());
         }
         if (Math.abs(data.size() - plan.examples()) > SIZE_TOLERANCE * plan.examples()) {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
@@ -196,11 +223,11 @@ public final class PrivacyEngine {
 
     /** The epsilon spent so far, at {@code plan.delta()} and under {@code plan.relation()}; infinite without noise. */
     public double epsilon() {
-        if (composedSteps < steps) {
-            accountant.compose(plan.stepEvent(), steps - composedSteps);
-            composedSteps = steps;
+        if (composedCharges < charges) {
+            accountant.compose(plan.stepEvent(), charges - composedCharges);
+            composedCharges = charges;
         }
-        return steps == 0 ? 0 : accountant.epsilon(plan.delta());
+        return charges == 0 ? 0 : accountant.epsilon(plan.delta());
     }
 
     /** The guarantee of what was released so far. */
@@ -232,18 +259,43 @@ public final class PrivacyEngine {
         }
     }
 
-    /** Draws the members of the next lot. A lot that was drawn and not released before is dropped. */
-    long[] beginLot(long size) {
+    /** Draws the members of the next lot from a data set of {@code size} examples. */
+    long[] drawLot(long size) {
+        return plan.sampling() == Sampling.FIXED_SIZE
+                ? sampler.drawFixed(steps + 1, size, plan.expectedLotSize())
+                : sampler.draw(steps + 1, size);
+    }
+
+    /** Starts a lot. One that was started and not released before is dropped. */
+    void beginLot() {
         requireAttached();
         requireIntact();
-        if (remainingSteps() == 0) {
-            throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
-        }
+        requireStepsLeft();
         pass.close();
         expected = null;
         lifecycle = Lifecycle.IDLE;
         clippedSum.clear();
-        return sampler.draw(steps + 1, size);
+    }
+
+    /** Charges a pass over the user's own iterator, before anything of it is looked at. */
+    void beginPass() {
+        requireAttached();
+        if (remainingPasses() == 0) {
+            throw new IllegalStateException(
+                    "the plan is exhausted: all of its " + plan.epochs() + " passes are charged");
+        }
+        charges++;
+    }
+
+    /** The passes over the user's own iterator that the plan still allows to begin. */
+    long remainingPasses() {
+        return plan.epochs() - charges;
+    }
+
+    private void requireStepsLeft() {
+        if (remainingSteps() == 0) {
+            throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
+        }
     }
 
     /** Runs a physical batch that does not end its lot. */
@@ -295,6 +347,9 @@ public final class PrivacyEngine {
         clippedSum.add(tapes, expectedExamples, (int) lot.getFeatures(0).size(0));
         expected = null;
         steps++;
+        if (!plan.sampling().chargesByPass()) {
+            charges++;
+        }
         noisyRelease.release(clippedSum.sum(), network.gradientView(), steps);
         lifecycle = Lifecycle.RELEASED;
     }

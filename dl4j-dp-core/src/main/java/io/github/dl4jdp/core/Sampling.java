@@ -3,23 +3,59 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import java.util.List;
 
-/** How the lots of a {@link DpSgdPlan} are drawn. */
+/** How the lots of a {@link DpSgdPlan} are drawn, and what that makes of their cost. */
 public enum Sampling {
-    /** Every example joins every lot independently with the sampling probability. */
-    POISSON;
+    /** Every example joins every lot independently with the sampling probability. Amplifies privacy; charged lot by lot. */
+    POISSON,
 
-    /** The relation under which {@link #stepEvent} describes a step. */
-    NeighboringRelation relation() {
+    /**
+     * Every lot is a uniformly drawn subset of exactly the lot size. Amplifies privacy; charged lot by lot. Replacing one example moves a
+     * sum by up to twice the clipping norm, so noise {@code sigma C} counts as {@code sigma / 2}.
+     */
+    FIXED_SIZE,
+
+    /**
+     * The batches of the user's own iterator, in its order. Not amplified; a pass is charged as one release when it starts, since an example
+     * appears in it at most once. Removing an example would shift every later batch, so only its replacement can be bounded: by nothing
+     * ({@link NeighboringRelation#ZERO_OUT}) or by another example ({@link NeighboringRelation#REPLACE_ONE}, at half the noise multiplier).
+     */
+    OWN_ITERATOR;
+
+    /** The relations under which a cost is known, the usual one first. */
+    List<NeighboringRelation> relations() {
         return switch (this) {
-            case POISSON -> NeighboringRelation.ADD_OR_REMOVE_ONE;
+            case POISSON -> List.of(NeighboringRelation.ADD_OR_REMOVE_ONE);
+            case FIXED_SIZE -> List.of(NeighboringRelation.REPLACE_ONE);
+            case OWN_ITERATOR -> List.of(NeighboringRelation.ZERO_OUT, NeighboringRelation.REPLACE_ONE);
         };
     }
 
-    /** The event of one step with noise of standard deviation {@code sigma * C} on the sum of gradients clipped to {@code C}. */
-    DpEvent stepEvent(double samplingProbability, double sigma) {
+    /** Whether a charge pays for a whole pass over the data set instead of one lot. */
+    boolean chargesByPass() {
+        return this == OWN_ITERATOR;
+    }
+
+    /**
+     * What one charge is, with noise of standard deviation {@code sigma * C} on the sum of gradients clipped to {@code C}.
+     *
+     * @param relation one of {@link #relations()}
+     */
+    DpEvent charge(long examples, long lotSize, double sigma, NeighboringRelation relation) {
+        var gaussian = new DpEvent.Gaussian(sensitivityInClippingNorms(relation) == 2 ? sigma / 2 : sigma);
         return switch (this) {
-            case POISSON -> new DpEvent.PoissonSampled(samplingProbability, new DpEvent.Gaussian(sigma));
+            case POISSON -> new DpEvent.PoissonSampled((double) lotSize / examples, gaussian);
+            case FIXED_SIZE -> new DpEvent.SampledWithoutReplacement(examples, lotSize, gaussian);
+            case OWN_ITERATOR -> gaussian;
+        };
+    }
+
+    /** How far the clipped sums of neighbouring lots are apart at most, in clipping norms. */
+    private static int sensitivityInClippingNorms(NeighboringRelation relation) {
+        return switch (relation) {
+            case ADD_OR_REMOVE_ONE, ZERO_OUT -> 1;
+            case REPLACE_ONE -> 2;
         };
     }
 }
