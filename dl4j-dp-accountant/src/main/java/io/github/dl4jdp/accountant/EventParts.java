@@ -62,6 +62,16 @@ final class EventParts {
         return parts.leaves;
     }
 
+    /**
+     * Everything that runs on one Poisson sample as a single mechanism, a {@link NoOp} where that is nothing.
+     *
+     * @throws UnsupportedEventException if it is not a single mechanism
+     */
+    static DpEvent onSample(PoissonSampled sampled) {
+        EventParts parts = new EventParts("GroupPrivacy", NeighboringRelation.ADD_OR_REMOVE_ONE, leaf -> null);
+        return parts.onOneSample(sampled, sampled.event());
+    }
+
     private void add(DpEvent event, long count) {
         if (event instanceof SelfComposed repeated) {
             if (repeated.count() > 0) {

@@ -1,24 +1,51 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
+import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The tight accountant: composes privacy loss distributions.
  *
- * <p>Gaussian events are exact, in closed form; other events are refused.
+ * <p>With L the sum of the events' privacy losses log(P/Q) under P,
  *
- * @see <a href="https://arxiv.org/abs/1805.06530">Balle and Wang 2018, theorem 8</a>
+ * <pre>{@code
+ * delta(epsilon) = E[ max(0, 1 - exp(epsilon - L)) ]
+ * }</pre>
+ *
+ * and the larger of both directions of the relation counts. Gaussian events alone are exact, in closed form. Everything
+ * else is computed on a lattice of losses by tilted Fourier transforms; the lattice adapts to the spread of the loss, and
+ * the answer typically exceeds the exact epsilon by less than 0.1 %.
+ *
+ * <p><b>Formal guarantee.</b> As {@link PrivacyAccountant}: the lattice, the tails that are cut, the cyclic transform and
+ * every rounding error are bounded, and the bounds are added to delta or epsilon.
+ *
+ * @see <a href="https://arxiv.org/abs/2106.08567">Zhu, Dong and Wang 2022</a> (dominating pairs)
+ * @see <a href="https://arxiv.org/abs/2207.04380">Doroshenko et al. 2022</a> (lattice)
+ * @see <a href="https://arxiv.org/abs/1906.03049">Koskela, Jalko and Honkela 2020</a> (Fourier transform)
+ * @see <a href="https://arxiv.org/abs/1805.06530">Balle and Wang 2018, theorem 8</a> (closed form)
  */
 public final class PldAccountant implements PrivacyAccountant {
     private static final String NAME = "PldAccountant";
 
     private final NeighboringRelation relation;
     private final Map<DpEvent, Long> leaves = new LinkedHashMap<>();
+    private final Map<DpEvent, LossPair> pairs = new HashMap<>();
+    private boolean nonPrivate;
+
+    private final CompositionCache forEpsilon = new CompositionCache();
+    private final CompositionCache forDelta = new CompositionCache();
+    private @Nullable GaussianPart gaussianPart;
+
+    /** All Gaussian events together: one Gaussian of distance mu. */
+    private record GaussianPart(double mu, LossPair pair) {}
 
     /** An accountant under {@link NeighboringRelation#ADD_OR_REMOVE_ONE}. */
     public PldAccountant() {
@@ -47,53 +74,117 @@ public final class PldAccountant implements PrivacyAccountant {
 
     @Override
     public PrivacyAccountant compose(DpEvent event, long count) {
-        parts(event, count).forEach((leaf, n) -> leaves.merge(leaf, n, Math::addExact));
+        // Everything that can fail comes before the first change.
+        Map<DpEvent, Long> parts = parts(event, count);
+        parts.forEach((leaf, n) ->
+                Arguments.inRange("repetitions of one event", 0, Long.MAX_VALUE - leaves.getOrDefault(leaf, 0L), n));
+        parts.forEach(this::add);
         return this;
     }
 
     private Map<DpEvent, Long> parts(DpEvent event, long count) {
-        return EventParts.of(
-                event,
-                count,
-                NAME,
-                relation,
-                leaf -> leaf instanceof Gaussian ? null : "only Gaussian events have a closed form");
+        return EventParts.of(event, count, NAME, relation, leaf -> LossPairs.refusal(leaf, relation));
+    }
+
+    private void add(DpEvent leaf, long count) {
+        leaves.merge(leaf, count, Long::sum);
+        nonPrivate |= isNonPrivate(leaf);
+    }
+
+    private static boolean isNonPrivate(DpEvent leaf) {
+        if (leaf instanceof EpsilonDelta pair) {
+            return pair.delta() == 1 || pair.epsilon() == Double.POSITIVE_INFINITY;
+        }
+        return leaf instanceof NonPrivate;
     }
 
     @Override
     public double epsilon(double delta) {
         Arguments.probability("delta", delta);
-        double mu = mu();
-        if (mu == 0 || delta == 1) {
+        if (delta == 1) {
             return 0;
         }
-        if (mu == Double.POSITIVE_INFINITY || delta == 0) {
+        if (nonPrivate) {
             return Double.POSITIVE_INFINITY;
         }
-        return GaussianTradeOff.epsilon(mu, delta);
+        if (isGaussian()) {
+            double mu = mu();
+            return mu == 0 ? 0 : delta == 0 ? Double.POSITIVE_INFINITY : GaussianTradeOff.epsilon(mu, delta);
+        }
+        if (delta == 0) {
+            return byRdp(rdp -> rdp.epsilon(0), Double.POSITIVE_INFINITY);
+        }
+        LossComposition composition = forEpsilon.compositionForDelta(pairs(), delta);
+        double epsilon = composition.epsilon(delta);
+        if (composition.coarse() || !(epsilon < Double.POSITIVE_INFINITY)) {
+            // Both are bounds, so the smaller one is.
+            return Math.min(
+                    epsilon >= 0 ? epsilon : Double.POSITIVE_INFINITY,
+                    byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY));
+        }
+        return epsilon;
     }
 
     @Override
     public double delta(double epsilon) {
         Arguments.nonNegative("epsilon", epsilon);
-        double mu = mu();
-        if (mu == 0) {
-            return 0;
+        if (nonPrivate) {
+            return 1;
         }
-        return mu == Double.POSITIVE_INFINITY ? 1 : GaussianTradeOff.delta(mu, epsilon);
+        if (isGaussian()) {
+            double mu = mu();
+            return mu == 0 ? 0 : GaussianTradeOff.delta(mu, epsilon);
+        }
+        if (epsilon == Double.POSITIVE_INFINITY) {
+            return byRdp(rdp -> rdp.delta(epsilon), 1);
+        }
+        LossComposition composition = forDelta.compositionForEpsilon(pairs(), epsilon);
+        double delta = composition.delta(epsilon);
+        if (composition.coarse() || !(delta < 1)) {
+            return Math.min(delta >= 0 ? delta : 1, byRdp(rdp -> rdp.delta(epsilon), 1));
+        }
+        return delta;
+    }
+
+    /** What the Renyi accountant says, where it can say something. */
+    private double byRdp(ToDoubleFunction<RdpAccountant> question, double otherwise) {
+        RdpAccountant rdp = new RdpAccountant(relation);
+        DpEvent event = event();
+        return rdp.supports(event) ? question.applyAsDouble((RdpAccountant) rdp.compose(event)) : otherwise;
+    }
+
+    private boolean isGaussian() {
+        return leaves.keySet().stream().allMatch(Gaussian.class::isInstance);
     }
 
     private double mu() {
         double precision = 0;
         for (Map.Entry<DpEvent, Long> leaf : leaves.entrySet()) {
-            if (leaf.getKey() instanceof NonPrivate) {
-                return Double.POSITIVE_INFINITY;
-            }
             if (leaf.getKey() instanceof Gaussian gaussian) {
                 precision += leaf.getValue() / (gaussian.noiseMultiplier() * gaussian.noiseMultiplier());
             }
         }
-        return Math.sqrt(precision);
+        return Math.sqrt(precision) * (1 + leaves.size() * 0x1p-53);
+    }
+
+    /** What there is to compose: one pair for all Gaussian events, and one for every other kind. */
+    private Map<LossPair, Long> pairs() {
+        Map<LossPair, Long> result = new LinkedHashMap<>();
+        for (Map.Entry<DpEvent, Long> leaf : leaves.entrySet()) {
+            if (!(leaf.getKey() instanceof Gaussian) && leaf.getValue() > 0) {
+                result.put(pairs.computeIfAbsent(leaf.getKey(), l -> LossPairs.of(l, relation)), leaf.getValue());
+            }
+        }
+        double mu = mu();
+        if (mu > 0) {
+            GaussianPart part = gaussianPart;
+            if (part == null || part.mu != mu) {
+                part = new GaussianPart(mu, GaussianPair.plain(1 / mu));
+                gaussianPart = part;
+            }
+            result.put(part.pair, 1L);
+        }
+        return result;
     }
 
     @Override

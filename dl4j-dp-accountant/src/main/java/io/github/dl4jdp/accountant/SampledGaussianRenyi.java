@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
+import java.util.Arrays;
+
 /**
  * Renyi divergence of the Poisson sampled Gaussian mechanism, exact at every real order.
  *
@@ -28,8 +30,7 @@ final class SampledGaussianRenyi {
 
     private static final double WINDOW = 40;
 
-    /** Below this |a u| the power series replaces a difference that would cancel. */
-    private static final double SERIES_LIMIT = 0.03;
+    private static final double BINOMIAL_BELOW = 0.15;
 
     /** Nodes kept for reuse between orders: z in [-CACHED h, CACHED h]. */
     private static final int CACHED = 2048;
@@ -52,9 +53,12 @@ final class SampledGaussianRenyi {
 
     /** D_a(P || Q) for an order {@code a > 1}; infinite where it overflows. */
     double divergence(double a) {
+        if (1 / inverseSigma < BINOMIAL_BELOW && a == Math.rint(a)) {
+            return binomial(a);
+        }
         double width = Math.sqrt(2 * (WINDOW + a * Math.log(2)));
         double[] centres = {0, inverseSigma, 2 * inverseSigma, a * inverseSigma};
-        java.util.Arrays.sort(centres);
+        Arrays.sort(centres);
         double peak = peak(a, centres, width);
         if (!(peak < Double.POSITIVE_INFINITY)) {
             return Double.POSITIVE_INFINITY;
@@ -64,6 +68,32 @@ final class SampledGaussianRenyi {
         double logA = shift == 0 ? Math.log1p(sum) : shift + Math.log(sum);
         double divergence = logA / (a - 1);
         return divergence >= 0 ? divergence : Double.POSITIVE_INFINITY;
+    }
+
+    /**
+     * At integer orders A - 1 = sum over k >= 2 of C(a, k) (1 - q)^(a - k) q^k (exp(k (k - 1) / (2 sigma^2)) - 1). With
+     * little noise A is huge, so that the rounding of the logarithms does not matter, and nodes would be many.
+     */
+    private double binomial(double a) {
+        double[] logs = new double[(int) a + 1];
+        double logOdds = Math.log(q) - Math.log1p(-q);
+        double logTerm = a * Math.log1p(-q);
+        double peak = Double.NEGATIVE_INFINITY;
+        for (int k = 1; k <= a; k++) {
+            logTerm += Math.log((a - k + 1) / k) + logOdds;
+            double exponent = k * (k - 1.0) / 2 * inverseSigma * inverseSigma;
+            logs[k] = logTerm + (exponent > 40 ? exponent : Math.log(Math.expm1(exponent)));
+            peak = Math.max(peak, logs[k]);
+        }
+        if (!(peak < Double.POSITIVE_INFINITY)) {
+            return Double.POSITIVE_INFINITY;
+        }
+        double sum = 0;
+        for (int k = 2; k <= a; k++) {
+            sum += Math.exp(logs[k] - peak);
+        }
+        double logA = peak > 40 ? peak + Math.log(sum) : Math.log1p(Math.exp(peak) * sum);
+        return logA / (a - 1);
     }
 
     /** Largest exponent a log(1 + u) - z^2 / 2 over the nodes. */
@@ -97,24 +127,7 @@ final class SampledGaussianRenyi {
     /** exp(-z^2 / 2 - shift) ((1 + u)^a - 1 - a u) at node j. */
     private double term(double a, long j, double shift) {
         double z = j * step;
-        double u = u(j);
-        double exponent = -z * z / 2 - shift;
-        double au = a * u;
-        if (Math.abs(au) < SERIES_LIMIT) {
-            double term = au * (a - 1) * u / 2;
-            double series = term;
-            for (int k = 3; Math.abs(term) > 1e-17 * series; k++) {
-                term *= (a - k + 1) * u / k;
-                series += term;
-            }
-            return series * Math.exp(exponent);
-        }
-        double power = a * log(j);
-        if (Math.abs(power) < 1) {
-            return (Math.expm1(power) - au) * Math.exp(exponent);
-        }
-        double rest = Math.exp(exponent);
-        return Math.exp(power + exponent) - (rest == 0 ? 0 : (1 + au) * rest);
+        return PowerExcess.term(a, u(j), log(j), -z * z / 2 - shift);
     }
 
     private double u(long j) {

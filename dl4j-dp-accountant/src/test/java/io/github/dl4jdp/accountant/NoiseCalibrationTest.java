@@ -40,6 +40,21 @@ class NoiseCalibrationTest {
     }
 
     @Test
+    void noiseMultiplier_pld_nearTableAndNeverOvershoots() {
+        for (CSVRecord row : ReferenceTable.rows("calibration.csv")) {
+            PrivacyGuarantee target = new PrivacyGuarantee(number(row, "epsilon"), number(row, "delta"));
+            double q = number(row, "q");
+            long steps = (long) number(row, "steps");
+            double sigma = NoiseCalibration.to(target).noiseMultiplier(s -> dpSgd(q, s, steps));
+            assertThat(relativeError(sigma, number(row, "sigma_pld")))
+                    .as(row.toString())
+                    .isLessThan(5e-3);
+            double epsilon = new PldAccountant().compose(dpSgd(q, sigma, steps)).epsilon(target.delta());
+            assertThat(epsilon).as(row.toString()).isBetween(target.epsilon() * (1 - 1e-4), target.epsilon());
+        }
+    }
+
+    @Test
     void noiseMultiplier_gaussian_equalsClosedForm() {
         for (CSVRecord row : ReferenceTable.rows("gaussian.csv")) {
             if (row.get("kind").equals("sigma_from_eps_delta")) {

@@ -35,7 +35,8 @@ final class ReferenceTable {
     }
 
     static double number(CSVRecord row, String column) {
-        return Double.parseDouble(row.get(column));
+        String value = row.get(column);
+        return value.equals("inf") ? Double.POSITIVE_INFINITY : Double.parseDouble(value);
     }
 
     static boolean has(CSVRecord row, String column) {

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The privacy loss of many events together: convolutions by Fourier transform, with all errors counted upwards.
+ *
+ * <p>See Koskela, Jalko and Honkela 2020 (Fourier accountant) and Gopi, Lee and Wutschitz 2021.
+ */
+final class LossComposition {
+    /*
+     * Let X be the sum of the lattice losses under P, finite ones only. With a tilt t >= 0 and M = E[exp(t X)] the weights
+     * g(x) = Pr[X = x] exp(t x) / M form a distribution again, whose mass is where delta comes from:
+     *
+     *     delta(e) = sum over x > e of M exp(-t x) g(x) (1 - exp(e - x))  +  Pr[loss infinite].
+     *
+     * Rounding in the transforms is relative to the largest g, which thereby is near e: without the tilt it would drown
+     * every delta below 1e-10. What is added to stay above the truth:
+     *   1. The transform is cyclic: mass from outside the window adds to the mass inside. Mass above the window is missing
+     *      where it belongs, so Chernoff's bound for it is added: Pr[X > top] <= exp(log E[exp(s X)] - s top).
+     *   2. Every g is raised by a bound on the rounding of both transforms and the power between them. With b the bound of
+     *      one transform for inputs of sum 1 and two sequences packed into one, an element G of an event's spectrum is
+     *      wrong by r = 2 b + 6 u at most, its rounding in the power included. The product H of all powers then is wrong
+     *      by R = T r at most, and more closely by the sum over events of T_e r |H / G_e|, where the last factor is below
+     *      2 (|H| + R) if |G_e| > 1/2, and below 0.51^(T_e - 1) otherwise. An element of the result is wrong by the mean
+     *      of that over the spectra of both directions, and by b times the mean of |H|.
+     *   3. M is raised by the rounding of the tilted masses, to the power T.
+     *   4. Losses may be larger than their lattice point says by the lattices' slack: epsilon is raised by its sum.
+     */
+    private static final double UNIT = 0x1p-53;
+
+    /** For the additions and multiplications of a scan over at most 2^20 points, each good to a few units. */
+    private static final double SCAN = 1 + 1e-9;
+
+    /** Bounds on rounding that are not small against one are not trusted. */
+    private static final double LARGEST_ROUNDING = 1e-2;
+
+    /** Logarithms of one direction: of the tilt's scale, of the moment that bounds the tail, of the finite mass. */
+    private record Side(double logScale, double logTail, double logFinite) {}
+
+    /** One kind of event. */
+    private record Part(LossSpectrum spectrum, double slack, Side forward, Side backward) {
+        Side side(int d) {
+            return d == 0 ? forward : backward;
+        }
+    }
+
+    private final LossPlan plan;
+    private final Fourier fourier;
+    private final Map<LossPair, Part> parts = new LinkedHashMap<>();
+    private final Map<LossPair, Long> counts = new LinkedHashMap<>();
+    private final LossSpectrum product;
+    private final double[][] weights;
+    private final @Nullable Curve[] curves = new @Nullable Curve[2];
+
+    /** The composition of the given pairs, computed as planned. */
+    LossComposition(LossPlan plan, Map<LossPair, Long> pairs) {
+        this.plan = plan;
+        this.fourier = new Fourier(plan.length());
+        this.weights = new double[2][plan.length()];
+        LossSpectrum product = null;
+        for (Map.Entry<LossPair, Long> entry : pairs.entrySet()) {
+            Part part = part(entry.getKey());
+            parts.put(entry.getKey(), part);
+            counts.put(entry.getKey(), entry.getValue());
+            if (product == null) {
+                product = part.spectrum.copy();
+                product.multiply(part.spectrum, entry.getValue() - 1);
+            } else {
+                product.multiply(part.spectrum, entry.getValue());
+            }
+        }
+        if (product == null) {
+            throw new IllegalArgumentException("pairs must not be empty");
+        }
+        this.product = product;
+    }
+
+    private Part part(LossPair pair) {
+        LossLattice lattice = pair.lattice(plan.step(), plan.tail());
+        double[][] tilted = new double[2][fourier.length()];
+        Side forward = tilt(lattice.forward(), plan.direction(false), tilted[0]);
+        Side backward = tilt(lattice.backward(), plan.direction(true), tilted[1]);
+        return new Part(LossSpectrum.of(fourier, tilted[0], tilted[1]), lattice.slack(), forward, backward);
+    }
+
+    private Side tilt(LossMasses masses, LossPlan.Direction direction, double[] tilted) {
+        double tilt = direction.tilt();
+        double logMoment = masses.logMoment(tilt);
+        for (int i = 0; i < masses.size(); i++) {
+            if (masses.mass(i) > 0) {
+                double loss = plan.step() * (masses.first() + i);
+                int place = Math.floorMod(masses.first() + i, fourier.length());
+                tilted[place] += masses.mass(i) * Math.exp(tilt * loss - logMoment);
+            }
+        }
+        return new Side(
+                logMoment + 2 * masses.sumError(tilt),
+                masses.logMoment(direction.tailTilt()) + masses.sumError(direction.tailTilt()),
+                Math.log1p(-masses.infinite()));
+    }
+
+    /** Whether the lattice had to be coarser than planned: the bound holds but may be loose. */
+    boolean coarse() {
+        return plan.coarse();
+    }
+
+    /** Adds events of a kind that is already here. */
+    void add(LossPair pair, long count) {
+        Part part = parts.get(pair);
+        if (part == null) {
+            throw new IllegalArgumentException("pair must be part of the plan");
+        }
+        product.multiply(part.spectrum, count);
+        counts.merge(pair, count, Long::sum);
+        curves[0] = null;
+        curves[1] = null;
+    }
+
+    private double sum(ToDoubleFunction<Part> value) {
+        double sum = 0;
+        for (Map.Entry<LossPair, Part> entry : parts.entrySet()) {
+            sum += counts.getOrDefault(entry.getKey(), 0L) * value.applyAsDouble(entry.getValue());
+        }
+        return sum;
+    }
+
+    /** A bound on the rounding error of one tilted weight. */
+    private double rounding() {
+        double transform = fourier.error();
+        double element = 2 * transform + 6 * UNIT;
+        double events = counts.values().stream().mapToDouble(Long::doubleValue).sum();
+        double crude = element * events;
+        double mean = product.mean(0) + product.mean(1);
+        double sum = transform * mean;
+        for (long count : counts.values()) {
+            sum += count * element * (2 * (mean + 2 * crude) + 2 * Math.pow(0.51, count - 1.0));
+        }
+        return crude < LARGEST_ROUNDING ? sum * (1 + LARGEST_ROUNDING) : Double.POSITIVE_INFINITY;
+    }
+
+    /** The lattice index of the window's lowest point. */
+    private long bottom(int d) {
+        return (long) Math.floor(plan.direction(d == 1).lowest() / plan.step());
+    }
+
+    /** Mass that is not in the window: infinite losses and losses above it. */
+    private double outside(int d) {
+        double infinite = -Math.expm1(sum(part -> part.side(d).logFinite));
+        double top = (bottom(d) + fourier.length() - 1) * plan.step();
+        double above = Math.exp(
+                sum(part -> part.side(d).logTail) - plan.direction(d == 1).tailTilt() * top);
+        return (infinite + above) * SCAN;
+    }
+
+    /** The larger epsilon of the two directions; infinite where the computation cannot be trusted. */
+    double epsilon(double delta) {
+        double epsilon = Math.max(epsilon(curve(0), delta), epsilon(curve(1), delta));
+        return (epsilon + sum(Part::slack)) * (1 + 4 * UNIT);
+    }
+
+    private double epsilon(Curve curve, double delta) {
+        int low = 0;
+        int high = curve.value.length - 1;
+        if (!(curve.delta(high) <= delta)) {
+            return Double.POSITIVE_INFINITY;
+        }
+        while (low < high) {
+            int middle = (low + high) / 2;
+            if (curve.delta(middle) <= delta) {
+                high = middle;
+            } else {
+                low = middle + 1;
+            }
+        }
+        double right = curve.loss(high);
+        if (high == 0) {
+            return Math.max(0, right);
+        }
+        double above = curve.delta(high - 1);
+        double below = curve.delta(high);
+        // Between lattice points delta is linear in exp(epsilon).
+        double part = (above - delta) / (above - below);
+        double step = plan.step();
+        double epsilon = part >= 0 && part <= 1 ? right - step + Math.log1p(part * Math.expm1(step)) : right;
+        return Math.max(0, epsilon);
+    }
+
+    /** The larger delta of the two directions; one where the computation cannot be trusted. */
+    double delta(double epsilon) {
+        double shifted = Math.max(0, epsilon * (1 - 4 * UNIT) - sum(Part::slack));
+        return Math.min(1, Math.max(delta(curve(0), shifted), delta(curve(1), shifted)));
+    }
+
+    private double delta(Curve curve, double epsilon) {
+        double step = plan.step();
+        double place = Math.floor(epsilon / step) - curve.bottom;
+        if (!(place >= 0)) {
+            return 1;
+        }
+        if (place >= curve.value.length - 1) {
+            return curve.delta(curve.value.length - 1);
+        }
+        int i = (int) place;
+        double left = curve.delta(i);
+        double right = curve.delta(i + 1);
+        double part = Math.expm1(epsilon - curve.loss(i)) / Math.expm1(step);
+        return part >= 0 && part <= 1 ? left - (left - right) * part : left;
+    }
+
+    private Curve curve(int d) {
+        if (curves[0] == null) {
+            product.invert(fourier, weights[0], weights[1]);
+            curves[0] = new Curve(0);
+            curves[1] = new Curve(1);
+        }
+        return Objects.requireNonNull(curves[d]);
+    }
+
+    /** Delta as a function of epsilon on the lattice, in one direction. */
+    private final class Curve {
+        final long bottom;
+        /** Delta at (bottom + i) step, without what is outside, in units of exp(logScale - tilt (bottom + i) step). */
+        final double[] value;
+
+        final double tilt;
+        final double logScale;
+        final double outside;
+
+        Curve(int d) {
+            LossPlan.Direction direction = plan.direction(d == 1);
+            bottom = bottom(d);
+            tilt = direction.tilt();
+            logScale = sum(part -> part.side(d).logScale);
+            double rounding = rounding();
+            outside = rounding < LARGEST_ROUNDING ? outside(d) : 1;
+            int n = fourier.length();
+            value = new double[n];
+            double decay = Math.exp(-tilt * plan.step());
+            double inner = Math.exp(-plan.step());
+            double gain = -Math.expm1(-plan.step());
+            double all = 0;
+            int place = (int) Math.floorMod(bottom + n - 1, (long) n);
+            for (int i = n - 2; i >= 0; i--) {
+                all += Math.max(0, weights[d][place]) + rounding;
+                place = place == 0 ? n - 1 : place - 1;
+                value[i] = decay * (gain * all + inner * value[i + 1]);
+                all *= decay;
+            }
+        }
+
+        double loss(int i) {
+            return (bottom + i) * plan.step();
+        }
+
+        double delta(int i) {
+            double inside = value[i] > 0 ? Math.exp(logScale - tilt * loss(i) + Math.log(value[i])) : 0;
+            double delta = inside * SCAN + outside;
+            return delta >= 0 ? delta : 1;
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+/**
+ * A privacy loss on a lattice, rounded upwards: mass[i] at loss (first + i) step, {@code infinite} beyond any bound.
+ *
+ * <p>Masses are upper bounds, so they may sum to a little more than one.
+ */
+final class LossMasses {
+    private final double step;
+    private final long first;
+    private final double[] mass;
+    private final double infinite;
+
+    LossMasses(double step, long first, double[] mass, double infinite) {
+        this.step = step;
+        this.first = first;
+        this.mass = mass;
+        this.infinite = infinite;
+    }
+
+    int size() {
+        return mass.length;
+    }
+
+    /** The lattice index of the first mass. */
+    long first() {
+        return first;
+    }
+
+    double mass(int i) {
+        return mass[i];
+    }
+
+    double infinite() {
+        return infinite;
+    }
+
+    /** log of sum mass[i] exp(theta loss[i]), good to {@link #sumError} relative. */
+    double logMoment(double theta) {
+        double top = theta * step * (theta > 0 ? first + mass.length - 1 : first);
+        double sum = 0;
+        // Blocks keep the rounding error of a long sum near that of a short one.
+        for (int start = 0; start < mass.length; start += 64) {
+            double block = 0;
+            int end = Math.min(start + 64, mass.length);
+            for (int i = start; i < end; i++) {
+                block += mass[i] * Math.exp(theta * step * (first + i) - top);
+            }
+            sum += block;
+        }
+        return top + Math.log(sum);
+    }
+
+    /** Relative error of the tilted masses and their sum, for a tilt theta. */
+    double sumError(double theta) {
+        double exponents = 3 * Math.abs(theta) * step * (Math.abs((double) first) + mass.length) + 8;
+        return (exponents + 66 + mass.length / 64.0) * 0x1p-53;
+    }
+}

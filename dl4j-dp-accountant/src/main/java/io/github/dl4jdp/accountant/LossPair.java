@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+/**
+ * A pair of distributions (P, Q) that dominates a mechanism: on neighbouring data sets no test tells its outcomes apart
+ * better than it tells P from Q.
+ *
+ * <p>For add-or-remove the pair is that of removing an example; adding one is the same pair exchanged.
+ */
+interface LossPair {
+
+    /**
+     * The pair on a lattice.
+     *
+     * @param step distance of the lattice points
+     * @param tail mass that may be moved beyond the lattice's ends
+     */
+    LossLattice lattice(double step, double tail);
+
+    /** Quadrature nodes of the loss, for planning; tails of mass {@code tail} may be left out. */
+    LossMoments moments(double tail);
+
+    /** The range of losses that a lattice with such a tail covers. */
+    double range(double tail);
+}

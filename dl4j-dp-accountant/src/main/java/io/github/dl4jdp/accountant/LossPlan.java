@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.function.DoubleUnaryOperator;
+
+/**
+ * How a composition is going to be computed: lattice step, transform length and, for each direction, tilt and window.
+ *
+ * <p>The plan decides how tight and how fast the bound is; that it is a bound does not depend on it.
+ */
+final class LossPlan {
+    /*
+     * Rounding losses to a lattice of step h turns the log moment at lambda into one that is larger by at most about
+     * T lambda (lambda + 1) h^2 / 8, and epsilon by that over lambda. The step follows from the error allowed.
+     */
+    /** Relative error of epsilon allowed for the lattice. */
+    private static final double EPSILON_TOLERANCE = 8e-4;
+
+    /** Absolute error of epsilon allowed for the lattice. */
+    private static final double ABSOLUTE_TOLERANCE = 2e-5;
+
+    /** Relative error of delta allowed for the lattice. */
+    private static final double DELTA_TOLERANCE = 4e-3;
+
+    /*
+     * A moment at one tilt does not see everything: where rare large losses dominate it, the many small ones still make
+     * epsilon. So the variance that rounding adds is bounded as well.
+     */
+    /** Share of the loss's variance that the lattice may add. */
+    private static final double VARIANCE_TOLERANCE = 5e-3;
+
+    /** Added variance that does not matter: five standard deviations are an epsilon of 2e-5. */
+    private static final double VARIANCE_FLOOR = 1.6e-11;
+
+    private static final int MAX_REFINEMENTS = 40;
+
+    /** Beyond either end of the window may lie this share of the tilted mass that makes delta: it wraps around. */
+    private static final double SHARE_WRAPPED = 1e-5;
+
+    /** Below this the tilted mass is not looked for: the window would grow without end. */
+    private static final double LOG_SMALLEST_MASS = Math.log(1e-10);
+
+    /** What lies above the window is bounded by Chernoff's inequality; this share of delta goes there. */
+    private static final double SHARE_ABOVE = 1e-5;
+
+    /** Share of delta for outcomes beyond the ends of the lattices. */
+    private static final double SHARE_OUTSIDE = 1e-6;
+
+    private static final int MAX_LENGTH = 1 << 19;
+
+    private static final double SMALLEST_TILT = 1e-3;
+
+    private static final double LARGEST_TILT = 1e7;
+
+    private static final double LARGEST_TILT_RATIO = 4;
+
+    /** With less than the best tilt a heavy tail stays shorter, and rounding costs at most a digit or two. */
+    private static final double SHARE_OF_BEST_TILT = 0.7;
+
+    /** One direction of the relation. */
+    record Direction(double tilt, double tailTilt, double lowest, double length) {
+        private Direction loweredBy(double margin) {
+            return new Direction(tilt, tailTilt, lowest - margin, length);
+        }
+    }
+
+    private final double step;
+    private final int length;
+    private final double tail;
+    private final boolean coarse;
+    private final Direction forward;
+    private final Direction backward;
+
+    private record Term(LossMoments moments, double count) {}
+
+    private LossPlan(double step, int length, double tail, boolean coarse, Direction forward, Direction backward) {
+        this.step = step;
+        this.length = length;
+        this.tail = tail;
+        this.coarse = coarse;
+        this.forward = forward;
+        this.backward = backward;
+    }
+
+    /**
+     * A plan for epsilon at the given delta.
+     *
+     * @param growth by which factor the number of events may grow before a new plan is needed
+     */
+    static LossPlan forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
+        double total = total(pairs);
+        double tail = tail(delta, total * growth);
+        List<Term> terms = terms(pairs, tail);
+        return new Planner(terms, total, growth, tail, pairs).plan(delta, Double.NaN);
+    }
+
+    /** A plan for delta at the given epsilon. */
+    static LossPlan forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth) {
+        double total = total(pairs);
+        List<Term> terms = terms(pairs, 1e-40);
+        double delta = 0;
+        for (boolean reversed : new boolean[] {false, true}) {
+            double tilt = minimum(l -> logDelta(terms, reversed, l, epsilon));
+            delta = Math.max(delta, Math.exp(Math.min(0, logDelta(terms, reversed, tilt, epsilon))));
+        }
+        // Chernoff's bound is above the truth, by less than this for any delta of interest.
+        double guess = Math.max(delta * 1e-2, 1e-250);
+        double tail = tail(guess, total * growth);
+        return new Planner(terms(pairs, tail), total, growth, tail, pairs).plan(guess, epsilon);
+    }
+
+    private static double tail(double delta, double total) {
+        return Math.max(1e-290, delta * SHARE_OUTSIDE / total);
+    }
+
+    private static double total(Map<LossPair, Long> pairs) {
+        return pairs.values().stream().mapToDouble(Long::doubleValue).sum();
+    }
+
+    private static List<Term> terms(Map<LossPair, Long> pairs, double tail) {
+        List<Term> terms = new ArrayList<>();
+        pairs.forEach((pair, count) -> terms.add(new Term(pair.moments(tail), count)));
+        return terms;
+    }
+
+    private static double logMoment(List<Term> terms, boolean reversed, double tilt) {
+        double sum = 0;
+        for (Term term : terms) {
+            sum += term.count * term.moments.logMoment(reversed, tilt);
+        }
+        return sum;
+    }
+
+    /** log of the best constant in delta(epsilon) at this tilt: tilt^tilt / (1 + tilt)^(1 + tilt). */
+    private static double logConstant(double tilt) {
+        return -tilt * Math.log1p(1 / tilt) - Math.log1p(tilt);
+    }
+
+    private static double logDelta(List<Term> terms, boolean reversed, double tilt, double epsilon) {
+        return logMoment(terms, reversed, tilt) - tilt * epsilon + logConstant(tilt);
+    }
+
+    /** Where a function of the tilt, falling and then rising, is smallest: a coarse scan, then golden section. */
+    private static double minimum(DoubleUnaryOperator function) {
+        double low = Math.log(SMALLEST_TILT);
+        double high = Math.log(LARGEST_TILT);
+        double scan = 1.0;
+        double best = low;
+        double bestValue = Double.POSITIVE_INFINITY;
+        double previous = Double.POSITIVE_INFINITY;
+        for (double x = low; x <= high; x += scan) {
+            double value = function.applyAsDouble(Math.exp(x));
+            if (value < bestValue) {
+                bestValue = value;
+                best = x;
+            } else if (value > previous && x > best + 2.5 * scan) {
+                break;
+            }
+            previous = value;
+        }
+        double golden = (Math.sqrt(5) - 1) / 2;
+        low = best - scan;
+        high = best + scan;
+        double left = high - golden * (high - low);
+        double right = low + golden * (high - low);
+        double leftValue = function.applyAsDouble(Math.exp(left));
+        double rightValue = function.applyAsDouble(Math.exp(right));
+        for (int i = 0; i < 9; i++) {
+            if (leftValue <= rightValue) {
+                high = right;
+                right = left;
+                rightValue = leftValue;
+                left = high - golden * (high - low);
+                leftValue = function.applyAsDouble(Math.exp(left));
+            } else {
+                low = left;
+                left = right;
+                leftValue = rightValue;
+                right = low + golden * (high - low);
+                rightValue = function.applyAsDouble(Math.exp(right));
+            }
+        }
+        return Math.exp(leftValue <= rightValue ? left : right);
+    }
+
+    /** The numbers that both directions need. */
+    private record Planner(List<Term> terms, double total, double growth, double tail, Map<LossPair, Long> pairs) {
+
+        LossPlan plan(double delta, double epsilon) {
+            double tilt = tilt(false, delta, epsilon);
+            double otherTilt = tilt(true, delta, epsilon);
+            // A direction whose losses are all small would be tilted without end, though only the other one matters.
+            double best = Math.min(tilt, LARGEST_TILT_RATIO * otherTilt);
+            double otherBest = Math.min(otherTilt, LARGEST_TILT_RATIO * tilt);
+            double bound = Math.max(chernoff(false, best, delta), chernoff(true, otherBest, delta));
+            double step = Math.min(step(false, best, bound, epsilon), step(true, otherBest, bound, epsilon));
+            Direction forward = direction(false, best, delta);
+            Direction backward = direction(true, otherBest, delta);
+            double range = pairs.keySet().stream()
+                    .mapToDouble(p -> p.range(tail))
+                    .max()
+                    .orElse(0);
+            double window = Math.max(forward.length, backward.length);
+            double spread = spread(growth * total);
+            double smallest = Math.max(window / (MAX_LENGTH - 16 - spread), range / MAX_LENGTH);
+            boolean coarse = !(step >= smallest);
+            step = Math.max(step, smallest);
+            forward = forward.loweredBy(spread / 2 * step);
+            backward = backward.loweredBy(spread / 2 * step);
+            window += spread * step;
+            int needed = (int) Math.min(MAX_LENGTH, Math.ceil(window / step) + 8);
+            int length = Math.max(64, needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1);
+            return new LossPlan(step, Math.min(MAX_LENGTH, length), tail, coarse, forward, backward);
+        }
+
+        /**
+         * By how many steps rounding to the lattice widens the window. Each event moves by less than one step, and as the
+         * moves do not all go one way, their sum by Hoeffding's inequality leaves 3.2 square roots of the number of
+         * events with probability below 1e-8.
+         */
+        private static double spread(double events) {
+            return 2 * (1 + Math.min(events, 3.2 * Math.sqrt(events)));
+        }
+
+        private double tilt(boolean reversed, double delta, double epsilon) {
+            return minimum(
+                    epsilon >= 0 ? l -> logDelta(terms, reversed, l, epsilon) : l -> chernoff(reversed, l, delta));
+        }
+
+        private double chernoff(boolean reversed, double tilt, double delta) {
+            return (logMoment(terms, reversed, tilt) + logConstant(tilt) - Math.log(delta)) / tilt;
+        }
+
+        private Direction direction(boolean reversed, double best, double delta) {
+            double tilt = SHARE_OF_BEST_TILT * best;
+            double logShare = Math.log(delta * SHARE_ABOVE);
+            DoubleUnaryOperator above = l -> (growth * logMoment(terms, reversed, l) - logShare) / l;
+            double tailTilt = minimum(above);
+            double highest = above.applyAsDouble(tailTilt);
+            double atTilt = logMoment(terms, reversed, tilt);
+            double chernoff = chernoff(reversed, best, delta);
+            // The tilted mass that delta comes from, if epsilon is half of Chernoff's bound.
+            double logMass = Math.log(delta) + tilt * Math.max(0, chernoff) / 2 - atTilt;
+            double logWrapped = Math.log(SHARE_WRAPPED) + Math.max(LOG_SMALLEST_MASS, Math.min(0, logMass));
+            DoubleUnaryOperator tiltedBelow = l -> (logMoment(terms, reversed, tilt - l) - atTilt - logWrapped) / l;
+            DoubleUnaryOperator tiltedAbove =
+                    l -> (growth * (logMoment(terms, reversed, tilt + l) - atTilt) - logWrapped) / l;
+            double lowest = -tiltedBelow.applyAsDouble(minimum(tiltedBelow));
+            highest = Math.max(highest, 0);
+            // What wraps around from above must not land above epsilon, which is not known but rarely below a quarter
+            // of
+            // Chernoff's bound.
+            double guess = Math.max(lowest, chernoff / 4);
+            double length = Math.max(highest - lowest, tiltedAbove.applyAsDouble(minimum(tiltedAbove)) - guess);
+            return new Direction(tilt, tailTilt, Math.min(lowest, highest), length);
+        }
+
+        private double step(boolean reversed, double tilt, double bound, double epsilon) {
+            double tolerance =
+                    epsilon >= 0 ? DELTA_TOLERANCE / tilt : Math.max(EPSILON_TOLERANCE * bound, ABSOLUTE_TOLERANCE);
+            double byMoment = Math.sqrt(8 * tolerance / (growth * total * (tilt + 1)));
+            double step = byMoment;
+            double allowed = Math.max(VARIANCE_TOLERANCE * variance(reversed), VARIANCE_FLOOR);
+            for (int i = 0; i < MAX_REFINEMENTS && added(reversed, step) > allowed; i++) {
+                step *= 0.75;
+            }
+            return step > 0 ? step : 0;
+        }
+
+        private double variance(boolean reversed) {
+            return terms.stream()
+                    .mapToDouble(t -> t.count * t.moments.variance(reversed))
+                    .sum();
+        }
+
+        private double added(boolean reversed, double step) {
+            return terms.stream()
+                    .mapToDouble(t -> t.count * t.moments.addedVariance(reversed, step))
+                    .sum();
+        }
+    }
+
+    double step() {
+        return step;
+    }
+
+    int length() {
+        return length;
+    }
+
+    double tail() {
+        return tail;
+    }
+
+    /** Whether the step is larger than the tolerance asks for: the bound holds but may be loose. */
+    boolean coarse() {
+        return coarse;
+    }
+
+    Direction direction(boolean reversed) {
+        return reversed ? backward : forward;
+    }
+}
