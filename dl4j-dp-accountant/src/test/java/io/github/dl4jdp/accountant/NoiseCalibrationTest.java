@@ -46,9 +46,8 @@ class NoiseCalibrationTest {
             double q = number(row, "q");
             long steps = (long) number(row, "steps");
             double sigma = NoiseCalibration.to(target).noiseMultiplier(s -> dpSgd(q, s, steps));
-            assertThat(relativeError(sigma, number(row, "sigma_pld")))
-                    .as(row.toString())
-                    .isLessThan(5e-3);
+            // The peer's fixed grid costs it up to 1 % at small epsilon.
+            assertThat(sigma / number(row, "sigma_pld")).as(row.toString()).isBetween(0.985, 1.005);
             double epsilon = new PldAccountant().compose(dpSgd(q, sigma, steps)).epsilon(target.delta());
             assertThat(epsilon).as(row.toString()).isBetween(target.epsilon() * (1 - 1e-4), target.epsilon());
         }
