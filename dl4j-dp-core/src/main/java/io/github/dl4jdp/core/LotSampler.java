@@ -12,6 +12,10 @@ final class LotSampler {
     /** An example joins when 53 uniform bits fall below this: the probability is q rounded down, never up. */
     private final long threshold;
 
+    private long lastLot;
+    private long lastExamples;
+    private long[] lastMembers = {};
+
     LotSampler(RandomStreams streams, double samplingProbability) {
         this.streams = streams;
         this.threshold = (long) (samplingProbability * 0x1p53);
@@ -19,12 +23,16 @@ final class LotSampler {
 
     /**
      * The members of one lot, ascending. Example {@code i} is decided by coin {@code i} of the lot's own stream, whatever the other
-     * examples are: neighbouring data sets meet the same coins.
+     * examples are: neighbouring data sets meet the same coins. The lot drawn last can be asked for again, since one that was not released is
+     * still to come.
      *
      * @param lot number of the lot, from 1
      * @param examples size of the data set
      */
     long[] draw(long lot, long examples) {
+        if (lot == lastLot && examples == lastExamples) {
+            return lastMembers.clone();
+        }
         var coins = streams.stream(STREAM, lot);
         var members = new long[64];
         int count = 0;
@@ -36,7 +44,10 @@ final class LotSampler {
                 members[count++] = i;
             }
         }
-        return Arrays.copyOf(members, count);
+        lastLot = lot;
+        lastExamples = examples;
+        lastMembers = Arrays.copyOf(members, count);
+        return lastMembers.clone();
     }
 
     /**

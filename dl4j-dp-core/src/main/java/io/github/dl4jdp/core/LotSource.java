@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
  * Draws lots, feeds all but the last physical batch of each through the engine, and hands out the last one.
  *
  * <p>Where a run stands is read from the engine's count of releases alone, so that a lot that was drawn but never
- * released (an exception in between) is drawn anew, and a resumed run goes on in the middle of its pass.
+ * released (an exception in between) is handed out again, and a resumed run goes on in the middle of its pass.
  */
 final class LotSource {
     private static final Logger log = LoggerFactory.getLogger(LotSource.class);

@@ -51,6 +51,15 @@ class LotSamplerTest {
     }
 
     @Test
+    void draw_lotThatWasNotReleased_returnsItAgain() {
+        var sampler = new LotSampler(RandomStreams.secure(), Q);
+        long[] members = sampler.draw(1, EXAMPLES);
+
+        assertThat(sampler.draw(1, EXAMPLES)).isEqualTo(members);
+        assertThat(sampler.draw(2, EXAMPLES)).isNotEqualTo(members);
+    }
+
+    @Test
     void draw_probabilityOne_takesEveryExample() {
         assertThat(new LotSampler(RandomStreams.seeded(1), 1.0).draw(1, EXAMPLES))
                 .hasSize(EXAMPLES);

@@ -154,6 +154,26 @@ class PrivacyEngineTest {
 
     @ParameterizedTest
     @EnumSource
+    void fit_afterLotThatWasNotReleased_goesOnWithIt(NetworkKind kind) {
+        DataSet data = Networks.data(DataType.FLOAT, EXAMPLES);
+        var network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
+        var secret = DpSgdPlan.poisson(EXAMPLES, 6)
+                .withSteps(2)
+                .withClippingNorm(1.0)
+                .withNoiseMultiplier(1.0)
+                .withDelta(1e-5);
+        var engine = PrivacyEngine.attach(network, secret);
+        INDArray drawn = engine.lots(data).next().getFeatures();
+        assertThatThrownBy(() -> kind.fit(network, data)).hasMessageContaining("engine.lots");
+
+        assertThat(engine.lots(data).next().getFeatures()).isEqualTo(drawn);
+        kind.fit(network, engine.lots(data), 1);
+
+        assertThat(engine.steps()).isEqualTo(2);
+    }
+
+    @ParameterizedTest
+    @EnumSource
     void fit_sameLotTwice_throws(NetworkKind kind) {
         var network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
         var engine = PrivacyEngine.attach(network, plan(EXAMPLES, 6));
