@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import java.io.File;
+import java.io.IOException;
 import java.util.List;
+import org.deeplearning4j.earlystopping.EarlyStoppingConfiguration;
+import org.deeplearning4j.earlystopping.EarlyStoppingResult;
+import org.deeplearning4j.earlystopping.saver.InMemoryModelSaver;
+import org.deeplearning4j.earlystopping.scorecalc.ScoreCalculator;
+import org.deeplearning4j.earlystopping.termination.EpochTerminationCondition;
+import org.deeplearning4j.earlystopping.termination.IterationTerminationCondition;
+import org.deeplearning4j.earlystopping.trainer.EarlyStoppingGraphTrainer;
+import org.deeplearning4j.earlystopping.trainer.EarlyStoppingTrainer;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -10,8 +20,12 @@ import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.TrainingListener;
+import org.deeplearning4j.optimize.listeners.CheckpointListener;
+import org.deeplearning4j.util.ModelSerializer;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.learning.config.IUpdater;
@@ -85,6 +99,41 @@ enum NetworkKind {
         @Override
         String json(Model network) {
             return ((MultiLayerNetwork) network).getLayerWiseConfigurations().toJson();
+        }
+
+        @Override
+        INDArray output(Model network, INDArray features) {
+            return ((MultiLayerNetwork) network).output(features);
+        }
+
+        @Override
+        @Nullable
+        INDArray updaterState(Model network) {
+            return ((MultiLayerNetwork) network).getUpdater().getStateViewArray();
+        }
+
+        @Override
+        Model restore(File file) throws IOException {
+            return ModelSerializer.restoreMultiLayerNetwork(file, true);
+        }
+
+        @Override
+        Model lastCheckpoint(File folder) {
+            return CheckpointListener.loadLastCheckpointMLN(folder);
+        }
+
+        @Override
+        EarlyStoppingResult<? extends Model> stopEarly(
+                Model network,
+                DataSetIterator training,
+                ScoreCalculator<Model> score,
+                EpochTerminationCondition[] epochConditions,
+                IterationTerminationCondition[] iterationConditions) {
+            return new EarlyStoppingTrainer(
+                            NetworkKind.<MultiLayerNetwork>conditions(score, epochConditions, iterationConditions),
+                            (MultiLayerNetwork) network,
+                            training)
+                    .fit();
         }
     },
     GRAPH {
@@ -182,6 +231,41 @@ enum NetworkKind {
         String json(Model network) {
             return ((ComputationGraph) network).getConfiguration().toJson();
         }
+
+        @Override
+        INDArray output(Model network, INDArray features) {
+            return ((ComputationGraph) network).outputSingle(features);
+        }
+
+        @Override
+        @Nullable
+        INDArray updaterState(Model network) {
+            return ((ComputationGraph) network).getUpdater().getStateViewArray();
+        }
+
+        @Override
+        Model restore(File file) throws IOException {
+            return ModelSerializer.restoreComputationGraph(file, true);
+        }
+
+        @Override
+        Model lastCheckpoint(File folder) {
+            return CheckpointListener.loadLastCheckpointCG(folder);
+        }
+
+        @Override
+        EarlyStoppingResult<? extends Model> stopEarly(
+                Model network,
+                DataSetIterator training,
+                ScoreCalculator<Model> score,
+                EpochTerminationCondition[] epochConditions,
+                IterationTerminationCondition[] iterationConditions) {
+            return new EarlyStoppingGraphTrainer(
+                            NetworkKind.<ComputationGraph>conditions(score, epochConditions, iterationConditions),
+                            (ComputationGraph) network,
+                            training)
+                    .fit();
+        }
     };
 
     /** The classifier of {@link Networks#classifier}. */
@@ -211,6 +295,35 @@ enum NetworkKind {
     abstract int epochs(Model network);
 
     abstract String json(Model network);
+
+    abstract INDArray output(Model network, INDArray features);
+
+    abstract @Nullable INDArray updaterState(Model network);
+
+    /** DL4J's own reader of model files. */
+    abstract Model restore(File file) throws IOException;
+
+    abstract Model lastCheckpoint(File folder);
+
+    /** DL4J's own early stopping, its models kept in memory. */
+    abstract EarlyStoppingResult<? extends Model> stopEarly(
+            Model network,
+            DataSetIterator training,
+            ScoreCalculator<Model> score,
+            EpochTerminationCondition[] epochConditions,
+            IterationTerminationCondition[] iterationConditions);
+
+    private static <T extends Model> EarlyStoppingConfiguration<T> conditions(
+            ScoreCalculator<Model> score,
+            EpochTerminationCondition[] epochConditions,
+            IterationTerminationCondition[] iterationConditions) {
+        return new EarlyStoppingConfiguration.Builder<T>()
+                .modelSaver(new InMemoryModelSaver<>())
+                .scoreCalculator(score)
+                .epochTerminationConditions(epochConditions)
+                .iterationTerminationConditions(iterationConditions)
+                .build();
+    }
 
     static List<NetworkKind> all() {
         return List.of(values());

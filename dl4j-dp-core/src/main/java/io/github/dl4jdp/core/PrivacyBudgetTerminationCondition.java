@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import java.util.Locale;
+import org.deeplearning4j.earlystopping.termination.EpochTerminationCondition;
+import org.deeplearning4j.earlystopping.termination.IterationTerminationCondition;
+
+/**
+ * Ends DL4J's early stopping before the step that would exceed a privacy budget.
+ *
+ * <pre>{@code
+ * new EarlyStoppingConfiguration.Builder<MultiLayerNetwork>()
+ *         .epochTerminationConditions(new PrivacyBudgetTerminationCondition(engine))
+ *         ...
+ * }</pre>
+ *
+ * <p>With the plan as the budget, the epoch condition is enough: the engine's lots end with the plan, in the middle of a pass if need be,
+ * and that pass is still scored. With a smaller epsilon, use it as an iteration condition too: it ends the pass at once, and DL4J then
+ * returns the best model of the passes before, so there must have been one.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * {@link #terminate} depends on the plan and on the number of steps alone, never on a score. Early stopping by the score of other
+ * data than the training set is post-processing; the model it picks has spent what the whole run has spent.
+ */
+public final class PrivacyBudgetTerminationCondition
+        implements IterationTerminationCondition, EpochTerminationCondition {
+    private static final long serialVersionUID = 1L;
+
+    private final transient PrivacyEngine engine;
+    private final double epsilon;
+    private final long affordableSteps;
+
+    /** The budget of the engine's plan: all of its steps. */
+    public PrivacyBudgetTerminationCondition(PrivacyEngine engine) {
+        this.engine = engine;
+        this.affordableSteps = engine.plan().steps();
+        this.epsilon = engine.plan().epsilonAfter(affordableSteps);
+    }
+
+    /**
+     * A budget of one's own, at the plan's delta and under its relation.
+     *
+     * @param epsilon the most that may be spent
+     * @throws IllegalArgumentException if {@code epsilon} is not finite and positive, or less than one step costs
+     */
+    public PrivacyBudgetTerminationCondition(PrivacyEngine engine, double epsilon) {
+        this.engine = engine;
+        this.epsilon = PlanDraft.requirePositive("epsilon", epsilon);
+        this.affordableSteps = affordable(engine.plan(), epsilon);
+    }
+
+    /** The largest number of steps within the plan whose epsilon is at most {@code epsilon}. */
+    private static long affordable(DpSgdPlan plan, double epsilon) {
+        double first = plan.epsilonAfter(1);
+        if (!(first <= epsilon)) {
+            throw new IllegalArgumentException(
+                    "epsilon must be at least that of one step, " + first + ", was " + epsilon);
+        }
+        long within = 1;
+        long beyond = plan.steps() + 1;
+        while (beyond - within > 1) {
+            long middle = within + (beyond - within) / 2;
+            if (plan.epsilonAfter(middle) <= epsilon) {
+                within = middle;
+            } else {
+                beyond = middle;
+            }
+        }
+        return within;
+    }
+
+    @Override
+    public void initialize() {}
+
+    /** Whether the next step would exceed the budget. */
+    @Override
+    public boolean terminate(double lastMiniBatchScore) {
+        return engine.steps() >= affordableSteps;
+    }
+
+    /** Whether the next step would exceed the budget. */
+    @Override
+    public boolean terminate(int epochNum, double score, boolean minimize) {
+        return engine.steps() >= affordableSteps;
+    }
+
+    @Override
+    public String toString() {
+        return String.format(
+                Locale.ROOT,
+                "PrivacyBudgetTerminationCondition(epsilon = %.4g, delta = %.3g, %d steps)",
+                epsilon,
+                engine.plan().delta(),
+                affordableSteps);
+    }
+}
