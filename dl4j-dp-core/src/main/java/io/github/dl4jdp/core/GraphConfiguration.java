@@ -5,6 +5,7 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
@@ -14,6 +15,7 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.updater.graph.ComputationGraphUpdater;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.config.IUpdater;
 
 /** The configuration of a {@link ComputationGraph}. */
 final class GraphConfiguration extends NetworkConfiguration {
@@ -46,7 +48,11 @@ final class GraphConfiguration extends NetworkConfiguration {
 
     @Override
     List<NeuralNetConfiguration> configurations() {
-        var vertices = network.getConfiguration().getVertices();
+        return configurations(network.getConfiguration());
+    }
+
+    private List<NeuralNetConfiguration> configurations(ComputationGraphConfiguration configuration) {
+        var vertices = configuration.getVertices();
         return Arrays.stream(network.getVertices())
                 .filter(vertex -> vertex.hasLayer())
                 .map(vertex -> layerVertex(vertices.get(vertex.getVertexName())).getLayerConf())
@@ -63,16 +69,28 @@ final class GraphConfiguration extends NetworkConfiguration {
         throw new IllegalStateException("a vertex with a layer must be configured by a LayerVertex, was " + vertex);
     }
 
-    /** DL4J's clone leaves out the counts and the order of the parameters. */
     @Override
     void takeOwn() {
-        ComputationGraphConfiguration shared = network.getConfiguration();
-        ComputationGraphConfiguration own = shared.clone();
-        own.setIterationCount(shared.getIterationCount());
-        own.setEpochCount(shared.getEpochCount());
-        own.setTopologicalOrder(shared.getTopologicalOrder());
-        own.setTopologicalOrderStr(shared.getTopologicalOrderStr());
-        CONFIGURATION.set(network, own);
+        CONFIGURATION.set(network, clone(network.getConfiguration()));
+    }
+
+    /** DL4J's clone leaves out the counts and the order of the parameters. */
+    private static ComputationGraphConfiguration clone(ComputationGraphConfiguration configuration) {
+        ComputationGraphConfiguration clone = configuration.clone();
+        clone.setIterationCount(configuration.getIterationCount());
+        clone.setEpochCount(configuration.getEpochCount());
+        clone.setTopologicalOrder(configuration.getTopologicalOrder());
+        clone.setTopologicalOrderStr(configuration.getTopologicalOrderStr());
+        return clone;
+    }
+
+    @Override
+    ComputationGraph copy(UnaryOperator<IUpdater> updaters) {
+        ComputationGraphConfiguration conf = clone(network.getConfiguration());
+        configurations(conf).forEach(layer -> LayerUpdaters.replace(layer.getLayer(), updaters));
+        var copy = new ComputationGraph(conf);
+        copy.init(network.params().dup(), false);
+        return copy;
     }
 
     @Override

@@ -2,13 +2,16 @@
 package io.github.dl4jdp.core;
 
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Updater;
+import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.updater.MultiLayerUpdater;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.config.IUpdater;
 
 /** The configuration of a {@link MultiLayerNetwork}. */
 final class LayerListConfiguration extends NetworkConfiguration {
@@ -31,6 +34,15 @@ final class LayerListConfiguration extends NetworkConfiguration {
     @Override
     void takeOwn() {
         network.setLayerWiseConfigurations(network.getLayerWiseConfigurations().clone());
+    }
+
+    @Override
+    MultiLayerNetwork copy(UnaryOperator<IUpdater> updaters) {
+        MultiLayerConfiguration conf = network.getLayerWiseConfigurations().clone();
+        conf.getConfs().forEach(layer -> LayerUpdaters.replace(layer.getLayer(), updaters));
+        var copy = new MultiLayerNetwork(conf);
+        copy.init(network.params().dup(), false);
+        return copy;
     }
 
     @Override

@@ -7,6 +7,8 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -53,10 +55,17 @@ abstract class NetworkConfiguration {
 
     abstract Updater plainUpdater(@Nullable INDArray state);
 
+    /**
+     * A network of its own with a clone of the configuration and of the parameters, as they are now.
+     *
+     * @param updaters what stands in the place of each updater
+     */
+    abstract Model copy(UnaryOperator<IUpdater> updaters);
+
     /** Gives the network a configuration of its own and wraps the updaters of weights and biases. */
     void privatize(DpSgdPlan plan) {
         takeOwn();
-        replaceUpdaters(plain -> plain instanceof DpUpdater ? plain : DpUpdater.of(plain, plan));
+        replaceUpdaters(updater -> DpUpdater.of(plain(updater), plan));
         Layer[] layers = layers();
         List<NeuralNetConfiguration> own = configurations();
         for (int i = 0; i < layers.length; i++) {
@@ -81,9 +90,13 @@ abstract class NetworkConfiguration {
 
     /** Undoes {@link #privatize} and {@link #installUpdater}. */
     void restoreUpdater() {
-        replaceUpdaters(wrapped -> wrapped instanceof DpUpdater own ? own.updater() : wrapped);
+        replaceUpdaters(NetworkConfiguration::plain);
         setUpdater(plainUpdater(stateOf(updater)));
         updater = null;
+    }
+
+    private static IUpdater plain(IUpdater updater) {
+        return updater instanceof DpUpdater own ? own.updater() : updater;
     }
 
     /** Replaces every updater of the configuration in place. */
@@ -118,8 +131,11 @@ abstract class NetworkConfiguration {
         }
     }
 
+    /** The plans of the layers that may train: a frozen one may come from a network of another plan. */
     private List<DpSgdPlan> plans() {
         return configurations().stream()
+                .filter(conf ->
+                        !(conf.getLayer() instanceof FrozenLayer || conf.getLayer() instanceof FrozenLayerWithBackprop))
                 .flatMap(conf -> LayerUpdaters.of(conf.getLayer()).stream())
                 .filter(DpUpdater.class::isInstance)
                 .map(own -> ((DpUpdater) own).plan())

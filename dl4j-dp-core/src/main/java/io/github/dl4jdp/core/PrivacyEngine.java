@@ -6,6 +6,8 @@ import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.io.File;
+import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
 import org.deeplearning4j.nn.api.Model;
@@ -14,6 +16,7 @@ import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
+import org.nd4j.linalg.learning.config.NoOp;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -238,6 +241,19 @@ public final class PrivacyEngine {
     /** What was run, what it guarantees and what it assumes. */
     public PrivacyReport report() {
         return PrivacyReport.of(this, network.trainable());
+    }
+
+    /**
+     * Writes the trained model, for use and not for further training, as a file that any DL4J program loads: without the updaters, their state and
+     * the plan. The file also holds {@link #report()}, as {@code privacy-report.json} and {@code privacy-report.md}.
+     *
+     * @param file replaced if it exists, complete or not at all
+     * @throws IOException if it cannot be written
+     * @throws IllegalStateException if the engine is detached: what the network has done since is not in the report
+     */
+    public void exportForInference(File file) throws IOException {
+        requireAttached();
+        InferenceExport.write(configuration.copy(updater -> new NoOp()), report(), file);
     }
 
     /**

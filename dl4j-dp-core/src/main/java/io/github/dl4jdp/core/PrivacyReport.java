@@ -2,9 +2,13 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.stream.Collectors;
+import java.util.Map;
+import org.nd4j.shade.jackson.core.JsonProcessingException;
+import org.nd4j.shade.jackson.databind.ObjectMapper;
 
 /**
  * What a private training run did, what it guarantees and on what assumptions.
@@ -54,42 +58,87 @@ public record PrivacyReport(
                         "running time"));
     }
 
+    /** The guarantee in one sentence. */
+    private String verdict() {
+        String values =
+                String.format(Locale.ROOT, "epsilon = %.4g, delta = %.3g", guarantee.epsilon(), guarantee.delta());
+        if (isPrivate) {
+            return "(" + values + ")-differential privacy, " + guarantee.relation() + ", one example";
+        }
+        return plan.noiseMultiplier() == 0
+                ? "NOT PRIVATE: no noise was added"
+                : "NOT PRIVATE: the noise comes from a seed (with secret noise: " + values + ", " + guarantee.relation()
+                        + ")";
+    }
+
+    /** What was run, by name, in a fixed order. */
+    private Map<String, String> facts() {
+        var facts = new LinkedHashMap<String, String>();
+        facts.put("guarantee", verdict());
+        facts.put("steps", steps + " of " + plan.steps());
+        facts.put(
+                "sampling",
+                plan.sampling() + ", " + plan.examples() + " examples, expected lot size " + plan.expectedLotSize()
+                        + ", probability " + plan.samplingProbability());
+        facts.put("clipping norm", plan.clippingNorm() + " (flat, L2)");
+        facts.put("noise multiplier", plan.noiseMultiplier() + " (relative to the clipping norm)");
+        facts.put("accountant", plan.accountantKind().toString());
+        facts.put("trained layers", String.join(", ", layers));
+        return facts;
+    }
+
     /** The report as text. */
     @Override
     public String toString() {
-        String verdict = isPrivate
-                ? String.format(
-                        Locale.ROOT,
-                        "(epsilon = %.4g, delta = %.3g)-differential privacy, %s, one example",
-                        guarantee.epsilon(),
-                        guarantee.delta(),
-                        guarantee.relation())
-                : plan.noiseMultiplier() == 0
-                        ? "NOT PRIVATE: no noise was added"
-                        : String.format(
-                                Locale.ROOT,
-                                "NOT PRIVATE: the noise comes from a seed (with secret noise: epsilon = %.4g, delta = %.3g, %s)",
-                                guarantee.epsilon(),
-                                guarantee.delta(),
-                                guarantee.relation());
-        return String.join(
-                System.lineSeparator(),
-                "Privacy report",
-                "  guarantee         " + verdict,
-                "  steps             " + steps + " of " + plan.steps(),
-                "  sampling          " + plan.sampling() + ", " + plan.examples() + " examples, expected lot size "
-                        + plan.expectedLotSize() + ", probability " + plan.samplingProbability(),
-                "  clipping norm     " + plan.clippingNorm() + " (flat, L2)",
-                "  noise multiplier  " + plan.noiseMultiplier() + " (relative to the clipping norm)",
-                "  accountant        " + plan.accountantKind(),
-                "  trained layers    " + String.join(", ", layers),
-                "  assumed",
-                bullets(assumptions),
-                "  not covered",
-                bullets(notCovered));
+        var lines = new ArrayList<String>();
+        lines.add("Privacy report");
+        facts().forEach((name, value) -> lines.add(String.format(Locale.ROOT, "  %-18s%s", name, value)));
+        lines.add("  assumed");
+        assumptions.forEach(item -> lines.add("    - " + item));
+        lines.add("  not covered");
+        notCovered.forEach(item -> lines.add("    - " + item));
+        return String.join(System.lineSeparator(), lines);
     }
 
-    private static String bullets(List<String> items) {
-        return items.stream().map(item -> "    - " + item).collect(Collectors.joining(System.lineSeparator()));
+    /** The report as Markdown, to go with the model. */
+    public String toMarkdown() {
+        var lines = new ArrayList<String>();
+        lines.add("# Privacy report");
+        lines.add("");
+        lines.add("| | |");
+        lines.add("|---|---|");
+        facts().forEach((name, value) -> lines.add("| " + name + " | " + value.replace("|", "\\|") + " |"));
+        lines.add("");
+        lines.add("## Assumed");
+        lines.add("");
+        assumptions.forEach(item -> lines.add("- " + item));
+        lines.add("");
+        lines.add("## Not covered");
+        lines.add("");
+        notCovered.forEach(item -> lines.add("- " + item));
+        return String.join("\n", lines) + "\n";
+    }
+
+    /**
+     * The report as JSON: {@code private}, {@code epsilon}, {@code delta}, {@code relation}, {@code unit}, {@code steps}, {@code plan},
+     * {@code layers}, {@code assumptions}, {@code notCovered}. An infinite epsilon is the string {@code "Infinity"}.
+     */
+    public String toJson() {
+        var json = new LinkedHashMap<String, Object>();
+        json.put("private", isPrivate);
+        json.put("epsilon", guarantee.epsilon());
+        json.put("delta", guarantee.delta());
+        json.put("relation", guarantee.relation().name());
+        json.put("unit", "one example");
+        json.put("steps", steps);
+        json.put("plan", PlanCodec.toMap(plan));
+        json.put("layers", layers);
+        json.put("assumptions", assumptions);
+        json.put("notCovered", notCovered);
+        try {
+            return new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(json);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("a report of strings and numbers could not be written as JSON", e);
+        }
     }
 }
