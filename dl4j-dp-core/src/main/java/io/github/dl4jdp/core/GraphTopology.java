@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.layers.IOutputLayer;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.ReshapeVertex;
@@ -16,6 +17,8 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.graph.vertex.GraphVertex;
 import org.deeplearning4j.nn.graph.vertex.VertexIndices;
 import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -101,6 +104,15 @@ final class GraphTopology {
     /** Whether the loss of this output vertex depends on anything that trains. */
     boolean matters(GraphVertex output) {
         return trainableAtOrBelow.contains(output.getVertexIndex());
+    }
+
+    /** The layer that computes a loss at an output vertex, or null if there is none that backpropagation can start from. */
+    static @Nullable IOutputLayer lossOf(GraphVertex output) {
+        Layer layer = output.hasLayer() ? output.getLayer() : null;
+        if (layer instanceof FrozenLayerWithBackprop frozen) {
+            layer = frozen.getInsideLayer();
+        }
+        return layer instanceof IOutputLayer loss ? loss : null;
     }
 
     private List<GraphVertex> inputs(GraphVertex vertex) {

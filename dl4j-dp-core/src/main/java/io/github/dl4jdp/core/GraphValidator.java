@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
-import org.deeplearning4j.nn.api.layers.IOutputLayer;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.GraphVertex;
@@ -99,7 +98,7 @@ final class GraphValidator {
         }
         for (String output : network.getConfiguration().getNetworkOutputs()) {
             var vertex = network.getVertex(output);
-            if (!(vertex.hasLayer() && vertex.getLayer() instanceof IOutputLayer)) {
+            if (GraphTopology.lossOf(vertex) == null) {
                 add(vertex, "it is an output of the network without a loss; use an output or loss layer");
             }
         }

@@ -123,9 +123,8 @@ final class HookedComputationGraph implements HookedNetwork {
         for (int i = 0; i < outputs.size(); i++) {
             GraphVertex output = network.getVertex(outputs.get(i));
             // A graph tells its labels to the output layers only, and to each when backpropagation comes to it.
-            if (topology.matters(output)
-                    && output.getLayer() instanceof IOutputLayer layer
-                    && layer.getLabels() != batch.getLabels(i)) {
+            IOutputLayer loss = GraphTopology.lossOf(output);
+            if (topology.matters(output) && (loss == null || loss.getLabels() != batch.getLabels(i))) {
                 return false;
             }
         }

@@ -28,10 +28,13 @@ import org.deeplearning4j.nn.conf.layers.ActivationLayer;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.GlobalPoolingLayer;
+import org.deeplearning4j.nn.conf.layers.LSTM;
 import org.deeplearning4j.nn.conf.layers.LossLayer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.PoolingType;
+import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.jspecify.annotations.Nullable;
@@ -192,6 +195,38 @@ class GraphGradientsTest {
                                 .addLayer("out", output(3), "merged"),
                         FLAT),
                 graph(
+                        "frozen layer that backpropagation goes through",
+                        THREE,
+                        g -> g.addLayer("a", dense(4), "in")
+                                .addLayer("frozen", new FrozenLayerWithBackprop(dense(4)), "a")
+                                .addLayer("b", dense(4), "frozen")
+                                .addLayer("out", output(3), "b"),
+                        FLAT),
+                graph(
+                        "encoder with an LSTM, last step, residual decoder",
+                        THREE,
+                        g -> g.addLayer("encoder", lstm(4), "in")
+                                .addVertex("code", new LastTimeStepVertex("in"), "encoder")
+                                .addVertex("repeated", new DuplicateToTimeSeriesVertex("in"), "code")
+                                .addVertex("merged", new MergeVertex(), "repeated", "in")
+                                .addLayer("decoder", lstm(4), "merged")
+                                .addVertex("sum", new ElementWiseVertex(ElementWiseVertex.Op.Add), "decoder", "encoder")
+                                .addVertex("last", new LastTimeStepVertex("in"), "sum")
+                                .addLayer("out", output(3), "last"),
+                        SERIES),
+                graph(
+                        "time steps as rows beside a convolution",
+                        THREE,
+                        g -> g.addLayer("steps", dense(4), "in")
+                                .addLayer("recurrent", lstm(4), "steps")
+                                .addVertex("last", new LastTimeStepVertex("in"), "recurrent")
+                                .addLayer("conv", convolution(3), "in1")
+                                .addLayer("pooled", new GlobalPoolingLayer(PoolingType.AVG), "conv")
+                                .addVertex("merged", new MergeVertex(), "last", "pooled")
+                                .addLayer("out", output(3), "merged"),
+                        SERIES,
+                        IMAGE),
+                graph(
                         "frozen body",
                         THREE,
                         g -> g.addLayer("a", new FrozenLayer(dense(4)), "in")
@@ -207,6 +242,10 @@ class GraphGradientsTest {
 
     private static DenseLayer dense(int out) {
         return new DenseLayer.Builder().nOut(out).activation(Activation.TANH).build();
+    }
+
+    private static LSTM lstm(int out) {
+        return new LSTM.Builder().nOut(out).activation(Activation.TANH).build();
     }
 
     private static ConvolutionLayer convolution(int out) {
@@ -359,6 +398,40 @@ class GraphGradientsTest {
         assertThat(network.params()).isEqualTo(before);
         assertThat(network.score()).isEqualTo(score);
         assertThat(network.getIterationCount()).isZero();
+    }
+
+    @Test
+    void materialize_sequenceOutputWithMasks_equalsBatchesOfOne() {
+        ComputationGraph network = build(
+                DataType.DOUBLE,
+                2,
+                g -> g.addLayer("a", lstm(4), "in")
+                        .addLayer("b", lstm(4), "a")
+                        .addVertex("sum", new ElementWiseVertex(ElementWiseVertex.Op.Add), "a", "b")
+                        .addLayer(
+                                "out",
+                                new RnnOutputLayer.Builder(LossFunction.MCXENT)
+                                        .nOut(3)
+                                        .activation(Activation.SOFTMAX)
+                                        .build(),
+                                "sum")
+                        .addVertex("last", new LastTimeStepVertex("in"), "a")
+                        .addLayer("out1", regression(2), "last"),
+                SERIES);
+        MultiDataSet data = data(DataType.DOUBLE, EXAMPLES, new int[] {3, 2}, SERIES);
+        INDArray labels = Nd4j.zeros(DataType.DOUBLE, EXAMPLES, 3, 4);
+        INDArray mask = Nd4j.zeros(DataType.DOUBLE, EXAMPLES, 4);
+        for (int i = 0; i < EXAMPLES; i++) {
+            for (int t = 0; t <= i % 4; t++) {
+                labels.putScalar(new int[] {i, (i + t) % 3, t}, 1);
+                mask.putScalar(i, t, 1);
+            }
+        }
+        data.setLabels(0, labels);
+        data.setFeaturesMaskArrays(new INDArray[] {mask});
+        data.setLabelsMaskArray(masks(mask));
+
+        check(network, data, 1e-9);
     }
 
     @Test
