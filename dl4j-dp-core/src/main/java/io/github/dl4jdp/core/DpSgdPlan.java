@@ -38,34 +38,13 @@ import org.jspecify.annotations.Nullable;
  * <p>Source: Abadi et al., Deep Learning with Differential Privacy, CCS 2016, Algorithm 1.
  */
 public final class DpSgdPlan {
-    private final Sampling sampling;
-    private final long examples;
-    private final long lotSize;
-    private final NeighboringRelation relation;
-    private final long steps;
-    private final double clippingNorm;
-    private final double delta;
-    private final AccountantKind accountantKind;
-    private final @Nullable Double noiseMultiplier;
-    private final @Nullable PrivacyGuarantee target;
-    private final @Nullable Long seed;
+    private final PlanValues values;
 
-    DpSgdPlan(PlanDraft draft) {
-        this.sampling = draft.sampling;
-        this.examples = draft.examples;
-        this.lotSize = draft.lotSize;
-        this.relation = draft.relation;
-        this.steps = draft.steps;
-        this.clippingNorm = draft.clippingNorm;
-        this.delta = draft.delta;
-        this.accountantKind = draft.accountantKind;
-        this.target = draft.target;
-        this.seed = draft.seed;
-        if (draft.noiseMultiplier == null && target != null && steps > 0) {
-            this.noiseMultiplier = calibrate(target);
-        } else {
-            this.noiseMultiplier = draft.noiseMultiplier;
-        }
+    private DpSgdPlan(PlanValues values) {
+        PrivacyGuarantee target = values.target();
+        this.values = values.noiseMultiplier() == null && target != null && values.steps() > 0
+                ? values.withNoise(calibrate(values, target), target)
+                : values;
     }
 
     /**
@@ -106,15 +85,13 @@ public final class DpSgdPlan {
     }
 
     private static DpSgdPlan start(Sampling sampling, String sizeName, long examples, long lotSize) {
-        var draft = new PlanDraft(
-                sampling,
-                PlanDraft.requirePositive("examples", examples),
-                PlanDraft.requirePositive(sizeName, lotSize));
+        PlanValues.requirePositive("examples", examples);
+        PlanValues.requirePositive(sizeName, lotSize);
         if (lotSize > examples) {
             throw new IllegalArgumentException(
                     sizeName + " must be at most examples = " + examples + ", was " + lotSize);
         }
-        return new DpSgdPlan(draft);
+        return new DpSgdPlan(PlanValues.of(sampling, examples, lotSize));
     }
 
     /**
@@ -124,17 +101,13 @@ public final class DpSgdPlan {
      *     guarantee under another one
      */
     public DpSgdPlan withRelation(NeighboringRelation relation) {
-        if (!sampling.relations().contains(relation)) {
-            throw new IllegalArgumentException(
-                    "relation must be one of " + sampling.relations() + " for " + sampling + " lots, was " + relation);
-        }
+        requireKnownCost("relation", relation);
+        PrivacyGuarantee target = values.target();
         if (target != null && target.relation() != relation) {
             throw new IllegalArgumentException("relation must be that of the guarantee the plan is calibrated to, "
                     + target.relation() + ", was " + relation);
         }
-        var draft = draft();
-        draft.relation = relation;
-        return draft.plan();
+        return new DpSgdPlan(values.withRelation(relation));
     }
 
     /**
@@ -143,11 +116,8 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if {@code epochs < 1}
      */
     public DpSgdPlan withEpochs(int epochs) {
-        PlanDraft.requirePositive("epochs", epochs);
-        var draft = draft();
-        draft.steps = lotsAfter(epochs);
-        draft.recalibrate();
-        return draft.plan();
+        PlanValues.requirePositive("epochs", epochs);
+        return new DpSgdPlan(values.withSteps(lotsAfter(epochs)));
     }
 
     /**
@@ -156,10 +126,7 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if {@code steps < 1}
      */
     public DpSgdPlan withSteps(long steps) {
-        var draft = draft();
-        draft.steps = PlanDraft.requirePositive("steps", steps);
-        draft.recalibrate();
-        return draft.plan();
+        return new DpSgdPlan(values.withSteps(PlanValues.requirePositive("steps", steps)));
     }
 
     /**
@@ -168,9 +135,7 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if {@code clippingNorm} is not finite and positive
      */
     public DpSgdPlan withClippingNorm(double clippingNorm) {
-        var draft = draft();
-        draft.clippingNorm = PlanDraft.requirePositive("clippingNorm", clippingNorm);
-        return draft.plan();
+        return new DpSgdPlan(values.withClippingNorm(PlanValues.requirePositive("clippingNorm", clippingNorm)));
     }
 
     /**
@@ -180,10 +145,7 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if {@code noiseMultiplier} is not finite and positive
      */
     public DpSgdPlan withNoiseMultiplier(double noiseMultiplier) {
-        var draft = draft();
-        draft.noiseMultiplier = PlanDraft.requirePositive("noiseMultiplier", noiseMultiplier);
-        draft.target = null;
-        return draft.plan();
+        return new DpSgdPlan(values.withNoise(PlanValues.requirePositive("noiseMultiplier", noiseMultiplier), null));
     }
 
     /**
@@ -195,13 +157,12 @@ public final class DpSgdPlan {
         if (!(delta > 0 && delta < 1)) {
             throw new IllegalArgumentException("delta must be in (0, 1), was " + delta);
         }
+        PrivacyGuarantee target = values.target();
         if (target != null && target.delta() != delta) {
             throw new IllegalArgumentException("delta must be that of the guarantee the plan is calibrated to, "
                     + target.delta() + ", was " + delta);
         }
-        var draft = draft();
-        draft.delta = delta;
-        return draft.plan();
+        return new DpSgdPlan(values.withDelta(delta));
     }
 
     /**
@@ -211,23 +172,23 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if the sampling has no known cost under the guarantee's relation, or no noise reaches it
      */
     public DpSgdPlan calibratedTo(PrivacyGuarantee guarantee) {
-        if (guarantee.relation() != relation()) {
-            throw new IllegalArgumentException("guarantee.relation must be " + relation() + ", the relation of "
-                    + sampling + " lots, was " + guarantee.relation());
+        requireKnownCost("guarantee.relation", guarantee.relation());
+        return new DpSgdPlan(values.withRelation(guarantee.relation())
+                .withDelta(guarantee.delta())
+                .withNoise(null, guarantee));
+    }
+
+    private void requireKnownCost(String name, NeighboringRelation relation) {
+        var known = values.sampling().relations();
+        if (!known.contains(relation)) {
+            throw new IllegalArgumentException(
+                    name + " must be one of " + known + " for " + values.sampling() + " lots, was " + relation);
         }
-        var draft = draft();
-        draft.noiseMultiplier = null;
-        draft.target = guarantee;
-        draft.delta = guarantee.delta();
-        return draft.plan();
     }
 
     /** The accountant that calibrates, reports and stops the run. */
     public DpSgdPlan withAccountant(AccountantKind accountant) {
-        var draft = draft();
-        draft.accountantKind = Objects.requireNonNull(accountant, "accountant");
-        draft.recalibrate();
-        return draft.plan();
+        return new DpSgdPlan(values.withAccountant(Objects.requireNonNull(accountant, "accountant")));
     }
 
     /**
@@ -235,32 +196,27 @@ public final class DpSgdPlan {
      * noise, so the report calls the run not private.
      */
     public DpSgdPlan withSeed(long seed) {
-        var draft = draft();
-        draft.seed = seed;
-        return draft.plan();
+        return new DpSgdPlan(values.withSeed(seed));
     }
 
     /** No noise: {@code sigma = 0} and an infinite epsilon. The only way to switch the noise off. */
     public DpSgdPlan withoutNoise() {
-        var draft = draft();
-        draft.noiseMultiplier = 0.0;
-        draft.target = null;
-        return draft.plan();
+        return new DpSgdPlan(values.withNoise(0.0, null));
     }
 
     /** The number of examples of the data set, a public constant. */
     public long examples() {
-        return examples;
+        return values.examples();
     }
 
     /** The expected number of examples of a lot: the divisor of the noised sum, never the realised size. */
     public long expectedLotSize() {
-        return lotSize;
+        return values.lotSize();
     }
 
     /** The probability {@code q} with which an example joins a lot. */
     public double samplingProbability() {
-        return (double) lotSize / examples;
+        return (double) values.lotSize() / values.examples();
     }
 
     /**
@@ -269,10 +225,10 @@ public final class DpSgdPlan {
      * @throws IllegalStateException if neither {@link #withEpochs} nor {@link #withSteps} was called
      */
     public long steps() {
-        if (steps == 0) {
+        if (values.steps() == 0) {
             throw new IllegalStateException("the plan has no length: call withEpochs or withSteps");
         }
-        return steps;
+        return values.steps();
     }
 
     /**
@@ -290,10 +246,10 @@ public final class DpSgdPlan {
      * @throws IllegalStateException if {@link #withClippingNorm} was not called
      */
     public double clippingNorm() {
-        if (clippingNorm == 0) {
+        if (values.clippingNorm() == 0) {
             throw new IllegalStateException("the plan has no clipping norm: call withClippingNorm");
         }
-        return clippingNorm;
+        return values.clippingNorm();
     }
 
     /**
@@ -302,9 +258,10 @@ public final class DpSgdPlan {
      * @throws IllegalStateException if the plan has neither a noise multiplier nor both a guarantee and a length
      */
     public double noiseMultiplier() {
+        Double noiseMultiplier = values.noiseMultiplier();
         if (noiseMultiplier == null) {
             throw new IllegalStateException(
-                    target == null
+                    values.target() == null
                             ? "the plan has no noise multiplier: call withNoiseMultiplier, calibratedTo or withoutNoise"
                             : "the plan has a guarantee but no length to calibrate for: call withEpochs or withSteps");
         }
@@ -317,40 +274,41 @@ public final class DpSgdPlan {
      * @throws IllegalStateException if neither {@link #withDelta} nor {@link #calibratedTo} was called
      */
     public double delta() {
-        if (delta == 0) {
+        if (values.delta() == 0) {
             throw new IllegalStateException("the plan has no delta: call withDelta or calibratedTo");
         }
-        return delta;
+        return values.delta();
     }
 
     /** The neighbouring relation under which the plan's guarantee holds; the unit of privacy is one example. */
     public NeighboringRelation relation() {
-        return relation;
+        return values.relation();
     }
 
     /** How lots are drawn. */
     public Sampling sampling() {
-        return sampling;
+        return values.sampling();
     }
 
     /** The accountant that calibrates, reports and stops the run. */
     public AccountantKind accountantKind() {
-        return accountantKind;
+        return values.accountantKind();
     }
 
     /** The guarantee the noise was calibrated to, or null when the noise multiplier was given. */
     public @Nullable PrivacyGuarantee target() {
-        return target;
+        return values.target();
     }
 
     /** The seed of a repeatable run, which is not private; empty in a private run. */
     public OptionalLong seed() {
+        Long seed = values.seed();
         return seed == null ? OptionalLong.empty() : OptionalLong.of(seed);
     }
 
     /** Whether the run is private at all: it has noise, and nobody knows the noise. */
     public boolean isPrivate() {
-        return noiseMultiplier() > 0 && seed == null;
+        return noiseMultiplier() > 0 && values.seed() == null;
     }
 
     /** The event of one charge, what an accountant composes: for each lot, or for each pass over the user's own iterator. */
@@ -359,7 +317,7 @@ public final class DpSgdPlan {
         if (sigma == 0) {
             return new DpEvent.NonPrivate();
         }
-        return sampling.charge(examples, lotSize, sigma, relation);
+        return values.charge(sigma);
     }
 
     /** The event of the whole run: {@link #stepEvent()} composed with itself once for each charge. */
@@ -369,12 +327,12 @@ public final class DpSgdPlan {
 
     /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
     long chargesFor(long lots) {
-        return sampling.chargesByPass() && lots > 0 ? passOf(lots) : lots;
+        return values.chargesFor(lots);
     }
 
     /** A fresh accountant of the plan's kind and relation. */
     public PrivacyAccountant newAccountant() {
-        return accountantKind.create(relation());
+        return values.accountantKind().create(values.relation());
     }
 
     /** The epsilon of {@code steps} steps of this plan at {@link #delta()}. */
@@ -394,19 +352,12 @@ public final class DpSgdPlan {
 
     /** The number of lots of the first {@code passes} passes over the data set. */
     long lotsAfter(long passes) {
-        return -Math.floorDiv(-Math.multiplyExact(passes, examples), lotSize);
+        return values.lotsAfter(passes);
     }
 
     /** The 1-based pass over the data set that lot number {@code lot} (from 1) belongs to. */
     long passOf(long lot) {
-        long pass = Math.max(1, Math.multiplyExact(lot, lotSize) / examples);
-        while (lotsAfter(pass) < lot) {
-            pass++;
-        }
-        while (pass > 1 && lotsAfter(pass - 1) >= lot) {
-            pass--;
-        }
-        return pass;
+        return values.passOf(lot);
     }
 
     /** Throws unless every part is there, naming the first that is missing. */
@@ -420,57 +371,28 @@ public final class DpSgdPlan {
 
     /** This plan, its noise multiplier having been calibrated to {@code guarantee} when it was stored. */
     DpSgdPlan withStoredTarget(PrivacyGuarantee guarantee) {
-        var draft = draft();
-        draft.target = guarantee;
-        return draft.plan();
+        return new DpSgdPlan(values.withNoise(values.noiseMultiplier(), guarantee));
     }
 
-    private double calibrate(PrivacyGuarantee guarantee) {
+    private static double calibrate(PlanValues values, PrivacyGuarantee guarantee) {
         return NoiseCalibration.to(guarantee)
-                .withAccountant(accountantKind)
-                .noiseMultiplier(sigma -> new DpEvent.SelfComposed(
-                        sampling.charge(examples, lotSize, sigma, relation), chargesFor(steps)));
-    }
-
-    private PlanDraft draft() {
-        var draft = new PlanDraft(sampling, examples, lotSize);
-        draft.relation = relation;
-        draft.steps = steps;
-        draft.clippingNorm = clippingNorm;
-        draft.delta = delta;
-        draft.accountantKind = accountantKind;
-        draft.noiseMultiplier = noiseMultiplier;
-        draft.target = target;
-        draft.seed = seed;
-        return draft;
+                .withAccountant(values.accountantKind())
+                .noiseMultiplier(
+                        sigma -> new DpEvent.SelfComposed(values.charge(sigma), values.chargesFor(values.steps())));
     }
 
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof DpSgdPlan that
-                && sampling == that.sampling
-                && examples == that.examples
-                && lotSize == that.lotSize
-                && relation == that.relation
-                && steps == that.steps
-                && clippingNorm == that.clippingNorm
-                && delta == that.delta
-                && accountantKind == that.accountantKind
-                && Objects.equals(noiseMultiplier, that.noiseMultiplier)
-                && Objects.equals(target, that.target)
-                && Objects.equals(seed, that.seed);
+        return other instanceof DpSgdPlan that && values.equals(that.values);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(sampling, relation, examples, lotSize, steps, clippingNorm, delta, noiseMultiplier, seed);
+        return values.hashCode();
     }
 
     @Override
     public String toString() {
-        return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize + ", steps=" + steps
-                + ", clippingNorm=" + clippingNorm + ", noiseMultiplier=" + noiseMultiplier + ", delta=" + delta
-                + ", relation=" + relation() + ", accountant=" + accountantKind
-                + (seed == null ? "]" : ", seed=" + seed + "]");
+        return values.describe();
     }
 }

@@ -46,7 +46,7 @@ public final class PrivacyBudgetTerminationCondition
      */
     public PrivacyBudgetTerminationCondition(PrivacyEngine engine, double epsilon) {
         this.engine = engine;
-        this.epsilon = PlanDraft.requirePositive("epsilon", epsilon);
+        this.epsilon = PlanValues.requirePositive("epsilon", epsilon);
         this.affordableSteps = affordable(engine.plan(), epsilon);
     }
 
