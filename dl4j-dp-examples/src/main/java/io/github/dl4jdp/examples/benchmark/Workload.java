@@ -6,9 +6,12 @@ import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.EmbeddingSequenceLayer;
+import org.deeplearning4j.nn.conf.layers.LSTM;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.PoolingType;
 import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
+import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -16,6 +19,7 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+import org.nd4j.linalg.ops.transforms.Transforms;
 
 /** A network and a batch size, as the benchmarks of other private training libraries use them. */
 enum Workload {
@@ -62,13 +66,41 @@ enum Workload {
                             .build());
         }
     },
+    /** Token sequences: embedding, LSTM, the last time step. */
+    W4(64, 5_000, 1, 64) {
+        @Override
+        void layers(NeuralNetConfiguration.ListBuilder list) {
+            list.layer(new EmbeddingSequenceLayer.Builder()
+                            .nOut(64)
+                            .inputLength(64)
+                            .build())
+                    .layer(new LastTimeStep(new LSTM.Builder()
+                            .nOut(128)
+                            .activation(Activation.TANH)
+                            .build()));
+        }
+
+        @Override
+        InputType input() {
+            return InputType.recurrent(5_000, 64);
+        }
+
+        @Override
+        INDArray features() {
+            return Transforms.floor(Nd4j.rand(64, 1, 64).muli(5_000), true);
+        }
+
+        @Override
+        int classes() {
+            return 2;
+        }
+    },
     /** Softmax regression on many features. */
     W5(1024, 15_552, 1, 1) {
         @Override
         void layers(NeuralNetConfiguration.ListBuilder list) {}
     };
 
-    private static final int CLASSES = 10;
     private final int batch;
     private final int channels;
     private final int height;
@@ -81,7 +113,7 @@ enum Workload {
         this.width = width;
     }
 
-    private InputType input() {
+    InputType input() {
         return height == 1 ? InputType.feedForward(channels) : InputType.convolutional(height, width, channels);
     }
 
@@ -98,7 +130,7 @@ enum Workload {
                 .list();
         layers(list);
         list.layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                .nOut(CLASSES)
+                .nOut(classes())
                 .activation(Activation.SOFTMAX)
                 .build());
         var network = new MultiLayerNetwork(list.setInputType(input()).build());
@@ -109,13 +141,21 @@ enum Workload {
     /** Random inputs and labels. */
     DataSet data() {
         Nd4j.getRandom().setSeed(2);
+        INDArray labels = Nd4j.zeros(batch, classes());
+        for (int i = 0; i < batch; i++) {
+            labels.putScalar(i, i % classes(), 1);
+        }
+        return new DataSet(features(), labels);
+    }
+
+    INDArray features() {
         long[] shape = input().getShape(true).clone();
         shape[0] = batch;
-        INDArray labels = Nd4j.zeros(batch, CLASSES);
-        for (int i = 0; i < batch; i++) {
-            labels.putScalar(i, i % CLASSES, 1);
-        }
-        return new DataSet(Nd4j.randn(shape), labels);
+        return Nd4j.randn(shape);
+    }
+
+    int classes() {
+        return 10;
     }
 
     private static ConvolutionLayer conv(int channels, int kernel, int stride, int padding, Activation activation) {
