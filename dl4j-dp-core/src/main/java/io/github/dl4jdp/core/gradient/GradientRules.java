@@ -10,6 +10,8 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.layers.ActivationLayer;
 import org.deeplearning4j.nn.layers.DropoutLayer;
 import org.deeplearning4j.nn.layers.LossLayer;
+import org.deeplearning4j.nn.layers.convolution.Cnn3DLossLayer;
+import org.deeplearning4j.nn.layers.convolution.CnnLossLayer;
 import org.deeplearning4j.nn.layers.convolution.Cropping2DLayer;
 import org.deeplearning4j.nn.layers.convolution.ZeroPaddingLayer;
 import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling2D;
@@ -32,6 +34,12 @@ public final class GradientRules {
             new LossRule(
                     RnnLossLayer.class,
                     layer -> ((RnnLossLayer) layer).layerConf().getLossFn()),
+            new LossRule(
+                    CnnLossLayer.class,
+                    layer -> ((CnnLossLayer) layer).layerConf().getLossFn()),
+            new LossRule(
+                    Cnn3DLossLayer.class,
+                    layer -> ((Cnn3DLossLayer) layer).layerConf().getLossFn()),
             new RnnOutputRule(),
             new LstmRule(),
             new GravesLstmRule(),
@@ -55,6 +63,7 @@ public final class GradientRules {
         this.added = List.copyOf(added);
         var map = new LinkedHashMap<Class<? extends Layer>, PerExampleGradientRule>();
         BUILT_IN.forEach(rule -> map.put(rule.layerClass(), rule));
+        SlicedLayers.rules().forEach(rule -> map.put(rule.layerClass(), rule));
         wrappers().forEach(rule -> map.put(rule.layerClass(), rule));
         for (var rule : added) {
             if (map.put(rule.layerClass(), rule) != null) {

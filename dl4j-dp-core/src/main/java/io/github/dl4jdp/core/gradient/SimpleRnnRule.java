@@ -33,7 +33,8 @@ final class SimpleRnnRule implements PerExampleGradientRule {
     public List<String> problems(Layer layer) {
         var rnn = (SimpleRnn) layer;
         return rnn.hasLayerNorm()
-                ? List.of("layer normalization has no per-example rule here; build the layer with hasLayerNorm(false)")
+                ? List.of(
+                        "its layer normalization fails in DL4J 1.0.0-M2.1 itself; build the layer with hasLayerNorm(false)")
                 : ElementwiseActivations.problems(rnn.layerConf().getActivationFn());
     }
 

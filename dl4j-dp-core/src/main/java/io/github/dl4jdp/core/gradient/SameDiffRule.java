@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.List;
+import java.util.Set;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.layers.CapsuleLayer;
+import org.deeplearning4j.nn.conf.layers.CapsuleStrengthLayer;
+import org.deeplearning4j.nn.conf.layers.LocallyConnected1D;
+import org.deeplearning4j.nn.conf.layers.LocallyConnected2D;
+import org.deeplearning4j.nn.conf.layers.PrimaryCapsules;
+import org.deeplearning4j.nn.conf.layers.RecurrentAttentionLayer;
+import org.deeplearning4j.nn.conf.layers.SelfAttentionLayer;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.samediff.SameDiffLayer;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * DL4J's own layers that are defined by a SameDiff graph, one example at a time, see {@link SliceTape}. A SameDiff layer of the user's may mix
+ * examples and is refused.
+ *
+ * <p>DL4J 1.0.0-M2.1 makes every gradient that passes such a layer twice the derivative of the loss; so do the rows here, and clipping
+ * bounds them all the same.
+ */
+final class SameDiffRule implements PerExampleGradientRule {
+    private static final Set<Class<?>> EXAMPLE_WISE = Set.of(
+            CapsuleLayer.class,
+            CapsuleStrengthLayer.class,
+            LocallyConnected1D.class,
+            LocallyConnected2D.class,
+            PrimaryCapsules.class,
+            RecurrentAttentionLayer.class,
+            SelfAttentionLayer.class);
+
+    @Override
+    public Class<? extends Layer> layerClass() {
+        return SameDiffLayer.class;
+    }
+
+    @Override
+    public List<String> problems(Layer layer) {
+        Class<?> conf = layer.conf().getLayer().getClass();
+        return EXAMPLE_WISE.contains(conf)
+                ? List.of()
+                : List.of("the SameDiff layer " + conf.getName()
+                        + " is not known to treat every example on its own; use DL4J's own layers, or freeze it");
+    }
+
+    @Override
+    public Layer hook(Layer layer, TapeRecorder recorder) {
+        return layer.numParams() == 0 ? layer : new Hooked((SameDiffLayer) layer, recorder);
+    }
+
+    private static final class Hooked extends SameDiffLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient SlicePass slices;
+
+        Hooked(SameDiffLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.params().dataType());
+            setParamTable(layer.paramTable());
+            setParamsViewArray(layer.params());
+            if (layer.getGradientsViewArray() != null) {
+                setBackpropGradientsViewArray(layer.getGradientsViewArray());
+            }
+            setIndex(layer.getIndex());
+            setListeners(layer.getListeners());
+            setIterationCount(layer.getIterationCount());
+            setEpochCount(layer.getEpochCount());
+            slices = new SlicePass(this, recorder);
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            return slices.backprop(
+                    epsilon, workspaceMgr, () -> super.backpropGradient(epsilon, workspaceMgr), () -> input, maskArray);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.List;
+import java.util.function.Supplier;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.layers.BaseLayer;
+import org.deeplearning4j.nn.gradient.DefaultGradient;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The backward pass of a layer without a rule of its own: the batch's input gradient comes from DL4J, and the per-example gradients
+ * from DL4J too, one example at a time, see {@link SliceTape}.
+ */
+final class SlicePass {
+    private final Layer hooked;
+    private final TapeRecorder recorder;
+    private final ScratchGradients scratch;
+    private @Nullable Layer worker;
+
+    SlicePass(Layer hooked, TapeRecorder recorder) {
+        this.hooked = hooked;
+        this.recorder = recorder;
+        this.scratch = new ScratchGradients(hooked);
+    }
+
+    /** What of a layer's configuration one example at a time cannot reproduce, with the remedy. */
+    static List<String> problems(Layer layer) {
+        return layer.conf().getLayer() instanceof BaseLayer conf && conf.getWeightNoise() != null
+                ? List.of("weight noise has no per-example rule with this layer; build it without weightNoise")
+                : List.of();
+    }
+
+    /**
+     * The hooked layer's {@code backpropGradient}.
+     *
+     * @param backprop DL4J's own
+     * @param input reads the layer's input, dropout applied
+     * @param mask the layer's mask, first dimension as that of the input
+     */
+    Pair<Gradient, INDArray> backprop(
+            INDArray epsilon,
+            LayerWorkspaceMgr workspaceMgr,
+            Supplier<Pair<Gradient, INDArray>> backprop,
+            Supplier<INDArray> input,
+            @Nullable INDArray mask) {
+        int examples = recorder.examples();
+        INDArray own = Detached.copy(epsilon);
+        INDArray below = recorder.needsInputGradient()
+                ? scratch.inputGradient(backprop)
+                : InputGradients.placeholder(input.get(), workspaceMgr);
+        recorder.record(new SliceTape(worker(), input.get(), mask, own, examples));
+        Gradient gradient = new DefaultGradient();
+        ParameterViews.of(hooked.conf(), hooked.getGradientsViewArray()).forEach(gradient::setGradientFor);
+        return new Pair<>(gradient, below);
+    }
+
+    /** A layer of DL4J's over the same parameters, without dropout: the input has it already. */
+    private Layer worker() {
+        Layer current = worker;
+        if (current == null) {
+            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+                INDArray params = hooked.params();
+                var conf = hooked.conf().clone();
+                var layerConf = conf.getLayer().clone();
+                layerConf.setIDropout(null);
+                conf.setLayer(layerConf);
+                current = layerConf.instantiate(
+                        conf, List.of(), hooked.getIndex(), params.reshape(params.length()), false, params.dataType());
+                current.setBackpropGradientsViewArray(Nd4j.create(params.dataType(), params.length()));
+            }
+            worker = current;
+        }
+        return current;
+    }
+}
