@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
@@ -18,16 +17,10 @@ final class DenseRule implements PerExampleGradientRule {
     }
 
     @Override
-    public List<String> problems(Layer layer) {
-        return ((DenseLayer) layer).hasLayerNorm()
-                ? List.of("layer normalization has no per-example rule yet; build the layer with hasLayerNorm(false)")
-                : List.of();
-    }
-
-    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((DenseLayer) layer, recorder);
-        LayerState.share((DenseLayer) layer, hooked);
+        var dense = (DenseLayer) layer;
+        DenseLayer hooked = dense.hasLayerNorm() ? new NormalizedDense(dense, recorder) : new Hooked(dense, recorder);
+        LayerState.share(dense, hooked);
         return hooked;
     }
 

@@ -10,14 +10,25 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.layers.ActivationLayer;
 import org.deeplearning4j.nn.layers.DropoutLayer;
 import org.deeplearning4j.nn.layers.LossLayer;
+import org.deeplearning4j.nn.layers.RepeatVector;
 import org.deeplearning4j.nn.layers.convolution.Cnn3DLossLayer;
 import org.deeplearning4j.nn.layers.convolution.CnnLossLayer;
+import org.deeplearning4j.nn.layers.convolution.Cropping1DLayer;
 import org.deeplearning4j.nn.layers.convolution.Cropping2DLayer;
+import org.deeplearning4j.nn.layers.convolution.Cropping3DLayer;
+import org.deeplearning4j.nn.layers.convolution.SpaceToDepth;
+import org.deeplearning4j.nn.layers.convolution.ZeroPadding1DLayer;
+import org.deeplearning4j.nn.layers.convolution.ZeroPadding3DLayer;
 import org.deeplearning4j.nn.layers.convolution.ZeroPaddingLayer;
+import org.deeplearning4j.nn.layers.convolution.subsampling.Subsampling1DLayer;
+import org.deeplearning4j.nn.layers.convolution.subsampling.Subsampling3DLayer;
+import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling1D;
 import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling2D;
+import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling3D;
 import org.deeplearning4j.nn.layers.normalization.LocalResponseNormalization;
 import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
 import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
+import org.deeplearning4j.nn.layers.util.MaskLayer;
 
 /**
  * The rules by which a network's layers are found trainable with privacy. What no rule names is refused: a layer that mixes the examples of a
@@ -47,6 +58,12 @@ public final class GradientRules {
             new EmbeddingRule(),
             new EmbeddingSequenceRule(),
             new ConvolutionRule(),
+            new Convolution1DRule(),
+            new Deconvolution2DRule(),
+            new DepthwiseConvolution2DRule(),
+            new SeparableConvolution2DRule(),
+            new PReluRule(),
+            new ElementWiseMultiplicationRule(),
             new ExampleWiseRule(ActivationLayer.class),
             new ExampleWiseRule(DropoutLayer.class),
             new SubsamplingRule(),
@@ -54,7 +71,18 @@ public final class GradientRules {
             new ExampleWiseRule(LocalResponseNormalization.class),
             new ExampleWiseRule(ZeroPaddingLayer.class),
             new ExampleWiseRule(Cropping2DLayer.class),
-            new ExampleWiseRule(Upsampling2D.class));
+            new ExampleWiseRule(Upsampling2D.class),
+            new ExampleWiseRule(Subsampling1DLayer.class),
+            new ExampleWiseRule(Subsampling3DLayer.class),
+            new ExampleWiseRule(Upsampling1D.class),
+            new ExampleWiseRule(Upsampling3D.class),
+            new ExampleWiseRule(Cropping1DLayer.class),
+            new ExampleWiseRule(Cropping3DLayer.class),
+            new ExampleWiseRule(ZeroPadding1DLayer.class),
+            new ExampleWiseRule(ZeroPadding3DLayer.class),
+            new ExampleWiseRule(SpaceToDepth.class),
+            new ExampleWiseRule(RepeatVector.class),
+            new ExampleWiseRule(MaskLayer.class));
 
     private final Map<Class<? extends Layer>, PerExampleGradientRule> byClass;
     private final List<PerExampleGradientRule> added;

@@ -34,6 +34,21 @@ final class TimeMajor {
         return Detached.copy(rows).reshape('c', count / examples, examples, rows.length() / count);
     }
 
+    /**
+     * The sum of every example's rows, each row a time step of the example.
+     *
+     * @param rows [T * examples, ...] as in {@link #ofRows}
+     * @return [examples, ...]; {@code rows} itself if there is one for each example
+     */
+    static INDArray sumOfSteps(INDArray rows, int examples) {
+        if (rows.size(0) == examples) {
+            return rows;
+        }
+        long[] shape = rows.shape().clone();
+        shape[0] = examples;
+        return ofRows(rows, examples).sum(0).reshape('c', shape);
+    }
+
     /** A copy with a last column of ones: the left factor of weights and bias together. */
     static INDArray withOnes(INDArray timeMajor) {
         long width = timeMajor.size(2);

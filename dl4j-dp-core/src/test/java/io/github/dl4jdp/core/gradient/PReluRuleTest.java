@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.PReLULayer;
+import org.nd4j.linalg.activations.Activation;
+
+class PReluRuleTest extends PerExampleGradientRuleContract {
+    @Override
+    protected Arbitrary<GradientCase> cases() {
+        return Combinators.combine(Arbitraries.integers().between(1, 3), Arbitraries.of(0, 1, 2), Cases.extras())
+                .as((channels, kind, extra) -> (switch (kind) {
+                            case 0 ->
+                                GradientCase.of(
+                                        InputType.feedForward(3),
+                                        new DenseLayer.Builder()
+                                                .nOut(channels)
+                                                .activation(Activation.IDENTITY)
+                                                .build(),
+                                        new PReLULayer.Builder()
+                                                .inputShape(channels)
+                                                .build(),
+                                        Cases.output());
+                            case 1 -> image(channels, new PReLULayer.Builder().inputShape(channels, 3, 4));
+                            default ->
+                                image(
+                                        channels,
+                                        new PReLULayer.Builder()
+                                                .inputShape(channels, 3, 4)
+                                                .sharedAxes(2, 3));
+                        })
+                        .withConfiguration(extra));
+    }
+
+    private static GradientCase image(int channels, PReLULayer.Builder prelu) {
+        return GradientCase.of(
+                InputType.convolutional(4, 5, 1),
+                new ConvolutionLayer.Builder(2, 2)
+                        .nOut(channels)
+                        .activation(Activation.IDENTITY)
+                        .build(),
+                prelu.build(),
+                Cases.output());
+    }
+}
