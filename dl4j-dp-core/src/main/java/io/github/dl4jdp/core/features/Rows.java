@@ -131,6 +131,15 @@ final class Rows {
         }
     }
 
+    /** {@code (a, b) <- (max(0, a - t), max(0, -a - t))}. */
+    static void threshold(float[] a, float[] b, float t, int length) {
+        for (int i = 0; i < length; i++) {
+            float x = a[i];
+            a[i] = Math.max(0f, x - t);
+            b[i] = Math.max(0f, -x - t);
+        }
+    }
+
     /** {@code a[from, to) <- -a[from, to)}. */
     static void negate(float[] a, int from, int to) {
         for (int i = from; i < to; i++) {
