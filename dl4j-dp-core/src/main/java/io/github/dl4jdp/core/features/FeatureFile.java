@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.features;
 
+import io.github.dl4jdp.core.RandomAccessExamples;
 import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -122,5 +123,15 @@ public final class FeatureFile {
         all[0] = indices.length;
         System.arraycopy(shape, 0, all, 1, shape.length);
         return Nd4j.createFromArray(values).reshape(all);
+    }
+
+    /**
+     * These features with labels, as a training set for {@link io.github.dl4jdp.core.PrivacyEngine#lots(RandomAccessExamples)}.
+     *
+     * @param labels of shape [size, classes]
+     * @throws IllegalArgumentException if the labels have another shape
+     */
+    public RandomAccessExamples withLabels(INDArray labels) {
+        return new LabelledFeatures(this, labels);
     }
 }

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.features;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.dl4jdp.core.RandomAccessExamples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -15,6 +16,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
 
 class FeatureFileTest {
     @TempDir
@@ -156,6 +160,24 @@ class FeatureFileTest {
         FeatureFile.open(folder.resolve("f.bin"), new SumAndFirst(1, computed), new Counting(150, 0), progress::add);
 
         assertThat(progress).isSorted().last().isEqualTo(150);
+    }
+
+    @Test
+    void withLabels_indices_givesTheirFeaturesAndLabels() throws IOException {
+        FeatureFile file = open(2, 4, 0);
+        INDArray labels = Nd4j.createFromArray(new float[][] {{1, 0}, {0, 1}, {1, 0}, {0.25f, 0.75f}});
+
+        RandomAccessExamples examples = file.withLabels(labels);
+        labels.assign(0);
+        MultiDataSet two = examples.get(new long[] {3, 1});
+
+        assertThat(examples.size()).isEqualTo(4);
+        assertThat(two.getFeatures(0).shape()).containsExactly(2, 2, 1);
+        assertThat(two.getFeatures(0).ravel().toFloatVector()).containsExactly(30, 18, 12, 6);
+        assertThat(two.getLabels(0).toFloatMatrix()).isDeepEqualTo(new float[][] {{0.25f, 0.75f}, {0, 1}});
+        assertThatThrownBy(() -> file.withLabels(Nd4j.ones(3, 2)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("[4, classes], was [3, 2]");
     }
 
     @Test
