@@ -4,6 +4,7 @@ package io.github.dl4jdp.examples;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.PrivacyListener;
+import io.github.dl4jdp.core.RandomAccessExamples;
 import io.github.dl4jdp.examples.data.MissingDataException;
 import java.io.PrintWriter;
 import java.util.Locale;
@@ -71,6 +72,11 @@ abstract class ExampleMain implements Callable<Integer> {
 
     /** DL4J's own fit on the engine's lots of {@code data}, for the whole plan, with a progress display. */
     static void fitWithProgress(MultiLayerNetwork network, PrivacyEngine engine, DataSet data) {
+        fitWithProgress(network, engine, RandomAccessExamples.of(data));
+    }
+
+    /** As above, for data that need not be in memory. */
+    static void fitWithProgress(MultiLayerNetwork network, PrivacyEngine engine, RandomAccessExamples data) {
         DpSgdPlan plan = engine.plan();
         int every = Math.toIntExact(Math.max(1, plan.steps() / REPORTS));
         try (Progress progress = Progress.of("private training", plan.steps())) {

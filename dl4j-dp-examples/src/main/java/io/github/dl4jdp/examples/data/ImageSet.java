@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples.data;
 
+import io.github.dl4jdp.core.features.FeatureFile;
 import java.util.Arrays;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -111,6 +112,21 @@ public final class ImageSet {
                     Arrays.copyOf(labels, count));
         }
         throw new IllegalArgumentException("count must be in [1, " + size() + "], was " + count);
+    }
+
+    /** The images as what features are computed from. */
+    public FeatureFile.Examples asExamples() {
+        return new FeatureFile.Examples() {
+            @Override
+            public int size() {
+                return ImageSet.this.size();
+            }
+
+            @Override
+            public float[] read(int from, int to) {
+                return pixels(from, to);
+            }
+        };
     }
 
     /** One-hot labels, of shape [size, classes]. */
