@@ -75,7 +75,7 @@ final class GraphConfiguration extends NetworkConfiguration {
     }
 
     /** DL4J's clone leaves out the counts and the order of the parameters. */
-    private static ComputationGraphConfiguration clone(ComputationGraphConfiguration configuration) {
+    static ComputationGraphConfiguration clone(ComputationGraphConfiguration configuration) {
         ComputationGraphConfiguration clone = configuration.clone();
         clone.setIterationCount(configuration.getIterationCount());
         clone.setEpochCount(configuration.getEpochCount());

@@ -13,7 +13,6 @@ import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
-import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.preprocessor.Cnn3DToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.CnnToRnnPreProcessor;
@@ -195,10 +194,10 @@ final class ModelValidator {
                     "its updater cannot be wrapped, so that a copy of the network would train without privacy; use DL4J's own"
                             + " layers");
         }
-        if (layer.conf().getLayer() instanceof BaseLayer conf
-                && conf.getGradientNormalization() != null
-                && conf.getGradientNormalization() != GradientNormalization.None) {
-            reasons.add("its GradientNormalization " + conf.getGradientNormalization()
+        GradientNormalization normalization =
+                layer.getConfig() == null ? null : layer.getConfig().getGradientNormalization();
+        if (normalization != null && normalization != GradientNormalization.None) {
+            reasons.add("its GradientNormalization " + normalization
                     + " would act on the noised sum, where it bounds nothing; use None, the plan clips every example");
         }
         return reasons;

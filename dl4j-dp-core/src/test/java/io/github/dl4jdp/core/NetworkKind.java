@@ -12,10 +12,11 @@ import org.deeplearning4j.earlystopping.termination.EpochTerminationCondition;
 import org.deeplearning4j.earlystopping.termination.IterationTerminationCondition;
 import org.deeplearning4j.earlystopping.trainer.EarlyStoppingGraphTrainer;
 import org.deeplearning4j.earlystopping.trainer.EarlyStoppingTrainer;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -82,7 +83,7 @@ enum NetworkKind {
         }
 
         @Override
-        Layer[] layers(Model network) {
+        org.deeplearning4j.nn.api.Layer[] layers(Model network) {
             return ((MultiLayerNetwork) network).getLayers();
         }
 
@@ -213,7 +214,7 @@ enum NetworkKind {
         }
 
         @Override
-        Layer[] layers(Model network) {
+        org.deeplearning4j.nn.api.Layer[] layers(Model network) {
             return ((ComputationGraph) network).getLayers();
         }
 
@@ -268,6 +269,27 @@ enum NetworkKind {
         }
     };
 
+    /** Layers one on top of the other: of the graph's, the last is called "out" and the others by their number. */
+    Model chain(NeuralNetConfiguration.Builder builder, InputType input, Layer... layers) {
+        if (this == MULTI_LAYER) {
+            var list = builder.list();
+            for (Layer layer : layers) {
+                list.layer(layer);
+            }
+            var network = new MultiLayerNetwork(list.setInputType(input).build());
+            network.init();
+            return network;
+        }
+        var graph = builder.graphBuilder().addInputs("in").setInputTypes(input).setOutputs("out");
+        for (int i = 0; i < layers.length; i++) {
+            String name = i == layers.length - 1 ? "out" : "layer" + i;
+            graph.addLayer(name, layers[i], i == 0 ? "in" : "layer" + (i - 1));
+        }
+        var network = new ComputationGraph(graph.build());
+        network.init();
+        return network;
+    }
+
     /** The classifier of {@link Networks#classifier}. */
     abstract Model classifier(DataType type, IUpdater updater);
 
@@ -288,7 +310,7 @@ enum NetworkKind {
     /** Makes DL4J forget the network's updater. */
     abstract void dropUpdater(Model network);
 
-    abstract Layer[] layers(Model network);
+    abstract org.deeplearning4j.nn.api.Layer[] layers(Model network);
 
     abstract int iterations(Model network);
 

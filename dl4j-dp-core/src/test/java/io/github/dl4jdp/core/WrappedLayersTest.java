@@ -18,8 +18,6 @@ import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
 import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.conf.layers.util.MaskZeroLayer;
-import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -66,32 +64,17 @@ class WrappedLayersTest {
     }
 
     private static Model build(NetworkKind kind, WorkspaceMode workspaces, Layer... layers) {
-        var builder = new NeuralNetConfiguration.Builder()
-                .seed(7)
-                .dataType(DataType.DOUBLE)
-                .trainingWorkspaceMode(workspaces)
-                .inferenceWorkspaceMode(workspaces)
-                .updater(new Adam(0.01));
-        if (kind == NetworkKind.MULTI_LAYER) {
-            var list = builder.list();
-            for (Layer layer : layers) {
-                list.layer(layer.clone());
-            }
-            var network = new MultiLayerNetwork(
-                    list.layer(output()).setInputType(SERIES).build());
-            network.init();
-            return network;
-        }
-        var graph = builder.graphBuilder().addInputs("in").setInputTypes(SERIES).setOutputs("out");
-        String below = "in";
-        for (int i = 0; i < layers.length; i++) {
-            graph.addLayer("layer" + i, layers[i].clone(), below);
-            below = "layer" + i;
-        }
-        var network =
-                new ComputationGraph(graph.addLayer("out", output(), below).build());
-        network.init();
-        return network;
+        var all = Stream.concat(Stream.of(layers).map(Layer::clone), Stream.of(output()))
+                .toArray(Layer[]::new);
+        return kind.chain(
+                new NeuralNetConfiguration.Builder()
+                        .seed(7)
+                        .dataType(DataType.DOUBLE)
+                        .trainingWorkspaceMode(workspaces)
+                        .inferenceWorkspaceMode(workspaces)
+                        .updater(new Adam(0.01)),
+                SERIES,
+                all);
     }
 
     private static DataSet data() {
