@@ -63,6 +63,7 @@ public final class GradientRules {
             new DepthwiseConvolution2DRule(),
             new SeparableConvolution2DRule(),
             new PReluRule(),
+            new GroupNormalizationRule(),
             new ElementWiseMultiplicationRule(),
             new ExampleWiseRule(ActivationLayer.class),
             new ExampleWiseRule(DropoutLayer.class),

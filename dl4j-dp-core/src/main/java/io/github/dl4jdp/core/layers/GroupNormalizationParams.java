@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.layers;
+
+import io.github.dl4jdp.core.gradient.GroupNormalizationLayer;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.deeplearning4j.nn.api.ParamInitializer;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.Layer;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/** The parameters of {@link GroupNormalization}: gamma, then beta, one of each for a channel. */
+enum GroupNormalizationParams implements ParamInitializer {
+    INSTANCE;
+
+    @Override
+    public long numParams(NeuralNetConfiguration conf) {
+        return numParams(conf.getLayer());
+    }
+
+    @Override
+    public long numParams(Layer layer) {
+        return 2 * ((GroupNormalization) layer).getNIn();
+    }
+
+    @Override
+    public List<String> paramKeys(Layer layer) {
+        return List.of(GroupNormalizationLayer.GAMMA, GroupNormalizationLayer.BETA);
+    }
+
+    @Override
+    public List<String> weightKeys(Layer layer) {
+        return List.of();
+    }
+
+    @Override
+    public List<String> biasKeys(Layer layer) {
+        return List.of();
+    }
+
+    @Override
+    public boolean isWeightParam(Layer layer, String key) {
+        return false;
+    }
+
+    @Override
+    public boolean isBiasParam(Layer layer, String key) {
+        return false;
+    }
+
+    @Override
+    public Map<String, INDArray> init(NeuralNetConfiguration conf, INDArray paramsView, boolean initializeParams) {
+        Map<String, INDArray> params = getGradientsFromFlattened(conf, paramsView);
+        if (initializeParams) {
+            params.get(GroupNormalizationLayer.GAMMA).assign(1);
+            params.get(GroupNormalizationLayer.BETA).assign(0);
+        }
+        params.keySet().forEach(conf::addVariable);
+        return params;
+    }
+
+    @Override
+    public Map<String, INDArray> getGradientsFromFlattened(NeuralNetConfiguration conf, INDArray gradientView) {
+        long channels = ((GroupNormalization) conf.getLayer()).getNIn();
+        INDArray flat = gradientView.reshape(gradientView.length());
+        var views = new LinkedHashMap<String, INDArray>();
+        views.put(GroupNormalizationLayer.GAMMA, flat.get(NDArrayIndex.interval(0, channels)));
+        views.put(GroupNormalizationLayer.BETA, flat.get(NDArrayIndex.interval(channels, 2 * channels)));
+        return views;
+    }
+}
