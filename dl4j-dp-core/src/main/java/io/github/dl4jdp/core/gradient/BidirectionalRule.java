@@ -29,6 +29,11 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
     }
 
     @Override
+    public String path() {
+        return "as the layer inside";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var original = (BidirectionalLayer) layer;
         var tapes = new Tapes(recorder);

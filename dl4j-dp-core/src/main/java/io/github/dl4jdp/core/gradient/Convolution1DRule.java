@@ -30,6 +30,11 @@ final class Convolution1DRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "Gram matrices or per-example products, whichever is cheaper";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((Convolution1DLayer) layer, recorder);
         LayerState.share((Convolution1DLayer) layer, hooked);

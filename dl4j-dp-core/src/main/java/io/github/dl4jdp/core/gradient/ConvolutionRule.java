@@ -25,6 +25,11 @@ final class ConvolutionRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "per-example products of patches and delta";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((ConvolutionLayer) layer, recorder);
         LayerState.share((ConvolutionLayer) layer, hooked);

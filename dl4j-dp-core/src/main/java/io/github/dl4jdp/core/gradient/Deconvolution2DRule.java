@@ -24,6 +24,11 @@ final class Deconvolution2DRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "Gram matrices or per-example products, whichever is cheaper";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((Deconvolution2DLayer) layer, recorder);
         LayerState.share((Deconvolution2DLayer) layer, hooked);

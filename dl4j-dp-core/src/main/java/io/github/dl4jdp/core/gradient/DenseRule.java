@@ -17,6 +17,11 @@ final class DenseRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "outer product of input and delta";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var dense = (DenseLayer) layer;
         DenseLayer hooked = dense.hasLayerNorm() ? new NormalizedDense(dense, recorder) : new Hooked(dense, recorder);

@@ -20,6 +20,11 @@ final class DepthwiseConvolution2DRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "per-example gradients";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((DepthwiseConvolution2DLayer) layer, recorder);
         LayerState.share((DepthwiseConvolution2DLayer) layer, hooked);

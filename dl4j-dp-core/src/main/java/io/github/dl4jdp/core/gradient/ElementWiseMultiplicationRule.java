@@ -19,6 +19,11 @@ final class ElementWiseMultiplicationRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "per-example gradients";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((ElementWiseMultiplicationLayer) layer, recorder);
         LayerState.share((ElementWiseMultiplicationLayer) layer, hooked);

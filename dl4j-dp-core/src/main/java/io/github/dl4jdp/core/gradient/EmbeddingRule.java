@@ -17,6 +17,11 @@ final class EmbeddingRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "sums over equal tokens";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((EmbeddingLayer) layer, recorder);
         LayerState.share((EmbeddingLayer) layer, hooked);

@@ -19,6 +19,11 @@ final class EmbeddingSequenceRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "sums over equal tokens";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((EmbeddingSequenceLayer) layer, recorder);
         LayerState.share((EmbeddingSequenceLayer) layer, hooked);

@@ -23,6 +23,11 @@ record FrozenWithBackpropRule(GradientRules rules) implements PerExampleGradient
     }
 
     @Override
+    public String path() {
+        return "does not train";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         return new FrozenLayerWithBackprop(
                 WrapperRules.hook(rules, WrapperRules.wrapped(layer), new Discarding(recorder)));

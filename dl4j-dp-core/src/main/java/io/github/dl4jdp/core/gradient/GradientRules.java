@@ -134,6 +134,11 @@ public final class GradientRules {
         return Optional.ofNullable(byClass.get(layer.getClass()));
     }
 
+    /** Every rule, the library's own first. */
+    public List<PerExampleGradientRule> all() {
+        return List.copyOf(byClass.values());
+    }
+
     /** The rules that a user added: they carry the privacy guarantee too, so the report names them. */
     public List<PerExampleGradientRule> added() {
         return added;

@@ -27,6 +27,11 @@ final class GravesLstmRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "Gram matrices or per-example products, whichever is cheaper";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((GravesLSTM) layer, recorder);
         LayerState.share((GravesLSTM) layer, hooked);

@@ -12,6 +12,11 @@ final class GroupNormalizationRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "per-example gradients";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((GroupNormalizationLayer) layer, recorder);
         LayerState.share((GroupNormalizationLayer) layer, hooked);

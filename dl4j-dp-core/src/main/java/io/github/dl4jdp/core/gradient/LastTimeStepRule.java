@@ -22,6 +22,11 @@ record LastTimeStepRule(GradientRules rules) implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "as the layer inside";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         return new LastTimeStepLayer(WrapperRules.hook(rules, WrapperRules.wrapped(layer), recorder));
     }

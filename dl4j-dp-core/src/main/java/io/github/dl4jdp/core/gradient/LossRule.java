@@ -19,6 +19,11 @@ record LossRule(Class<? extends Layer> layerClass, Function<Layer, ILossFunction
     }
 
     @Override
+    public String path() {
+        return "no parameters";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         return layer;
     }

@@ -26,6 +26,11 @@ final class LstmRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "Gram matrices or per-example products, whichever is cheaper";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((LSTM) layer, recorder);
         LayerState.share((LSTM) layer, hooked);

@@ -24,6 +24,11 @@ record MaskZeroRule(GradientRules rules) implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "as the layer inside";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         return new Hooked((MaskZeroLayer) layer, WrapperRules.hook(rules, WrapperRules.wrapped(layer), recorder));
     }

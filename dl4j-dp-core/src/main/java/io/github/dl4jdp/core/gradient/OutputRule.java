@@ -24,6 +24,11 @@ final class OutputRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "outer product of input and delta";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((OutputLayer) layer, recorder);
         LayerState.share((OutputLayer) layer, hooked);

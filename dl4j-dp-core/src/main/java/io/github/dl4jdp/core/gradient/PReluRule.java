@@ -20,6 +20,11 @@ final class PReluRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "per-example gradients";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((PReLU) layer, recorder);
         LayerState.share((PReLU) layer, hooked);

@@ -27,6 +27,11 @@ public interface PerExampleGradientRule {
         return List.of();
     }
 
+    /** How the per-example gradients come about, in a few words: for the report and the documentation. */
+    default String path() {
+        return layerClass().getSimpleName() + " by a rule of its own";
+    }
+
     /**
      * The layer to put in the place of {@code layer}; {@code layer} itself if it has no parameters and needs no hook.
      *

@@ -26,6 +26,11 @@ final class RnnOutputRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "Gram matrices or per-example products, whichever is cheaper";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((RnnOutputLayer) layer, recorder);
         LayerState.share((RnnOutputLayer) layer, hooked);

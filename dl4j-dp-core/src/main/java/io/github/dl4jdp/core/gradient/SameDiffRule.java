@@ -49,6 +49,11 @@ final class SameDiffRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "slices";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         return layer.numParams() == 0 ? layer : new Hooked((SameDiffLayer) layer, recorder);
     }

@@ -21,6 +21,11 @@ final class SeparableConvolution2DRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "per-example gradients (depthwise); Gram matrices or per-example products (pointwise)";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((SeparableConvolution2DLayer) layer, recorder);
         LayerState.share((SeparableConvolution2DLayer) layer, hooked);

@@ -39,6 +39,11 @@ final class SimpleRnnRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "Gram matrices or per-example products, whichever is cheaper";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var hooked = new Hooked((SimpleRnn) layer, recorder);
         LayerState.share((SimpleRnn) layer, hooked);

@@ -18,6 +18,11 @@ record SliceRule(Class<? extends Layer> layerClass, BiFunction<Layer, TapeRecord
     }
 
     @Override
+    public String path() {
+        return "slices";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         return replacement.apply(layer, recorder);
     }

@@ -27,6 +27,11 @@ final class SubsamplingRule implements PerExampleGradientRule {
     }
 
     @Override
+    public String path() {
+        return "no parameters";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var original = (SubsamplingLayer) layer;
         boolean fast = CpuBlas.find() != null

@@ -31,6 +31,11 @@ record TimeDistributedRule(GradientRules rules) implements PerExampleGradientRul
     }
 
     @Override
+    public String path() {
+        return "as the layer inside";
+    }
+
+    @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var inner = WrapperRules.hook(rules, WrapperRules.wrapped(layer), recorder);
         return new Hooked(inner, format((TimeDistributedLayer) layer));
