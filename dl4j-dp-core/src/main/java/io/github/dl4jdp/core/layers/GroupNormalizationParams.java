@@ -53,11 +53,12 @@ enum GroupNormalizationParams implements ParamInitializer {
     @Override
     public Map<String, INDArray> init(NeuralNetConfiguration conf, INDArray paramsView, boolean initializeParams) {
         Map<String, INDArray> params = getGradientsFromFlattened(conf, paramsView);
-        if (initializeParams) {
-            params.get(GroupNormalizationLayer.GAMMA).assign(1);
-            params.get(GroupNormalizationLayer.BETA).assign(0);
-        }
-        params.keySet().forEach(conf::addVariable);
+        params.forEach((name, view) -> {
+            if (initializeParams) {
+                view.assign(name.equals(GroupNormalizationLayer.GAMMA) ? 1 : 0);
+            }
+            conf.addVariable(name);
+        });
         return params;
     }
 
