@@ -3,8 +3,11 @@ package io.github.dl4jdp.core.gradient;
 
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.activations.IActivation;
+import org.nd4j.linalg.activations.impl.ActivationSigmoid;
+import org.nd4j.linalg.activations.impl.ActivationTanH;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.api.ops.impl.transforms.same.TimesOneMinus;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
@@ -56,6 +59,7 @@ final class LstmSequence {
 
     private final INDArray[] squashedByStep;
     private final INDArray scratch;
+    private boolean masked;
 
     LstmSequence(DataType type, int steps, int examples, int hidden, IActivation activation, IActivation gate) {
         this.activation = activation;
@@ -109,6 +113,7 @@ final class LstmSequence {
      */
     INDArray forward(
             INDArray x, INDArray w, INDArray recurrent, @Nullable INDArray peepholes, @Nullable INDArray mask) {
+        masked = mask != null;
         long rows = (long) steps * examples;
         Nd4j.gemm(
                 w,
@@ -183,10 +188,9 @@ final class LstmSequence {
         // From here on act(c) is not needed any more: its place takes the derivative of the loss with respect to c. A
         // mask
         // zeroes c after the activation, and DL4J takes the derivative at the masked value.
-        squashed.assign(cellsAfter);
-        INDArray byCell = activation.backprop(squashed, gates[OUTPUT].dup()).getFirst();
-        if (byCell != squashed) {
-            squashed.assign(byCell);
+        if (masked || !timesDerivativeAtOutput(activation, squashed, gates[OUTPUT])) {
+            squashed.assign(cellsAfter);
+            timesDerivative(activation, squashed, gates[OUTPUT]);
         }
         for (int t = steps - 1; t >= 0; t--) {
             INDArray dh = epsilon.get(NDArrayIndex.point(t));
@@ -221,11 +225,36 @@ final class LstmSequence {
 
     /** The derivative of a gate's activation times {@code other}. */
     private void fillFactor(int k, IActivation function, INDArray other) {
-        INDArray into = factors[k];
-        into.assign(TimeMajor.columns(z, (long) k * hidden, (k + 1L) * hidden));
-        INDArray result = function.backprop(into, other.dup()).getFirst();
-        if (result != into) {
-            into.assign(result);
+        INDArray into = factors[k].assign(gates[k]);
+        if (!timesDerivativeAtOutput(function, into, other)) {
+            into.assign(TimeMajor.columns(z, (long) k * hidden, (k + 1L) * hidden));
+            timesDerivative(function, into, other);
+        }
+    }
+
+    /**
+     * Replaces outputs of an activation function by its derivative there times {@code other}: for the two usual functions, at a third of
+     * the cost.
+     *
+     * @return whether it is one of them; nothing happens otherwise
+     */
+    private static boolean timesDerivativeAtOutput(IActivation function, INDArray outputs, INDArray other) {
+        if (function.getClass() == ActivationSigmoid.class) {
+            Nd4j.getExecutioner().exec(new TimesOneMinus(outputs));
+        } else if (function.getClass() == ActivationTanH.class) {
+            outputs.muli(outputs).rsubi(1);
+        } else {
+            return false;
+        }
+        outputs.muli(other);
+        return true;
+    }
+
+    /** Replaces inputs of an activation function by its derivative there times {@code other}. */
+    private static void timesDerivative(IActivation function, INDArray inputs, INDArray other) {
+        INDArray result = function.backprop(inputs, other.dup()).getFirst();
+        if (result != inputs) {
+            inputs.assign(result);
         }
     }
 
