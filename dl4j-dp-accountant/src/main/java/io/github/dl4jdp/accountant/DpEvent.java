@@ -21,6 +21,20 @@ import java.util.Objects;
  */
 public sealed interface DpEvent {
 
+    /** This event as JSON on one line: its record's name as {@code "type"}, and its components under their names. */
+    default String toJson() {
+        return PrivacyLedgerEvents.write(this);
+    }
+
+    /**
+     * The event that {@link #toJson} wrote; equal to it, doubles to the last bit.
+     *
+     * @throws IllegalArgumentException if the text is not such an event
+     */
+    static DpEvent fromJson(String json) {
+        return PrivacyLedgerEvents.read(json);
+    }
+
     /** Nothing that touches private data; costs nothing. */
     record NoOp() implements DpEvent {}
 
