@@ -17,7 +17,9 @@ final class Fourier {
     private static final double BUTTERFLY_ERROR = 6 * 0x1p-53;
 
     private final int length;
+    /** The factors of the stage that combines blocks of size h are at h, ..., 2 h - 1. */
     private final double[] cos;
+
     private final double[] sin;
 
     /** A transform of the given length, a power of two {@code >= 8}. */
@@ -26,26 +28,30 @@ final class Fourier {
             throw new IllegalArgumentException("length must be a power of two >= 8, was " + length);
         }
         this.length = length;
-        this.cos = new double[length / 2];
-        this.sin = new double[length / 2];
+        this.cos = new double[length];
+        this.sin = new double[length];
+        int half = length / 2;
         int quarter = length / 4;
-        int eighth = length / 8;
-        for (int j = 0; j <= eighth; j++) {
+        for (int j = 0; j <= length / 8; j++) {
             double angle = 2 * Math.PI * j / length;
             double c = Math.cos(angle);
             double s = Math.sin(angle);
-            put(j, c, s);
-            put(quarter - j, s, c);
-            put(quarter + j, -s, c);
-            put(2 * quarter - j, -c, s);
+            put(half + j, c, s);
+            put(half + quarter - j, s, c);
+            put(half + quarter + j, -s, c);
+            if (j > 0) {
+                put(2 * half - j, -c, s);
+            }
+        }
+        for (int k = half - 1; k >= 1; k--) {
+            cos[k] = cos[2 * k];
+            sin[k] = sin[2 * k];
         }
     }
 
-    private void put(int j, double c, double s) {
-        if (j < length / 2) {
-            cos[j] = c;
-            sin[j] = s;
-        }
+    private void put(int place, double c, double s) {
+        cos[place] = c;
+        sin[place] = s;
     }
 
     int length() {
@@ -63,31 +69,73 @@ final class Fourier {
 
     /** In place, natural to bit-reversed order, kernel exp(-2 pi i j k / length). */
     void forward(double[] re, double[] im) {
-        for (int half = length / 2, stride = 1; half >= 1; half >>= 1, stride <<= 1) {
+        for (int half = length / 2; half >= 4; half >>= 1) {
             for (int start = 0; start < length; start += 2 * half) {
-                for (int j = 0, t = 0; j < half; j++, t += stride) {
+                for (int j = 0; j < half; j++) {
                     int a = start + j;
                     int b = a + half;
+                    double c = cos[half + j];
+                    double s = sin[half + j];
                     double dr = re[a] - re[b];
                     double di = im[a] - im[b];
                     re[a] += re[b];
                     im[a] += im[b];
-                    re[b] = dr * cos[t] + di * sin[t];
-                    im[b] = di * cos[t] - dr * sin[t];
+                    re[b] = dr * c + di * s;
+                    im[b] = di * c - dr * s;
                 }
             }
+        }
+        // The last two stages, whose factors are 1 and -i.
+        for (int a = 0; a < length; a += 4) {
+            double sumR = re[a] + re[a + 2];
+            double sumI = im[a] + im[a + 2];
+            double differenceR = re[a] - re[a + 2];
+            double differenceI = im[a] - im[a + 2];
+            double otherSumR = re[a + 1] + re[a + 3];
+            double otherSumI = im[a + 1] + im[a + 3];
+            double turnedR = im[a + 1] - im[a + 3];
+            double turnedI = re[a + 3] - re[a + 1];
+            re[a] = sumR + otherSumR;
+            im[a] = sumI + otherSumI;
+            re[a + 1] = sumR - otherSumR;
+            im[a + 1] = sumI - otherSumI;
+            re[a + 2] = differenceR + turnedR;
+            im[a + 2] = differenceI + turnedI;
+            re[a + 3] = differenceR - turnedR;
+            im[a + 3] = differenceI - turnedI;
         }
     }
 
     /** In place, bit-reversed to natural order, kernel exp(+2 pi i j k / length) / length. */
     void backward(double[] re, double[] im) {
-        for (int half = 1, stride = length / 2; half < length; half <<= 1, stride >>= 1) {
+        // The first two stages, whose factors are 1 and i.
+        for (int a = 0; a < length; a += 4) {
+            double sumR = re[a] + re[a + 1];
+            double sumI = im[a] + im[a + 1];
+            double differenceR = re[a] - re[a + 1];
+            double differenceI = im[a] - im[a + 1];
+            double otherSumR = re[a + 2] + re[a + 3];
+            double otherSumI = im[a + 2] + im[a + 3];
+            double turnedR = im[a + 3] - im[a + 2];
+            double turnedI = re[a + 2] - re[a + 3];
+            re[a] = sumR + otherSumR;
+            im[a] = sumI + otherSumI;
+            re[a + 2] = sumR - otherSumR;
+            im[a + 2] = sumI - otherSumI;
+            re[a + 1] = differenceR + turnedR;
+            im[a + 1] = differenceI + turnedI;
+            re[a + 3] = differenceR - turnedR;
+            im[a + 3] = differenceI - turnedI;
+        }
+        for (int half = 4; half < length; half <<= 1) {
             for (int start = 0; start < length; start += 2 * half) {
-                for (int j = 0, t = 0; j < half; j++, t += stride) {
+                for (int j = 0; j < half; j++) {
                     int a = start + j;
                     int b = a + half;
-                    double vr = re[b] * cos[t] - im[b] * sin[t];
-                    double vi = im[b] * cos[t] + re[b] * sin[t];
+                    double c = cos[half + j];
+                    double s = sin[half + j];
+                    double vr = re[b] * c - im[b] * s;
+                    double vi = im[b] * c + re[b] * s;
                     re[b] = re[a] - vr;
                     im[b] = im[a] - vi;
                     re[a] += vr;

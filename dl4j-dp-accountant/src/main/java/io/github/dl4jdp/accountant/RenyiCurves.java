@@ -17,6 +17,12 @@ final class RenyiCurves {
      */
     private static final double ROUNDING = 1 + 1e-12;
 
+    /**
+     * An order whose divergence exceeds that of some order a >= 2 by this much never gives the smallest epsilon at a delta
+     * above exp(-100), for there a costs at most its divergence plus log(1 / delta); its curve need not be computed.
+     */
+    private static final double FURTHEST = 100;
+
     private RenyiCurves() {}
 
     /** Why the leaf has no Renyi curve under the relation, or null if it has. */
@@ -43,9 +49,18 @@ final class RenyiCurves {
     static double[] curve(DpEvent leaf, double[] orders) {
         DoubleUnaryOperator divergence = divergence(leaf);
         double[] curve = new double[orders.length];
+        double usable = Double.POSITIVE_INFINITY;
         for (int i = 0; i < orders.length; i++) {
+            if (i > 0 && curve[i - 1] > usable) {
+                // Divergences grow with the order.
+                curve[i] = Double.POSITIVE_INFINITY;
+                continue;
+            }
             double value = divergence.applyAsDouble(orders[i]) * ROUNDING;
             curve[i] = value >= 0 ? value : Double.POSITIVE_INFINITY;
+            if (orders[i] >= 2 && usable == Double.POSITIVE_INFINITY) {
+                usable = curve[i] + FURTHEST;
+            }
         }
         return curve;
     }
