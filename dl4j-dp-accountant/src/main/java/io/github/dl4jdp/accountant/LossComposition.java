@@ -40,8 +40,19 @@ final class LossComposition {
     /** Bounds on rounding that are not small against one are not trusted. */
     private static final double LARGEST_ROUNDING = 1e-2;
 
-    /** Logarithms of one direction: of the tilt's scale, of the moment that bounds the tail, of the finite mass. */
-    private record Side(double logScale, double logTail, double logFinite) {}
+    /**
+     * Logarithms of one direction: of the tilt's scale, rounded up and down, of the
+     * tilted padding, of the moments that bound the mass above the
+     * window and the tilted mass below and above it, of the finite mass.
+     */
+    private record Side(
+            double logScale,
+            double logScaleDown,
+            double logUnsure,
+            double logTail,
+            double logBelow,
+            double logAbove,
+            double logFinite) {}
 
     /** One kind of event. */
     private record Part(LossSpectrum spectrum, double slack, Side forward, Side backward) {
@@ -101,8 +112,16 @@ final class LossComposition {
         }
         return new Side(
                 logMoment + 2 * masses.sumError(tilt),
-                masses.logMoment(direction.tailTilt()) + masses.sumError(direction.tailTilt()),
+                logMoment - 2 * masses.sumError(tilt),
+                masses.logUnsure(tilt),
+                upper(masses, direction.tailTilt()),
+                upper(masses, direction.belowTilt()),
+                upper(masses, direction.aboveTilt()),
                 Math.log1p(-masses.infinite()));
+    }
+
+    private static double upper(LossMasses masses, double tilt) {
+        return masses.logMoment(tilt) + masses.sumError(tilt);
     }
 
     /** Whether the lattice had to be coarser than planned: the bound holds but may be loose. */
@@ -211,6 +230,61 @@ final class LossComposition {
         double right = curve.delta(i + 1);
         double part = Math.expm1(epsilon - curve.loss(i)) / Math.expm1(step);
         return part >= 0 && part <= 1 ? left - (left - right) * part : left;
+    }
+
+    /*
+     * A lower bound. An event's lattice loss Y is its loss X moved by D to one of the two neighbours, so that D ranges over
+     * one step h given X, and E[exp(-D)] = 1 as P and Q keep their masses. By Hoeffding's lemma E[D] <= h^2 / 8, and the sum
+     * of T such moves exceeds s = T h^2 / 8 + h sqrt(T log(1/eta) / 2) with probability eta at most. Hence delta at e is at
+     * least the lattice's at e + s, less eta, less what the lattice has too much: what wrapped around, and the padding of
+     * each event's masses, T times because T measures are multiplied.
+     */
+    /** Share of delta that the moves to the lattice may exceed their bound with. */
+    private static final double SHARE_MOVED = 1e-3;
+
+    /** An epsilon that the exact one of the dominating pairs does not fall below, zero at worst. */
+    double epsilonAtLeast(double delta) {
+        double events = counts.values().stream().mapToDouble(Long::doubleValue).sum();
+        double step = plan.step();
+        double moved = delta * SHARE_MOVED;
+        double shift = events * step * step / 8 + step * Math.sqrt(-events * Math.log(moved) / 2) + sum(Part::slack);
+        double wanted = delta + moved;
+        double epsilon = 0;
+        for (int d = 0; d < 2; d++) {
+            epsilon = Math.max(epsilon, lastAbove(d, wanted) - shift);
+        }
+        return epsilon * (1 - 8 * UNIT);
+    }
+
+    /** The largest lattice loss at which the lattice's delta surely reaches what is wanted. */
+    private double lastAbove(int d, double wanted) {
+        Curve curve = curve(d);
+        LossPlan.Direction direction = plan.direction(d == 1);
+        int n = fourier.length();
+        double logScale = sum(part -> part.side(d).logScaleDown);
+        double low = sum(part -> part.side(d).logBelow) - logScale;
+        double high = sum(part -> part.side(d).logAbove) - logScale;
+        double above = direction.aboveTilt() - direction.tilt();
+        double excess = Math.exp(low + (direction.tilt() - direction.belowTilt()) * curve.loss(0));
+        excess += sum(part -> Math.exp(part.side(d).logUnsure - part.side(d).logScaleDown)) * (1 + LARGEST_ROUNDING);
+        double rounding = rounding();
+        double decay = Math.exp(-curve.tilt * plan.step());
+        double inner = Math.exp(-plan.step());
+        double gain = -Math.expm1(-plan.step());
+        double all = 0;
+        double value = 0;
+        for (int i = n - 2; i >= 0; i--) {
+            all += Math.max(0, weights[d][(int) Math.floorMod(curve.bottom + i + 1, (long) n)] - rounding);
+            value = decay * (gain * all + inner * value);
+            all *= decay;
+            // Of the mass above the window only what lies a whole window above this point wraps to above it.
+            double wrapped = Math.exp(high - above * (curve.loss(i) + n * plan.step()));
+            double sure = value / SCAN - excess - wrapped;
+            if (sure > 0 && logScale - curve.tilt * curve.loss(i) + Math.log(sure) >= Math.log(wanted)) {
+                return curve.loss(i);
+            }
+        }
+        return Double.NEGATIVE_INFINITY;
     }
 
     private Curve curve(int d) {

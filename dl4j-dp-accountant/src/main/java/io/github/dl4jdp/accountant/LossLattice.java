@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
+import java.util.Arrays;
+
 /**
  * A pair of distributions (P, Q), P/Q increasing, replaced by a pair on a lattice of losses that dominates it.
  *
@@ -26,14 +28,15 @@ final class LossLattice {
     private double qBelow;
     private double qAbove;
     private double slack;
-    /** How much of the masses is padding for rounding errors. */
-    private double padding;
+    /** How much of each mass may be padding for rounding errors. */
+    private final double[] padding;
 
     /** An empty lattice from loss {@code first * step} to {@code last * step}. */
     LossLattice(double step, long first, long last) {
         this.step = step;
         this.first = first;
         this.p = new double[Math.toIntExact(last - first + 1)];
+        this.padding = new double[p.length];
         this.lowShare = (1 + 4 * 0x1p-53) / Math.expm1(step);
         this.highShare = (1 + 4 * 0x1p-53) / -Math.expm1(-step);
     }
@@ -61,7 +64,8 @@ final class LossLattice {
      */
     void interval(long j, double aboveLow, double belowHigh, double error, double mass) {
         int i = (int) (j - first);
-        padding += 2 * error * (highShare + lowShare) + 16 * 0x1p-53 * mass;
+        padding[i + 1] += 2 * error * highShare + 16 * 0x1p-53 * mass;
+        padding[i] += 2 * error * lowShare + 16 * 0x1p-53 * mass;
         p[i + 1] += clamp((aboveLow + error) * highShare, mass);
         p[i] += clamp((belowHigh + error) * lowShare, mass);
     }
@@ -94,21 +98,30 @@ final class LossLattice {
     /** The loss log(P/Q) under P. */
     LossMasses forward() {
         double[] mass = p.clone();
+        double[] unsure = padding.clone();
         mass[0] += pBelow;
-        return new LossMasses(step, first, mass, pAbove);
+        // What was moved further than a step counts as padding too.
+        unsure[0] += pBelow;
+        return new LossMasses(step, first, mass, unsure, pAbove);
     }
 
     /** The loss log(Q/P) under Q: the same atoms seen from the other side, where an atom of loss l has Q = exp(-l) P. */
     LossMasses backward() {
         int n = p.length;
         double[] mass = new double[n];
+        double[] unsure = new double[n];
         for (int i = 0; i < n; i++) {
-            double loss = step * (first + i);
-            double q = p[i] == 0 ? 0 : p[i] * Math.exp(-loss) * (1 + (4 + 2 * Math.abs(loss)) * 0x1p-53);
-            mass[n - 1 - i] = q;
+            if (p[i] > 0) {
+                double loss = step * (first + i);
+                double rounding = (4 + 2 * Math.abs(loss)) * 0x1p-53;
+                double ratio = Math.exp(-loss) * (1 + rounding);
+                mass[n - 1 - i] = p[i] * ratio;
+                unsure[n - 1 - i] = (padding[i] + 2 * rounding * p[i]) * ratio;
+            }
         }
         mass[0] += qAbove;
-        return new LossMasses(step, -(first + n - 1), mass, qBelow);
+        unsure[0] += qAbove;
+        return new LossMasses(step, -(first + n - 1), mass, unsure, qBelow);
     }
 
     /** The lattice of the mixture that is {@code other} with the given probability and this otherwise. */
@@ -125,10 +138,10 @@ final class LossLattice {
         double factor = probability * (1 + 4 * 0x1p-53);
         for (int i = 0; i < part.p.length; i++) {
             p[(int) (part.first - first) + i] += factor * part.p[i];
+            padding[(int) (part.first - first) + i] += factor * part.padding[i] + 8 * 0x1p-53 * part.p[i];
         }
         outside(factor * part.pBelow, factor * part.qBelow, factor * part.pAbove, factor * part.qAbove);
         slack(part.slack);
-        padding += factor * part.padding;
     }
 
     /**
@@ -139,15 +152,18 @@ final class LossLattice {
         int last = (int) (first + p.length - 1);
         LossLattice symmetric = new LossLattice(step, -last, last);
         // What is left is largest where the padding was not needed at all.
-        double rest = 1 + 2 * padding + p.length * 0x1p-53;
+        double rest = 1 + 2 * Arrays.stream(padding).sum() + p.length * 0x1p-53;
         for (int j = 1; j <= last; j++) {
             double up = p[(int) (j - first)];
             double down = up * Math.exp(-j * step);
             symmetric.p[last + j] = up;
             symmetric.p[last - j] = down * (1 + (4 + 2 * j * step) * 0x1p-53);
+            symmetric.padding[last + j] = padding[(int) (j - first)];
+            symmetric.padding[last - j] = symmetric.padding[last + j] + 1e-15;
             rest -= up + down;
         }
         symmetric.p[last] = Math.max(0, rest);
+        symmetric.padding[last] = 2 * Arrays.stream(padding).sum() + 4 * p.length * 0x1p-53;
         symmetric.outside(qAbove, pAbove, pAbove, qAbove);
         symmetric.slack(slack);
         return symmetric;

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.accountant;
 
 /**
- * A privacy loss on a lattice, rounded upwards: mass[i] at loss (first + i) step, {@code infinite} beyond any bound.
+ * A privacy loss on a lattice, rounded upwards: mass[i] at loss (first + i) step, of which unsure[i] may be padding, {@code infinite} beyond any bound.
  *
  * <p>Masses are upper bounds, so they may sum to a little more than one.
  */
@@ -10,12 +10,14 @@ final class LossMasses {
     private final double step;
     private final long first;
     private final double[] mass;
+    private final double[] unsure;
     private final double infinite;
 
-    LossMasses(double step, long first, double[] mass, double infinite) {
+    LossMasses(double step, long first, double[] mass, double[] unsure, double infinite) {
         this.step = step;
         this.first = first;
         this.mass = mass;
+        this.unsure = unsure;
         this.infinite = infinite;
     }
 
@@ -38,14 +40,23 @@ final class LossMasses {
 
     /** log of sum mass[i] exp(theta loss[i]), good to {@link #sumError} relative. */
     double logMoment(double theta) {
-        double top = theta * step * (theta > 0 ? first + mass.length - 1 : first);
+        return logMoment(mass, theta);
+    }
+
+    /** The same of the masses' padding. */
+    double logUnsure(double theta) {
+        return logMoment(unsure, theta);
+    }
+
+    private double logMoment(double[] of, double theta) {
+        double top = theta * step * (theta > 0 ? first + of.length - 1 : first);
         double sum = 0;
         // Blocks keep the rounding error of a long sum near that of a short one.
-        for (int start = 0; start < mass.length; start += 64) {
+        for (int start = 0; start < of.length; start += 64) {
             double block = 0;
-            int end = Math.min(start + 64, mass.length);
+            int end = Math.min(start + 64, of.length);
             for (int i = start; i < end; i++) {
-                block += mass[i] * Math.exp(theta * step * (first + i) - top);
+                block += of[i] * Math.exp(theta * step * (first + i) - top);
             }
             sum += block;
         }

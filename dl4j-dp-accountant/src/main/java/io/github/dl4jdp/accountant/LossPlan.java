@@ -51,6 +51,9 @@ final class LossPlan {
 
     private static final int MAX_LENGTH = 1 << 19;
 
+    /** A finer lattice loses more by rounding of the masses than it gains by closer neighbours. */
+    private static final double STEPS_OF_FINEST = 8;
+
     private static final double SMALLEST_TILT = 1e-3;
 
     private static final double LARGEST_TILT = 1e7;
@@ -60,10 +63,13 @@ final class LossPlan {
     /** With less than the best tilt a heavy tail stays shorter, and rounding costs at most a digit or two. */
     private static final double SHARE_OF_BEST_TILT = 0.7;
 
-    /** One direction of the relation. */
-    record Direction(double tilt, double tailTilt, double lowest, double length) {
+    /**
+     * One direction of the relation: the tilt, the tilts that bound the mass above the window and the tilted mass below and
+     * above it, and the window.
+     */
+    record Direction(double tilt, double tailTilt, double belowTilt, double aboveTilt, double lowest, double length) {
         private Direction loweredBy(double margin) {
-            return new Direction(tilt, tailTilt, lowest - margin, length);
+            return new Direction(tilt, tailTilt, belowTilt, aboveTilt, lowest - margin, length);
         }
     }
 
@@ -94,7 +100,14 @@ final class LossPlan {
         double total = total(pairs);
         double tail = tail(delta, total * growth);
         List<Term> terms = terms(pairs, tail);
-        return new Planner(terms, total, growth, tail, pairs).plan(delta, Double.NaN);
+        return new Planner(terms, total, growth, tail, pairs).plan(delta, Double.NaN, false);
+    }
+
+    /** A plan for a lower bound on epsilon at the given delta, on a lattice as fine as rounding errors allow. */
+    static LossPlan finest(Map<LossPair, Long> pairs, double delta) {
+        double total = total(pairs);
+        double tail = tail(delta, total);
+        return new Planner(terms(pairs, tail), total, 1, tail, pairs).plan(delta, Double.NaN, true);
     }
 
     /** A plan for delta at the given epsilon. */
@@ -109,7 +122,7 @@ final class LossPlan {
         // Chernoff's bound is above the truth, by less than this for any delta of interest.
         double guess = Math.max(delta * 1e-2, 1e-250);
         double tail = tail(guess, total * growth);
-        return new Planner(terms(pairs, tail), total, growth, tail, pairs).plan(guess, epsilon);
+        return new Planner(terms(pairs, tail), total, growth, tail, pairs).plan(guess, epsilon, false);
     }
 
     private static double tail(double delta, double total) {
@@ -189,7 +202,7 @@ final class LossPlan {
     /** The numbers that both directions need. */
     private record Planner(List<Term> terms, double total, double growth, double tail, Map<LossPair, Long> pairs) {
 
-        LossPlan plan(double delta, double epsilon) {
+        LossPlan plan(double delta, double epsilon, boolean finest) {
             double tilt = tilt(false, delta, epsilon);
             double otherTilt = tilt(true, delta, epsilon);
             // A direction whose losses are all small would be tilted without end, though only the other one matters.
@@ -207,7 +220,7 @@ final class LossPlan {
             double spread = spread(growth * total);
             double smallest = Math.max(window / (MAX_LENGTH - 16 - spread), range / MAX_LENGTH);
             boolean coarse = !(step >= smallest);
-            step = Math.max(step, smallest);
+            step = Math.max(finest ? Math.min(step, STEPS_OF_FINEST * smallest) : step, smallest);
             forward = forward.loweredBy(spread / 2 * step);
             backward = backward.loweredBy(spread / 2 * step);
             window += spread * step;
@@ -248,14 +261,16 @@ final class LossPlan {
             DoubleUnaryOperator tiltedBelow = l -> (logMoment(terms, reversed, tilt - l) - atTilt - logWrapped) / l;
             DoubleUnaryOperator tiltedAbove =
                     l -> (growth * (logMoment(terms, reversed, tilt + l) - atTilt) - logWrapped) / l;
-            double lowest = -tiltedBelow.applyAsDouble(minimum(tiltedBelow));
+            double below = minimum(tiltedBelow);
+            double lowest = -tiltedBelow.applyAsDouble(below);
+            double beyond = minimum(tiltedAbove);
             highest = Math.max(highest, 0);
             // What wraps around from above must not land above epsilon, which is not known but rarely below a quarter
             // of
             // Chernoff's bound.
             double guess = Math.max(lowest, chernoff / 4);
-            double length = Math.max(highest - lowest, tiltedAbove.applyAsDouble(minimum(tiltedAbove)) - guess);
-            return new Direction(tilt, tailTilt, Math.min(lowest, highest), length);
+            double length = Math.max(highest - lowest, tiltedAbove.applyAsDouble(beyond) - guess);
+            return new Direction(tilt, tailTilt, tilt - below, tilt + beyond, Math.min(lowest, highest), length);
         }
 
         private double step(boolean reversed, double tilt, double bound, double epsilon) {

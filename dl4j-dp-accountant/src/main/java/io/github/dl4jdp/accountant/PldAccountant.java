@@ -146,6 +146,29 @@ public final class PldAccountant implements PrivacyAccountant {
         return delta;
     }
 
+    /**
+     * A bound from below: the exact epsilon of the composed events' dominating pairs lies between this and
+     * {@link #epsilon}.
+     *
+     * <p>For checking how tight the accountant is; no guarantee may be built on it. It costs a few hundred milliseconds.
+     *
+     * @param delta in (0, 1)
+     * @return at most the exact epsilon; 0 where nothing better is known
+     * @throws IllegalArgumentException if {@code delta} is not in (0, 1)
+     */
+    public double epsilonLowerBound(double delta) {
+        Arguments.openUnit("delta", delta);
+        if (nonPrivate) {
+            return Double.POSITIVE_INFINITY;
+        }
+        if (isGaussian()) {
+            double mu = mu();
+            return mu == 0 ? 0 : GaussianTradeOff.epsilon(mu, delta) * (1 - 1e-11);
+        }
+        Map<LossPair, Long> pairs = pairs();
+        return new LossComposition(LossPlan.finest(pairs, delta), pairs).epsilonAtLeast(delta);
+    }
+
     /** What the Renyi accountant says, where it can say something. */
     private double byRdp(ToDoubleFunction<RdpAccountant> question, double otherwise) {
         RdpAccountant rdp = new RdpAccountant(relation);

@@ -50,6 +50,22 @@ class PldAccountantTest {
     }
 
     @Test
+    void epsilonLowerBound_poissonGaussian_bracketsTheTruth() {
+        for (CSVRecord row : ReferenceTable.rows("epsilon.csv")) {
+            if (has(row, "eps_ref")) {
+                double truth = number(row, "eps_ref");
+                PldAccountant accountant = new PldAccountant();
+                accountant.compose(dpSgd(number(row, "q"), number(row, "sigma"), (long) number(row, "steps")));
+                double lower = accountant.epsilonLowerBound(number(row, "delta"));
+                assertThat(lower).as(row.toString()).isBetween(0.0, truth);
+                if (number(row, "sigma") >= 0.9 && truth > 0.1) {
+                    assertThat(lower).as(row.toString()).isGreaterThan(0.95 * truth);
+                }
+            }
+        }
+    }
+
+    @Test
     void delta_poissonGaussian_tightAndNeverBelowTruth() {
         for (CSVRecord row : ReferenceTable.rows("delta.csv")) {
             double delta = accountant(dpSgd(number(row, "q"), number(row, "sigma"), (long) number(row, "steps")))

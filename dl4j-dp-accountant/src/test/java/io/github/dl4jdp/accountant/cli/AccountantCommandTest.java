@@ -20,6 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class AccountantCommandTest {
     private static final Pattern SPACES = Pattern.compile("\\s+");
+    private static final Pattern LONG_NUMBER = Pattern.compile("(\\d\\.\\d{9})\\d+");
 
     private record Result(int code, String out, String err) {}
 
@@ -159,6 +160,11 @@ class AccountantCommandTest {
         assertThat(Files.readString(svg)).contains("<svg");
     }
 
+    /** Long numbers cut to ten digits: the last ones may differ between machines. */
+    private static String shortened(String line) {
+        return LONG_NUMBER.matcher(line).replaceAll("$1");
+    }
+
     /** Every example of docs/accounting.md: a line that starts with the jar, and the line after it. */
     @Test
     void documentedExamples_printWhatTheDocumentSays() throws IOException {
@@ -168,9 +174,8 @@ class AccountantCommandTest {
         int count = 0;
         while (example.find()) {
             Result result = run(example.group(1));
-            assertThat(result.out.lines().findFirst().orElse(result.err))
-                    .as(example.group(1))
-                    .isEqualTo(example.group(2));
+            String printed = result.out.lines().findFirst().orElse(result.err);
+            assertThat(shortened(printed)).as(example.group(1)).isEqualTo(shortened(example.group(2)));
             count++;
         }
         assertThat(count).isGreaterThanOrEqualTo(5);
