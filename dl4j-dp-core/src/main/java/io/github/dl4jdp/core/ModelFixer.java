@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.layers.GroupNormalization;
 import java.util.Objects;
 import java.util.function.Function;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
@@ -26,10 +27,36 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * least look at its accuracy. What else stands in the way, {@link PrivacyEngine#check} says.
  */
 public final class ModelFixer {
+    private static final int MAX_GROUPS = 32;
+    /** A group of one channel at one position would always be normalised to zero, and one of two to a sign. */
+    private static final int MIN_CHANNELS_OF_A_GROUP = 4;
+
     private final Function<BatchNormalization, Layer> replacement;
 
     private ModelFixer(Function<BatchNormalization, Layer> replacement) {
         this.replacement = replacement;
+    }
+
+    /**
+     * Replaces batch normalization by {@link GroupNormalization}: at most 32 groups, of at least 4 channels each, otherwise one group. Its
+     * gamma and beta are those of the layer it replaces.
+     */
+    public static ModelFixer withGroupNormalization() {
+        return new ModelFixer(old -> new GroupNormalization.Builder(groups(old.getNIn()))
+                .nIn(old.getNIn())
+                .nOut(old.getNOut())
+                .epsilon(old.getEps())
+                .dataFormat(old.getCnn2DFormat())
+                .build());
+    }
+
+    /** The largest fitting divisor of the number of channels. */
+    private static int groups(long channels) {
+        int groups = (int) Math.min(MAX_GROUPS, channels / MIN_CHANNELS_OF_A_GROUP);
+        while (groups > 1 && channels % groups != 0) {
+            groups--;
+        }
+        return Math.max(1, groups);
     }
 
     /**

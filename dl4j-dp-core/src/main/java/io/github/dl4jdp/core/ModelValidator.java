@@ -53,7 +53,7 @@ final class ModelValidator {
     private static final Map<Class<? extends Layer>, String> NEVER_PRIVATE = Map.of(
             BatchNormalization.class,
             "its output for one example depends on the others of the batch, and its statistics are stored in the model; use"
-                    + " layer or group normalization, or freeze it",
+                    + " GroupNormalization (ModelFixer.withGroupNormalization() replaces it), or freeze it",
             CenterLossOutputLayer.class,
             "its class centres are averages over the batch; use OutputLayer",
             OCNNOutputLayer.class,

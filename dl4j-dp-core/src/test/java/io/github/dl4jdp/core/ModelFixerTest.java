@@ -3,11 +3,13 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.core.layers.GroupNormalization;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.BatchNormalization;
+import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.LSTM;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
@@ -21,6 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
@@ -104,6 +107,46 @@ class ModelFixerTest {
         assertThat(kind.layers(fixed)[2]).isInstanceOf(org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer.class);
         fixed.params().addi(1);
         assertThat(kind.layers(network)[3].params()).isNotEqualTo(kind.layers(fixed)[3].params());
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void fix_withGroupNormalization_replacesImagesAndVectorsAndKeepsScaleAndShift(NetworkKind kind) {
+        Model network = kind.chain(
+                clipping(),
+                InputType.convolutional(5, 5, 2),
+                new ConvolutionLayer.Builder(2, 2).nOut(24).build(),
+                new BatchNormalization.Builder().build(),
+                new DenseLayer.Builder().nOut(5).activation(Activation.TANH).build(),
+                new BatchNormalization.Builder().eps(1e-3).build(),
+                output());
+        var data = new DataSet(
+                Nd4j.rand(DataType.FLOAT, EXAMPLES, 2, 5, 5),
+                Networks.data(DataType.FLOAT, EXAMPLES).getLabels());
+        kind.fit(network, data);
+        ModelFixer fixer = ModelFixer.withGroupNormalization();
+
+        Model fixed =
+                network instanceof ComputationGraph graph ? fixer.fix(graph) : fixer.fix((MultiLayerNetwork) network);
+
+        assertThat(PrivacyEngine.check(fixed)).isEmpty();
+        var image = (GroupNormalization) kind.layers(fixed)[1].conf().getLayer();
+        var vector = (GroupNormalization) kind.layers(fixed)[3].conf().getLayer();
+        assertThat(image.getGroups()).isEqualTo(6);
+        assertThat(vector.getGroups()).isEqualTo(1);
+        assertThat(vector.getEpsilon()).isEqualTo(1e-3);
+        assertThat(kind.layers(fixed)[1].getParam("gamma"))
+                .isEqualTo(kind.layers(network)[1].getParam("gamma").reshape(24));
+        assertThat(kind.layers(fixed)[0].params()).isEqualTo(kind.layers(network)[0].params());
+        var engine = PrivacyEngine.attach(
+                fixed,
+                DpSgdPlan.poisson(EXAMPLES, 6)
+                        .withSteps(2)
+                        .withClippingNorm(1.0)
+                        .withNoiseMultiplier(1.0)
+                        .withDelta(1e-5));
+        kind.fit(fixed, engine.lots(data), 1);
+        assertThat(engine.steps()).isEqualTo(2);
     }
 
     @ParameterizedTest
