@@ -7,7 +7,9 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.nio.file.Path;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
@@ -199,6 +201,16 @@ public final class DpSgdPlan {
         return new DpSgdPlan(values.withSeed(seed));
     }
 
+    /**
+     * Keeps a ledger of what is spent: an append-only file, flushed before each release. With it, the epsilon that is reported
+     * holds through crashes, restarts and checkpoints; without it, it is that of the steps which the model at hand knows of.
+     *
+     * @param file the ledger; created if it is not there and the model is new
+     */
+    public DpSgdPlan withLedger(Path file) {
+        return new DpSgdPlan(values.withLedger(Objects.requireNonNull(file, "file")));
+    }
+
     /** No noise: {@code sigma = 0} and an infinite epsilon. The only way to switch the noise off. */
     public DpSgdPlan withoutNoise() {
         return new DpSgdPlan(values.withNoise(0.0, null));
@@ -304,6 +316,16 @@ public final class DpSgdPlan {
     public OptionalLong seed() {
         Long seed = values.seed();
         return seed == null ? OptionalLong.empty() : OptionalLong.of(seed);
+    }
+
+    /** The file of the privacy ledger, if the plan has one. */
+    public Optional<Path> ledger() {
+        return Optional.ofNullable(values.ledger());
+    }
+
+    /** Whether two plans release the same: they may differ in where the ledger lies. */
+    boolean isSameMechanismAs(DpSgdPlan other) {
+        return PlanCodec.mechanism(this).equals(PlanCodec.mechanism(other));
     }
 
     /** Whether the run is private at all: it has noise, and nobody knows the noise. */

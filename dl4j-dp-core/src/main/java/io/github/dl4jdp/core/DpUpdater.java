@@ -30,11 +30,16 @@ public final class DpUpdater implements IUpdater {
 
     private IUpdater updater;
     private final Map<String, Object> plan;
+    private Map<String, Object> progress;
 
     @JsonCreator
-    private DpUpdater(@JsonProperty("updater") IUpdater updater, @JsonProperty("plan") Map<String, Object> plan) {
+    private DpUpdater(
+            @JsonProperty("updater") IUpdater updater,
+            @JsonProperty("plan") Map<String, Object> plan,
+            @JsonProperty("progress") @Nullable Map<String, Object> progress) {
         this.updater = updater;
         this.plan = plan;
+        this.progress = progress == null ? Map.of() : progress;
     }
 
     /**
@@ -47,7 +52,7 @@ public final class DpUpdater implements IUpdater {
         if (updater instanceof DpUpdater) {
             throw new IllegalArgumentException("updater must be a plain DL4J updater, was a DpUpdater");
         }
-        return new DpUpdater(updater.clone(), PlanCodec.toMap(plan));
+        return new DpUpdater(updater.clone(), PlanCodec.toMap(plan), null);
     }
 
     /** The updater that is applied to the private gradient. */
@@ -58,6 +63,21 @@ public final class DpUpdater implements IUpdater {
     /** The plan under which it may run. */
     public DpSgdPlan plan() {
         return PlanCodec.fromMap(plan);
+    }
+
+    /** The same, with the ledger where {@code plan} says it lies; this one, if it is for another plan. */
+    DpUpdater under(DpSgdPlan plan) {
+        return !plan().isSameMechanismAs(plan) ? this : new DpUpdater(updater, PlanCodec.toMap(plan), progress);
+    }
+
+    /** How far the network has come under the plan. */
+    TrainingProgress progress() {
+        return TrainingProgress.fromMap(progress);
+    }
+
+    /** Notes how far the network has come, for whoever saves it. */
+    void setProgress(TrainingProgress progress) {
+        this.progress = progress.toMap();
     }
 
     /** Lets DL4J's updater blocks run the wrapped updaters; only the engine's own updater object does this. */
@@ -89,7 +109,7 @@ public final class DpUpdater implements IUpdater {
     @Override
     @SuppressWarnings("MethodDoesntCallSuperMethod")
     public IUpdater clone() {
-        return new DpUpdater(updater.clone(), plan);
+        return new DpUpdater(updater.clone(), plan, progress);
     }
 
     @Override

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.Updater;
@@ -88,6 +91,12 @@ abstract class NetworkConfiguration {
         return updater;
     }
 
+    /** Undoes {@link #installUpdater} alone: DL4J's own updater, which refuses what {@code DpUpdater} stands for, with the state so far. */
+    void removeUpdater() {
+        setUpdater(plainUpdater(stateOf(updater)));
+        updater = null;
+    }
+
     /** Undoes {@link #privatize} and {@link #installUpdater}. */
     void restoreUpdater() {
         replaceUpdaters(NetworkConfiguration::plain);
@@ -124,7 +133,7 @@ abstract class NetworkConfiguration {
     /** Refuses another plan than the one that the configuration carries, if it carries one. */
     void requireSamePlan(DpSgdPlan plan) {
         for (DpSgdPlan carried : plans()) {
-            if (!carried.equals(plan)) {
+            if (!carried.isSameMechanismAs(plan)) {
                 throw new IllegalArgumentException(
                         "plan must be the one in the network's configuration, " + carried + ", was " + plan);
             }
@@ -133,13 +142,43 @@ abstract class NetworkConfiguration {
 
     /** The plans of the layers that may train: a frozen one may come from a network of another plan. */
     private List<DpSgdPlan> plans() {
+        return updaters().map(DpUpdater::plan).distinct().toList();
+    }
+
+    /** Those of the layers that may train: a frozen one may come from a network of another plan. */
+    private Stream<DpUpdater> updaters() {
         return configurations().stream()
                 .filter(conf ->
                         !(conf.getLayer() instanceof FrozenLayer || conf.getLayer() instanceof FrozenLayerWithBackprop))
                 .flatMap(conf -> LayerUpdaters.of(conf.getLayer()).stream())
                 .filter(DpUpdater.class::isInstance)
-                .map(own -> ((DpUpdater) own).plan())
-                .distinct()
-                .toList();
+                .map(DpUpdater.class::cast);
+    }
+
+    /**
+     * How far the network has come under the plan that its configuration carries.
+     *
+     * @throws IllegalArgumentException if its layers disagree
+     */
+    TrainingProgress progress() {
+        var progress = updaters().map(DpUpdater::progress).distinct().toList();
+        if (progress.size() > 1) {
+            throw new IllegalArgumentException(
+                    "the network's layers must have come equally far with the plan, they carry " + progress);
+        }
+        return progress.isEmpty() ? TrainingProgress.NONE : progress.get(0);
+    }
+
+    /** Notes how far the network has come, for whoever saves it. */
+    void setProgress(TrainingProgress progress) {
+        updaters().forEach(own -> own.setProgress(progress));
+    }
+
+    /** What the network's parameters are, as text: the layers with their names, kinds and sizes. */
+    String description() {
+        return Arrays.stream(layers())
+                .map(layer -> layer.conf().getLayer().getLayerName() + ":"
+                        + layer.conf().getLayer().getClass().getSimpleName() + ":" + layer.numParams())
+                .collect(Collectors.joining(","));
     }
 }

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -14,6 +15,13 @@ final class PlanCodec {
 
     /** The plan's values in a fixed order. */
     static Map<String, Object> toMap(DpSgdPlan plan) {
+        var map = mechanism(plan);
+        plan.ledger().ifPresent(file -> map.put("ledger", file.toString()));
+        return map;
+    }
+
+    /** All of the plan but where its ledger lies: what decides on what is released. */
+    static Map<String, Object> mechanism(DpSgdPlan plan) {
         plan.requireComplete();
         var map = new LinkedHashMap<String, Object>();
         map.put("sampling", plan.sampling().name());
@@ -61,6 +69,9 @@ final class PlanCodec {
         plan = plan.withSteps(number(map, "steps").longValue());
         if (map.containsKey("seed")) {
             plan = plan.withSeed(number(map, "seed").longValue());
+        }
+        if (map.containsKey("ledger")) {
+            plan = plan.withLedger(Path.of(text(map, "ledger")));
         }
         return map.containsKey("targetEpsilon")
                 ? plan.withStoredTarget(

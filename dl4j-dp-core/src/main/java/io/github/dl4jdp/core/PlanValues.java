@@ -5,6 +5,7 @@ import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param noiseMultiplier given or calibrated
  * @param target the guarantee that the noise multiplier is calibrated to
+ * @param ledger file of the privacy ledger
  */
 record PlanValues(
         Sampling sampling,
@@ -24,7 +26,8 @@ record PlanValues(
         AccountantKind accountantKind,
         @Nullable Double noiseMultiplier,
         @Nullable PrivacyGuarantee target,
-        @Nullable Long seed) {
+        @Nullable Long seed,
+        @Nullable Path ledger) {
 
     static PlanValues of(Sampling sampling, long examples, long lotSize) {
         return new PlanValues(
@@ -36,6 +39,7 @@ record PlanValues(
                 0,
                 0,
                 AccountantKind.RDP,
+                null,
                 null,
                 null,
                 null);
@@ -58,7 +62,8 @@ record PlanValues(
                 accountantKind,
                 unlessCalibrated(),
                 target,
-                seed);
+                seed,
+                ledger);
     }
 
     PlanValues withRelation(NeighboringRelation value) {
@@ -73,7 +78,8 @@ record PlanValues(
                 accountantKind,
                 noiseMultiplier,
                 target,
-                seed);
+                seed,
+                ledger);
     }
 
     PlanValues withClippingNorm(double value) {
@@ -88,7 +94,8 @@ record PlanValues(
                 accountantKind,
                 noiseMultiplier,
                 target,
-                seed);
+                seed,
+                ledger);
     }
 
     PlanValues withDelta(double value) {
@@ -103,7 +110,8 @@ record PlanValues(
                 accountantKind,
                 noiseMultiplier,
                 target,
-                seed);
+                seed,
+                ledger);
     }
 
     PlanValues withAccountant(AccountantKind value) {
@@ -118,7 +126,8 @@ record PlanValues(
                 value,
                 unlessCalibrated(),
                 target,
-                seed);
+                seed,
+                ledger);
     }
 
     PlanValues withNoise(@Nullable Double sigma, @Nullable PrivacyGuarantee guarantee) {
@@ -133,7 +142,8 @@ record PlanValues(
                 accountantKind,
                 sigma,
                 guarantee,
-                seed);
+                seed,
+                ledger);
     }
 
     PlanValues withSeed(long value) {
@@ -148,6 +158,23 @@ record PlanValues(
                 accountantKind,
                 noiseMultiplier,
                 target,
+                value,
+                ledger);
+    }
+
+    PlanValues withLedger(Path value) {
+        return new PlanValues(
+                sampling,
+                examples,
+                lotSize,
+                relation,
+                steps,
+                clippingNorm,
+                delta,
+                accountantKind,
+                noiseMultiplier,
+                target,
+                seed,
                 value);
     }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
@@ -41,7 +40,7 @@ import org.slf4j.LoggerFactory;
  * training data, each example is one row of the data set, and the random generator is secure. Not covered: the training score and
  * whatever else is computed from the data besides (evaluation on it, statistics for normalisation, early stopping by its score).
  */
-public final class PrivacyEngine {
+public final class PrivacyEngine implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PrivacyEngine.class);
     /** A Poisson plan's size is a constant of its own; data of quite another size is a mistake in all likelihood. */
     private static final double SIZE_TOLERANCE = 0.01;
@@ -66,17 +65,19 @@ public final class PrivacyEngine {
     private final ClippedSum clippedSum;
     private final NoisyRelease noisyRelease;
     private final LotSampler sampler;
-    private final PrivacyAccountant accountant;
+    private final Spending spending;
     private Lifecycle lifecycle = Lifecycle.IDLE;
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
     private long steps;
-    /** Lots charged, or passes where the plan charges by pass: never behind what was released. */
-    private long charges;
 
-    private long composedCharges;
-
-    private PrivacyEngine(Model model, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
+    private PrivacyEngine(
+            Model model,
+            DpSgdPlan plan,
+            ExecutionOptions options,
+            GradientRules rules,
+            TrainingProgress progress,
+            Spending spending) {
         this.plan = plan;
         this.options = options;
         this.pass = new BackwardPass();
@@ -89,7 +90,9 @@ public final class PrivacyEngine {
                 network.trainable(), model.numParams(), model.params().dataType(), plan.clippingNorm());
         this.noisyRelease = new NoisyRelease(network.trainable(), streams, plan.noiseMultiplier(), plan.clippingNorm());
         this.sampler = new LotSampler(streams, plan.samplingProbability());
-        this.accountant = plan.newAccountant();
+        this.spending = spending;
+        // Where every lot is charged, the ledger may know of more lots than the model.
+        this.steps = plan.sampling().chargesByPass() ? progress.steps() : spending.charges();
     }
 
     /**
@@ -115,8 +118,11 @@ public final class PrivacyEngine {
         if (!problems.isEmpty()) {
             throw new UnsupportedModelException(problems);
         }
-        NetworkConfiguration.of(network).requireSamePlan(plan);
-        var engine = new PrivacyEngine(network, plan, options, rules);
+        var configuration = NetworkConfiguration.of(network);
+        configuration.requireSamePlan(plan);
+        var progress = configuration.progress();
+        var spending = Spending.resume(plan, configuration.description(), progress);
+        var engine = new PrivacyEngine(network, plan, options, rules, progress, spending);
         if (!plan.isPrivate()) {
             log.warn(
                     "This run is NOT PRIVATE: {}.",
@@ -221,16 +227,12 @@ public final class PrivacyEngine {
 
     /** The number of lots that the plan still allows. */
     public long remainingSteps() {
-        return plan.steps() - steps;
+        return Math.max(0, plan.steps() - steps);
     }
 
     /** The epsilon spent so far, at {@code plan.delta()} and under {@code plan.relation()}; infinite without noise. */
     public double epsilon() {
-        if (composedCharges < charges) {
-            accountant.compose(plan.stepEvent(), charges - composedCharges);
-            composedCharges = charges;
-        }
-        return charges == 0 ? 0 : accountant.epsilon(plan.delta());
+        return spending.epsilon();
     }
 
     /** The guarantee of what was released so far. */
@@ -256,6 +258,27 @@ public final class PrivacyEngine {
         InferenceExport.write(configuration.copy(updater -> new NoOp()), report(), file);
     }
 
+    /** Whether what is spent is kept in a ledger. */
+    boolean hasLedger() {
+        return spending.hasLedger();
+    }
+
+    /**
+     * Ends the run and releases the ledger's file. The network stays private: it can be saved, evaluated and attached anew, and does not train
+     * meanwhile.
+     */
+    @Override
+    public void close() {
+        if (lifecycle == Lifecycle.DETACHED) {
+            return;
+        }
+        network.unhook();
+        configuration.removeUpdater();
+        pass.close();
+        spending.close();
+        lifecycle = Lifecycle.DETACHED;
+    }
+
     /**
      * Gives the network back to plain DL4J: original layers and updaters, with the updater's state. What it trains on from then on has no
      * privacy.
@@ -265,6 +288,7 @@ public final class PrivacyEngine {
         network.unhook();
         configuration.restoreUpdater();
         pass.close();
+        spending.close();
         lifecycle = Lifecycle.DETACHED;
         log.warn("The network was detached after {} private steps; from now on it trains without privacy.", steps);
     }
@@ -300,12 +324,17 @@ public final class PrivacyEngine {
             throw new IllegalStateException(
                     "the plan is exhausted: all of its " + plan.epochs() + " passes are charged");
         }
-        charges++;
+        spending.charge();
+        noteProgress();
     }
 
     /** The passes over the user's own iterator that the plan still allows to begin. */
     long remainingPasses() {
-        return plan.epochs() - charges;
+        return Math.max(0, plan.epochs() - spending.charges());
+    }
+
+    private void noteProgress() {
+        configuration.setProgress(new TrainingProgress(steps, spending.charges(), spending.head()));
     }
 
     private void requireStepsLeft() {
@@ -362,10 +391,11 @@ public final class PrivacyEngine {
         network.requirePassOver(lot);
         clippedSum.add(tapes, expectedExamples, (int) lot.getFeatures(0).size(0));
         expected = null;
-        steps++;
         if (!plan.sampling().chargesByPass()) {
-            charges++;
+            spending.charge();
         }
+        steps++;
+        noteProgress();
         noisyRelease.release(clippedSum.sum(), network.gradientView(), steps);
         lifecycle = Lifecycle.RELEASED;
     }
