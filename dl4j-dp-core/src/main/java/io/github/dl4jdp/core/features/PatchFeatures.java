@@ -136,11 +136,13 @@ public final class PatchFeatures implements FeatureExtractor {
             for (int i = 0; i < size; i++) {
                 centred[i] = row[i] - means[i];
             }
+            // Products in this form are equal in both triangles, to the bit: the decomposition asks for that. Only
+            // ratios
+            // of variances matter, so the sum is not divided.
             for (int i = 0; i < size; i++) {
-                double factor = centred[i] / drawn.length;
                 double[] target = covariance[i];
                 for (int j = 0; j < size; j++) {
-                    target[j] += factor * centred[j];
+                    target[j] += centred[i] * centred[j];
                 }
             }
         }
