@@ -16,11 +16,12 @@ import org.deeplearning4j.earlystopping.termination.IterationTerminationConditio
  *
  * <p>With the plan as the budget, the epoch condition is enough: the engine's lots end with the plan, in the middle of a pass if need be,
  * and that pass is still scored. With a smaller epsilon, use it as an iteration condition too: it ends the pass at once, and DL4J then
- * returns the best model of the passes before, so there must have been one.
+ * returns the best model of the passes before, so there must have been one. A plan over an iterator of your own is charged by the pass,
+ * and so it ends with a pass.
  *
  * <h2>Formal guarantee</h2>
  *
- * {@link #terminate} depends on the plan and on the number of steps alone, never on a score. Early stopping by the score of other
+ * {@link #terminate} depends on the plan and on the number of steps and passes alone, never on a score. Early stopping by the score of other
  * data than the training set is post-processing; the model it picks has spent what the whole run has spent.
  */
 public final class PrivacyBudgetTerminationCondition
@@ -29,39 +30,42 @@ public final class PrivacyBudgetTerminationCondition
 
     private final transient PrivacyEngine engine;
     private final double epsilon;
-    private final long affordableSteps;
+    private final long affordable;
 
     /** The budget of the engine's plan: all of its steps. */
     public PrivacyBudgetTerminationCondition(PrivacyEngine engine) {
+        DpSgdPlan plan = engine.plan();
         this.engine = engine;
-        this.affordableSteps = engine.plan().steps();
-        this.epsilon = engine.plan().epsilonAfter(affordableSteps);
+        this.affordable = plan.chargesFor(plan.steps());
+        this.epsilon = plan.epsilonAfter(plan.steps());
     }
 
     /**
      * A budget of one's own, at the plan's delta and under its relation.
      *
      * @param epsilon the most that may be spent
-     * @throws IllegalArgumentException if {@code epsilon} is not finite and positive, or less than one step costs
+     * @throws IllegalArgumentException if {@code epsilon} is not finite and positive, or less than the first step costs
      */
     public PrivacyBudgetTerminationCondition(PrivacyEngine engine, double epsilon) {
         this.engine = engine;
         this.epsilon = PlanValues.requirePositive("epsilon", epsilon);
-        this.affordableSteps = affordable(engine.plan(), epsilon);
+        this.affordable = affordable(engine.plan(), epsilon);
     }
 
-    /** The largest number of steps within the plan whose epsilon is at most {@code epsilon}. */
+    /** The largest number of charges within the plan whose epsilon is at most {@code epsilon}. */
     private static long affordable(DpSgdPlan plan, double epsilon) {
         double first = plan.epsilonAfter(1);
         if (!(first <= epsilon)) {
             throw new IllegalArgumentException(
-                    "epsilon must be at least that of one step, " + first + ", was " + epsilon);
+                    "epsilon must be at least what the first step costs, " + first + ", was " + epsilon);
         }
         long within = 1;
-        long beyond = plan.steps() + 1;
+        long beyond = plan.chargesFor(plan.steps()) + 1;
         while (beyond - within > 1) {
             long middle = within + (beyond - within) / 2;
-            if (plan.epsilonAfter(middle) <= epsilon) {
+            double spent =
+                    plan.newAccountant().compose(plan.stepEvent(), middle).epsilon(plan.delta());
+            if (spent <= epsilon) {
                 within = middle;
             } else {
                 beyond = middle;
@@ -76,22 +80,31 @@ public final class PrivacyBudgetTerminationCondition
     /** Whether the next step would exceed the budget. */
     @Override
     public boolean terminate(double lastMiniBatchScore) {
-        return engine.steps() >= affordableSteps;
+        return engine.remainingSteps() == 0
+                || (charges() >= affordable && !engine.plan().sampling().chargesByPass());
     }
 
-    /** Whether the next step would exceed the budget. */
+    /** Whether the first step of the next pass would exceed the budget. */
     @Override
     public boolean terminate(int epochNum, double score, boolean minimize) {
-        return engine.steps() >= affordableSteps;
+        return engine.remainingSteps() == 0 || charges() >= affordable;
+    }
+
+    /** Lots charged so far, or passes where the plan charges by pass. */
+    private long charges() {
+        return engine.plan().sampling().chargesByPass()
+                ? engine.plan().epochs() - engine.remainingPasses()
+                : engine.steps();
     }
 
     @Override
     public String toString() {
         return String.format(
                 Locale.ROOT,
-                "PrivacyBudgetTerminationCondition(epsilon = %.4g, delta = %.3g, %d steps)",
+                "PrivacyBudgetTerminationCondition(epsilon = %.4g, delta = %.3g, %d %s)",
                 epsilon,
                 engine.plan().delta(),
-                affordableSteps);
+                affordable,
+                engine.plan().sampling().chargesByPass() ? "passes" : "steps");
     }
 }

@@ -84,6 +84,39 @@ class EarlyStoppingTest {
     }
 
     @ParameterizedTest
+    @EnumSource
+    void fit_ownIteratorOfShortPasses_endsWithTheLastPassThatIsPaid(NetworkKind kind) {
+        var plan = DpSgdPlan.ownIterator(EXAMPLES, 5)
+                .withEpochs(4)
+                .withClippingNorm(1.0)
+                .withNoiseMultiplier(2)
+                .withDelta(1e-5);
+        for (boolean wholePlan : new boolean[] {true, false}) {
+            Model network = kind.classifier(DataType.FLOAT, new Sgd(0.01));
+            var engine = PrivacyEngine.attach(network, plan);
+            double budget = (plan.epsilonAfter(5) + plan.epsilonAfter(6)) / 2;
+            var condition = wholePlan
+                    ? new PrivacyBudgetTerminationCondition(engine)
+                    : new PrivacyBudgetTerminationCondition(engine, budget);
+
+            // Two batches a pass, where the plan allows three.
+            EarlyStoppingResult<? extends Model> result = kind.stopEarly(
+                    network,
+                    engine.lots(new ListDataSetIterator<>(data().asList(), 6)),
+                    score(),
+                    new EpochTerminationCondition[] {new MaxEpochsTerminationCondition(50), condition},
+                    new IterationTerminationCondition[] {condition});
+
+            assertThat(result.getTerminationReason())
+                    .isEqualTo(EarlyStoppingResult.TerminationReason.EpochTerminationCondition);
+            assertThat(result.getTotalEpochs()).isEqualTo(wholePlan ? 4 : 2);
+            assertThat(engine.steps()).isEqualTo(wholePlan ? 8 : 4);
+            assertThat(engine.epsilon())
+                    .isLessThanOrEqualTo(wholePlan ? plan.guarantee().epsilon() : budget);
+        }
+    }
+
+    @ParameterizedTest
     @ValueSource(doubles = {0, -1, Double.NaN, Double.POSITIVE_INFINITY, 1e-6})
     void condition_budgetThatAllowsNoStep_throws(double epsilon) {
         var engine = PrivacyEngine.attach(NetworkKind.MULTI_LAYER.classifier(DataType.FLOAT, new Sgd(0.01)), PLAN);
