@@ -58,7 +58,7 @@ class GraphEngineTest {
     }
 
     private static ComputationGraph twoByTwo() {
-        return GraphGradientsTest.build(
+        return Graphs.build(
                 DataType.DOUBLE,
                 2,
                 g -> g.addLayer("a", dense(4), "in")
@@ -72,11 +72,11 @@ class GraphEngineTest {
     }
 
     private static MultiDataSet data() {
-        return GraphGradientsTest.data(DataType.DOUBLE, EXAMPLES, OUTPUTS, FLAT, FLAT);
+        return Graphs.data(DataType.DOUBLE, EXAMPLES, OUTPUTS, FLAT, FLAT);
     }
 
     private static ComputationGraph oneByOne(UnaryOperator<GraphBuilder> vertices) {
-        return GraphGradientsTest.build(DataType.DOUBLE, 1, vertices, FLAT);
+        return Graphs.build(DataType.DOUBLE, 1, vertices, FLAT);
     }
 
     @Test
@@ -121,7 +121,7 @@ class GraphEngineTest {
     }
 
     private static ComputationGraph masks() {
-        return GraphGradientsTest.build(
+        return Graphs.build(
                 DataType.DOUBLE,
                 2,
                 g -> g.addLayer("a", dense(4), "in")
@@ -166,7 +166,7 @@ class GraphEngineTest {
                 .contains(0);
         var engine = PrivacyEngine.attach(network, plan);
 
-        network.fit(engine.lots(GraphGradientsTest.data(DataType.DOUBLE, 1000, OUTPUTS, FLAT, FLAT)), plan.epochs());
+        network.fit(engine.lots(Graphs.data(DataType.DOUBLE, 1000, OUTPUTS, FLAT, FLAT)), plan.epochs());
 
         assertThat(engine.steps()).isEqualTo(4);
         assertThat(network.getIterationCount()).isEqualTo(4);
@@ -278,7 +278,7 @@ class GraphEngineTest {
 
     @Test
     void check_verticesThatMixExamples_namesEachOfThem() {
-        ComputationGraph network = GraphGradientsTest.build(
+        ComputationGraph network = Graphs.build(
                 DataType.FLOAT,
                 1,
                 g -> g.addVertex("stack", new StackVertex(), "in", "in1")
@@ -310,7 +310,7 @@ class GraphEngineTest {
 
     @Test
     void check_vertexWithParameters_isRefused() {
-        ComputationGraph network = GraphGradientsTest.build(
+        ComputationGraph network = Graphs.build(
                 DataType.FLOAT,
                 1,
                 g -> g.addVertex(
