@@ -39,7 +39,12 @@ final class HookedComputationGraph implements HookedNetwork {
             if (topology.trains(vertex)) {
                 Layer layer = vertex.getLayer();
                 trainable.add(new TrainableLayer(
-                        vertex.getVertexName(), layer.getClass().getSimpleName(), layer.conf(), from, length));
+                        vertex.getVertexName(),
+                        layer.getClass().getSimpleName(),
+                        rules.find(layer).orElseThrow().path(),
+                        layer.conf(),
+                        from,
+                        length));
             }
             if (topology.isReached(vertex) && vertex.hasLayer()) {
                 var recorder = pass.recorder(trainable.size() - 1, topology.hasTrainableBelow(vertex));

@@ -39,6 +39,7 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
                 trainable.add(new TrainableLayer(
                         ModelValidator.name(layers[i], i),
                         layers[i].getClass().getSimpleName(),
+                        rules.find(layers[i]).orElseThrow().path(),
                         layers[i].conf(),
                         from,
                         length));

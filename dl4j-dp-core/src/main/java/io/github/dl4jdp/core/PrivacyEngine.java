@@ -128,6 +128,13 @@ public final class PrivacyEngine implements AutoCloseable {
                     "This run is NOT PRIVATE: {}.",
                     plan.seed().isPresent() ? "its randomness comes from a seed" : "it has no noise");
         }
+        engine.network.trainable().stream()
+                .filter(layer -> layer.path().equals(TrainableLayer.SLICES))
+                .forEach(layer -> log.info(
+                        "Layer \"{}\" ({}) has no formula for per-example gradients: they are made one example at a time,"
+                                + " exactly and slowly.",
+                        layer.name(),
+                        layer.type()));
         if (plan.delta() * plan.examples() >= 1) {
             log.warn(
                     "delta = {} is not below 1/examples = {}: a mechanism that publishes one example in full may satisfy such a guarantee.",

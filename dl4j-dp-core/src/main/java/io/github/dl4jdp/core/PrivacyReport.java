@@ -44,7 +44,8 @@ public record PrivacyReport(
                 engine.guarantee(),
                 engine.plan().isPrivate(),
                 trainable.stream()
-                        .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters)")
+                        .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"
+                                + (layer.path().equals(TrainableLayer.SLICES) ? ", one example at a time)" : ")"))
                         .toList(),
                 List.of(
                         "one row of the data set is one person's whole contribution",

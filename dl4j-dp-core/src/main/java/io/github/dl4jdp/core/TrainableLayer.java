@@ -15,11 +15,15 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  *
  * @param name the layer's name, or its index where it has none
  * @param type simple name of the DL4J layer class
+ * @param path how its per-example gradients come about
  * @param conf the layer's configuration
  * @param from index of its first parameter in {@code model.params()}
  * @param length number of its parameters
  */
-record TrainableLayer(String name, String type, NeuralNetConfiguration conf, long from, long length) {
+record TrainableLayer(String name, String type, String path, NeuralNetConfiguration conf, long from, long length) {
+    /** The path of layers without a formula: DL4J's own backward pass, one example at a time. */
+    static final String SLICES = "slices";
+
     /** Whether a layer that backpropagation comes to has parameters that train. */
     static boolean trains(Layer layer) {
         return layer.numParams() > 0 && !(layer instanceof FrozenLayer) && !(layer instanceof FrozenLayerWithBackprop);

@@ -9,6 +9,7 @@ import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.EmbeddingSequenceLayer;
+import org.deeplearning4j.nn.conf.layers.GravesBidirectionalLSTM;
 import org.deeplearning4j.nn.conf.layers.LSTM;
 import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
@@ -18,6 +19,7 @@ import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
 import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -142,6 +144,26 @@ class SequenceNetworksTest {
             assertThat(network.params().distance2(plain.params()))
                     .isLessThan(1e-9 * plain.params().norm2Number().doubleValue());
         }
+    }
+
+    @Test
+    @SuppressWarnings("deprecation") // DL4J calls GravesBidirectionalLSTM deprecated, and networks with it exist
+    void report_layerWithoutFormula_namesThePath() {
+        Layer slow = new GravesBidirectionalLSTM.Builder()
+                .nOut(2)
+                .activation(Activation.TANH)
+                .build();
+        var plan = DpSgdPlan.poisson(100, 10)
+                .withSteps(1)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1)
+                .withDelta(1e-5);
+        var engine = PrivacyEngine.attach(network(false, List.of(slow, rnn(), rnnOutput())), plan);
+        assertThat(engine.report().layers())
+                .satisfiesExactly(
+                        first -> assertThat(first).endsWith("parameters, one example at a time)"),
+                        second -> assertThat(second).endsWith("parameters)"),
+                        third -> assertThat(third).endsWith("parameters)"));
     }
 
     @ParameterizedTest(name = "{0}")
