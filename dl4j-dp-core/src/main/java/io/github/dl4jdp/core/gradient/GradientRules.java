@@ -26,6 +26,7 @@ import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling1D;
 import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling2D;
 import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling3D;
 import org.deeplearning4j.nn.layers.normalization.LocalResponseNormalization;
+import org.deeplearning4j.nn.layers.objdetect.Yolo2OutputLayer;
 import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
 import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
 import org.deeplearning4j.nn.layers.util.MaskLayer;
@@ -83,7 +84,8 @@ public final class GradientRules {
             new ExampleWiseRule(ZeroPadding3DLayer.class),
             new ExampleWiseRule(SpaceToDepth.class),
             new ExampleWiseRule(RepeatVector.class),
-            new ExampleWiseRule(MaskLayer.class));
+            new ExampleWiseRule(MaskLayer.class),
+            new ExampleWiseRule(Yolo2OutputLayer.class));
 
     private final Map<Class<? extends Layer>, PerExampleGradientRule> byClass;
     private final List<PerExampleGradientRule> added;

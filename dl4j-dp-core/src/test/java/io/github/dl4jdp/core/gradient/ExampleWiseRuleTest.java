@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Example;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.inputs.InputType;
@@ -29,16 +31,31 @@ import org.deeplearning4j.nn.conf.layers.convolutional.Cropping1D;
 import org.deeplearning4j.nn.conf.layers.convolutional.Cropping2D;
 import org.deeplearning4j.nn.conf.layers.convolutional.Cropping3D;
 import org.deeplearning4j.nn.conf.layers.misc.RepeatVector;
+import org.deeplearning4j.nn.conf.layers.objdetect.Yolo2OutputLayer;
 import org.deeplearning4j.nn.conf.layers.util.MaskLayer;
 import org.nd4j.linalg.activations.Activation;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 class ExampleWiseRuleTest extends PerExampleGradientRuleContract {
     @Override
     protected Arbitrary<GradientCase> cases() {
-        return Arbitraries.of(
+        return Arbitraries.of(layers());
+    }
+
+    @Example
+    void addRow_everyLayer_equalsBatchOfOne() {
+        for (GradientCase layer : layers()) {
+            assertRowsEqualBatchesOfOne(layer, DataType.DOUBLE, 3, 1);
+            assertRowsEqualBatchesOfOne(layer, DataType.FLOAT, 2, 2);
+        }
+    }
+
+    private static List<GradientCase> layers() {
+        return List.of(
                 image(new ActivationLayer(Activation.RELU)),
-                image(new LocalResponseNormalization.Builder().build()),
+                image(new LocalResponseNormalization.Builder().n(2).build()),
                 image(new SubsamplingLayer.Builder(PoolingType.MAX)
                         .kernelSize(2, 2)
                         .stride(1, 1)
@@ -88,6 +105,17 @@ class ExampleWiseRuleTest extends PerExampleGradientRuleContract {
                         new RepeatVector.Builder<>().repetitionFactor(3).build(),
                         Cases.simpleRnn(2, RNNFormat.NCW),
                         Cases.rnnOutput(RNNFormat.NCW)),
+                GradientCase.of(
+                                InputType.convolutional(4, 4, 1),
+                                new ConvolutionLayer.Builder(3, 3)
+                                        .nOut(2 * (5 + 2))
+                                        .convolutionMode(ConvolutionMode.Same)
+                                        .activation(Activation.IDENTITY)
+                                        .build(),
+                                new Yolo2OutputLayer.Builder()
+                                        .boundingBoxPriors(Nd4j.createFromArray(new double[][] {{1, 1}, {2, 1}}))
+                                        .build())
+                        .withLabels(GradientCase.Labels.BOXES),
                 GradientCase.of(
                         InputType.convolutional(4, 4, 1),
                         convolution(),

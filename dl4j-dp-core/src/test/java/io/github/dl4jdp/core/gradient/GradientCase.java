@@ -45,7 +45,9 @@ public record GradientCase(
         /** One class for each example, or for each time step or pixel. */
         ONE_HOT,
         /** Standard normal numbers. */
-        REAL
+        REAL,
+        /** DL4J's object detection labels for two box priors: one object in each image. */
+        BOXES
     }
 
     /** Shapes of a mask of the labels. */
@@ -125,7 +127,12 @@ public record GradientCase(
         network.setLayerMaskArrays(featuresMask, null);
         long[] out = network.output(features).shape();
         network.clearLayerMaskArrays();
-        INDArray target = labels == Labels.REAL ? Nd4j.randn(type, out) : oneHot(type, out, classAxis(out));
+        INDArray target =
+                switch (labels) {
+                    case REAL -> Nd4j.randn(type, out);
+                    case BOXES -> boxes(type, out);
+                    case ONE_HOT -> oneHot(type, out, classAxis(out));
+                };
         INDArray labelsMask =
                 switch (labelMask) {
                     case NONE -> null;
@@ -154,6 +161,23 @@ public record GradientCase(
                     .assign(1);
         }
         return mask;
+    }
+
+    /** [examples, 4 + classes, height, width]: corners and class of the object, in the cell of its centre. */
+    private static INDArray boxes(DataType type, long[] shape) {
+        long classes = shape[1] / 2 - 5;
+        INDArray target = Nd4j.zeros(type, shape[0], 4 + classes, shape[2], shape[3]);
+        INDArray draws = Nd4j.rand(DataType.DOUBLE, shape[0], 3);
+        for (int i = 0; i < shape[0]; i++) {
+            int row = (int) (draws.getDouble(i, 0) * (shape[2] - 1));
+            int column = (int) (draws.getDouble(i, 1) * (shape[3] - 1));
+            double[] corners = {column + 0.1, row + 0.2, column + 1.3, row + 1.1};
+            for (int k = 0; k < corners.length; k++) {
+                target.putScalar(new int[] {i, k, row, column}, corners[k]);
+            }
+            target.putScalar(new int[] {i, 4 + (int) (draws.getDouble(i, 2) * classes), row, column}, 1);
+        }
+        return target;
     }
 
     private int classAxis(long[] shape) {

@@ -59,6 +59,12 @@ public abstract class PerExampleGradientRuleContract {
             @ForAll("types") DataType type,
             @ForAll @IntRange(min = 1, max = MAX_EXAMPLES) int examples,
             @ForAll @IntRange(min = 0, max = 99) int seed) {
+        assertRowsEqualBatchesOfOne(gradientCase, type, examples, seed);
+    }
+
+    /** The property above for one case: for tests that go through a list of layers. */
+    protected final void assertRowsEqualBatchesOfOne(
+            GradientCase gradientCase, DataType type, int examples, long seed) {
         MultiLayerNetwork network = gradientCase.network(type);
         DataSet data = gradientCase.data(network, examples, seed);
         INDArray rows = run(network, data, ones(examples)).rows();

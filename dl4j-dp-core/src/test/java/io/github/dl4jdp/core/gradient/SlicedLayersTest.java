@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.List;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Example;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.inputs.InputType;
@@ -12,13 +14,26 @@ import org.deeplearning4j.nn.conf.layers.Deconvolution3D;
 import org.deeplearning4j.nn.conf.layers.GravesBidirectionalLSTM;
 import org.deeplearning4j.nn.conf.layers.Layer;
 import org.nd4j.linalg.activations.Activation;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 @SuppressWarnings("deprecation") // DL4J calls GravesBidirectionalLSTM deprecated, and networks with it exist
 class SlicedLayersTest extends PerExampleGradientRuleContract {
     @Override
     protected Arbitrary<GradientCase> cases() {
-        return Arbitraries.of(
+        return Arbitraries.of(layers());
+    }
+
+    @Example
+    void addRow_everyLayer_equalsBatchOfOne() {
+        for (GradientCase layer : layers()) {
+            assertRowsEqualBatchesOfOne(layer, DataType.DOUBLE, 3, 1);
+            assertRowsEqualBatchesOfOne(layer, DataType.FLOAT, 2, 2);
+        }
+    }
+
+    private static List<GradientCase> layers() {
+        return List.of(
                 volume(convolution(ConvolutionMode.Truncate, true)),
                 volume(convolution(ConvolutionMode.Same, false)),
                 volume(deconvolution()),
