@@ -162,4 +162,19 @@ class ModelValidatorTest {
         MultiLayerNetwork network = network(new FrozenLayer(dense()), new FrozenLayer(dense()));
         assertThat(PrivacyEngine.check(network).toString()).contains("no layer trains");
     }
+
+    @Test
+    void attach_batchNormalizationBelowFrozenLayer_throws() {
+        // It stands still but runs as in training: its output, and so the head's gradient, mixes the examples of the
+        // batch.
+        MultiLayerNetwork network =
+                network(new BatchNormalization.Builder().build(), new FrozenLayer(dense()), output());
+        assertThatThrownBy(() -> PrivacyEngine.attach(network, PLAN))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessageContaining("layer 0")
+                .hasMessageContaining("depends on the others");
+        assertThat(PrivacyEngine.check(network(
+                        new FrozenLayer(new BatchNormalization.Builder().build()), new FrozenLayer(dense()), output())))
+                .isEmpty();
+    }
 }
