@@ -47,16 +47,37 @@ public record PrivacyReport(
                         .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"
                                 + (layer.path().equals(TrainableLayer.SLICES) ? ", one example at a time)" : ")"))
                         .toList(),
-                List.of(
-                        "one row of the data set is one person's whole contribution",
-                        "the initial parameters and the updater's state do not depend on the training data",
-                        "normalisation and other preprocessing use no statistics of the training data",
-                        "the number of examples, the expected lot size and the number of steps are public"),
-                List.of(
-                        "the training score and everything else that listeners of others compute from the training data",
-                        "the check that the data set has about the plan's size",
-                        "evaluation on the training data, and choices made by it",
-                        "running time"));
+                assumptions(engine),
+                notCovered(engine.plan().sampling()));
+    }
+
+    private static List<String> assumptions(PrivacyEngine engine) {
+        var assumptions = new ArrayList<String>(List.of(
+                "one row of the data set is one person's whole contribution",
+                "the initial parameters and the updater's state do not depend on the training data",
+                "normalisation and other preprocessing use no statistics of the training data",
+                "the number of examples, the expected lot size and the number of steps are public"));
+        if (engine.plan().sampling() == Sampling.OWN_ITERATOR) {
+            assumptions.add(
+                    "the iterator gives each example at most once a pass, in an order that does not depend on the data");
+        }
+        if (!engine.hasLedger()) {
+            assumptions.add(
+                    "there is no ledger: nobody went on from an earlier copy of the model, and no step was lost in a crash");
+        }
+        return assumptions;
+    }
+
+    private static List<String> notCovered(Sampling sampling) {
+        var notCovered = new ArrayList<String>();
+        notCovered.add(
+                "the training score and everything else that listeners of others compute from the training data");
+        if (sampling == Sampling.POISSON) {
+            notCovered.add("the check that the data set has about the plan's size");
+        }
+        notCovered.add("evaluation on the training data, and choices made by it");
+        notCovered.add("running time");
+        return notCovered;
     }
 
     /** The guarantee in one sentence. */

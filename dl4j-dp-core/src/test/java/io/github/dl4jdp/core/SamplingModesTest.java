@@ -166,4 +166,22 @@ class SamplingModesTest {
         var own = PrivacyEngine.attach(network(), complete(DpSgdPlan.ownIterator(EXAMPLES, 4)));
         assertThatThrownBy(() -> own.lots(data(EXAMPLES))).hasMessageContaining("pass a DataSetIterator");
     }
+
+    @Test
+    void report_everyMode_saysWhatItAssumes() {
+        var own = PrivacyEngine.attach(network(), complete(DpSgdPlan.ownIterator(EXAMPLES, 4)))
+                .report()
+                .toString();
+        assertThat(own)
+                .contains("each example at most once a pass")
+                .contains("ZERO_OUT")
+                .doesNotContain("about the plan's size");
+        var poisson = PrivacyEngine.attach(network(), complete(DpSgdPlan.poisson(EXAMPLES, 4)))
+                .report()
+                .toString();
+        assertThat(poisson)
+                .contains("about the plan's size")
+                .contains("there is no ledger")
+                .doesNotContain("at most once a pass");
+    }
 }
