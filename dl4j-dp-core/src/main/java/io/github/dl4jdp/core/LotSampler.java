@@ -3,6 +3,8 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
+import java.util.function.Function;
+import java.util.random.RandomGenerator;
 
 /** Draws the members of lots. */
 final class LotSampler {
@@ -22,32 +24,26 @@ final class LotSampler {
     }
 
     /**
-     * The members of one lot, ascending. Example {@code i} is decided by coin {@code i} of the lot's own stream, whatever the other
-     * examples are: neighbouring data sets meet the same coins. The lot drawn last can be asked for again, since one that was not released is
-     * still to come.
+     * The members of one Poisson lot, ascending. Example {@code i} is decided by coin {@code i} of the lot's own stream, whatever the other
+     * examples are: neighbouring data sets meet the same coins.
      *
      * @param lot number of the lot, from 1
      * @param examples size of the data set
      */
     long[] draw(long lot, long examples) {
-        if (lot == lastLot && examples == lastExamples) {
-            return lastMembers.clone();
-        }
-        var coins = streams.stream(STREAM, lot);
-        var members = new long[64];
-        int count = 0;
-        for (long i = 0; i < examples; i++) {
-            if (coins.nextLong() >>> 11 < threshold) {
-                if (count == members.length) {
-                    members = Arrays.copyOf(members, 2 * count);
+        return drawOnce(lot, examples, coins -> {
+            var members = new long[64];
+            int count = 0;
+            for (long i = 0; i < examples; i++) {
+                if (coins.nextLong() >>> 11 < threshold) {
+                    if (count == members.length) {
+                        members = Arrays.copyOf(members, 2 * count);
+                    }
+                    members[count++] = i;
                 }
-                members[count++] = i;
             }
-        }
-        lastLot = lot;
-        lastExamples = examples;
-        lastMembers = Arrays.copyOf(members, count);
-        return lastMembers.clone();
+            return Arrays.copyOf(members, count);
+        });
     }
 
     /**
@@ -55,16 +51,28 @@ final class LotSampler {
      * The Art of Computer Programming 2, 3.4.2, Algorithm S).
      *
      * @param lot number of the lot, from 1
+     * @param examples size of the data set
      */
     long[] drawFixed(long lot, long examples, long lotSize) {
-        var coins = streams.stream(STREAM, lot);
-        var members = new long[Math.toIntExact(lotSize)];
-        int count = 0;
-        for (long i = 0; count < lotSize; i++) {
-            if (coins.nextLong(examples - i) < lotSize - count) {
-                members[count++] = i;
+        return drawOnce(lot, examples, coins -> {
+            var members = new long[Math.toIntExact(lotSize)];
+            int count = 0;
+            for (long i = 0; count < lotSize; i++) {
+                if (coins.nextLong(examples - i) < lotSize - count) {
+                    members[count++] = i;
+                }
             }
+            return members;
+        });
+    }
+
+    /** The lot drawn last can be asked for again: one that was not released is still to come, and its stream is given out only once. */
+    private long[] drawOnce(long lot, long examples, Function<RandomGenerator, long[]> members) {
+        if (lot != lastLot || examples != lastExamples) {
+            lastMembers = members.apply(streams.stream(STREAM, lot));
+            lastLot = lot;
+            lastExamples = examples;
         }
-        return members;
+        return lastMembers.clone();
     }
 }

@@ -70,4 +70,12 @@ class LotSamplerTest {
         assertThat(new LotSampler(RandomStreams.secure(), 0.5).draw(1, EXAMPLES))
                 .isNotEqualTo(new LotSampler(RandomStreams.secure(), 0.5).draw(1, EXAMPLES));
     }
+
+    @Test
+    void drawFixed_secureLotNotReleased_isDrawnAgainTheSame() {
+        var sampler = new LotSampler(RandomStreams.secure(), 1);
+        long[] first = sampler.drawFixed(1, EXAMPLES, 20);
+        assertThat(sampler.drawFixed(1, EXAMPLES, 20)).isEqualTo(first);
+        assertThat(sampler.drawFixed(2, EXAMPLES, 20)).isNotEqualTo(first);
+    }
 }
