@@ -19,23 +19,23 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 final class DpMultiLayerUpdater extends MultiLayerUpdater {
     private static final long serialVersionUID = 1L;
 
-    private final transient PrivacyEngine engine;
+    private final transient PrivateTraining training;
 
     /**
      * @param state the state to go on with, used directly; null to start afresh
      */
-    DpMultiLayerUpdater(MultiLayerNetwork network, PrivacyEngine engine, @Nullable INDArray state) {
+    DpMultiLayerUpdater(MultiLayerNetwork network, PrivateTraining training, @Nullable INDArray state) {
         super(network, state);
-        this.engine = engine;
+        this.training = training;
         DpUpdater.drive(getUpdaterBlocks());
     }
 
     @Override
     public synchronized void update(
             Gradient gradient, int iteration, int epoch, int batchSize, LayerWorkspaceMgr workspaceMgr) {
-        engine.beforeUpdate();
+        training.beforeUpdate();
         super.update(gradient, iteration, epoch, batchSize, workspaceMgr);
-        engine.afterUpdate();
+        training.afterUpdate();
     }
 
     /** DL4J's division is by the batch size at hand, which is private; the engine has divided already. */

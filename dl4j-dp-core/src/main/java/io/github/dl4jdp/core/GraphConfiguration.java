@@ -105,8 +105,8 @@ final class GraphConfiguration extends NetworkConfiguration {
     }
 
     @Override
-    Updater privateUpdater(PrivacyEngine engine, @Nullable INDArray state) {
-        return new DpComputationGraphUpdater(network, engine, state);
+    Updater privateUpdater(PrivateTraining training, @Nullable INDArray state) {
+        return new DpComputationGraphUpdater(network, training, state);
     }
 
     @Override

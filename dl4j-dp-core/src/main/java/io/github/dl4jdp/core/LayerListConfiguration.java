@@ -57,8 +57,8 @@ final class LayerListConfiguration extends NetworkConfiguration {
     }
 
     @Override
-    Updater privateUpdater(PrivacyEngine engine, @Nullable INDArray state) {
-        return new DpMultiLayerUpdater(network, engine, state);
+    Updater privateUpdater(PrivateTraining training, @Nullable INDArray state) {
+        return new DpMultiLayerUpdater(network, training, state);
     }
 
     @Override

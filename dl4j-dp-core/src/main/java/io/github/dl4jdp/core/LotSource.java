@@ -18,50 +18,50 @@ import org.slf4j.LoggerFactory;
 final class LotSource {
     private static final Logger log = LoggerFactory.getLogger(LotSource.class);
 
-    private final PrivacyEngine engine;
+    private final PrivateTraining training;
     private final RandomAccessExamples data;
     private final int physicalBatchSize;
     private long passEnd;
 
-    LotSource(PrivacyEngine engine, RandomAccessExamples data, int physicalBatchSize) {
-        this.engine = engine;
+    LotSource(PrivateTraining training, RandomAccessExamples data, int physicalBatchSize) {
+        this.training = training;
         this.data = data;
         this.physicalBatchSize = physicalBatchSize;
         startPass();
     }
 
     private void startPass() {
-        DpSgdPlan plan = engine.plan();
-        long done = engine.steps();
+        DpSgdPlan plan = training.plan();
+        long done = training.steps();
         passEnd = done >= plan.steps() ? done : Math.min(plan.steps(), plan.lotsAfter(plan.passOf(done + 1)));
     }
 
     boolean hasNext() {
-        return engine.steps() < passEnd;
+        return training.steps() < passEnd;
     }
 
     void nextPass() {
-        if (engine.remainingSteps() == 0) {
+        if (training.remainingSteps() == 0) {
             log.warn(
                     "The plan's {} steps are done; this pass has no lots. net.fit was asked for more epochs than plan.epochs() = {}.",
-                    engine.plan().steps(),
-                    engine.plan().epochs());
+                    training.plan().steps(),
+                    training.plan().epochs());
         }
         startPass();
     }
 
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
-        return feed(engine, data, engine.drawLot(data.size()), physicalBatchSize, preProcess);
+        return feed(training, data, training.drawLot(data.size()), physicalBatchSize, preProcess);
     }
 
     /** Feeds all but the last physical batch of one lot through the engine and returns the last one, which {@code fit} is to have. */
     static MultiDataSet feed(
-            PrivacyEngine engine,
+            PrivateTraining training,
             RandomAccessExamples data,
             long[] members,
             int physicalBatchSize,
             UnaryOperator<MultiDataSet> preProcess) {
-        engine.beginLot();
+        training.beginLot();
         if (members.length == 0) {
             MultiDataSet row = fetch(data, new long[] {0});
             // The row stands in for nothing: its values must not come from an example.
@@ -69,14 +69,14 @@ final class LotSource {
             fill(row.getLabels(), 0);
             fill(row.getFeaturesMaskArrays(), 1);
             fill(row.getLabelsMaskArrays(), 1);
-            return engine.expect(preProcess.apply(row), 0);
+            return training.expect(preProcess.apply(row), 0);
         }
         int parts = (members.length + physicalBatchSize - 1) / physicalBatchSize;
         for (int part = 0; part < parts - 1; part++) {
-            engine.accumulate(preProcess.apply(fetch(data, part(members, part, parts))));
+            training.accumulate(preProcess.apply(fetch(data, part(members, part, parts))));
         }
         MultiDataSet last = preProcess.apply(fetch(data, part(members, parts - 1, parts)));
-        return engine.expect(last, (int) last.getFeatures(0).size(0));
+        return training.expect(last, (int) last.getFeatures(0).size(0));
     }
 
     /** Parts of nearly the same size: a short last one would cost almost as much as a full one. */
@@ -114,7 +114,7 @@ final class LotSource {
     }
 
     int expectedLotSize() {
-        return Math.toIntExact(engine.plan().expectedLotSize());
+        return Math.toIntExact(training.plan().expectedLotSize());
     }
 
     int columns(boolean features) {

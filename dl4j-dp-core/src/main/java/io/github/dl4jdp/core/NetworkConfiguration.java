@@ -21,7 +21,7 @@ import org.nd4j.linalg.learning.config.IUpdater;
 
 /**
  * The configuration side of a network: while it is attached, its updaters are wrapped so that it fails closed wherever the
- * configuration goes without the engine.
+ * configuration goes without the training.
  */
 abstract class NetworkConfiguration {
     private @Nullable Updater updater;
@@ -54,7 +54,7 @@ abstract class NetworkConfiguration {
 
     abstract void setUpdater(Updater updater);
 
-    abstract Updater privateUpdater(PrivacyEngine engine, @Nullable INDArray state);
+    abstract Updater privateUpdater(PrivateTraining training, @Nullable INDArray state);
 
     abstract Updater plainUpdater(@Nullable INDArray state);
 
@@ -80,8 +80,8 @@ abstract class NetworkConfiguration {
     }
 
     /** Replaces the network's updater by the engine's, going on with its state. */
-    void installUpdater(PrivacyEngine engine) {
-        updater = privateUpdater(engine, stateOf(currentUpdater()));
+    void installUpdater(PrivateTraining training) {
+        updater = privateUpdater(training, stateOf(currentUpdater()));
         setUpdater(updater);
     }
 

@@ -13,40 +13,40 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 final class OwnLotIterator implements DataSetIterator {
     private static final long serialVersionUID = 1L;
 
-    private final transient PrivacyEngine engine;
+    private final transient PrivateTraining training;
     private final transient DataSetIterator iterator;
     private final int physicalBatchSize;
     private boolean passBegun;
     private long examples;
 
-    OwnLotIterator(PrivacyEngine engine, DataSetIterator iterator, int physicalBatchSize) {
-        this.engine = engine;
+    OwnLotIterator(PrivateTraining training, DataSetIterator iterator, int physicalBatchSize) {
+        this.training = training;
         this.iterator = iterator;
         this.physicalBatchSize = physicalBatchSize;
     }
 
     @Override
     public boolean hasNext() {
-        return engine.remainingSteps() > 0 && (passBegun || engine.remainingPasses() > 0) && iterator.hasNext();
+        return training.remainingSteps() > 0 && (passBegun || training.remainingPasses() > 0) && iterator.hasNext();
     }
 
     @Override
     public DataSet next() {
         if (!passBegun) {
-            engine.beginPass();
+            training.beginPass();
             passBegun = true;
             examples = 0;
         }
         DataSet batch = iterator.next();
         long rows = batch.getFeatures().size(0);
         examples += rows;
-        if (examples > engine.plan().examples()) {
-            throw new IllegalStateException(
-                    "a pass must have at most plan.examples = " + engine.plan().examples() + " examples, has "
-                            + examples + " so far; nothing of this batch was released");
+        if (examples > training.plan().examples()) {
+            throw new IllegalStateException("a pass must have at most plan.examples = "
+                    + training.plan().examples() + " examples, has " + examples
+                    + " so far; nothing of this batch was released");
         }
         return LotIterator.toDataSet(LotSource.feed(
-                engine,
+                training,
                 RandomAccessExamples.of(batch),
                 LongStream.range(0, rows).toArray(),
                 physicalBatchSize,

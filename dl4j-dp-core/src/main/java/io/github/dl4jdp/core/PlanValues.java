@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -30,152 +31,55 @@ record PlanValues(
         @Nullable Path ledger) {
 
     static PlanValues of(Sampling sampling, long examples, long lotSize) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                sampling.relations().get(0),
-                0,
-                0,
-                0,
-                AccountantKind.RDP,
-                null,
-                null,
-                null,
-                null);
+        return new PlanDraft(sampling, examples, lotSize).freeze();
     }
 
-    /** A calibrated noise multiplier holds for one length and one accountant only. */
-    private @Nullable Double unlessCalibrated() {
-        return target == null ? noiseMultiplier : null;
+    /** These values with some changed. */
+    private PlanValues with(Consumer<PlanDraft> change) {
+        var draft = new PlanDraft(this);
+        change.accept(draft);
+        return draft.freeze();
     }
 
     PlanValues withSteps(long value) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                value,
-                clippingNorm,
-                delta,
-                accountantKind,
-                unlessCalibrated(),
-                target,
-                seed,
-                ledger);
+        return with(draft -> {
+            draft.steps = value;
+            draft.dropCalibration();
+        });
     }
 
     PlanValues withRelation(NeighboringRelation value) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                value,
-                steps,
-                clippingNorm,
-                delta,
-                accountantKind,
-                noiseMultiplier,
-                target,
-                seed,
-                ledger);
+        return with(draft -> draft.relation = value);
     }
 
     PlanValues withClippingNorm(double value) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                steps,
-                value,
-                delta,
-                accountantKind,
-                noiseMultiplier,
-                target,
-                seed,
-                ledger);
+        return with(draft -> draft.clippingNorm = value);
     }
 
     PlanValues withDelta(double value) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                steps,
-                clippingNorm,
-                value,
-                accountantKind,
-                noiseMultiplier,
-                target,
-                seed,
-                ledger);
+        return with(draft -> draft.delta = value);
     }
 
     PlanValues withAccountant(AccountantKind value) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                steps,
-                clippingNorm,
-                delta,
-                value,
-                unlessCalibrated(),
-                target,
-                seed,
-                ledger);
+        return with(draft -> {
+            draft.accountantKind = value;
+            draft.dropCalibration();
+        });
     }
 
     PlanValues withNoise(@Nullable Double sigma, @Nullable PrivacyGuarantee guarantee) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                steps,
-                clippingNorm,
-                delta,
-                accountantKind,
-                sigma,
-                guarantee,
-                seed,
-                ledger);
+        return with(draft -> {
+            draft.noiseMultiplier = sigma;
+            draft.target = guarantee;
+        });
     }
 
     PlanValues withSeed(long value) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                steps,
-                clippingNorm,
-                delta,
-                accountantKind,
-                noiseMultiplier,
-                target,
-                value,
-                ledger);
+        return with(draft -> draft.seed = value);
     }
 
     PlanValues withLedger(Path value) {
-        return new PlanValues(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                steps,
-                clippingNorm,
-                delta,
-                accountantKind,
-                noiseMultiplier,
-                target,
-                seed,
-                value);
+        return with(draft -> draft.ledger = value);
     }
 
     /** One charge at noise multiplier {@code sigma}. */

@@ -3,14 +3,10 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.gradient.GradientRules;
-import io.github.dl4jdp.core.gradient.LayerTape;
-import io.github.dl4jdp.core.random.RandomStreams;
 import java.io.File;
 import java.io.IOException;
 import java.util.List;
-import java.util.Objects;
 import org.deeplearning4j.nn.api.Model;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
@@ -45,54 +41,12 @@ public final class PrivacyEngine implements AutoCloseable {
     /** A Poisson plan's size is a constant of its own; data of quite another size is a mistake in all likelihood. */
     private static final double SIZE_TOLERANCE = 0.01;
 
-    /** Where the engine stands between lots; every entry point checks it. */
-    private enum Lifecycle {
-        /** No lot under way. */
-        IDLE,
-        /** A lot is drawn, and its last physical batch has been handed to {@code fit}. */
-        EXPECTING,
-        /** The gradient views hold the noised sum, and the updater has not run yet. */
-        RELEASED,
-        /** The network trains without privacy again. */
-        DETACHED
-    }
-
-    private final HookedNetwork network;
-    private final NetworkConfiguration configuration;
-    private final DpSgdPlan plan;
+    private final PrivateTraining training;
     private final ExecutionOptions options;
-    private final BackwardPass pass;
-    private final ClippedSum clippedSum;
-    private final NoisyRelease noisyRelease;
-    private final LotSampler sampler;
-    private final Spending spending;
-    private Lifecycle lifecycle = Lifecycle.IDLE;
-    private @Nullable MultiDataSet expected;
-    private int expectedExamples;
-    private long steps;
 
-    private PrivacyEngine(
-            Model model,
-            DpSgdPlan plan,
-            ExecutionOptions options,
-            GradientRules rules,
-            TrainingProgress progress,
-            Spending spending) {
-        this.plan = plan;
+    private PrivacyEngine(PrivateTraining training, ExecutionOptions options) {
+        this.training = training;
         this.options = options;
-        this.pass = new BackwardPass();
-        this.configuration = NetworkConfiguration.of(model);
-        configuration.privatize(plan);
-        this.network = HookedNetwork.hook(model, rules, pass);
-        configuration.installUpdater(this);
-        var streams = plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
-        this.clippedSum = new ClippedSum(
-                network.trainable(), model.numParams(), model.params().dataType(), plan.clippingNorm());
-        this.noisyRelease = new NoisyRelease(network.trainable(), streams, plan.noiseMultiplier(), plan.clippingNorm());
-        this.sampler = new LotSampler(streams, plan.samplingProbability());
-        this.spending = spending;
-        // Where every lot is charged, the ledger may know of more lots than the model.
-        this.steps = plan.sampling().chargesByPass() ? progress.steps() : spending.charges();
     }
 
     /**
@@ -122,13 +76,18 @@ public final class PrivacyEngine implements AutoCloseable {
         configuration.requireSamePlan(plan);
         var progress = configuration.progress();
         var spending = Spending.resume(plan, configuration.description(), progress);
-        var engine = new PrivacyEngine(network, plan, options, rules, progress, spending);
+        var training = new PrivateTraining(network, plan, rules, progress, spending);
+        warn(plan, training.trainable());
+        return new PrivacyEngine(training, options);
+    }
+
+    private static void warn(DpSgdPlan plan, List<TrainableLayer> trainable) {
         if (!plan.isPrivate()) {
             log.warn(
                     "This run is NOT PRIVATE: {}.",
                     plan.seed().isPresent() ? "its randomness comes from a seed" : "it has no noise");
         }
-        engine.network.trainable().stream()
+        trainable.stream()
                 .filter(layer -> layer.path().equals(TrainableLayer.SLICES))
                 .forEach(layer -> log.info(
                         "Layer \"{}\" ({}) has no formula for per-example gradients: they are made one example at a time,"
@@ -141,7 +100,6 @@ public final class PrivacyEngine implements AutoCloseable {
                     plan.delta(),
                     1.0 / plan.examples());
         }
-        return engine;
     }
 
     /**
@@ -194,23 +152,25 @@ public final class PrivacyEngine implements AutoCloseable {
      * @throws IllegalStateException if the plan is of another kind, or its passes are all charged
      */
     public DataSetIterator lots(DataSetIterator iterator) {
-        requireAttached();
+        training.requireAttached();
+        DpSgdPlan plan = plan();
         if (plan.sampling() != Sampling.OWN_ITERATOR) {
             throw new IllegalStateException("the plan's sampling must be OWN_ITERATOR for an iterator of your own, was "
                     + plan.sampling() + ": its accounting would not be true of batches that the plan does not draw."
                     + " Use DpSgdPlan.ownIterator(examples, batchSize), or hand over the data themselves");
         }
-        requireStepsLeft();
-        return new OwnLotIterator(this, iterator, options.physicalBatchSize());
+        training.requireStepsLeft();
+        return new OwnLotIterator(training, iterator, options.physicalBatchSize());
     }
 
     private LotSource source(RandomAccessExamples data) {
-        requireAttached();
+        training.requireAttached();
+        DpSgdPlan plan = plan();
         if (plan.sampling() == Sampling.OWN_ITERATOR) {
             throw new IllegalStateException(
                     "the plan's sampling is OWN_ITERATOR: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
         }
-        requireStepsLeft();
+        training.requireStepsLeft();
         if (plan.sampling() == Sampling.FIXED_SIZE && data.size() != plan.examples()) {
             throw new IllegalArgumentException("the data set must have exactly plan.examples = " + plan.examples()
                     + " examples, its public size under replace-one, has " + data.size());
@@ -219,37 +179,37 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
                     + " examples (within 1 %), has " + data.size());
         }
-        return new LotSource(this, data, options.physicalBatchSize());
+        return new LotSource(training, data, options.physicalBatchSize());
     }
 
     /** The plan that this engine carries out. */
     public DpSgdPlan plan() {
-        return plan;
+        return training.plan();
     }
 
     /** The number of lots released so far: each is charged before its noised sum leaves the engine. */
     public long steps() {
-        return steps;
+        return training.steps();
     }
 
     /** The number of lots that the plan still allows. */
     public long remainingSteps() {
-        return Math.max(0, plan.steps() - steps);
+        return training.remainingSteps();
     }
 
     /** The epsilon spent so far, at {@code plan.delta()} and under {@code plan.relation()}; infinite without noise. */
     public double epsilon() {
-        return spending.epsilon();
+        return training.spending().epsilon();
     }
 
     /** The guarantee of what was released so far. */
     public PrivacyGuarantee guarantee() {
-        return new PrivacyGuarantee(epsilon(), plan.delta(), plan.relation());
+        return new PrivacyGuarantee(epsilon(), plan().delta(), plan().relation());
     }
 
     /** What was run, what it guarantees and what it assumes. */
     public PrivacyReport report() {
-        return PrivacyReport.of(this, network.trainable());
+        return PrivacyReport.of(this, training.trainable());
     }
 
     /**
@@ -261,13 +221,18 @@ public final class PrivacyEngine implements AutoCloseable {
      * @throws IllegalStateException if the engine is detached: what the network has done since is not in the report
      */
     public void exportForInference(File file) throws IOException {
-        requireAttached();
-        InferenceExport.write(configuration.copy(updater -> new NoOp()), report(), file);
+        training.requireAttached();
+        InferenceExport.write(training.configuration().copy(updater -> new NoOp()), report(), file);
     }
 
     /** Whether what is spent is kept in a ledger. */
     boolean hasLedger() {
-        return spending.hasLedger();
+        return training.spending().hasLedger();
+    }
+
+    /** The passes over the user's own iterator that the plan still allows to begin. */
+    long remainingPasses() {
+        return training.remainingPasses();
     }
 
     /**
@@ -276,14 +241,7 @@ public final class PrivacyEngine implements AutoCloseable {
      */
     @Override
     public void close() {
-        if (lifecycle == Lifecycle.DETACHED) {
-            return;
-        }
-        network.unhook();
-        configuration.removeUpdater();
-        pass.close();
-        spending.close();
-        lifecycle = Lifecycle.DETACHED;
+        training.close();
     }
 
     /**
@@ -291,147 +249,7 @@ public final class PrivacyEngine implements AutoCloseable {
      * privacy.
      */
     public void detach() {
-        requireAttached();
-        network.unhook();
-        configuration.restoreUpdater();
-        pass.close();
-        spending.close();
-        lifecycle = Lifecycle.DETACHED;
-        log.warn("The network was detached after {} private steps; from now on it trains without privacy.", steps);
-    }
-
-    private void requireAttached() {
-        if (lifecycle == Lifecycle.DETACHED) {
-            throw new IllegalStateException("the engine was detached from its network; attach a new one");
-        }
-    }
-
-    /** Draws the members of the next lot from a data set of {@code size} examples. */
-    long[] drawLot(long size) {
-        return plan.sampling() == Sampling.FIXED_SIZE
-                ? sampler.drawFixed(steps + 1, size, plan.expectedLotSize())
-                : sampler.draw(steps + 1, size);
-    }
-
-    /** Starts a lot. One that was started and not released before is dropped. */
-    void beginLot() {
-        requireAttached();
-        requireIntact();
-        requireStepsLeft();
-        pass.close();
-        expected = null;
-        lifecycle = Lifecycle.IDLE;
-        clippedSum.clear();
-    }
-
-    /** Charges a pass over the user's own iterator, before anything of it is looked at. */
-    void beginPass() {
-        requireAttached();
-        if (remainingPasses() == 0) {
-            throw new IllegalStateException(
-                    "the plan is exhausted: all of its " + plan.epochs() + " passes are charged");
-        }
-        spending.charge();
-        noteProgress();
-    }
-
-    /** The passes over the user's own iterator that the plan still allows to begin. */
-    long remainingPasses() {
-        return Math.max(0, plan.epochs() - spending.charges());
-    }
-
-    private void noteProgress() {
-        configuration.setProgress(new TrainingProgress(steps, spending.charges(), spending.head()));
-    }
-
-    private void requireStepsLeft() {
-        if (remainingSteps() == 0) {
-            throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
-        }
-    }
-
-    /** Runs a physical batch that does not end its lot. */
-    void accumulate(MultiDataSet part) {
-        int examples = (int) part.getFeatures(0).size(0);
-        pass.open(examples, new BackwardPass.Observer() {
-            @Override
-            public void starting() {}
-
-            @Override
-            public void complete(List<LayerTape> tapes) {
-                network.requirePassOver(part);
-                clippedSum.add(tapes, examples, examples);
-            }
-        });
-        try {
-            network.forwardAndBackward(part);
-        } finally {
-            pass.close();
-        }
-    }
-
-    /**
-     * Hands out the last physical batch of a lot: the next backward pass must be over it.
-     *
-     * @param examples how many of its rows count
-     */
-    MultiDataSet expect(MultiDataSet last, int examples) {
-        expected = last;
-        expectedExamples = examples;
-        lifecycle = Lifecycle.EXPECTING;
-        pass.open((int) last.getFeatures(0).size(0), new BackwardPass.Observer() {
-            @Override
-            public void starting() {
-                requireIntact();
-            }
-
-            @Override
-            public void complete(List<LayerTape> tapes) {
-                release(tapes);
-            }
-        });
-        return last;
-    }
-
-    private void release(List<LayerTape> tapes) {
-        MultiDataSet lot = Objects.requireNonNull(expected);
-        network.requirePassOver(lot);
-        clippedSum.add(tapes, expectedExamples, (int) lot.getFeatures(0).size(0));
-        expected = null;
-        if (!plan.sampling().chargesByPass()) {
-            spending.charge();
-        }
-        steps++;
-        noteProgress();
-        noisyRelease.release(clippedSum.sum(), network.gradientView(), steps);
-        lifecycle = Lifecycle.RELEASED;
-    }
-
-    /** Called by the updater before it reads the gradient. */
-    void beforeUpdate() {
-        if (lifecycle != Lifecycle.RELEASED) {
-            throw new IllegalStateException(
-                    "the updater was called without a released lot; train with net.fit(engine.lots(data), ...)");
-        }
-        if (network.dividesByBatchSize()) {
-            network.gradientView().divi(plan.expectedLotSize());
-        }
-    }
-
-    /** Called by the updater after it has turned the gradient into an update. */
-    void afterUpdate() {
-        lifecycle = Lifecycle.IDLE;
-    }
-
-    private void requireIntact() {
-        if (!network.isIntact()) {
-            throw new IllegalStateException(
-                    "a layer of the network was replaced after it was attached; detach() and attach again");
-        }
-        if (network.currentUpdater() != configuration.updater()) {
-            throw new IllegalStateException(
-                    "the network's updater was replaced after it was attached (setLearningRate and clear do that);"
-                            + " detach() and attach again, or use a learning-rate schedule");
-        }
+        training.detach();
+        log.warn("The network was detached after {} private steps; from now on it trains without privacy.", steps());
     }
 }

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** {@link PlanValues} while they change: it lives inside one call of a {@code with...} method. */
+final class PlanDraft {
+    private final Sampling sampling;
+    private final long examples;
+    private final long lotSize;
+    NeighboringRelation relation;
+    long steps;
+    double clippingNorm;
+    double delta;
+    AccountantKind accountantKind = AccountantKind.RDP;
+
+    @Nullable
+    Double noiseMultiplier;
+
+    @Nullable
+    PrivacyGuarantee target;
+
+    @Nullable
+    Long seed;
+
+    @Nullable
+    Path ledger;
+
+    PlanDraft(Sampling sampling, long examples, long lotSize) {
+        this.sampling = sampling;
+        this.examples = examples;
+        this.lotSize = lotSize;
+        this.relation = sampling.relations().get(0);
+    }
+
+    PlanDraft(PlanValues values) {
+        this(values.sampling(), values.examples(), values.lotSize());
+        relation = values.relation();
+        steps = values.steps();
+        clippingNorm = values.clippingNorm();
+        delta = values.delta();
+        accountantKind = values.accountantKind();
+        noiseMultiplier = values.noiseMultiplier();
+        target = values.target();
+        seed = values.seed();
+        ledger = values.ledger();
+    }
+
+    /** A calibrated noise multiplier holds for one event and one accountant only: what changes them calls this. */
+    void dropCalibration() {
+        if (target != null) {
+            noiseMultiplier = null;
+        }
+    }
+
+    PlanValues freeze() {
+        return new PlanValues(
+                sampling,
+                examples,
+                lotSize,
+                relation,
+                steps,
+                clippingNorm,
+                delta,
+                accountantKind,
+                noiseMultiplier,
+                target,
+                seed,
+                ledger);
+    }
+}

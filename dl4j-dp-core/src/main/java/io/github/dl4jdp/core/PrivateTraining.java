@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.List;
+import java.util.Objects;
+import org.deeplearning4j.nn.api.Model;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+/**
+ * A network in private training: the life of a lot from its drawing to the update.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * The training data reach the network's parameters, updater and gradient views by {@link NoisyRelease} alone, once a lot, after the lot was
+ * charged.
+ */
+final class PrivateTraining implements AutoCloseable {
+    /** Where the network stands between lots; every entry point checks it. */
+    private enum Lifecycle {
+        /** No lot under way. */
+        IDLE,
+        /** A lot is drawn, and its last physical batch has been handed to {@code fit}. */
+        EXPECTING,
+        /** The gradient views hold the noised sum, and the updater has not run yet. */
+        RELEASED,
+        /** The network trains without privacy again. */
+        DETACHED
+    }
+
+    private final HookedNetwork network;
+    private final NetworkConfiguration configuration;
+    private final DpSgdPlan plan;
+    private final BackwardPass pass;
+    private final ClippedSum clippedSum;
+    private final NoisyRelease noisyRelease;
+    private final LotSampler sampler;
+    private final Spending spending;
+    private Lifecycle lifecycle = Lifecycle.IDLE;
+    private @Nullable MultiDataSet expected;
+    private int expectedExamples;
+    private long steps;
+
+    /** Hooks a network that {@link ModelValidator} found in order. */
+    PrivateTraining(Model model, DpSgdPlan plan, GradientRules rules, TrainingProgress progress, Spending spending) {
+        this.plan = plan;
+        this.pass = new BackwardPass();
+        this.configuration = NetworkConfiguration.of(model);
+        configuration.privatize(plan);
+        this.network = HookedNetwork.hook(model, rules, pass);
+        configuration.installUpdater(this);
+        var streams = plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
+        this.clippedSum = new ClippedSum(
+                network.trainable(), model.numParams(), model.params().dataType(), plan.clippingNorm());
+        this.noisyRelease = new NoisyRelease(network.trainable(), streams, plan.noiseMultiplier(), plan.clippingNorm());
+        this.sampler = new LotSampler(streams, plan.samplingProbability());
+        this.spending = spending;
+        // Where every lot is charged, the ledger may know of more lots than the model.
+        this.steps = plan.sampling().chargesByPass() ? progress.steps() : spending.charges();
+    }
+
+    DpSgdPlan plan() {
+        return plan;
+    }
+
+    /** The layers that train, in the order of the flattened parameters. */
+    List<TrainableLayer> trainable() {
+        return network.trainable();
+    }
+
+    /** The network's configuration, its updaters wrapped. */
+    NetworkConfiguration configuration() {
+        return configuration;
+    }
+
+    Spending spending() {
+        return spending;
+    }
+
+    /** The number of lots released so far. */
+    long steps() {
+        return steps;
+    }
+
+    /** The number of lots that the plan still allows. */
+    long remainingSteps() {
+        return Math.max(0, plan.steps() - steps);
+    }
+
+    /** Unhooks the network, which stays private and does not train meanwhile. */
+    @Override
+    public void close() {
+        if (lifecycle == Lifecycle.DETACHED) {
+            return;
+        }
+        configuration.removeUpdater();
+        end();
+    }
+
+    /** Gives the network back to plain DL4J. */
+    void detach() {
+        requireAttached();
+        configuration.restoreUpdater();
+        end();
+    }
+
+    private void end() {
+        network.unhook();
+        pass.close();
+        spending.close();
+        lifecycle = Lifecycle.DETACHED;
+    }
+
+    void requireAttached() {
+        if (lifecycle == Lifecycle.DETACHED) {
+            throw new IllegalStateException("the engine was detached from its network; attach a new one");
+        }
+    }
+
+    /** Draws the members of the next lot from a data set of {@code size} examples. */
+    long[] drawLot(long size) {
+        return plan.sampling() == Sampling.FIXED_SIZE
+                ? sampler.drawFixed(steps + 1, size, plan.expectedLotSize())
+                : sampler.draw(steps + 1, size);
+    }
+
+    /** Starts a lot. One that was started and not released before is dropped. */
+    void beginLot() {
+        requireAttached();
+        requireIntact();
+        requireStepsLeft();
+        pass.close();
+        expected = null;
+        lifecycle = Lifecycle.IDLE;
+        clippedSum.clear();
+    }
+
+    /** Charges a pass over the user's own iterator, before anything of it is looked at. */
+    void beginPass() {
+        requireAttached();
+        if (remainingPasses() == 0) {
+            throw new IllegalStateException(
+                    "the plan is exhausted: all of its " + plan.epochs() + " passes are charged");
+        }
+        spending.charge();
+        noteProgress();
+    }
+
+    /** The passes over the user's own iterator that the plan still allows to begin. */
+    long remainingPasses() {
+        return Math.max(0, plan.epochs() - spending.charges());
+    }
+
+    private void noteProgress() {
+        configuration.setProgress(new TrainingProgress(steps, spending.charges(), spending.head()));
+    }
+
+    void requireStepsLeft() {
+        if (remainingSteps() == 0) {
+            throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
+        }
+    }
+
+    /** Runs a physical batch that does not end its lot. */
+    void accumulate(MultiDataSet part) {
+        int examples = (int) part.getFeatures(0).size(0);
+        pass.open(examples, new BackwardPass.Observer() {
+            @Override
+            public void starting() {}
+
+            @Override
+            public void complete(List<LayerTape> tapes) {
+                network.requirePassOver(part);
+                clippedSum.add(tapes, examples, examples);
+            }
+        });
+        try {
+            network.forwardAndBackward(part);
+        } finally {
+            pass.close();
+        }
+    }
+
+    /**
+     * Hands out the last physical batch of a lot: the next backward pass must be over it.
+     *
+     * @param examples how many of its rows count
+     */
+    MultiDataSet expect(MultiDataSet last, int examples) {
+        expected = last;
+        expectedExamples = examples;
+        lifecycle = Lifecycle.EXPECTING;
+        pass.open((int) last.getFeatures(0).size(0), new BackwardPass.Observer() {
+            @Override
+            public void starting() {
+                requireIntact();
+            }
+
+            @Override
+            public void complete(List<LayerTape> tapes) {
+                release(tapes);
+            }
+        });
+        return last;
+    }
+
+    private void release(List<LayerTape> tapes) {
+        MultiDataSet lot = Objects.requireNonNull(expected);
+        network.requirePassOver(lot);
+        clippedSum.add(tapes, expectedExamples, (int) lot.getFeatures(0).size(0));
+        expected = null;
+        if (!plan.sampling().chargesByPass()) {
+            spending.charge();
+        }
+        steps++;
+        noteProgress();
+        noisyRelease.release(clippedSum.sum(), network.gradientView(), steps);
+        lifecycle = Lifecycle.RELEASED;
+    }
+
+    /** Called by the updater before it reads the gradient. */
+    void beforeUpdate() {
+        if (lifecycle != Lifecycle.RELEASED) {
+            throw new IllegalStateException(
+                    "the updater was called without a released lot; train with net.fit(engine.lots(data), ...)");
+        }
+        if (network.dividesByBatchSize()) {
+            network.gradientView().divi(plan.expectedLotSize());
+        }
+    }
+
+    /** Called by the updater after it has turned the gradient into an update. */
+    void afterUpdate() {
+        lifecycle = Lifecycle.IDLE;
+    }
+
+    private void requireIntact() {
+        if (!network.isIntact()) {
+            throw new IllegalStateException(
+                    "a layer of the network was replaced after it was attached; detach() and attach again");
+        }
+        if (network.currentUpdater() != configuration.updater()) {
+            throw new IllegalStateException(
+                    "the network's updater was replaced after it was attached (setLearningRate and clear do that);"
+                            + " detach() and attach again, or use a learning-rate schedule");
+        }
+    }
+}
