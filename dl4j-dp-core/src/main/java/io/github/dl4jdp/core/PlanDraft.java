@@ -16,7 +16,7 @@ final class PlanDraft {
     long steps;
     double clippingNorm;
     double delta;
-    AccountantKind accountantKind = AccountantKind.RDP;
+    AccountantKind accountantKind = AccountantKind.PLD;
 
     @Nullable
     Double noiseMultiplier;

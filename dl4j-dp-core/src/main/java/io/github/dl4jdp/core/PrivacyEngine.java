@@ -6,6 +6,7 @@ import io.github.dl4jdp.core.gradient.GradientRules;
 import java.io.File;
 import java.io.IOException;
 import java.util.List;
+import java.util.OptionalDouble;
 import org.deeplearning4j.nn.api.Model;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -200,6 +201,16 @@ public final class PrivacyEngine implements AutoCloseable {
     /** The epsilon spent so far, at {@code plan.delta()} and under {@code plan.relation()}; infinite without noise. */
     public double epsilon() {
         return training.spending().epsilon();
+    }
+
+    /** The epsilon spent so far for a look after every step: as cheap as the accountant can be, and up to about 0.1 % above {@link #epsilon()}. */
+    double runningEpsilon() {
+        return remainingSteps() == 0 ? epsilon() : training.spending().runningEpsilon();
+    }
+
+    /** The moments accountant's epsilon where the plan has a tighter one. */
+    OptionalDouble momentsEpsilon() {
+        return training.spending().momentsEpsilon();
     }
 
     /** The guarantee of what was released so far. */

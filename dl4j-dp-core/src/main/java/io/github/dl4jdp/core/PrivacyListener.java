@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import java.util.Locale;
 import java.util.Objects;
+import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
@@ -25,8 +26,19 @@ public final class PrivacyListener extends BaseTrainingListener {
      * @param epsilon privacy spent so far, at {@code delta} and under {@code relation}
      * @param delta the plan's delta
      * @param remainingSteps lots that the plan still allows
+     * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
      */
-    public record Status(long iteration, double epsilon, double delta, long remainingSteps) {}
+    public record Status(
+            long iteration, double epsilon, double delta, long remainingSteps, OptionalDouble momentsEpsilon) {
+        /** The status as one line of a log. */
+        @Override
+        public String toString() {
+            return String.format(Locale.ROOT, "iteration %d: epsilon = %.4g (delta = %.3g", iteration, epsilon, delta)
+                    + (momentsEpsilon.isPresent()
+                            ? String.format(Locale.ROOT, "; moments accountant: %.4g)", momentsEpsilon.getAsDouble())
+                            : ")");
+        }
+    }
 
     private final PrivacyEngine engine;
     private final int every;
@@ -99,15 +111,13 @@ public final class PrivacyListener extends BaseTrainingListener {
         if (steps % every != 0 && engine.remainingSteps() > 0) {
             return;
         }
-        var status = new Status(steps, engine.epsilon(), engine.plan().delta(), engine.remainingSteps());
-        log.info(
-                "{}",
-                String.format(
-                        Locale.ROOT,
-                        "iteration %d: epsilon = %.4g (delta = %.3g)",
-                        status.iteration(),
-                        status.epsilon(),
-                        status.delta()));
+        var status = new Status(
+                steps,
+                engine.runningEpsilon(),
+                engine.plan().delta(),
+                engine.remainingSteps(),
+                engine.momentsEpsilon());
+        log.info("{}", status);
         callback.accept(status);
     }
 }

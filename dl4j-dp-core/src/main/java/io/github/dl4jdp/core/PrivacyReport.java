@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalDouble;
 import org.nd4j.shade.jackson.core.JsonProcessingException;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
 
@@ -16,6 +17,7 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param plan what was run
  * @param steps lots released so far
  * @param guarantee the guarantee of what was released
+ * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
  * @param isPrivate whether there is a guarantee at all: noise, from a secure generator
  * @param layers the layers that trained
  * @param assumptions what the guarantee rests on
@@ -25,6 +27,7 @@ public record PrivacyReport(
         DpSgdPlan plan,
         long steps,
         PrivacyGuarantee guarantee,
+        OptionalDouble momentsEpsilon,
         boolean isPrivate,
         List<String> layers,
         List<String> assumptions,
@@ -42,6 +45,7 @@ public record PrivacyReport(
                 engine.plan(),
                 engine.steps(),
                 engine.guarantee(),
+                engine.momentsEpsilon(),
                 engine.plan().isPrivate(),
                 trainable.stream()
                         .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"
@@ -93,6 +97,14 @@ public record PrivacyReport(
                         + ")";
     }
 
+    private String accountant() {
+        return plan.accountantKind()
+                + (momentsEpsilon.isPresent()
+                        ? String.format(
+                                Locale.ROOT, " (moments accountant: epsilon = %.4g)", momentsEpsilon.getAsDouble())
+                        : ", the moments accountant");
+    }
+
     /** What was run, by name, in a fixed order. */
     private Map<String, String> facts() {
         var facts = new LinkedHashMap<String, String>();
@@ -104,7 +116,7 @@ public record PrivacyReport(
                         + ", probability " + plan.samplingProbability());
         facts.put("clipping norm", plan.clippingNorm() + " (flat, L2)");
         facts.put("noise multiplier", plan.noiseMultiplier() + " (relative to the clipping norm)");
-        facts.put("accountant", plan.accountantKind().toString());
+        facts.put("accountant", accountant());
         facts.put("trained layers", String.join(", ", layers));
         return facts;
     }
@@ -142,7 +154,7 @@ public record PrivacyReport(
     }
 
     /**
-     * The report as JSON: {@code private}, {@code epsilon}, {@code delta}, {@code relation}, {@code unit}, {@code steps}, {@code plan},
+     * The report as JSON: {@code private}, {@code epsilon}, {@code delta}, {@code momentsEpsilon} where known, {@code relation}, {@code unit}, {@code steps}, {@code plan},
      * {@code layers}, {@code assumptions}, {@code notCovered}. An infinite epsilon is the string {@code "Infinity"}.
      */
     public String toJson() {
@@ -150,6 +162,7 @@ public record PrivacyReport(
         json.put("private", isPrivate);
         json.put("epsilon", guarantee.epsilon());
         json.put("delta", guarantee.delta());
+        momentsEpsilon.ifPresent(epsilon -> json.put("momentsEpsilon", epsilon));
         json.put("relation", guarantee.relation().name());
         json.put("unit", "one example");
         json.put("steps", steps);

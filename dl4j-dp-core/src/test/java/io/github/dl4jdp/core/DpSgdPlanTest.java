@@ -103,6 +103,35 @@ class DpSgdPlanTest {
         assertThat(plan.epsilonAfter(0)).isZero();
     }
 
+    @Test
+    void accountantKind_notGiven_isTightAndKnowsEveryPlan() {
+        for (var plan : new DpSgdPlan[] {
+            DpSgdPlan.poisson(100, 10), DpSgdPlan.fixedSize(100, 10), DpSgdPlan.ownIterator(100, 10)
+        }) {
+            for (var relation : plan.sampling().relations()) {
+                var complete = plan.withRelation(relation)
+                        .withSteps(3)
+                        .withClippingNorm(1)
+                        .withNoiseMultiplier(2)
+                        .withDelta(1e-5);
+                assertThat(complete.accountantKind()).isEqualTo(AccountantKind.PLD);
+                assertThat(complete.guarantee().epsilon())
+                        .isLessThan(complete.withAccountant(AccountantKind.RDP)
+                                .guarantee()
+                                .epsilon());
+            }
+        }
+    }
+
+    @Test
+    void calibratedTo_accountantNotGiven_needsLessNoiseThanTheMomentsAccountant() {
+        var guarantee = new PrivacyGuarantee(3, 1e-5);
+        var plan = plan().calibratedTo(guarantee);
+        var moments = plan.withAccountant(AccountantKind.RDP);
+        assertThat(plan.noiseMultiplier()).isBetween(0.9 * moments.noiseMultiplier(), 0.97 * moments.noiseMultiplier());
+        assertThat(plan.guarantee().epsilon()).isBetween(3 * (1 - 1e-4), 3.0);
+    }
+
     @Property(tries = 30)
     void calibratedTo_anyEpsilon_isReachedFromBelow(@ForAll @IntRange(min = 1, max = 100) int tenths) {
         double target = tenths / 10.0;
@@ -175,7 +204,8 @@ class DpSgdPlanTest {
             plan(),
             plan().withSeed(9),
             plan().withoutNoise(),
-            plan().withAccountant(AccountantKind.RDP).calibratedTo(new PrivacyGuarantee(2, 1e-6))
+            plan().withAccountant(AccountantKind.RDP).calibratedTo(new PrivacyGuarantee(2, 1e-6)),
+            plan().calibratedTo(new PrivacyGuarantee(2, 1e-6))
         }) {
             assertThat(PlanCodec.fromMap(PlanCodec.toMap(plan))).isEqualTo(plan).hasToString(plan.toString());
         }

@@ -3,12 +3,14 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.github.dl4jdp.accountant.AccountantKind;
 import java.util.ArrayList;
+import java.util.Locale;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -47,7 +49,43 @@ class PrivacyListenerTest {
         assertThat(appender.list.get(0).getFormattedMessage())
                 .contains("One epoch (10 steps) costs epsilon")
                 .contains("2 epochs, 20 steps");
-        assertThat(appender.list.get(1).getFormattedMessage()).startsWith("iteration 7: epsilon = ");
+        assertThat(appender.list.get(1).getFormattedMessage())
+                .startsWith("iteration 7: epsilon = ")
+                .doesNotContain("moments");
+    }
+
+    @Test
+    void fit_pldPlan_showsTheMomentsAccountantBeside() {
+        var plan = PLAN.withAccountant(AccountantKind.PLD);
+        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        var engine = PrivacyEngine.attach(network, plan);
+        var statuses = new ArrayList<PrivacyListener.Status>();
+        network.setListeners(new PrivacyListener(engine, 1, statuses::add));
+
+        network.fit(engine.lots(Networks.data(DataType.FLOAT, 100)), plan.epochs());
+
+        assertThat(statuses).hasSize(20).allSatisfy(status -> {
+            // The running figure is a bound like the plan's own, and looser by 0.1 % at most.
+            double alone = plan.epsilonAfter(status.iteration());
+            assertThat(status.epsilon()).isBetween(alone * (1 - 1e-3), alone * (1 + 1e-3));
+            assertThat(status.momentsEpsilon().orElseThrow())
+                    .isCloseTo(PLAN.epsilonAfter(status.iteration()), withinPercentage(1e-9))
+                    .isGreaterThan(status.epsilon());
+        });
+        var last = statuses.get(19);
+        assertThat(last.epsilon()).isLessThanOrEqualTo(plan.guarantee().epsilon());
+        assertThat(last)
+                .hasToString(String.format(
+                        Locale.ROOT,
+                        "iteration 20: epsilon = %.4g (delta = 1.00e-05; moments accountant: %.4g)",
+                        plan.guarantee().epsilon(),
+                        PLAN.guarantee().epsilon()));
+        assertThat(engine.report().toString())
+                .contains(String.format(
+                        Locale.ROOT,
+                        "PLD (moments accountant: epsilon = %.4g)",
+                        PLAN.guarantee().epsilon()));
+        assertThat(engine.report().toJson()).contains("\"momentsEpsilon\"");
     }
 
     @Test
