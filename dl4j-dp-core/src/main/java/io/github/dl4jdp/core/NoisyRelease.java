@@ -62,4 +62,12 @@ final class NoisyRelease {
             throw new IllegalStateException("not every trainable parameter got noise; nothing was released");
         }
     }
+
+    /** The length of the noise against that of the sum below it, estimated from what was released: post-processing. */
+    double noiseToSignal(INDArray released) {
+        double scale = noiseMultiplier * clippingNorm;
+        double noise = dimension * scale * scale;
+        double norm = released.norm2Number().doubleValue();
+        return Math.sqrt(noise / Math.max(0, norm * norm - noise));
+    }
 }

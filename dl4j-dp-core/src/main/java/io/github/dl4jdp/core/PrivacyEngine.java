@@ -236,6 +236,11 @@ public final class PrivacyEngine implements AutoCloseable {
         InferenceExport.write(training.configuration().copy(updater -> new NoOp()), report(), file);
     }
 
+    /** See {@link PrivacyStatus#noiseToSignal()}. */
+    double noiseToSignal() {
+        return training.noiseToSignal();
+    }
+
     /** Whether what is spent is kept in a ledger. */
     boolean hasLedger() {
         return training.spending().hasLedger();

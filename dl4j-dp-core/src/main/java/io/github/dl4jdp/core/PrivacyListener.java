@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
-import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
@@ -19,31 +21,12 @@ import org.slf4j.LoggerFactory;
 public final class PrivacyListener extends BaseTrainingListener {
     private static final Logger log = LoggerFactory.getLogger(PrivacyListener.class);
 
-    /**
-     * Where a run stands.
-     *
-     * @param iteration number of lots released so far
-     * @param epsilon privacy spent so far, at {@code delta} and under {@code relation}
-     * @param delta the plan's delta
-     * @param remainingSteps lots that the plan still allows
-     * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
-     */
-    public record Status(
-            long iteration, double epsilon, double delta, long remainingSteps, OptionalDouble momentsEpsilon) {
-        /** The status as one line of a log. */
-        @Override
-        public String toString() {
-            return String.format(Locale.ROOT, "iteration %d: epsilon = %.4g (delta = %.3g", iteration, epsilon, delta)
-                    + (momentsEpsilon.isPresent()
-                            ? String.format(Locale.ROOT, "; moments accountant: %.4g)", momentsEpsilon.getAsDouble())
-                            : ")");
-        }
-    }
-
     private final PrivacyEngine engine;
     private final int every;
-    private final Consumer<Status> callback;
+    private final List<Consumer<? super PrivacyStatus>> sinks = new ArrayList<>();
     private boolean announced;
+    private double noiseToSignal = Double.NaN;
+    private double projectedEpsilon = Double.NaN;
 
     /**
      * Reports every {@code every}-th step to the log.
@@ -51,7 +34,11 @@ public final class PrivacyListener extends BaseTrainingListener {
      * @throws IllegalArgumentException if {@code every < 1}
      */
     public PrivacyListener(PrivacyEngine engine, int every) {
-        this(engine, every, status -> {});
+        if (every < 1) {
+            throw new IllegalArgumentException("every must be at least 1, was " + every);
+        }
+        this.engine = Objects.requireNonNull(engine, "engine");
+        this.every = every;
     }
 
     /**
@@ -60,13 +47,21 @@ public final class PrivacyListener extends BaseTrainingListener {
      * @param callback called on the training thread
      * @throws IllegalArgumentException if {@code every < 1}
      */
-    public PrivacyListener(PrivacyEngine engine, int every, Consumer<Status> callback) {
-        if (every < 1) {
-            throw new IllegalArgumentException("every must be at least 1, was " + every);
-        }
-        this.engine = Objects.requireNonNull(engine, "engine");
-        this.every = every;
-        this.callback = Objects.requireNonNull(callback, "callback");
+    public PrivacyListener(PrivacyEngine engine, int every, Consumer<PrivacyStatus> callback) {
+        this(engine, every);
+        reportTo(callback);
+    }
+
+    /**
+     * Reports to a further place too: a {@link io.github.dl4jdp.core.monitor.StatusFile}, DL4J's training UI, a progress bar, code of your own.
+     * A place that fails is given up with an error in the log; training goes on.
+     *
+     * @param sink called on the training thread
+     * @return this listener
+     */
+    public PrivacyListener reportTo(Consumer<? super PrivacyStatus> sink) {
+        sinks.add(Objects.requireNonNull(sink, "sink"));
+        return this;
     }
 
     @Override
@@ -105,19 +100,53 @@ public final class PrivacyListener extends BaseTrainingListener {
                 plan.accountantKind());
     }
 
+    /** The released sum is seen here and nowhere later: the updater turns it into an update in place. */
+    @Override
+    public void onGradientCalculation(Model model) {
+        noiseToSignal = isDue() && !sinks.isEmpty() ? engine.noiseToSignal() : Double.NaN;
+    }
+
+    private boolean isDue() {
+        return engine.steps() % every == 0 || engine.remainingSteps() == 0;
+    }
+
     @Override
     public void iterationDone(Model model, int iteration, int epoch) {
-        long steps = engine.steps();
-        if (steps % every != 0 && engine.remainingSteps() > 0) {
+        if (!isDue()) {
             return;
         }
-        var status = new Status(
-                steps,
-                engine.runningEpsilon(),
-                engine.plan().delta(),
+        DpSgdPlan plan = engine.plan();
+        PrivacyGuarantee target = plan.target();
+        var status = new PrivacyStatus(
+                engine.steps(),
                 engine.remainingSteps(),
-                engine.momentsEpsilon());
+                engine.runningEpsilon(),
+                plan.delta(),
+                plan.relation(),
+                engine.momentsEpsilon().orElse(Double.NaN),
+                target == null ? Double.NaN : target.epsilon(),
+                projectedEpsilon(),
+                noiseToSignal,
+                Double.NaN);
         log.info("{}", status);
-        callback.accept(status);
+        report(status);
+    }
+
+    private double projectedEpsilon() {
+        if (Double.isNaN(projectedEpsilon)) {
+            projectedEpsilon = engine.plan().guarantee().epsilon();
+        }
+        return projectedEpsilon;
+    }
+
+    private void report(PrivacyStatus status) {
+        for (var sink : List.copyOf(sinks)) {
+            try {
+                sink.accept(status);
+            } catch (RuntimeException e) {
+                sinks.remove(sink);
+                log.error("A place that privacy is reported to failed and gets no further reports: {}", sink, e);
+            }
+        }
     }
 }

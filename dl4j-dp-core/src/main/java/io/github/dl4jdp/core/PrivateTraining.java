@@ -221,6 +221,11 @@ final class PrivateTraining implements AutoCloseable {
         lifecycle = Lifecycle.RELEASED;
     }
 
+    /** See {@link PrivacyStatus#noiseToSignal()}; NaN unless a noised sum is in the gradient view. */
+    double noiseToSignal() {
+        return lifecycle == Lifecycle.RELEASED ? noisyRelease.noiseToSignal(network.gradientView()) : Double.NaN;
+    }
+
     /** Called by the updater before it reads the gradient. */
     void beforeUpdate() {
         if (lifecycle != Lifecycle.RELEASED) {

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import org.nd4j.shade.jackson.core.JsonProcessingException;
+import org.nd4j.shade.jackson.databind.ObjectMapper;
+
+/**
+ * Where a private run stands after a lot.
+ *
+ * <p>All but {@code clippedFraction} is covered by the guarantee: it depends on the plan, on the number of steps and on what was released.
+ *
+ * @param iteration number of lots released so far
+ * @param remainingSteps lots that the plan still allows
+ * @param epsilon privacy spent so far, at {@code delta} and under {@code relation}
+ * @param delta the plan's delta
+ * @param relation the neighbouring relation; the unit of privacy is one example
+ * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one; else NaN
+ * @param budget the epsilon that the plan was calibrated to, or NaN
+ * @param projectedEpsilon what the whole plan will have cost
+ * @param noiseToSignal length of the noise against the length of the clipped sum, estimated from the noised sum: {@code s sqrt(d) / sqrt(max(0,
+ *     ||released||^2 - d s^2))}; infinite where no signal can be told from the noise
+ * @param clippedFraction the share of the lot's examples that were clipped, NaN unless it was asked for: private data, <b>outside the
+ *     guarantee</b>
+ */
+public record PrivacyStatus(
+        long iteration,
+        long remainingSteps,
+        double epsilon,
+        double delta,
+        NeighboringRelation relation,
+        double momentsEpsilon,
+        double budget,
+        double projectedEpsilon,
+        double noiseToSignal,
+        double clippedFraction) {
+
+    private static final List<String> NAMES = List.of(
+            "iteration",
+            "remaining_steps",
+            "epsilon",
+            "delta",
+            "relation",
+            "moments_epsilon",
+            "budget",
+            "projected_epsilon",
+            "noise_to_signal",
+            "clipped_fraction_outside_the_guarantee");
+
+    /** The names of {@link #values()}, in their order. */
+    public static List<String> names() {
+        return NAMES;
+    }
+
+    /** The values by name: numbers, strings, {@code "Infinity"} for an infinite number and the empty string for an unknown one. */
+    public Map<String, Object> values() {
+        List<Object> values = List.of(
+                iteration,
+                remainingSteps,
+                number(epsilon),
+                delta,
+                relation.name(),
+                number(momentsEpsilon),
+                number(budget),
+                number(projectedEpsilon),
+                number(noiseToSignal),
+                number(clippedFraction));
+        var named = new LinkedHashMap<String, Object>();
+        for (int i = 0; i < values.size(); i++) {
+            named.put(NAMES.get(i), values.get(i));
+        }
+        return named;
+    }
+
+    private static Object number(double value) {
+        if (Double.isNaN(value)) {
+            return "";
+        }
+        return Double.isInfinite(value) ? "Infinity" : (Object) value;
+    }
+
+    /** {@link #values()} as one line of JSON, unknown values being {@code null}. */
+    public String toJson() {
+        var json = new LinkedHashMap<String, Object>();
+        values().forEach((name, value) -> json.put(name, "".equals(value) ? null : value));
+        try {
+            return new ObjectMapper().writeValueAsString(json);
+        } catch (JsonProcessingException e) {
+            throw new IllegalStateException("numbers and strings could not be written as JSON", e);
+        }
+    }
+
+    /** The status as one line of a log. */
+    @Override
+    public String toString() {
+        return String.format(Locale.ROOT, "iteration %d: epsilon = %.4g (delta = %.3g", iteration, epsilon, delta)
+                + (Double.isNaN(momentsEpsilon)
+                        ? ")"
+                        : String.format(Locale.ROOT, "; moments accountant: %.4g)", momentsEpsilon));
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.monitor;
+
+import io.github.dl4jdp.core.PrivacyStatus;
+import java.io.BufferedWriter;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+
+/**
+ * Appends a run's statuses to a file, one line each, flushed line by line so that it can be watched.
+ *
+ * <pre>{@code
+ * try (var file = StatusFile.csv(Path.of("privacy.csv"))) {
+ *     net.addListeners(new PrivacyListener(engine, 10).reportTo(file));
+ *     net.fit(engine.lots(data), plan.epochs());
+ * }
+ * }</pre>
+ *
+ * <p>An existing file is added to, so that a resumed run goes on in it. It is a record for people and plots; what was spent is in the ledger.
+ */
+public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable {
+    /** How a status becomes a line. */
+    private enum Format {
+        CSV {
+            @Override
+            String line(PrivacyStatus status) {
+                return status.values().values().stream().map(Format::cell).collect(Collectors.joining(","));
+            }
+        },
+        JSON_LINES {
+            @Override
+            String line(PrivacyStatus status) {
+                return status.toJson();
+            }
+        };
+
+        abstract String line(PrivacyStatus status);
+
+        private static String cell(Object value) {
+            return value.toString();
+        }
+    }
+
+    private final Path path;
+    private final Format format;
+    private final BufferedWriter writer;
+
+    private StatusFile(Path path, Format format) throws IOException {
+        this.path = path;
+        this.format = format;
+        this.writer = Files.newBufferedWriter(
+                path, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
+        if (format == Format.CSV && Files.size(path) == 0) {
+            line(String.join(",", PrivacyStatus.names()));
+        }
+    }
+
+    /**
+     * Comma-separated values with a header; an unknown value is an empty cell, an infinite one {@code Infinity}.
+     *
+     * @throws IOException if the file cannot be opened for writing
+     */
+    public static StatusFile csv(Path path) throws IOException {
+        return new StatusFile(path, Format.CSV);
+    }
+
+    /**
+     * One JSON object a line; an unknown value is {@code null}, an infinite one the string {@code "Infinity"}.
+     *
+     * @throws IOException if the file cannot be opened for writing
+     */
+    public static StatusFile jsonLines(Path path) throws IOException {
+        return new StatusFile(path, Format.JSON_LINES);
+    }
+
+    /**
+     * Appends a line.
+     *
+     * @throws UncheckedIOException if it cannot be written
+     */
+    @Override
+    public void accept(PrivacyStatus status) {
+        try {
+            line(format.line(status));
+        } catch (IOException e) {
+            throw new UncheckedIOException("could not write the privacy status to " + path, e);
+        }
+    }
+
+    private void line(String text) throws IOException {
+        writer.write(text);
+        writer.newLine();
+        writer.flush();
+    }
+
+    @Override
+    public void close() throws IOException {
+        writer.close();
+    }
+}
