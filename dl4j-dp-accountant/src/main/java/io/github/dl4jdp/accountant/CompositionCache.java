@@ -11,6 +11,9 @@ final class CompositionCache {
 
     private static final double LEAST_HEADROOM = 32;
 
+    /** But not further than this: a tilt that suits few events leaves many of them outside the window, and the bound grows loose. */
+    private static final double MOST_HEADROOM = 3;
+
     /** A plan made for one delta serves others within this factor, one made for one epsilon others within this share. */
     private static final double DELTA_REACH = 4;
 
@@ -62,7 +65,8 @@ final class CompositionCache {
 
     private LossComposition remember(Map<LossPair, Long> pairs, double newTarget, Planning planning) {
         double total = total(pairs);
-        double growth = composition == null ? 1 : Math.max(HEADROOM, (total + LEAST_HEADROOM) / total);
+        double ahead = Math.min(MOST_HEADROOM, (total + LEAST_HEADROOM) / total);
+        double growth = composition == null ? 1 : Math.max(HEADROOM, ahead);
         LossComposition fresh = new LossComposition(planning.plan(growth), pairs);
         composition = fresh;
         composed = Map.copyOf(pairs);
