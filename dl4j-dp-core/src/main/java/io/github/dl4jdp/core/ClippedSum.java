@@ -16,20 +16,21 @@ import org.nd4j.linalg.factory.Nd4j;
 final class ClippedSum {
     private final INDArray sum;
     private final List<Map<String, INDArray>> views;
-    private final double clippingNorm;
+    private final LotClipping clipping;
 
-    ClippedSum(List<TrainableLayer> layers, long numParams, DataType dataType, double clippingNorm) {
+    ClippedSum(List<TrainableLayer> layers, long numParams, DataType dataType, LotClipping clipping) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             INDArray buffer = Nd4j.create(dataType, numParams);
             this.views = layers.stream().map(layer -> layer.views(buffer)).toList();
             this.sum = buffer;
         }
-        this.clippingNorm = clippingNorm;
+        this.clipping = clipping;
     }
 
     /** Starts a lot. */
     void clear() {
         sum.assign(0);
+        clipping.clear();
     }
 
     /**
@@ -40,27 +41,24 @@ final class ClippedSum {
      * @param rows number of rows of the batch
      */
     void add(List<LayerTape> tapes, int examples, int rows) {
-        double[] squaredNorms = squaredNorms(tapes, rows);
-        double[] factors = Clipping.factors(squaredNorms, clippingNorm, ulp(sum.dataType()));
-        for (int i = 0; i < rows; i++) {
-            if (i >= examples) {
-                factors[i] = 0;
-            }
-            if (factors[i] == 0) {
-                for (LayerTape tape : tapes) {
+        double[][] factors = clipping.factors(squaredNorms(tapes, rows), examples, ulp(sum.dataType()));
+        for (int layer = 0; layer < tapes.size(); layer++) {
+            LayerTape tape = tapes.get(layer);
+            for (int i = 0; i < rows; i++) {
+                if (factors[layer][i] == 0) {
                     tape.discard(i);
                 }
             }
-        }
-        for (int layer = 0; layer < tapes.size(); layer++) {
-            tapes.get(layer).addWeightedSum(factors, views.get(layer));
+            // Layers may share their factors: what a rule of somebody's own does to its array must not reach the next.
+            tape.addWeightedSum(factors[layer].clone(), views.get(layer));
         }
     }
 
-    static double[] squaredNorms(List<LayerTape> tapes, int rows) {
-        double[] squaredNorms = new double[rows];
-        for (LayerTape tape : tapes) {
-            tape.addSquaredNorms(squaredNorms);
+    /** The squared norms by layer and row. */
+    static double[][] squaredNorms(List<LayerTape> tapes, int rows) {
+        var squaredNorms = new double[tapes.size()][rows];
+        for (int layer = 0; layer < squaredNorms.length; layer++) {
+            tapes.get(layer).addSquaredNorms(squaredNorms[layer]);
         }
         return squaredNorms;
     }

@@ -124,12 +124,22 @@ public final class DpSgdPlan extends PlanTerms {
     }
 
     /**
-     * The L2 norm {@code C} to which each example's gradient is clipped.
+     * Flat clipping: the L2 norm {@code C} to which each example's gradient is clipped.
      *
      * @throws IllegalArgumentException if {@code clippingNorm} is not finite and positive
      */
     public DpSgdPlan withClippingNorm(double clippingNorm) {
-        return new DpSgdPlan(values.withClippingNorm(PlanValues.requirePositive("clippingNorm", clippingNorm)));
+        return withClipping(Clipping.flat(clippingNorm));
+    }
+
+    /**
+     * The kind of clipping: flat, per layer, automatic or adaptive. Adaptive clipping releases a noised count beside every sum, which a
+     * calibrated noise multiplier then pays for.
+     *
+     * @throws IllegalArgumentException if the plan is calibrated to a guarantee that the count alone exceeds
+     */
+    public DpSgdPlan withClipping(Clipping clipping) {
+        return new DpSgdPlan(values.withClipping(Objects.requireNonNull(clipping, "clipping")));
     }
 
     /**

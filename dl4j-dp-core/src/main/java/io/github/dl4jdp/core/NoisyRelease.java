@@ -15,14 +15,14 @@ final class NoisyRelease {
     private final List<TrainableLayer> layers;
     private final RandomStreams streams;
     private final double noiseMultiplier;
-    private final double clippingNorm;
     private final long dimension;
+    /** Of the noise of the last release, in every coordinate. */
+    private double deviation;
 
-    NoisyRelease(List<TrainableLayer> layers, RandomStreams streams, double noiseMultiplier, double clippingNorm) {
+    NoisyRelease(List<TrainableLayer> layers, RandomStreams streams, double noiseMultiplier) {
         this.layers = layers;
         this.streams = streams;
         this.noiseMultiplier = noiseMultiplier;
-        this.clippingNorm = clippingNorm;
         this.dimension = layers.stream().mapToLong(TrainableLayer::length).sum();
     }
 
@@ -31,9 +31,11 @@ final class NoisyRelease {
      *
      * @param sum the clipped sum [numParams]
      * @param view the network's flattened gradient [1, numParams]
+     * @param clippingNorm {@code C} in force for this lot
      * @param step number of this release, from 1: the noise of a step is drawn from a stream of its own
      */
-    void release(INDArray sum, INDArray view, long step) {
+    void release(INDArray sum, INDArray view, double clippingNorm, long step) {
+        deviation = noiseMultiplier * clippingNorm;
         var release = noiseMultiplier == 0
                 ? null
                 : new GaussianNoise(noiseMultiplier, clippingNorm, dimension).release(streams, STREAM, step);
@@ -65,8 +67,7 @@ final class NoisyRelease {
 
     /** The length of the noise against that of the sum below it, estimated from what was released: post-processing. */
     double noiseToSignal(INDArray released) {
-        double scale = noiseMultiplier * clippingNorm;
-        double noise = dimension * scale * scale;
+        double noise = dimension * deviation * deviation;
         double norm = released.norm2Number().doubleValue();
         return Math.sqrt(noise / Math.max(0, norm * norm - noise));
     }

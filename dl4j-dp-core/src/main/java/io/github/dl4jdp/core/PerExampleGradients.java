@@ -40,11 +40,8 @@ public final class PerExampleGradients {
     /** As {@link #norms(Model, DataSet)}. */
     public static INDArray norms(Model model, MultiDataSet data) {
         return run(model, data, (network, tapes) -> {
-            double[] squared = ClippedSum.squaredNorms(tapes, rows(data));
-            for (int i = 0; i < squared.length; i++) {
-                squared[i] = Math.sqrt(squared[i]);
-            }
-            return Nd4j.createFromArray(squared).castTo(dataType(network));
+            double[] norms = ClippingFactors.norms(ClippedSum.squaredNorms(tapes, rows(data)));
+            return Nd4j.createFromArray(norms).castTo(dataType(network));
         });
     }
 
@@ -94,7 +91,8 @@ public final class PerExampleGradients {
             throw new IllegalArgumentException("clippingNorm must be finite and > 0, was " + clippingNorm);
         }
         return run(model, data, (network, tapes) -> {
-            var sum = new ClippedSum(network.trainable(), network.model().numParams(), dataType(network), clippingNorm);
+            var clipping = new LotClipping(Clipping.flat(clippingNorm), clippingNorm);
+            var sum = new ClippedSum(network.trainable(), network.model().numParams(), dataType(network), clipping);
             sum.add(tapes, rows(data), rows(data));
             return sum.sum();
         });

@@ -8,9 +8,30 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
 
 /** A complete plan as plain values: what is stored with a model, and what the digests of a ledger cover. */
 final class PlanCodec {
+    private static final Set<String> KNOWN = Set.of(
+            "sampling",
+            "examples",
+            "expectedLotSize",
+            "steps",
+            "clipping",
+            "clippingNorm",
+            "clippingNorms",
+            "clippingStability",
+            "clippingQuantile",
+            "clippingLearningRate",
+            "clippingCountNoise",
+            "noiseMultiplier",
+            "delta",
+            "accountant",
+            "relation",
+            "targetEpsilon",
+            "seed",
+            "ledger");
+
     private PlanCodec() {}
 
     /** The plan's values in a fixed order. */
@@ -28,7 +49,7 @@ final class PlanCodec {
         map.put("examples", plan.examples());
         map.put("expectedLotSize", plan.expectedLotSize());
         map.put("steps", plan.steps());
-        map.put("clippingNorm", plan.clippingNorm());
+        ClippingCodec.put(plan.clipping(), map);
         map.put("noiseMultiplier", plan.noiseMultiplier());
         map.put("delta", plan.delta());
         map.put("accountant", plan.accountantKind().name());
@@ -50,6 +71,13 @@ final class PlanCodec {
      * @throws IllegalArgumentException if a value is missing or out of its range
      */
     static DpSgdPlan fromMap(Map<String, Object> map) {
+        for (String key : map.keySet()) {
+            if (!KNOWN.contains(key)) {
+                // What is not understood may be a part of the mechanism: another one must not run in its name.
+                throw new IllegalArgumentException("the stored plan must be of this version of the library, which does"
+                        + " not know its " + key + "; use the version that stored it, or a later one");
+            }
+        }
         var sampling = Sampling.valueOf(text(map, "sampling"));
         long examples = number(map, "examples").longValue();
         long lotSize = number(map, "expectedLotSize").longValue();
@@ -62,7 +90,7 @@ final class PlanCodec {
         plan = plan.withRelation(NeighboringRelation.valueOf(text(map, "relation")));
         double delta = number(map, "delta").doubleValue();
         plan = plan.withAccountant(AccountantKind.valueOf(text(map, "accountant")))
-                .withClippingNorm(number(map, "clippingNorm").doubleValue())
+                .withClipping(ClippingCodec.read(map))
                 .withDelta(delta);
         double sigma = number(map, "noiseMultiplier").doubleValue();
         plan = sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma);
@@ -79,14 +107,14 @@ final class PlanCodec {
                 : plan;
     }
 
-    private static String text(Map<String, Object> map, String key) {
+    static String text(Map<String, Object> map, String key) {
         if (map.get(key) instanceof String text) {
             return text;
         }
         throw missing(map, key);
     }
 
-    private static Number number(Map<String, Object> map, String key) {
+    static Number number(Map<String, Object> map, String key) {
         if (map.get(key) instanceof Number number) {
             return number;
         }

@@ -14,7 +14,10 @@ final class PlanDraft {
     private final long lotSize;
     NeighboringRelation relation;
     long steps;
-    double clippingNorm;
+
+    @Nullable
+    Clipping clipping;
+
     double delta;
     AccountantKind accountantKind = AccountantKind.PLD;
 
@@ -41,7 +44,7 @@ final class PlanDraft {
         this(values.sampling(), values.examples(), values.lotSize());
         relation = values.relation();
         steps = values.steps();
-        clippingNorm = values.clippingNorm();
+        clipping = values.clipping();
         delta = values.delta();
         accountantKind = values.accountantKind();
         noiseMultiplier = values.noiseMultiplier();
@@ -64,7 +67,7 @@ final class PlanDraft {
                 lotSize,
                 relation,
                 steps,
-                clippingNorm,
+                clipping,
                 delta,
                 accountantKind,
                 noiseMultiplier,

@@ -57,15 +57,25 @@ abstract sealed class PlanTerms permits DpSgdPlan {
     }
 
     /**
-     * The clipping norm {@code C}.
+     * How gradients are clipped.
      *
-     * @throws IllegalStateException if {@link DpSgdPlan#withClippingNorm} was not called
+     * @throws IllegalStateException if neither {@link DpSgdPlan#withClippingNorm} nor {@link DpSgdPlan#withClipping} was called
+     */
+    public Clipping clipping() {
+        Clipping clipping = values.clipping();
+        if (clipping == null) {
+            throw new IllegalStateException("the plan has no clipping norm: call withClippingNorm or withClipping");
+        }
+        return clipping;
+    }
+
+    /**
+     * The clipping norm {@code C}, with adaptive clipping that of the first lot.
+     *
+     * @throws IllegalStateException if neither {@link DpSgdPlan#withClippingNorm} nor {@link DpSgdPlan#withClipping} was called
      */
     public double clippingNorm() {
-        if (values.clippingNorm() == 0) {
-            throw new IllegalStateException("the plan has no clipping norm: call withClippingNorm");
-        }
-        return values.clippingNorm();
+        return clipping().norm();
     }
 
     /**

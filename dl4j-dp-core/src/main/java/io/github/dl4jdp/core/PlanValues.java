@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -22,7 +23,7 @@ record PlanValues(
         long lotSize,
         NeighboringRelation relation,
         long steps,
-        double clippingNorm,
+        @Nullable Clipping clipping,
         double delta,
         AccountantKind accountantKind,
         @Nullable Double noiseMultiplier,
@@ -52,8 +53,14 @@ record PlanValues(
         return with(draft -> draft.relation = value);
     }
 
-    PlanValues withClippingNorm(double value) {
-        return with(draft -> draft.clippingNorm = value);
+    PlanValues withClipping(Clipping value) {
+        Clipping complete = value instanceof Clipping.Adaptive adaptive ? adaptive.forLots(lotSize) : value;
+        return with(draft -> {
+            draft.clipping = complete;
+            if (!releases(1).equals(draft.freeze().releases(1))) {
+                draft.dropCalibration();
+            }
+        });
     }
 
     PlanValues withDelta(double value) {
@@ -84,7 +91,17 @@ record PlanValues(
 
     /** One charge at noise multiplier {@code sigma}. */
     DpEvent charge(double sigma) {
-        return sampling.charge(examples, lotSize, sigma, relation);
+        return sampling.on(examples, lotSize, releases(sigma));
+    }
+
+    /** What is released about one sample, with noise of standard deviation {@code sigma * C} on the sum. */
+    private DpEvent releases(double sigma) {
+        double sensitivity = Sampling.sensitivityInClippingNorms(relation);
+        var sum = new DpEvent.Gaussian(sigma / sensitivity);
+        return clipping instanceof Clipping.Adaptive adaptive
+                ? new DpEvent.Composed(
+                        List.of(sum, new DpEvent.Gaussian(2 * adaptive.requireCountNoise() / sensitivity)))
+                : sum;
     }
 
     /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
@@ -111,7 +128,8 @@ record PlanValues(
 
     String describe() {
         return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize + ", steps=" + steps
-                + ", clippingNorm=" + clippingNorm + ", noiseMultiplier=" + noiseMultiplier + ", delta=" + delta
+                + ", clipping=" + (clipping == null ? "none" : clipping.describe()) + ", noiseMultiplier="
+                + noiseMultiplier + ", delta=" + delta
                 + ", relation=" + relation + ", accountant=" + accountantKind
                 + (seed == null ? "]" : ", seed=" + seed + "]");
     }

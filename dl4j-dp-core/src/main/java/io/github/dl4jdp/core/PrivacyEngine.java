@@ -55,6 +55,7 @@ public final class PrivacyEngine implements AutoCloseable {
      *
      * @param network a {@code MultiLayerNetwork} or a {@code ComputationGraph}
      * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
+     * @throws IllegalArgumentException if the plan has clipping norms for another number of layers than train
      * @throws IllegalStateException if the plan is not complete
      */
     public static PrivacyEngine attach(Model network, DpSgdPlan plan) {
@@ -75,11 +76,22 @@ public final class PrivacyEngine implements AutoCloseable {
         }
         var configuration = NetworkConfiguration.of(network);
         configuration.requireSamePlan(plan);
+        requireFitting(plan.clipping(), network, rules);
         var progress = configuration.progress();
         var spending = Spending.resume(plan, configuration.description(), progress);
         var training = new PrivateTraining(network, plan, rules, progress, spending);
         warn(plan, training.trainable());
         return new PrivacyEngine(training, options);
+    }
+
+    /** Per-layer norms must be as many as layers train. */
+    private static void requireFitting(Clipping clipping, Model network, GradientRules rules) {
+        if (clipping instanceof Clipping.PerLayer perLayer) {
+            var hooked = HookedNetwork.hook(network, rules, new BackwardPass());
+            int layers = hooked.trainable().size();
+            hooked.unhook();
+            ClippingFactors.bounds(perLayer, layers);
+        }
     }
 
     private static void warn(DpSgdPlan plan, List<TrainableLayer> trainable) {
@@ -211,6 +223,14 @@ public final class PrivacyEngine implements AutoCloseable {
     /** The moments accountant's epsilon where the plan has a tighter one. */
     OptionalDouble momentsEpsilon() {
         return training.spending().momentsEpsilon();
+    }
+
+    /**
+     * The clipping norm {@code C} in force for the next lot. With {@link Clipping.Adaptive} it moves from lot to lot; it is then a private
+     * release that is part of the guarantee, and may be shown.
+     */
+    public double clippingNorm() {
+        return training.clippingNorm();
     }
 
     /** The guarantee of what was released so far. */

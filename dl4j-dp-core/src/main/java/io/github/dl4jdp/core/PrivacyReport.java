@@ -18,6 +18,7 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param steps lots released so far
  * @param guarantee the guarantee of what was released
  * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
+ * @param clippingNorm the clipping norm in force for the next lot
  * @param isPrivate whether there is a guarantee at all: noise, from a secure generator
  * @param layers the layers that trained
  * @param assumptions what the guarantee rests on
@@ -28,6 +29,7 @@ public record PrivacyReport(
         long steps,
         PrivacyGuarantee guarantee,
         OptionalDouble momentsEpsilon,
+        double clippingNorm,
         boolean isPrivate,
         List<String> layers,
         List<String> assumptions,
@@ -46,6 +48,7 @@ public record PrivacyReport(
                 engine.steps(),
                 engine.guarantee(),
                 engine.momentsEpsilon(),
+                engine.clippingNorm(),
                 engine.plan().isPrivate(),
                 trainable.stream()
                         .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"
@@ -114,7 +117,12 @@ public record PrivacyReport(
                 "sampling",
                 plan.sampling() + ", " + plan.examples() + " examples, expected lot size " + plan.expectedLotSize()
                         + ", probability " + plan.samplingProbability());
-        facts.put("clipping norm", plan.clippingNorm() + " (flat, L2)");
+        facts.put(
+                "clipping norm",
+                plan.clipping().describe()
+                        + (plan.clipping() instanceof Clipping.Adaptive
+                                ? "; now " + clippingNorm + ", a noised release that the guarantee covers"
+                                : ""));
         facts.put("noise multiplier", plan.noiseMultiplier() + " (relative to the clipping norm)");
         facts.put("accountant", accountant());
         facts.put("trained layers", String.join(", ", layers));

@@ -35,6 +35,8 @@ final class PrivateTraining implements AutoCloseable {
     private final NetworkConfiguration configuration;
     private final DpSgdPlan plan;
     private final BackwardPass pass;
+    private final RandomStreams streams;
+    private final LotClipping clipping;
     private final ClippedSum clippedSum;
     private final NoisyRelease noisyRelease;
     private final LotSampler sampler;
@@ -52,10 +54,15 @@ final class PrivateTraining implements AutoCloseable {
         configuration.privatize(plan);
         this.network = HookedNetwork.hook(model, rules, pass);
         configuration.installUpdater(this);
-        var streams = plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
+        this.streams =
+                plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
+        Double reached = progress.clippingNorm();
+        this.clipping = new LotClipping(
+                plan.clipping(),
+                reached != null && plan.clipping() instanceof Clipping.Adaptive ? reached : plan.clippingNorm());
         this.clippedSum = new ClippedSum(
-                network.trainable(), model.numParams(), model.params().dataType(), plan.clippingNorm());
-        this.noisyRelease = new NoisyRelease(network.trainable(), streams, plan.noiseMultiplier(), plan.clippingNorm());
+                network.trainable(), model.numParams(), model.params().dataType(), clipping);
+        this.noisyRelease = new NoisyRelease(network.trainable(), streams, plan.noiseMultiplier());
         this.sampler = new LotSampler(streams, plan.samplingProbability());
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.
@@ -83,6 +90,11 @@ final class PrivateTraining implements AutoCloseable {
     /** The number of lots released so far. */
     long steps() {
         return steps;
+    }
+
+    /** The clipping norm in force for the next lot. */
+    double clippingNorm() {
+        return clipping.norm();
     }
 
     /** The number of lots that the plan still allows. */
@@ -155,7 +167,11 @@ final class PrivateTraining implements AutoCloseable {
     }
 
     private void noteProgress() {
-        configuration.setProgress(new TrainingProgress(steps, spending.charges(), spending.head()));
+        configuration.setProgress(new TrainingProgress(
+                steps,
+                spending.charges(),
+                spending.head(),
+                plan.clipping() instanceof Clipping.Adaptive ? clipping.norm() : null));
     }
 
     void requireStepsLeft() {
@@ -216,8 +232,10 @@ final class PrivateTraining implements AutoCloseable {
             spending.charge();
         }
         steps++;
+        double norm = clipping.norm();
+        clipping.setNorm(clipping.next(plan, streams, steps));
         noteProgress();
-        noisyRelease.release(clippedSum.sum(), network.gradientView(), steps);
+        noisyRelease.release(clippedSum.sum(), network.gradientView(), norm, steps);
         lifecycle = Lifecycle.RELEASED;
     }
 

@@ -38,21 +38,20 @@ public enum Sampling {
     }
 
     /**
-     * What one charge is, with noise of standard deviation {@code sigma * C} on the sum of gradients clipped to {@code C}.
+     * What one charge is.
      *
-     * @param relation one of {@link #relations()}
+     * @param releases what is released about one sample, relative to the sensitivities under the plan's relation
      */
-    DpEvent charge(long examples, long lotSize, double sigma, NeighboringRelation relation) {
-        var gaussian = new DpEvent.Gaussian(sensitivityInClippingNorms(relation) == 2 ? sigma / 2 : sigma);
+    DpEvent on(long examples, long lotSize, DpEvent releases) {
         return switch (this) {
-            case POISSON -> new DpEvent.PoissonSampled((double) lotSize / examples, gaussian);
-            case FIXED_SIZE -> new DpEvent.SampledWithoutReplacement(examples, lotSize, gaussian);
-            case OWN_ITERATOR -> gaussian;
+            case POISSON -> new DpEvent.PoissonSampled((double) lotSize / examples, releases);
+            case FIXED_SIZE -> new DpEvent.SampledWithoutReplacement(examples, lotSize, releases);
+            case OWN_ITERATOR -> releases;
         };
     }
 
     /** How far the clipped sums of neighbouring lots are apart at most, in clipping norms. */
-    private static int sensitivityInClippingNorms(NeighboringRelation relation) {
+    static int sensitivityInClippingNorms(NeighboringRelation relation) {
         return switch (relation) {
             case ADD_OR_REMOVE_ONE, ZERO_OUT -> 1;
             case REPLACE_ONE -> 2;

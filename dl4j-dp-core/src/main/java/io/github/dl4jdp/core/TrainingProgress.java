@@ -12,14 +12,22 @@ import org.jspecify.annotations.Nullable;
  * @param steps lots released
  * @param charges charges made by the current plan: as many, or the passes begun
  * @param head where the ledger stood, or null without one
+ * @param clippingNorm the norm in force for the next lot where clipping is adaptive, or null
  */
-record TrainingProgress(long steps, long charges, @Nullable Head head) {
-    static final TrainingProgress NONE = new TrainingProgress(0, 0, null);
+record TrainingProgress(
+        long steps,
+        long charges,
+        @Nullable Head head,
+        @Nullable Double clippingNorm) {
+    static final TrainingProgress NONE = new TrainingProgress(0, 0, null, null);
 
     TrainingProgress {
         if (steps < 0 || charges < 0) {
             throw new IllegalArgumentException(
                     "steps and charges must be at least 0, were " + steps + " and " + charges);
+        }
+        if (clippingNorm != null) {
+            PlanValues.requirePositive("clippingNorm", clippingNorm);
         }
     }
 
@@ -30,6 +38,9 @@ record TrainingProgress(long steps, long charges, @Nullable Head head) {
         if (head != null) {
             map.put("ledgerLine", head.sequenceNumber());
             map.put("ledgerHash", head.hash());
+        }
+        if (clippingNorm != null) {
+            map.put("clippingNorm", clippingNorm);
         }
         return map;
     }
@@ -43,7 +54,8 @@ record TrainingProgress(long steps, long charges, @Nullable Head head) {
             var head = map.get("ledgerLine") instanceof Number line && map.get("ledgerHash") instanceof String hash
                     ? new Head(line.longValue(), hash)
                     : null;
-            return new TrainingProgress(steps.longValue(), charges.longValue(), head);
+            var clippingNorm = map.get("clippingNorm") instanceof Number norm ? norm.doubleValue() : null;
+            return new TrainingProgress(steps.longValue(), charges.longValue(), head, clippingNorm);
         }
         throw new IllegalArgumentException("the stored progress must have steps and charges, has " + map);
     }

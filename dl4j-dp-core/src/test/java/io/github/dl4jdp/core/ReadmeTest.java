@@ -5,10 +5,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
-import java.util.List;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
@@ -77,31 +73,6 @@ class ReadmeTest {
 
     @Test
     void readme_everyJavaLine_standsInThisTest() throws IOException {
-        Path readme = Path.of("..", "README.md");
-        List<String> source =
-                Files.readAllLines(Path.of("src/test/java/io/github/dl4jdp/core/ReadmeTest.java")).stream()
-                        .map(ReadmeTest::squeeze)
-                        .toList();
-        String text = String.join("", source);
-        List<String> missing = new ArrayList<>();
-        boolean inJava = false;
-        int lines = 0;
-        for (String line : Files.readAllLines(readme)) {
-            if (line.startsWith("```")) {
-                inJava = line.equals("```java");
-            } else if (inJava && !line.isBlank()) {
-                lines++;
-                if (!text.contains(squeeze(line))) {
-                    missing.add(line);
-                }
-            }
-        }
-        assertThat(lines).isGreaterThan(10);
-        assertThat(missing).isEmpty();
-    }
-
-    /** Without white space: the formatter breaks lines elsewhere than the README. */
-    private static String squeeze(String line) {
-        return line.replaceAll("\\s", "");
+        DocumentCode.assertRunBy(ReadmeTest.class, "README.md", 10);
     }
 }
