@@ -17,6 +17,8 @@ final class ClippedSum {
     private final INDArray sum;
     private final List<Map<String, INDArray>> views;
     private final LotClipping clipping;
+    private long examplesOfLot;
+    private long clippedOfLot;
 
     ClippedSum(List<TrainableLayer> layers, long numParams, DataType dataType, LotClipping clipping) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
@@ -31,6 +33,8 @@ final class ClippedSum {
     void clear() {
         sum.assign(0);
         clipping.clear();
+        examplesOfLot = 0;
+        clippedOfLot = 0;
     }
 
     /**
@@ -42,6 +46,15 @@ final class ClippedSum {
      */
     void add(List<LayerTape> tapes, int examples, int rows) {
         double[][] factors = clipping.factors(squaredNorms(tapes, rows), examples, ulp(sum.dataType()));
+        examplesOfLot += examples;
+        for (int i = 0; i < examples; i++) {
+            for (double[] layer : factors) {
+                if (layer[i] < 1) {
+                    clippedOfLot++;
+                    break;
+                }
+            }
+        }
         for (int layer = 0; layer < tapes.size(); layer++) {
             LayerTape tape = tapes.get(layer);
             for (int i = 0; i < rows; i++) {
@@ -61,6 +74,11 @@ final class ClippedSum {
             tapes.get(layer).addSquaredNorms(squaredNorms[layer]);
         }
         return squaredNorms;
+    }
+
+    /** The share of the lot's examples whose gradient was made smaller, NaN for an empty lot. Private data. */
+    double clippedFraction() {
+        return (double) clippedOfLot / examplesOfLot;
     }
 
     private static double ulp(DataType dataType) {

@@ -261,6 +261,11 @@ public final class PrivacyEngine implements AutoCloseable {
         return training.noiseToSignal();
     }
 
+    /** See {@link PrivacyStatus#clippedFraction()}: private data. */
+    double clippedFraction() {
+        return training.clippedFraction();
+    }
+
     /** Whether what is spent is kept in a ledger. */
     boolean hasLedger() {
         return training.spending().hasLedger();

@@ -25,7 +25,9 @@ public final class PrivacyListener extends BaseTrainingListener {
     private final int every;
     private final List<Consumer<? super PrivacyStatus>> sinks = new ArrayList<>();
     private boolean announced;
+    private boolean showsClippedFraction;
     private double noiseToSignal = Double.NaN;
+    private double clippedFraction = Double.NaN;
     private double projectedEpsilon = Double.NaN;
 
     /**
@@ -104,6 +106,7 @@ public final class PrivacyListener extends BaseTrainingListener {
     @Override
     public void onGradientCalculation(Model model) {
         noiseToSignal = isDue() && !sinks.isEmpty() ? engine.noiseToSignal() : Double.NaN;
+        clippedFraction = isDue() && showsClippedFraction ? engine.clippedFraction() : Double.NaN;
     }
 
     private boolean isDue() {
@@ -127,9 +130,21 @@ public final class PrivacyListener extends BaseTrainingListener {
                 target == null ? Double.NaN : target.epsilon(),
                 projectedEpsilon(),
                 noiseToSignal,
-                Double.NaN);
+                clippedFraction);
         log.info("{}", status);
         report(status);
+    }
+
+    /**
+     * Also reports the share of each lot's examples that were clipped, for choosing the clipping norm on public data. It is computed from the data
+     * without noise: whoever sees it sees more than the guarantee covers, and the log says so.
+     *
+     * @return this listener
+     */
+    public PrivacyListener showClippedFraction() {
+        showsClippedFraction = true;
+        log.warn("The clipped fraction is shown: it is private data, OUTSIDE THE GUARANTEE.");
+        return this;
     }
 
     private double projectedEpsilon() {

@@ -244,6 +244,11 @@ final class PrivateTraining implements AutoCloseable {
         return lifecycle == Lifecycle.RELEASED ? noisyRelease.noiseToSignal(network.gradientView()) : Double.NaN;
     }
 
+    /** See {@link PrivacyStatus#clippedFraction()}; NaN unless a noised sum is in the gradient view. Private data. */
+    double clippedFraction() {
+        return lifecycle == Lifecycle.RELEASED ? clippedSum.clippedFraction() : Double.NaN;
+    }
+
     /** Called by the updater before it reads the gradient. */
     void beforeUpdate() {
         if (lifecycle != Lifecycle.RELEASED) {

@@ -97,6 +97,25 @@ class PrivacyListenerTest {
     }
 
     @Test
+    void showClippedFraction_asked_reportsAndWarns() {
+        var plan = PLAN.withClippingNorm(1e-3);
+        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        var engine = PrivacyEngine.attach(network, plan);
+        var statuses = new ArrayList<PrivacyStatus>();
+        var silent = new ArrayList<PrivacyStatus>();
+        network.setListeners(
+                new PrivacyListener(engine, 1, statuses::add).showClippedFraction(),
+                new PrivacyListener(engine, 1, silent::add));
+
+        network.fit(engine.lots(Networks.data(DataType.FLOAT, 100)), plan.epochs());
+
+        assertThat(statuses).extracting(PrivacyStatus::clippedFraction).allMatch(part -> part == 1 || part.isNaN());
+        assertThat(statuses).extracting(PrivacyStatus::clippedFraction).contains(1.0);
+        assertThat(silent).extracting(PrivacyStatus::clippedFraction).allMatch(part -> part.isNaN());
+        assertThat(statuses).extracting(PrivacyStatus::noiseToSignal).allMatch(ratio -> ratio > 0);
+    }
+
+    @Test
     void constructor_everyBelowOne_throws() {
         var engine = PrivacyEngine.attach(Networks.classifier(DataType.FLOAT, new Sgd(0.1)), PLAN);
         assertThatIllegalArgumentException()
