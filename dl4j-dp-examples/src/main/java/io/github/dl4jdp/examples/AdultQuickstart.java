@@ -100,8 +100,4 @@ public final class AdultQuickstart extends ExampleMain {
     private static double accuracy(MultiLayerNetwork network, DataSet test) {
         return network.evaluate(new ExistingDataSetIterator(List.of(test))).accuracy();
     }
-
-    private static String percent(double fraction) {
-        return String.format(Locale.ROOT, "%.2f %%", 100 * fraction);
-    }
 }

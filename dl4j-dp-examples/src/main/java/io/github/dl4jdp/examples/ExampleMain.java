@@ -70,6 +70,16 @@ abstract class ExampleMain implements Callable<Integer> {
         out().flush();
     }
 
+    /** A number for people to read, the same in every locale. */
+    static String number(String format, double value) {
+        return String.format(Locale.ROOT, format, value);
+    }
+
+    /** A fraction as a percentage. */
+    static String percent(double fraction) {
+        return number("%.2f %%", 100 * fraction);
+    }
+
     /** DL4J's own fit on the engine's lots of {@code data}, for the whole plan, with a progress display. */
     static void fitWithProgress(MultiLayerNetwork network, PrivacyEngine engine, DataSet data) {
         fitWithProgress(network, engine, RandomAccessExamples.of(data));

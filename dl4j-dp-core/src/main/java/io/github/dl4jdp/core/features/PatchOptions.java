@@ -35,4 +35,9 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
     static PatchOptions standard() {
         return new PatchOptions(600, 300, 200, 600);
     }
+
+    /** The same with another number of filter pairs. */
+    PatchOptions withFilters(int count) {
+        return new PatchOptions(count, components, filterPictures, scalePictures);
+    }
 }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples;
+
+import io.github.dl4jdp.core.features.FeatureExtractor;
+import io.github.dl4jdp.core.features.FeatureFile;
+import io.github.dl4jdp.examples.data.ImageSet;
+import java.io.IOException;
+import java.nio.file.Path;
+import org.deeplearning4j.common.resources.DL4JResources;
+import picocli.CommandLine.Option;
+
+/** Where computed features are kept: a mix-in of the mains that train on features. */
+final class FeatureOption {
+    @Option(
+            names = "--features",
+            paramLabel = "DIR",
+            description = "Folder for the computed features, up to 650 MB (default: beside DeepLearning4J's data).")
+    private Path folder = DL4JResources.getBaseDirectory().toPath().resolve("dl4j-dp");
+
+    /** Computes the features of the images, or finds them in the folder, with a progress display. */
+    FeatureFile open(String name, FeatureExtractor extractor, ImageSet images) throws IOException {
+        try (Progress progress = Progress.of("features, " + name, images.size())) {
+            int[] shown = {0};
+            return FeatureFile.open(
+                    folder.resolve(name + ".features"), extractor, images.asExamples(), done -> {
+                        progress.advance(done - shown[0], "");
+                        shown[0] = done;
+                    });
+        }
+    }
+}
