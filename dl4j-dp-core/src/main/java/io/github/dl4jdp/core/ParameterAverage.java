@@ -53,13 +53,14 @@ public final class ParameterAverage extends BaseTrainingListener {
     @Override
     public void iterationDone(Model model, int iteration, int epoch) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            INDArray params = model.params().castTo(DataType.DOUBLE);
+            // A copy in any case: castTo gives a network of doubles its own parameters back.
+            INDArray share = model.params().castTo(DataType.DOUBLE).mul(1 - decay);
             INDArray before = sum;
             if (before == null) {
-                sum = params.mul(1 - decay);
+                sum = share;
             } else {
                 requireLength("the model", model, before.length());
-                before.muli(decay).addi(params.muli(1 - decay));
+                before.muli(decay).addi(share);
             }
             weight = decay * weight + (1 - decay);
         }

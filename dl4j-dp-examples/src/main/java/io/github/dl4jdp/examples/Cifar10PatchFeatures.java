@@ -79,9 +79,6 @@ public final class Cifar10PatchFeatures extends ExampleMain {
         double accuracy = LinearModel.accuracy(network, testFeatures, test);
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "10.00 %")
-                .row(
-                        "private, linear",
-                        number("%.3f", engine.epsilon()),
-                        percent(accuracy)));
+                .row("private, linear", number("%.3f", engine.epsilon()), percent(accuracy)));
     }
 }

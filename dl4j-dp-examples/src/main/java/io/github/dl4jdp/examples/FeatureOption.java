@@ -21,11 +21,10 @@ final class FeatureOption {
     FeatureFile open(String name, FeatureExtractor extractor, ImageSet images) throws IOException {
         try (Progress progress = Progress.of("features, " + name, images.size())) {
             int[] shown = {0};
-            return FeatureFile.open(
-                    folder.resolve(name + ".features"), extractor, images.asExamples(), done -> {
-                        progress.advance(done - shown[0], "");
-                        shown[0] = done;
-                    });
+            return FeatureFile.open(folder.resolve(name + ".features"), extractor, images.asExamples(), done -> {
+                progress.advance(done - shown[0], "");
+                shown[0] = done;
+            });
         }
     }
 }

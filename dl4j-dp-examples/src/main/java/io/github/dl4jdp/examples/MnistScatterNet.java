@@ -66,12 +66,12 @@ public final class MnistScatterNet extends ExampleMain {
         ImageSet test = quick ? mnist.test().first(QUICK_EXAMPLES) : mnist.test();
         print(train.size() + " training images, " + test.size() + " test images");
 
-        cell("Features: scattering, decorrelated as drawn pen strokes show it; no digit has part in it, no privacy is spent");
+        cell(
+                "Features: scattering, decorrelated as drawn pen strokes show it; no digit has part in it, no privacy is spent");
         FeatureExtractor extractor = WhitenedFeatures.learn(
                 ScatteringTransform.of(train.channels(), train.height(), train.width()),
                 GROUPS,
-                DrawnPictures.strokes(
-                        train.height(), train.width(), quick ? QUICK_DRAWINGS : DRAWINGS, DRAWING_SEED),
+                DrawnPictures.strokes(train.height(), train.width(), quick ? QUICK_DRAWINGS : DRAWINGS, DRAWING_SEED),
                 quick ? QUICK_COMPONENTS : COMPONENTS,
                 DAMPING);
         String suffix = quick ? "-quick" : "";

@@ -90,12 +90,13 @@ public final class WhitenedFeatures implements FeatureExtractor {
             FeatureExtractor extractor, int groups, float[] publicExamples, int components, double damping) {
         long channels = extractor.outputShape()[0];
         if (groups < 1 || channels % groups != 0) {
-            throw new IllegalArgumentException("groups must divide the extractor's " + channels + " channels, was " + groups);
+            throw new IllegalArgumentException(
+                    "groups must divide the extractor's " + channels + " channels, was " + groups);
         }
         long each = product(extractor.inputShape());
         if (publicExamples.length == 0 || publicExamples.length % each != 0) {
-            throw new IllegalArgumentException("length of publicExamples must be a positive multiple of " + each + ", was "
-                    + publicExamples.length);
+            throw new IllegalArgumentException("length of publicExamples must be a positive multiple of " + each
+                    + ", was " + publicExamples.length);
         }
         long most = Math.min(publicExamples.length / each - 1, product(extractor.outputShape()));
         if (components < 1 || components > most) {
@@ -132,7 +133,8 @@ public final class WhitenedFeatures implements FeatureExtractor {
             centred.subiRowVector(average);
             System.arraycopy(average.toFloatVector(), 0, mean, 0, length);
             // In double: the variances that are used span four orders of magnitude, and float has seven.
-            INDArray vectors = centred.mmul(centred.transpose()).castTo(DataType.DOUBLE).dup('f');
+            INDArray vectors =
+                    centred.mmul(centred.transpose()).castTo(DataType.DOUBLE).dup('f');
             INDArray squares = Nd4j.create(DataType.DOUBLE, rows.length);
             // Ascending: the last columns are the directions of largest variance.
             Nd4j.getBlasWrapper().syev('V', 'L', vectors, squares);
@@ -147,9 +149,11 @@ public final class WhitenedFeatures implements FeatureExtractor {
                 scales.putScalar(k, 1 / Math.sqrt(square * (square / largest + damping)));
                 kept.getColumn(k).assign(vectors.getColumn(column));
             }
-            INDArray weights = centred.transpose().mmul(kept.muliRowVector(scales).castTo(DataType.FLOAT));
+            INDArray weights =
+                    centred.transpose().mmul(kept.muliRowVector(scales).castTo(DataType.FLOAT));
             for (int i = 0; i < length; i++) {
-                projection[i] = weights.get(NDArrayIndex.point(i), NDArrayIndex.all()).toFloatVector();
+                projection[i] =
+                        weights.get(NDArrayIndex.point(i), NDArrayIndex.all()).toFloatVector();
             }
         }
     }
@@ -190,9 +194,11 @@ public final class WhitenedFeatures implements FeatureExtractor {
         float[][] outputs = new float[to - from][components];
         for (int i = 0; i < inputs.length; i++) {
             float[] input = Arrays.copyOfRange(features, (from + i) * length, (from + i + 1) * length);
-            normalize(input);
-            for (int d = 0; d < length; d++) {
-                inputs[i][d] = input[d] - mean[d];
+            // What is not finite leaves zeros, and no trace of the mean.
+            if (normalize(input)) {
+                for (int d = 0; d < length; d++) {
+                    inputs[i][d] = input[d] - mean[d];
+                }
             }
         }
         for (int d = 0; d < projection.length; d += 2) {
@@ -207,8 +213,8 @@ public final class WhitenedFeatures implements FeatureExtractor {
         }
     }
 
-    /** Every group to mean zero and variance one, then all to norm one. */
-    private void normalize(float[] features) {
+    /** Every group to mean zero and variance one, then all to norm one; false if that cannot be. */
+    private boolean normalize(float[] features) {
         int size = features.length / groups;
         for (int start = 0; start < features.length; start += size) {
             double sum = 0;
@@ -225,19 +231,20 @@ public final class WhitenedFeatures implements FeatureExtractor {
                 features[d] = (float) ((features[d] - average) * scale);
             }
         }
-        toNormOne(features);
+        return toNormOne(features);
     }
 
-    static void toNormOne(float[] features) {
+    private static boolean toNormOne(float[] features) {
         double squares = 0;
         for (float value : features) {
             squares += (double) value * value;
         }
         if (squares > 0 && squares < Double.POSITIVE_INFINITY) {
             Rows.scale(features, (float) (1 / Math.sqrt(squares)), features.length);
-        } else {
-            Arrays.fill(features, 0);
+            return true;
         }
+        Arrays.fill(features, 0);
+        return false;
     }
 
     private static String digest(float[] examples) {
