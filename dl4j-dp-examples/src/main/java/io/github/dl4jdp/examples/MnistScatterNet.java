@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
@@ -86,7 +85,6 @@ public final class MnistScatterNet extends ExampleMain {
         DpSgdPlan plan = DpSgdPlan.poisson(train.size(), train.size())
                 .withEpochs(quick ? 5 : steps)
                 .withClippingNorm(CLIPPING_NORM)
-                .withAccountant(AccountantKind.PLD)
                 .calibratedTo(
                         new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
         print(plan);
