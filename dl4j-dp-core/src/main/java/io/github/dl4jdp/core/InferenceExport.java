@@ -17,6 +17,7 @@ import org.deeplearning4j.util.ModelSerializer;
 final class InferenceExport {
     private static final String JSON_ENTRY = "privacy-report.json";
     private static final String MARKDOWN_ENTRY = "privacy-report.md";
+    private static final String HTML_ENTRY = "privacy-report.html";
 
     private InferenceExport() {}
 
@@ -35,6 +36,7 @@ final class InferenceExport {
                 }
                 put(out, JSON_ENTRY, report.toJson());
                 put(out, MARKDOWN_ENTRY, report.toMarkdown());
+                put(out, HTML_ENTRY, report.toHtml());
             }
             Files.move(whole, target, StandardCopyOption.REPLACE_EXISTING);
         } finally {

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import java.io.File;
 import java.io.IOException;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalDouble;
 import org.deeplearning4j.nn.api.Model;
 import org.nd4j.linalg.dataset.api.DataSet;
@@ -245,7 +248,8 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /**
      * Writes the trained model, for use and not for further training, as a file that any DL4J program loads: without the updaters, their state and
-     * the plan. The file also holds {@link #report()}, as {@code privacy-report.json} and {@code privacy-report.md}.
+     * the plan. The file also holds {@link #report()}, as {@code privacy-report.json}, {@code privacy-report.md} and
+     * {@code privacy-report.html}.
      *
      * @param file replaced if it exists, complete or not at all
      * @throws IOException if it cannot be written
@@ -264,6 +268,16 @@ public final class PrivacyEngine implements AutoCloseable {
     /** See {@link PrivacyStatus#clippedFraction()}: private data. */
     double clippedFraction() {
         return training.clippedFraction();
+    }
+
+    /** Everything released so far, as the accountant composes it. */
+    DpEvent spent() {
+        return training.spending().event();
+    }
+
+    /** The last line of the ledger, if there is one. */
+    Optional<Head> ledgerHead() {
+        return Optional.ofNullable(training.spending().head());
     }
 
     /** Whether what is spent is kept in a ledger. */

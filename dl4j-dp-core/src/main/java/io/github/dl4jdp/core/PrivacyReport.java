@@ -1,15 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.accountant.TradeOffCurve;
+import java.io.IOException;
+import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.Properties;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.nd4j.evaluation.IEvaluation;
+import org.nd4j.evaluation.classification.Evaluation;
 import org.nd4j.shade.jackson.core.JsonProcessingException;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
+import org.nd4j.shade.jackson.databind.util.RawValue;
 
 /**
  * What a private training run did, what it guarantees and on what assumptions.
@@ -20,7 +32,11 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
  * @param clippingNorm the clipping norm in force for the next lot
  * @param isPrivate whether there is a guarantee at all: noise, from a secure generator
- * @param layers the layers that trained
+ * @param spent everything released so far, as the accountant composes it
+ * @param ledger the last line of the ledger, if there is one
+ * @param layers the layers that trained, and how their per-example gradients come about
+ * @param versions of the library, of DL4J and of Java
+ * @param evaluation what {@link #withEvaluation} was given
  * @param assumptions what the guarantee rests on
  * @param notCovered what is computed from the training data and has no guarantee
  */
@@ -31,13 +47,19 @@ public record PrivacyReport(
         OptionalDouble momentsEpsilon,
         double clippingNorm,
         boolean isPrivate,
+        DpEvent spent,
+        Optional<Head> ledger,
         List<String> layers,
+        Map<String, String> versions,
+        Map<String, String> evaluation,
         List<String> assumptions,
         List<String> notCovered) {
 
     /** Copies the lists. */
     public PrivacyReport {
         layers = List.copyOf(layers);
+        versions = Collections.unmodifiableMap(new LinkedHashMap<>(versions));
+        evaluation = Collections.unmodifiableMap(new LinkedHashMap<>(evaluation));
         assumptions = List.copyOf(assumptions);
         notCovered = List.copyOf(notCovered);
     }
@@ -50,10 +72,14 @@ public record PrivacyReport(
                 engine.momentsEpsilon(),
                 engine.clippingNorm(),
                 engine.plan().isPrivate(),
+                engine.spent(),
+                engine.ledgerHead(),
                 trainable.stream()
                         .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"
                                 + (layer.path().equals(TrainableLayer.SLICES) ? ", one example at a time)" : ")"))
                         .toList(),
+                runningVersions(),
+                Map.of(),
                 assumptions(engine),
                 notCovered(engine.plan().sampling()));
     }
@@ -88,7 +114,7 @@ public record PrivacyReport(
     }
 
     /** The guarantee in one sentence. */
-    private String verdict() {
+    String verdict() {
         String values =
                 String.format(Locale.ROOT, "epsilon = %.4g, delta = %.3g", guarantee.epsilon(), guarantee.delta());
         if (isPrivate) {
@@ -109,7 +135,7 @@ public record PrivacyReport(
     }
 
     /** What was run, by name, in a fixed order. */
-    private Map<String, String> facts() {
+    Map<String, String> facts() {
         var facts = new LinkedHashMap<String, String>();
         facts.put("guarantee", verdict());
         facts.put("steps", steps + " of " + plan.steps());
@@ -125,48 +151,127 @@ public record PrivacyReport(
                                 : ""));
         facts.put("noise multiplier", plan.noiseMultiplier() + " (relative to the clipping norm)");
         facts.put("accountant", accountant());
+        facts.put("randomness", plan.seed().isPresent() ? "a seed: for tests, not private" : "cryptographic generator");
+        facts.put(
+                "ledger",
+                ledger.map(line -> "line " + line.sequenceNumber() + ", SHA-256 " + line.hash())
+                        .orElse("none"));
         facts.put("trained layers", String.join(", ", layers));
+        versions.forEach(facts::put);
         return facts;
+    }
+
+    /** The first line of every form. */
+    String title() {
+        return ledger.isPresent()
+                ? "Privacy report"
+                : "Privacy report of a run WITHOUT A LEDGER: it knows of no step that was lost in a crash or made from another copy";
+    }
+
+    /** What the guarantee means for a person whose data are in the training set, and for an attacker. */
+    List<String> plainWords() {
+        if (!isPrivate) {
+            return List.of("This run gives no privacy guarantee: " + verdict() + ".");
+        }
+        var words = new ArrayList<String>();
+        words.add(String.format(
+                Locale.ROOT,
+                "Two data sets are neighbours if %s. For any two of them, whatever can come out of the training is at most %.4g times"
+                        + " as likely with the one as with the other (e to the power of epsilon), except with probability %.3g.",
+                guarantee.relation().description(),
+                Math.exp(guarantee.epsilon()),
+                guarantee.delta()));
+        words.add(String.format(
+                Locale.ROOT,
+                "An attacker who knows everything but one example, sees every model of the run, and wrongly accuses 1 %% of the examples"
+                        + " that were absent finds out at most %.3g %% of those that were present.",
+                100 * tradeOff().truePositiveRate(0.01)));
+        words.add("The guarantee is for one example. If a person has several, it is weaker for the person.");
+        return words;
+    }
+
+    /** What an attacker faces: the largest true positive rate at every false positive rate. */
+    public TradeOffCurve tradeOff() {
+        return TradeOffCurve.of(plan.newAccountant().compose(spent));
+    }
+
+    /**
+     * The same report with the quality of the model, for instance {@code report.withEvaluation("test set", net.evaluate(test))}.
+     *
+     * @param data what the model was evaluated on; the guarantee does not cover what is computed from the training data
+     * @param results an {@code Evaluation}: its accuracy and F1 are shown; of other kinds all they say
+     */
+    public PrivacyReport withEvaluation(String data, IEvaluation<?> results) {
+        var named = new LinkedHashMap<>(evaluation);
+        if (results instanceof Evaluation classification) {
+            named.put("accuracy, " + data, String.format(Locale.ROOT, "%.4f", classification.accuracy()));
+            named.put("F1, " + data, String.format(Locale.ROOT, "%.4f", classification.f1()));
+        } else {
+            named.put("evaluation, " + data, results.stats().strip());
+        }
+        return new PrivacyReport(
+                plan,
+                steps,
+                guarantee,
+                momentsEpsilon,
+                clippingNorm,
+                isPrivate,
+                spent,
+                ledger,
+                layers,
+                versions,
+                named,
+                assumptions,
+                notCovered);
+    }
+
+    private static Map<String, String> runningVersions() {
+        var versions = new LinkedHashMap<String, String>();
+        versions.put("dl4j-dp", Spending.libraryVersion());
+        versions.put("DL4J", dl4jVersion());
+        versions.put("Java", Runtime.version().toString());
+        return versions;
+    }
+
+    /** DL4J's manifest does not say; the properties that Maven puts in its jar do. */
+    private static String dl4jVersion() {
+        var properties = new Properties();
+        try (InputStream stream = MultiLayerNetwork.class.getResourceAsStream(
+                "/META-INF/maven/org.deeplearning4j/deeplearning4j-nn/pom.properties")) {
+            if (stream != null) {
+                properties.load(stream);
+            }
+        } catch (IOException e) {
+            return "unknown: " + e.getMessage();
+        }
+        return properties.getProperty("version", "unknown");
     }
 
     /** The report as text. */
     @Override
     public String toString() {
-        var lines = new ArrayList<String>();
-        lines.add("Privacy report");
-        facts().forEach((name, value) -> lines.add(String.format(Locale.ROOT, "  %-18s%s", name, value)));
-        lines.add("  assumed");
-        assumptions.forEach(item -> lines.add("    - " + item));
-        lines.add("  not covered");
-        notCovered.forEach(item -> lines.add("    - " + item));
-        return String.join(System.lineSeparator(), lines);
+        return ReportText.plain(this);
     }
 
     /** The report as Markdown, to go with the model. */
     public String toMarkdown() {
-        var lines = new ArrayList<String>();
-        lines.add("# Privacy report");
-        lines.add("");
-        lines.add("| | |");
-        lines.add("|---|---|");
-        facts().forEach((name, value) -> lines.add("| " + name + " | " + value.replace("|", "\\|") + " |"));
-        lines.add("");
-        lines.add("## Assumed");
-        lines.add("");
-        assumptions.forEach(item -> lines.add("- " + item));
-        lines.add("");
-        lines.add("## Not covered");
-        lines.add("");
-        notCovered.forEach(item -> lines.add("- " + item));
-        return String.join("\n", lines) + "\n";
+        return ReportText.markdown(this);
+    }
+
+    /** The report as one HTML page with pictures, which loads nothing from elsewhere. */
+    public String toHtml() {
+        return ReportHtml.of(this);
     }
 
     /**
-     * The report as JSON: {@code private}, {@code epsilon}, {@code delta}, {@code momentsEpsilon} where known, {@code relation}, {@code unit}, {@code steps}, {@code plan},
-     * {@code layers}, {@code assumptions}, {@code notCovered}. An infinite epsilon is the string {@code "Infinity"}.
+     * The report as JSON: {@code title}, {@code private}, {@code epsilon}, {@code delta}, {@code relation}, {@code unit}, {@code steps}, {@code
+     * plan}, {@code spent} (the event), {@code ledger} (hash of its last line or null), {@code truePositiveRates} by false positive rate, {@code layers},
+     * {@code versions}, {@code evaluation}, {@code plainWords}, {@code assumptions}, {@code notCovered}. An infinite epsilon is the string {@code
+     * "Infinity"}.
      */
     public String toJson() {
         var json = new LinkedHashMap<String, Object>();
+        json.put("title", title());
         json.put("private", isPrivate);
         json.put("epsilon", guarantee.epsilon());
         json.put("delta", guarantee.delta());
@@ -175,7 +280,13 @@ public record PrivacyReport(
         json.put("unit", "one example");
         json.put("steps", steps);
         json.put("plan", PlanCodec.toMap(plan));
+        json.put("ledger", ledger.map(Head::hash).orElse(null));
+        json.put("spent", new RawValue(spent.toJson()));
+        json.put("truePositiveRates", isPrivate ? truePositiveRates() : Map.of());
         json.put("layers", layers);
+        json.put("versions", versions);
+        json.put("evaluation", evaluation);
+        json.put("plainWords", plainWords());
         json.put("assumptions", assumptions);
         json.put("notCovered", notCovered);
         try {
@@ -183,5 +294,15 @@ public record PrivacyReport(
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a report of strings and numbers could not be written as JSON", e);
         }
+    }
+
+    /** The largest true positive rates at the false positive rates that are usually asked for. */
+    Map<String, Double> truePositiveRates() {
+        TradeOffCurve curve = tradeOff();
+        var rates = new LinkedHashMap<String, Double>();
+        for (double falsePositives : List.of(0.001, 0.01, 0.05, 0.1)) {
+            rates.put(String.valueOf(falsePositives), curve.truePositiveRate(falsePositives));
+        }
+        return rates;
     }
 }

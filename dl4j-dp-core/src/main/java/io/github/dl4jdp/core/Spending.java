@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
@@ -89,7 +90,7 @@ final class Spending implements AutoCloseable {
         return new Spending(plan, ledger, progress.charges() + ledger.stepsBeyondModel());
     }
 
-    private static String libraryVersion() {
+    static String libraryVersion() {
         String version = PrivacyEngine.class.getPackage().getImplementationVersion();
         return version == null ? "development" : version;
     }
@@ -153,6 +154,12 @@ final class Spending implements AutoCloseable {
             tightAt = charges;
         }
         return tight;
+    }
+
+    /** Everything charged. */
+    DpEvent event() {
+        composeCharges();
+        return accountant.event();
     }
 
     /** The moments accountant's epsilon of everything charged; empty where the plan's accountant is that one, or it knows no bound. */

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/** A {@link PrivacyReport} as plain text and as Markdown: the same content in the same order. */
+final class ReportText {
+    private ReportText() {}
+
+    static String plain(PrivacyReport report) {
+        var lines = new ArrayList<String>();
+        lines.add(report.title());
+        report.facts().forEach((name, value) -> lines.add(String.format(Locale.ROOT, "  %-18s%s", name, value)));
+        report.evaluation().forEach((name, value) -> lines.add(String.format(Locale.ROOT, "  %s: %s", name, value)));
+        list(lines, "in plain words", report.plainWords());
+        list(lines, "assumed", report.assumptions());
+        list(lines, "not covered", report.notCovered());
+        return String.join(System.lineSeparator(), lines);
+    }
+
+    private static void list(List<String> lines, String title, List<String> items) {
+        lines.add("  " + title);
+        items.forEach(item -> lines.add("    - " + item));
+    }
+
+    static String markdown(PrivacyReport report) {
+        var lines = new ArrayList<String>();
+        lines.add("# " + report.title());
+        lines.add("");
+        table(lines, report.facts());
+        section(lines, "In plain words", report.plainWords());
+        if (report.isPrivate()) {
+            section(lines, "What an attacker can achieve at most", List.of());
+            lines.add("| false accusations | members found |");
+            lines.add("|---|---|");
+            report.truePositiveRates()
+                    .forEach((falsePositives, truePositives) -> lines.add(String.format(
+                            Locale.ROOT,
+                            "| %s %% | %.3g %% |",
+                            percent(Double.parseDouble(falsePositives)),
+                            100 * truePositives)));
+        }
+        if (!report.evaluation().isEmpty()) {
+            section(lines, "Evaluation", List.of());
+            table(lines, report.evaluation());
+        }
+        section(lines, "Assumed", report.assumptions());
+        section(lines, "Not covered", report.notCovered());
+        return String.join("\n", lines) + "\n";
+    }
+
+    private static void table(List<String> lines, Map<String, String> values) {
+        lines.add("| | |");
+        lines.add("|---|---|");
+        values.forEach((name, value) ->
+                lines.add("| " + name + " | " + value.replace("|", "\\|").replace("\n", "<br>") + " |"));
+    }
+
+    private static void section(List<String> lines, String title, List<String> items) {
+        lines.add("");
+        lines.add("## " + title);
+        lines.add("");
+        items.forEach(item -> lines.add("- " + item));
+    }
+
+    /** A rate in percent without trailing zeros. */
+    static String percent(double rate) {
+        return new BigDecimal(100 * rate)
+                .round(new MathContext(3))
+                .stripTrailingZeros()
+                .toPlainString();
+    }
+}

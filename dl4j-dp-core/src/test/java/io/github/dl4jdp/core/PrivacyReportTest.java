@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import java.io.IOException;
+import java.io.StringReader;
+import java.nio.file.Path;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.evaluation.classification.Evaluation;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.shade.jackson.databind.JsonNode;
+import org.nd4j.shade.jackson.databind.ObjectMapper;
+import org.xml.sax.InputSource;
+
+class PrivacyReportTest {
+    private static final DpSgdPlan PLAN =
+            DpSgdPlan.poisson(100, 10).withSteps(20).withClippingNorm(1).calibratedTo(new PrivacyGuarantee(1, 1e-5));
+
+    @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
+    private Path folder;
+
+    private static PrivacyReport reportAfterFive(DpSgdPlan plan) {
+        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        try (var engine = PrivacyEngine.attach(network, plan)) {
+            var lots = engine.lots(Networks.data(DataType.FLOAT, 100));
+            for (int i = 0; i < 5; i++) {
+                network.fit(lots.next());
+            }
+            return engine.report();
+        }
+    }
+
+    @Test
+    void everyForm_withoutLedger_saysSoInItsFirstLine() throws IOException {
+        var report = reportAfterFive(PLAN);
+
+        assertThat(report.toString().lines().findFirst().orElseThrow()).contains("WITHOUT A LEDGER");
+        assertThat(report.toMarkdown().lines().findFirst().orElseThrow()).contains("WITHOUT A LEDGER");
+        assertThat(report.toHtml()).contains("<body>\n<h1 class=\"warn\">Privacy report of a run WITHOUT A LEDGER");
+        assertThat(json(report).fieldNames().next()).isEqualTo("title");
+        assertThat(json(report).get("title").asText()).contains("WITHOUT A LEDGER");
+    }
+
+    private static JsonNode json(PrivacyReport report) throws IOException {
+        return new ObjectMapper().readTree(report.toJson());
+    }
+
+    @Test
+    void everyForm_withLedger_namesItsLastLine() throws IOException {
+        var report = reportAfterFive(PLAN.withLedger(folder.resolve("run.ledger")));
+
+        String hash = report.ledger().orElseThrow().hash();
+        assertThat(hash).hasSize(64);
+        assertThat(report.toString())
+                .startsWith("Privacy report" + System.lineSeparator())
+                .contains(hash);
+        assertThat(report.toMarkdown()).startsWith("# Privacy report\n").contains(hash);
+        assertThat(report.toHtml()).contains(hash).doesNotContain("WITHOUT A LEDGER");
+        assertThat(json(report).get("ledger").asText()).isEqualTo(hash);
+    }
+
+    @Test
+    void everyForm_sameContent() throws IOException {
+        var report = reportAfterFive(PLAN);
+        var json = json(report);
+
+        for (String form : new String[] {report.toString(), report.toMarkdown(), report.toHtml()}) {
+            report.facts().values().forEach(value -> assertThat(form).contains(value));
+            report.plainWords().forEach(words -> assertThat(form).contains(words));
+            report.assumptions().forEach(item -> assertThat(form).contains(item));
+            report.notCovered().forEach(item -> assertThat(form).contains(item));
+        }
+        assertThat(json.get("epsilon").asDouble()).isEqualTo(report.guarantee().epsilon());
+        assertThat(json.get("plainWords")).hasSize(report.plainWords().size());
+        assertThat(json.get("versions").get("DL4J").asText()).isEqualTo("1.0.0-M2.1");
+        assertThat(DpEvent.fromJson(json.get("spent").toString())).isEqualTo(report.spent());
+    }
+
+    @Test
+    void spent_fiveLots_composesToTheGuarantee() {
+        var report = reportAfterFive(PLAN);
+
+        assertThat(PLAN.newAccountant().compose(report.spent()).epsilon(1e-5))
+                .isEqualTo(report.guarantee().epsilon());
+        assertThat(report.truePositiveRates().get("0.01")).isBetween(0.01, 0.03);
+    }
+
+    /** Every tag is closed and every attribute quoted, or an XML parser would refuse it; nothing refers to another host. */
+    @Test
+    void toHtml_wellFormedAndSelfContained() throws Exception {
+        String html = reportAfterFive(PLAN).toHtml();
+
+        String body =
+                html.substring(html.indexOf("<body>"), html.indexOf("</html>")).replace("<br>", "<br/>");
+        var document = DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
+                .parse(new InputSource(new StringReader(body)));
+        assertThat(document.getElementsByTagName("svg").getLength()).isEqualTo(2);
+        assertThat(html).doesNotContain("http", "src=", "url(", "<script", "<link", "NaN", "Infinity");
+    }
+
+    @Test
+    void toHtml_notPrivate_hasNoPicturesAndSaysWhy() {
+        String html = reportAfterFive(PLAN.withSeed(1)).toHtml();
+
+        assertThat(html).contains("NOT PRIVATE: the noise comes from a seed").doesNotContain("<svg");
+        assertThat(reportAfterFive(PLAN.withoutNoise().withDelta(1e-5)).toHtml())
+                .contains("NOT PRIVATE: no noise was added")
+                .doesNotContain("<svg");
+    }
+
+    @Test
+    void withEvaluation_classification_showsAccuracyInEveryForm() throws IOException {
+        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        DataSet test = Networks.data(DataType.FLOAT, 30);
+        var evaluation = new Evaluation(Networks.CLASSES);
+        evaluation.eval(test.getLabels(), network.output(test.getFeatures()));
+        var report = reportAfterFive(PLAN).withEvaluation("public <test> set", evaluation);
+
+        String accuracy = String.format(java.util.Locale.ROOT, "%.4f", evaluation.accuracy());
+        assertThat(report.toString()).contains("accuracy, public <test> set: " + accuracy);
+        assertThat(report.toMarkdown()).contains("| accuracy, public <test> set | " + accuracy + " |");
+        assertThat(report.toHtml()).contains("<th>accuracy, public &lt;test&gt; set</th><td>" + accuracy + "</td>");
+        assertThat(json(report)
+                        .get("evaluation")
+                        .get("accuracy, public <test> set")
+                        .asText())
+                .isEqualTo(accuracy);
+    }
+}
