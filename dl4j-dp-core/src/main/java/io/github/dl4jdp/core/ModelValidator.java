@@ -184,8 +184,8 @@ final class ModelValidator {
         if (rule.isEmpty()) {
             return List.of(
                     layer.numParams() > 0
-                            ? "there is no per-example gradient rule for its parameters; replace it, freeze it, or write a rule"
-                                    + " (GradientRules.builtIn().with(rule))"
+                            ? "there is no per-example gradient rule for its parameters; replace it, freeze it, write a rule"
+                                    + " (GradientRules.builtIn().with(rule)), or opt in to the slow fallback (withFallback)"
                             : "it is not known to treat every example on its own; replace it, or write a rule for it");
         }
         var reasons = new ArrayList<>(rule.get().problems(layer));

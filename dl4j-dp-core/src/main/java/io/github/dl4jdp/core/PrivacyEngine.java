@@ -280,6 +280,11 @@ public final class PrivacyEngine implements AutoCloseable {
         return Optional.ofNullable(training.spending().head());
     }
 
+    /** What the guarantee rests on besides the library's own rules for layers. */
+    List<String> ruleAssumptions() {
+        return training.rules().assumptions();
+    }
+
     /** Whether what is spent is kept in a ledger. */
     boolean hasLedger() {
         return training.spending().hasLedger();

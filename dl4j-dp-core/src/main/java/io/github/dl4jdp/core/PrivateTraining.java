@@ -34,6 +34,7 @@ final class PrivateTraining implements AutoCloseable {
     private final HookedNetwork network;
     private final NetworkConfiguration configuration;
     private final DpSgdPlan plan;
+    private final GradientRules rules;
     private final BackwardPass pass;
     private final RandomStreams streams;
     private final LotClipping clipping;
@@ -49,6 +50,7 @@ final class PrivateTraining implements AutoCloseable {
     /** Hooks a network that {@link ModelValidator} found in order. */
     PrivateTraining(Model model, DpSgdPlan plan, GradientRules rules, TrainingProgress progress, Spending spending) {
         this.plan = plan;
+        this.rules = rules;
         this.pass = new BackwardPass();
         this.configuration = NetworkConfiguration.of(model);
         configuration.privatize(plan);
@@ -76,6 +78,11 @@ final class PrivateTraining implements AutoCloseable {
     /** The layers that train, in the order of the flattened parameters. */
     List<TrainableLayer> trainable() {
         return network.trainable();
+    }
+
+    /** The rules by which the layers were hooked. */
+    GradientRules rules() {
+        return rules;
     }
 
     /** The network's configuration, its updaters wrapped. */

@@ -2,11 +2,16 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.layers.ActivationLayer;
 import org.deeplearning4j.nn.layers.DropoutLayer;
 import org.deeplearning4j.nn.layers.LossLayer;
@@ -29,7 +34,10 @@ import org.deeplearning4j.nn.layers.normalization.LocalResponseNormalization;
 import org.deeplearning4j.nn.layers.objdetect.Yolo2OutputLayer;
 import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
 import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
+import org.deeplearning4j.nn.layers.samediff.SameDiffLayer;
 import org.deeplearning4j.nn.layers.util.MaskLayer;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /**
  * The rules by which a network's layers are found trainable with privacy. What no rule names is refused: a layer that mixes the examples of a
@@ -89,13 +97,29 @@ public final class GradientRules {
 
     private final Map<Class<? extends Layer>, PerExampleGradientRule> byClass;
     private final List<PerExampleGradientRule> added;
+    private final List<Fallback> fallbacks;
 
-    private GradientRules(List<PerExampleGradientRule> added) {
+    /**
+     * A layer of the user's that takes the slice-wise path.
+     *
+     * @param layerClass its implementation
+     * @param configuration its configuration class
+     * @param looked what it was checked on, in words
+     */
+    private record Fallback(Class<? extends Layer> layerClass, Class<?> configuration, String looked) {}
+
+    private GradientRules(List<PerExampleGradientRule> added, List<Fallback> fallbacks) {
         this.added = List.copyOf(added);
+        this.fallbacks = List.copyOf(fallbacks);
         var map = new LinkedHashMap<Class<? extends Layer>, PerExampleGradientRule>();
         BUILT_IN.forEach(rule -> map.put(rule.layerClass(), rule));
-        SlicedLayers.rules().forEach(rule -> map.put(rule.layerClass(), rule));
+        SlicedLayers.rules(configurations(SameDiffLayer.class)).forEach(rule -> map.put(rule.layerClass(), rule));
         wrappers().forEach(rule -> map.put(rule.layerClass(), rule));
+        for (var fallback : fallbacks) {
+            map.putIfAbsent(
+                    fallback.layerClass(),
+                    new FallbackRule(fallback.layerClass(), configurations(fallback.layerClass())));
+        }
         for (var rule : added) {
             if (map.put(rule.layerClass(), rule) != null) {
                 throw new IllegalArgumentException("rule.layerClass must be a class without a rule, was "
@@ -103,6 +127,13 @@ public final class GradientRules {
             }
         }
         this.byClass = map;
+    }
+
+    private Set<Class<?>> configurations(Class<? extends Layer> layerClass) {
+        return fallbacks.stream()
+                .filter(fallback -> fallback.layerClass() == layerClass)
+                .map(Fallback::configuration)
+                .collect(Collectors.toSet());
     }
 
     /** The rules that look up the rule of a layer inside. */
@@ -117,7 +148,7 @@ public final class GradientRules {
 
     /** The rules of the library. */
     public static GradientRules builtIn() {
-        return new GradientRules(List.of());
+        return new GradientRules(List.of(), List.of());
     }
 
     /**
@@ -128,7 +159,95 @@ public final class GradientRules {
     public GradientRules with(PerExampleGradientRule rule) {
         var all = new ArrayList<>(added);
         all.add(rule);
-        return new GradientRules(all);
+        return new GradientRules(all, fallbacks);
+    }
+
+    /**
+     * These rules, and the fallback for a layer of your own: DL4J's backward pass over one example at a time, exact and slow. It is right for layers
+     * that treat every example on its own, and only you can say that yours does; what shows on the batches given is checked first: no output
+     * and no gradient of one example may change with another example, and the gradients of single examples must add up to the batch's. The
+     * report names the layer among the guarantee's assumptions.
+     *
+     * <p>For hidden layers that are neither recurrent nor wrappers, without masks and without dropout of their own; SameDiff layers of your own too.
+     *
+     * @param configuration the layer's configuration class, exactly
+     * @param network an initialised network with such layers; it stays as it is
+     * @param realBatches batches of what it will be trained on, public or not: nothing is released, but a failed check says so
+     * @throws IllegalArgumentException if the network has no such layer, one has a rule already, cannot take the fallback or fails the check, or a batch
+     *     has masks or no two different examples
+     */
+    public GradientRules withFallback(
+            Class<? extends org.deeplearning4j.nn.conf.layers.Layer> configuration,
+            Model network,
+            DataSet... realBatches) {
+        return withFallback(
+                configuration,
+                network,
+                Arrays.stream(realBatches).map(DataSet::toMultiDataSet).toArray(MultiDataSet[]::new));
+    }
+
+    /** As {@link #withFallback(Class, Model, DataSet...)}, for networks of several inputs or outputs. */
+    public GradientRules withFallback(
+            Class<? extends org.deeplearning4j.nn.conf.layers.Layer> configuration,
+            Model network,
+            MultiDataSet... realBatches) {
+        var layers = FallbackInputs.layers(network, configuration);
+        if (layers.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "network must have a layer of configuration " + configuration.getName() + ", has none");
+        }
+        if (realBatches.length == 0) {
+            throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
+        }
+        var all = new ArrayList<>(fallbacks);
+        layers.forEach((name, layer) -> {
+            String called = name + " (" + layer.getClass().getSimpleName() + ")";
+            requireWithoutRule(called, layer);
+            for (MultiDataSet batch : realBatches) {
+                if (batch.hasMaskArrays()) {
+                    throw new IllegalArgumentException(
+                            "realBatches must have no masks: the fallback does without them");
+                }
+                int examples = (int) batch.getFeatures(0).size(0);
+                FallbackCheck.require(called, layer, FallbackInputs.input(network, name, batch), examples);
+            }
+            if (!configurations(layer.getClass()).contains(configuration)) {
+                all.add(new Fallback(
+                        layer.getClass(),
+                        configuration,
+                        configuration.getSimpleName()
+                                + " layers treat every example on their own (opted in to; checked on "
+                                + realBatches.length + " batches)"));
+            }
+        });
+        return new GradientRules(added, all.stream().distinct().toList());
+    }
+
+    private void requireWithoutRule(String called, Layer layer) {
+        Class<?> configuration = layer.conf().getLayer().getClass();
+        var rule = find(layer).filter(one -> !(one instanceof FallbackRule));
+        if (rule.isPresent()
+                && !(rule.get() instanceof SameDiffRule
+                        && !rule.get().problems(layer).isEmpty())) {
+            throw new IllegalArgumentException("configuration must be of a layer without a rule; " + called + " of "
+                    + configuration.getName() + " has one: " + rule.get().path());
+        }
+        var problems = FallbackRule.cannotTake(layer);
+        if (!problems.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "layer " + called + " cannot take the fallback: " + String.join("; ", problems));
+        }
+    }
+
+    /** What the guarantee rests on besides the library's own rules, in words. */
+    public List<String> assumptions() {
+        return Stream.concat(
+                        added.stream()
+                                .map(rule -> "the per-example gradients of "
+                                        + rule.layerClass().getName() + " are right (a rule added to the library's: "
+                                        + rule.path() + ")"),
+                        fallbacks.stream().map(Fallback::looked).distinct())
+                .toList();
     }
 
     /** The rule for a layer, by its exact class. */

@@ -19,7 +19,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * DL4J's own layers that are defined by a SameDiff graph, one example at a time, see {@link SliceTape}. A SameDiff layer of the user's may mix
- * examples and is refused.
+ * examples and is refused, unless it was opted in to.
  *
  * <p>DL4J 1.0.0-M2.1 makes every gradient that passes such a layer twice the derivative of the loss; so do the rows here, and clipping
  * bounds them all the same.
@@ -34,6 +34,13 @@ final class SameDiffRule implements PerExampleGradientRule {
             RecurrentAttentionLayer.class,
             SelfAttentionLayer.class);
 
+    /** Configurations of the user's that were opted in to and checked. */
+    private final Set<Class<?>> optedIn;
+
+    SameDiffRule(Set<Class<?>> optedIn) {
+        this.optedIn = Set.copyOf(optedIn);
+    }
+
     @Override
     public Class<? extends Layer> layerClass() {
         return SameDiffLayer.class;
@@ -42,10 +49,11 @@ final class SameDiffRule implements PerExampleGradientRule {
     @Override
     public List<String> problems(Layer layer) {
         Class<?> conf = layer.conf().getLayer().getClass();
-        return EXAMPLE_WISE.contains(conf)
+        return EXAMPLE_WISE.contains(conf) || optedIn.contains(conf)
                 ? List.of()
                 : List.of("the SameDiff layer " + conf.getName()
-                        + " is not known to treat every example on its own; use DL4J's own layers, or freeze it");
+                        + " is not known to treat every example on its own; opt in to it"
+                        + " (GradientRules.builtIn().withFallback), or use DL4J's own layers, or freeze it");
     }
 
     @Override

@@ -10,6 +10,7 @@ import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -22,10 +23,17 @@ final class SlicePass {
     private final Layer hooked;
     private final TapeRecorder recorder;
     private final ScratchGradients scratch;
+    private final boolean forwardFirst;
     private @Nullable Layer worker;
 
     SlicePass(Layer hooked, TapeRecorder recorder) {
+        this(hooked, recorder, false);
+    }
+
+    /** @param forwardFirst whether the layer's backward pass needs what its forward pass keeps besides the input */
+    SlicePass(Layer hooked, TapeRecorder recorder, boolean forwardFirst) {
         this.hooked = hooked;
+        this.forwardFirst = forwardFirst;
         this.recorder = recorder;
         this.scratch = new ScratchGradients(hooked);
     }
@@ -55,7 +63,7 @@ final class SlicePass {
         INDArray below = recorder.needsInputGradient()
                 ? scratch.inputGradient(backprop)
                 : InputGradients.placeholder(input.get(), workspaceMgr);
-        recorder.record(new SliceTape(worker(), input.get(), mask, own, examples));
+        recorder.record(new SliceTape(worker(), input.get(), mask, own, examples, forwardFirst));
         Gradient gradient = new DefaultGradient();
         ParameterViews.of(hooked.conf(), hooked.getGradientsViewArray()).forEach(gradient::setGradientFor);
         return new Pair<>(gradient, below);
@@ -66,17 +74,25 @@ final class SlicePass {
         Layer current = worker;
         if (current == null) {
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-                INDArray params = hooked.params();
-                var conf = hooked.conf().clone();
-                var layerConf = conf.getLayer().clone();
-                layerConf.setIDropout(null);
-                conf.setLayer(layerConf);
-                current = layerConf.instantiate(
-                        conf, List.of(), hooked.getIndex(), params.reshape(params.length()), false, params.dataType());
-                current.setBackpropGradientsViewArray(Nd4j.create(params.dataType(), params.length()));
+                current = worker(hooked, hooked.params());
             }
             worker = current;
         }
         return current;
+    }
+
+    /** A layer like {@code layer} over given parameters, without dropout and with a gradient view of its own. */
+    static Layer worker(Layer layer, INDArray params) {
+        var conf = layer.conf().clone();
+        var layerConf = conf.getLayer().clone();
+        layerConf.setIDropout(null);
+        conf.setLayer(layerConf);
+        if (layer.numParams() == 0) {
+            return layerConf.instantiate(conf, List.of(), layer.getIndex(), null, false, DataType.FLOAT);
+        }
+        Layer worker = layerConf.instantiate(
+                conf, List.of(), layer.getIndex(), params.reshape(params.length()), false, params.dataType());
+        worker.setBackpropGradientsViewArray(Nd4j.create(params.dataType(), params.length()));
+        return worker;
     }
 }

@@ -26,6 +26,7 @@ final class SliceTape implements LayerTape {
     private final @Nullable INDArray mask;
     private final INDArray epsilon;
     private final int examples;
+    private final boolean forwardFirst;
     private final boolean[] discarded;
     /** [examples, parameters], if held. */
     private @Nullable INDArray held;
@@ -34,13 +35,21 @@ final class SliceTape implements LayerTape {
      * @param worker a plain layer over the same parameters, its gradient view its own
      * @param input [rows, ...], alive until the backward pass ends; rows as in {@link TimeMajor#ofRows}
      * @param epsilon [rows, ...], the tape's own
+     * @param forwardFirst whether the worker's backward pass needs what its forward pass keeps besides the input
      */
-    SliceTape(Layer worker, INDArray input, @Nullable INDArray mask, INDArray epsilon, int examples) {
+    SliceTape(
+            Layer worker,
+            INDArray input,
+            @Nullable INDArray mask,
+            INDArray epsilon,
+            int examples,
+            boolean forwardFirst) {
         this.worker = worker;
         this.input = input;
         this.mask = mask;
         this.epsilon = epsilon;
         this.examples = examples;
+        this.forwardFirst = forwardFirst;
         this.discarded = new boolean[examples];
     }
 
@@ -68,20 +77,27 @@ final class SliceTape implements LayerTape {
         view.assign(0);
         if (!discarded[example]) {
             var workspaceMgr = LayerWorkspaceMgr.noWorkspaces();
-            worker.setInput(rows(input, example), workspaceMgr);
-            worker.setMaskArray(mask == null ? null : rows(mask, example));
-            worker.backpropGradient(rows(epsilon, example), workspaceMgr);
+            worker.setInput(copyOfRows(input, example), workspaceMgr);
+            worker.setMaskArray(mask == null ? null : copyOfRows(mask, example));
+            if (forwardFirst) {
+                worker.activate(true, workspaceMgr);
+            }
+            worker.backpropGradient(copyOfRows(epsilon, example), workspaceMgr);
             worker.clear();
         }
         return view.reshape(view.length());
     }
 
-    /** A copy of the rows of one example, in their order. */
-    private INDArray rows(INDArray array, int example) {
+    private INDArray copyOfRows(INDArray array, int example) {
+        return rows(array, example, examples).dup(array.ordering());
+    }
+
+    /** The rows of one example, in their order: a view. */
+    static INDArray rows(INDArray array, int example, int examples) {
         INDArrayIndex every = array.size(0) == examples
                 ? NDArrayIndex.interval(example, example + 1)
                 : NDArrayIndex.interval(example, examples, array.size(0));
-        return array.get(every).dup(array.ordering());
+        return array.get(every);
     }
 
     @Override

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
+import java.util.Set;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.convolution.Convolution3DLayer;
 import org.deeplearning4j.nn.layers.convolution.Deconvolution3DLayer;
@@ -15,8 +16,12 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 final class SlicedLayers {
     private SlicedLayers() {}
 
-    /** Their rules. */
-    static List<PerExampleGradientRule> rules() {
+    /**
+     * Their rules.
+     *
+     * @param optedInSameDiff configurations of SameDiff layers of the user's
+     */
+    static List<PerExampleGradientRule> rules(Set<Class<?>> optedInSameDiff) {
         return List.of(
                 new SliceRule(
                         Convolution3DLayer.class,
@@ -27,7 +32,7 @@ final class SlicedLayers {
                 new SliceRule(
                         GravesBidirectionalLSTM.class,
                         (layer, recorder) -> new BothDirections((GravesBidirectionalLSTM) layer, recorder)),
-                new SameDiffRule());
+                new SameDiffRule(optedInSameDiff));
     }
 
     private static final class Volume extends Convolution3DLayer {
