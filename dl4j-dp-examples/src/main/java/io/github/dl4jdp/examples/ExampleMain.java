@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.PrivacyListener;
 import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.monitor.PrivacyProgress;
 import io.github.dl4jdp.examples.data.MissingDataException;
 import java.io.PrintWriter;
 import java.util.Locale;
@@ -89,11 +90,8 @@ abstract class ExampleMain implements Callable<Integer> {
     static void fitWithProgress(MultiLayerNetwork network, PrivacyEngine engine, RandomAccessExamples data) {
         DpSgdPlan plan = engine.plan();
         int every = Math.toIntExact(Math.max(1, plan.steps() / REPORTS));
-        try (Progress progress = Progress.of("private training", plan.steps())) {
-            network.addListeners(new PrivacyListener(engine, every, status -> {
-                long done = status.iteration() % every == 0 ? every : status.iteration() % every;
-                progress.advance(done, String.format(Locale.ROOT, "epsilon = %.3f", status.epsilon()));
-            }));
+        try (var progress = new PrivacyProgress()) {
+            network.addListeners(new PrivacyListener(engine, every).reportTo(progress));
             network.fit(engine.lots(data), plan.epochs());
         }
     }

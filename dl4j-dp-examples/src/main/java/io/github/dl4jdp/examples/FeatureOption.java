@@ -3,6 +3,7 @@ package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.core.features.FeatureExtractor;
 import io.github.dl4jdp.core.features.FeatureFile;
+import io.github.dl4jdp.core.monitor.Progress;
 import io.github.dl4jdp.examples.data.ImageSet;
 import java.io.IOException;
 import java.nio.file.Path;

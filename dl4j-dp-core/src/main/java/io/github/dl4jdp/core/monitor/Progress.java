@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.examples;
+package io.github.dl4jdp.core.monitor;
 
 import java.io.IOException;
 import java.util.Locale;
@@ -17,8 +17,10 @@ import org.slf4j.LoggerFactory;
 /**
  * Shows how far long work has come: a bar on a terminal; elsewhere (a pipe, a file, continuous integration) a log line now
  * and then.
+ *
+ * <p>Needs {@code me.tongfei:progressbar} on the class path.
  */
-final class Progress implements AutoCloseable {
+public final class Progress implements AutoCloseable {
     /** Between two log lines, unless the work is done: seldom enough for a log, often enough to see life. */
     static final long LOG_INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -43,8 +45,12 @@ final class Progress implements AutoCloseable {
         this.lastLog = start;
     }
 
-    /** Starts showing work of {@code total} steps. */
-    static Progress of(String task, long total) {
+    /**
+     * Starts showing work of {@code total} steps.
+     *
+     * @param task what is done, in a few words
+     */
+    public static Progress of(String task, long total) {
         if (!onTerminal()) {
             return logging(task, total, LOG, System::nanoTime);
         }
@@ -74,7 +80,7 @@ final class Progress implements AutoCloseable {
     }
 
     /** Says that {@code steps} more steps are done; {@code note} is shown beside. */
-    void advance(long steps, String note) {
+    public void advance(long steps, String note) {
         done += steps;
         if (bar != null) {
             bar.setExtraMessage(note);
@@ -90,7 +96,9 @@ final class Progress implements AutoCloseable {
 
     private String line(long now, String note) {
         double seconds = (now - start) / 1e9;
-        return String.format(Locale.ROOT, "%s: %d of %d, %.0f s %s", task, done, total, seconds, note)
+        String left =
+                done < total ? String.format(Locale.ROOT, ", about %.0f s left", seconds / done * (total - done)) : "";
+        return String.format(Locale.ROOT, "%s: %d of %d, %.0f s%s %s", task, done, total, seconds, left, note)
                 .stripTrailing();
     }
 

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.monitor;
+
+import io.github.dl4jdp.core.PrivacyStatus;
+import java.math.BigDecimal;
+import java.math.MathContext;
+import java.util.function.BiFunction;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A progress bar of a private run: lots, epsilon spent of the budget, time left. Where there is no terminal, a log line now and then.
+ *
+ * <pre>{@code
+ * try (var progress = new PrivacyProgress()) {
+ *     net.addListeners(new PrivacyListener(engine, 10).reportTo(progress));
+ *     net.fit(engine.lots(data), plan.epochs());
+ * }
+ * }</pre>
+ *
+ * <p>Needs {@code me.tongfei:progressbar} on the class path.
+ */
+public final class PrivacyProgress implements Consumer<PrivacyStatus>, AutoCloseable {
+    /** What shows the progress. */
+    @FunctionalInterface
+    interface Display extends AutoCloseable {
+        void advance(long steps, String note);
+
+        @Override
+        default void close() {}
+    }
+
+    private final BiFunction<String, Long, Display> start;
+    private @Nullable Display display;
+    private long shown;
+
+    /** A bar that appears with the first status. */
+    public PrivacyProgress() {
+        this(PrivacyProgress::bar);
+    }
+
+    PrivacyProgress(BiFunction<String, Long, Display> start) {
+        this.start = start;
+    }
+
+    private static Display bar(String task, long total) {
+        Progress progress = Progress.of(task, total);
+        return new Display() {
+            @Override
+            public void advance(long steps, String note) {
+                progress.advance(steps, note);
+            }
+
+            @Override
+            public void close() {
+                progress.close();
+            }
+        };
+    }
+
+    @Override
+    public void accept(PrivacyStatus status) {
+        Display current = display;
+        if (current == null) {
+            current = start.apply("private training", status.iteration() + status.remainingSteps());
+            display = current;
+        }
+        current.advance(status.iteration() - shown, note(status));
+        shown = status.iteration();
+    }
+
+    private static String note(PrivacyStatus status) {
+        String spent = "epsilon " + number(status.epsilon());
+        return Double.isNaN(status.budget()) ? spent : spent + " of " + number(status.budget());
+    }
+
+    private static String number(double value) {
+        return Double.isInfinite(value)
+                ? "infinite"
+                : new BigDecimal(value)
+                        .round(new MathContext(3))
+                        .stripTrailingZeros()
+                        .toPlainString();
+    }
+
+    @Override
+    public void close() {
+        if (display != null) {
+            display.close();
+        }
+    }
+}
