@@ -8,7 +8,6 @@ import io.github.dl4jdp.examples.data.AdultData;
 import io.github.dl4jdp.examples.data.TrainTest;
 import java.io.IOException;
 import java.util.List;
-import java.util.Locale;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
@@ -19,6 +18,8 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /**
  * Census records: who earns more than 50,000 dollars a year? A small network learns it without learning any single person, in
@@ -32,6 +33,14 @@ public final class AdultQuickstart extends ExampleMain {
     private static final double LEARNING_RATE = 0.01;
     private static final double PLAIN_LEARNING_RATE = 0.001;
     private static final int PLAIN_EPOCHS = 5;
+    private static final double[] CURVE = {0.25, 0.5, 1, 2, 3, 8};
+    private static final double[] QUICK_CURVE = {0.25, 8};
+
+    @Option(names = "--curve", description = "Train at other epsilons as well, and draw accuracy against epsilon.")
+    private boolean withCurve;
+
+    @Mixin
+    private final PlotOption plot = new PlotOption("adult-privacy-utility.png");
 
     private AdultQuickstart() {
         super(1.0);
@@ -53,34 +62,60 @@ public final class AdultQuickstart extends ExampleMain {
 
         cell("The plan: what will be run and what it may cost");
         int epochs = privacy().quick ? 1 : EPOCHS;
-        DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), LOT_SIZE)
-                .withEpochs(epochs)
-                .withClippingNorm(CLIPPING_NORM)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+        DpSgdPlan plan = plan(train, epochs, privacy().epsilon());
         print(plan);
 
         cell("Private training: DL4J's own fit, on the engine's lots");
-        MultiLayerNetwork network = network(train.numInputs(), LEARNING_RATE);
+        MultiLayerNetwork network = network(train.numInputs(), LEARNING_RATE, privacy().seed);
         PrivacyEngine engine = PrivacyEngine.attach(network, plan);
         fitWithProgress(network, engine, train);
         print(engine.report());
 
         cell("The same network without privacy");
-        MultiLayerNetwork plain = network(train.numInputs(), PLAIN_LEARNING_RATE);
+        MultiLayerNetwork plain = network(train.numInputs(), PLAIN_LEARNING_RATE, privacy().seed);
         plain.fit(new ExistingDataSetIterator(train.batchBy(256)), Math.min(epochs, PLAIN_EPOCHS));
 
         cell("Test accuracy");
         double majority = 1 - test.getLabels().getColumn(1).meanNumber().doubleValue();
         print(new Table("model", "epsilon", "test accuracy")
                 .row("always \"<=50K\"", "0", percent(majority))
-                .row("private", String.format(Locale.ROOT, "%.3f", engine.epsilon()), percent(accuracy(network, test)))
-                .row("without privacy", "infinite", percent(accuracy(plain, test))));
+                .row("private", number("%.3f", engine.epsilon()), percent(accuracy(network, test)))
+                .row("without privacy", "infinity", percent(accuracy(plain, test))));
+        engine.close();
+
+        if (withCurve) {
+            cell("The same at other epsilons");
+            UtilityCurve curve = new UtilityCurve();
+            curve.add(Double.POSITIVE_INFINITY, accuracy(plain, test));
+            for (double epsilon : privacy().quick ? QUICK_CURVE : CURVE) {
+                for (int run = 0; run < plot.runs; run++) {
+                    curve.add(epsilon, privateAccuracy(plan(train, epochs, epsilon), train, test, run));
+                }
+            }
+            print(curve.table());
+            curve.save(plot.file, "Adult census income, delta = " + privacy().delta());
+            print(plot.file);
+        }
     }
 
-    private MultiLayerNetwork network(int inputs, double learningRate) {
+    private DpSgdPlan plan(DataSet train, int epochs, double epsilon) {
+        return DpSgdPlan.poisson(train.numExamples(), LOT_SIZE)
+                .withEpochs(epochs)
+                .withClippingNorm(CLIPPING_NORM)
+                .calibratedTo(new PrivacyGuarantee(epsilon, privacy().delta()));
+    }
+
+    private double privateAccuracy(DpSgdPlan plan, DataSet train, DataSet test, int run) {
+        MultiLayerNetwork network = network(train.numInputs(), LEARNING_RATE, privacy().seed + run);
+        try (PrivacyEngine engine = PrivacyEngine.attach(network, plan)) {
+            fitWithProgress(network, engine, train);
+        }
+        return accuracy(network, test);
+    }
+
+    private static MultiLayerNetwork network(int inputs, double learningRate, int seed) {
         var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
-                .seed(privacy().seed)
+                .seed(seed)
                 .updater(new Adam(learningRate))
                 .list()
                 .layer(new DenseLayer.Builder()

@@ -6,6 +6,7 @@ import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.PrivacyListener;
 import io.github.dl4jdp.core.RandomAccessExamples;
 import io.github.dl4jdp.core.monitor.PrivacyProgress;
+import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MissingDataException;
 import java.io.PrintWriter;
 import java.util.Locale;
@@ -69,6 +70,11 @@ abstract class ExampleMain implements Callable<Integer> {
     final void print(Object text) {
         out().println(text);
         out().flush();
+    }
+
+    /** The images; with {@code --quick} the first {@code count} of them, if there are more. */
+    final ImageSet shortened(ImageSet images, int count) {
+        return privacy.quick && images.size() > count ? images.first(count) : images;
     }
 
     /** A number for people to read, the same in every locale. */

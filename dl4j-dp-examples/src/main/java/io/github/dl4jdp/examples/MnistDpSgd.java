@@ -33,6 +33,7 @@ import picocli.CommandLine.Mixin;
 @Command(name = "MnistDpSgd", description = "Trains a private convolutional network on MNIST.")
 public final class MnistDpSgd extends ExampleMain {
     private static final int LOT_SIZE = 2048;
+    private static final int QUICK_EXAMPLES = 4096;
     private static final int EPOCHS = 25;
     private static final double CLIPPING_NORM = 1.0;
     private static final double LEARNING_RATE = 0.5;
@@ -54,12 +55,12 @@ public final class MnistDpSgd extends ExampleMain {
     void run() throws IOException {
         cell("The data: 28x28 grey images, scaled to [0, 1] by a public constant");
         TrainTest<ImageSet> mnist = MnistData.load(data.folder);
-        DataSet train = (privacy().quick ? mnist.train().first(4096) : mnist.train()).toDataSet();
-        DataSet test = mnist.test().toDataSet();
+        DataSet train = shortened(mnist.train(), QUICK_EXAMPLES).toDataSet();
+        DataSet test = shortened(mnist.test(), QUICK_EXAMPLES).toDataSet();
         print("training images " + train.numExamples() + ", test images " + test.numExamples());
 
         cell("The plan: what will be run and what it may cost");
-        DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), LOT_SIZE)
+        DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
                 .withEpochs(privacy().quick ? 1 : EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
                 .calibratedTo(

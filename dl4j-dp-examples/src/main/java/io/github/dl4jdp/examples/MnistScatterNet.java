@@ -61,8 +61,8 @@ public final class MnistScatterNet extends ExampleMain {
         boolean quick = privacy().quick;
         cell("The data: 60,000 handwritten digits to learn from, 10,000 to test");
         TrainTest<ImageSet> mnist = MnistData.load(data.folder);
-        ImageSet train = quick ? mnist.train().first(QUICK_EXAMPLES) : mnist.train();
-        ImageSet test = quick ? mnist.test().first(QUICK_EXAMPLES) : mnist.test();
+        ImageSet train = shortened(mnist.train(), QUICK_EXAMPLES);
+        ImageSet test = shortened(mnist.test(), QUICK_EXAMPLES);
         print(train.size() + " training images, " + test.size() + " test images");
 
         cell(

@@ -57,8 +57,7 @@ public final class DrawnPatchWeights implements IWeightInit {
                     + ", " + PatchOptions.SIDE + "], was " + Arrays.toString(shape));
         }
         int count = Math.toIntExact(shape[0]);
-        var filters = new PatchFilters(
-                PatchOptions.standard().withFilters(count), (int) shape[1], new SplittableRandom(seed));
+        var filters = new PatchFilters(PatchOptions.of(count, 1), (int) shape[1], new SplittableRandom(seed));
         float[][] chosen = Arrays.copyOf(filters.filters, count);
         for (float[] filter : chosen) {
             centre(filter);

@@ -69,6 +69,17 @@ public final class PatchFeatures implements FeatureExtractor {
         return learn(channels, height, width, seed, PatchOptions.standard());
     }
 
+    /**
+     * As above, with a choice of how many features: fewer are faster, and less accurate.
+     *
+     * @param filters pairs of patterns, of mirror images; 600 above
+     * @param components features a cell, at most twice {@code filters}; 300 above
+     * @throws IllegalArgumentException as above, or if {@code filters < 1} or {@code components} is not in [1, 2 filters]
+     */
+    public static PatchFeatures learn(int channels, int height, int width, long seed, int filters, int components) {
+        return learn(channels, height, width, seed, PatchOptions.of(filters, components));
+    }
+
     static PatchFeatures learn(int channels, int height, int width, long seed, PatchOptions options) {
         if (channels != 1 && channels != 3) {
             throw new IllegalArgumentException("channels must be 1 or 3, was " + channels);

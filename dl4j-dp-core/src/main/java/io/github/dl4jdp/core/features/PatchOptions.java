@@ -31,13 +31,27 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
     /** Added to the variances that components are scaled by, of the largest. */
     static final double COMPONENT_DAMPING = 0.003;
 
+    private static final int MIN_FILTER_PICTURES = 20;
+    private static final int MIN_SCALE_PICTURES = 50;
+
     /** The ones that reached 63.9 % on CIFAR-10 at epsilon 1 and 67.0 % at 3, with a linear model. */
     static PatchOptions standard() {
         return new PatchOptions(600, 300, 200, 600);
     }
 
-    /** The same with another number of filter pairs. */
-    PatchOptions withFilters(int count) {
-        return new PatchOptions(count, components, filterPictures, scalePictures);
+    /**
+     * Other numbers of filters and components, with as many pictures for each as the standard has.
+     *
+     * @throws IllegalArgumentException if {@code filters < 1} or {@code components} is not in [1, 2 filters]
+     */
+    static PatchOptions of(int filters, int components) {
+        if (filters < 1) {
+            throw new IllegalArgumentException("filters must be at least 1, was " + filters);
+        }
+        if (components < 1 || components > 2L * filters) {
+            throw new IllegalArgumentException("components must be in [1, " + 2L * filters + "], was " + components);
+        }
+        return new PatchOptions(
+                filters, components, Math.max(MIN_FILTER_PICTURES, filters / 3), Math.max(MIN_SCALE_PICTURES, filters));
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.activations.TemperedSigmoid;
 import java.util.List;
 import java.util.Set;
 import org.nd4j.linalg.activations.IActivation;
@@ -45,7 +46,8 @@ final class ElementwiseActivations {
             ActivationSoftSign.class,
             ActivationSwish.class,
             ActivationTanH.class,
-            ActivationThresholdedReLU.class);
+            ActivationThresholdedReLU.class,
+            TemperedSigmoid.class);
 
     private ElementwiseActivations() {}
 

@@ -141,6 +141,15 @@ class PatchFeaturesTest {
     }
 
     @Test
+    void learn_fewFilters_givesAsManyFeatures() {
+        PatchFeatures few = PatchFeatures.learn(1, 16, 16, 5, 8, 6);
+
+        assertThat(few.outputShape()).containsExactly(9 * 6);
+        assertThat(norm(few.extract(random(256)))).isCloseTo(1, within(1e-6));
+        assertThat(PatchOptions.of(600, 300)).isEqualTo(PatchOptions.standard());
+    }
+
+    @Test
     void learn_greyImages_work() {
         PatchFeatures grey = PatchFeatures.learn(1, 28, 28, 5, SMALL);
 
@@ -158,6 +167,10 @@ class PatchFeaturesTest {
         assertThatThrownBy(() -> PatchFeatures.learn(3, 32, 14, 1))
                 .hasMessageContaining("width")
                 .hasMessageContaining("was 14");
+        assertThatThrownBy(() -> PatchFeatures.learn(3, 32, 32, 1, 0, 1))
+                .hasMessageContaining("filters must be at least 1, was 0");
+        assertThatThrownBy(() -> PatchFeatures.learn(3, 32, 32, 1, 4, 9))
+                .hasMessageContaining("components must be in [1, 8], was 9");
         assertThatThrownBy(() -> features.extract(new float[100])).hasMessageContaining("multiple of 768, was 100");
     }
 

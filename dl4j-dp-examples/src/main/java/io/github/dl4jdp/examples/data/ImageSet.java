@@ -3,6 +3,7 @@ package io.github.dl4jdp.examples.data;
 
 import io.github.dl4jdp.core.features.FeatureFile;
 import java.util.Arrays;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -112,6 +113,29 @@ public final class ImageSet {
                     Arrays.copyOf(labels, count));
         }
         throw new IllegalArgumentException("count must be in [1, " + size() + "], was " + count);
+    }
+
+    /**
+     * The images of the classes {@code from} (inclusive) to {@code to} (exclusive), labelled from 0 on.
+     *
+     * @throws IllegalArgumentException if the range is empty or not within [0, classes]
+     */
+    public ImageSet ofClasses(int from, int to) {
+        if (from < 0 || to <= from || to > classes) {
+            throw new IllegalArgumentException(
+                    "range [" + from + ", " + to + ") must not be empty and be within [0, " + classes + "]");
+        }
+        int[] chosen = IntStream.range(0, size())
+                .filter(i -> labels[i] >= from && labels[i] < to)
+                .toArray();
+        int each = channels * height * width;
+        byte[] chosenPixels = new byte[chosen.length * each];
+        byte[] chosenLabels = new byte[chosen.length];
+        for (int i = 0; i < chosen.length; i++) {
+            System.arraycopy(pixels, chosen[i] * each, chosenPixels, i * each, each);
+            chosenLabels[i] = (byte) (labels[chosen[i]] - from);
+        }
+        return new ImageSet(channels, height, width, to - from, chosenPixels, chosenLabels);
     }
 
     /** The images as what features are computed from. */

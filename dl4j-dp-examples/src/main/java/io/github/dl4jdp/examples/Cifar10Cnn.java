@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples;
+
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.ParameterAverage;
+import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.features.DrawnPatchWeights;
+import io.github.dl4jdp.examples.data.CifarData;
+import io.github.dl4jdp.examples.data.ImageSet;
+import io.github.dl4jdp.examples.data.TrainTest;
+import java.io.IOException;
+import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.conf.layers.PoolingType;
+import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.nd4j.linalg.activations.Activation;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.learning.config.Nesterovs;
+import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/**
+ * Photographs of ten kinds of things, and a convolutional network of which every weight is trained with privacy. Its first filters
+ * start as patches of drawn pictures instead of random numbers: no photograph has part in them.
+ */
+@Command(name = "Cifar10Cnn", description = "Trains a private convolutional network on CIFAR-10, all of it.")
+public final class Cifar10Cnn extends ExampleMain {
+    private static final int LOT_SIZE = 2048;
+    private static final double CLIPPING_NORM = 0.1;
+    private static final double LEARNING_RATE = 6;
+    private static final double MOMENTUM = 0.9;
+    private static final double AVERAGE_DECAY = 0.9;
+    private static final int FILTERS = 64;
+    private static final int DRAWING_SEED = 1;
+    private static final int QUICK_EXAMPLES = 500;
+
+    @Mixin
+    private final DataOption data = new DataOption();
+
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            description = "Passes over the data (default: ${DEFAULT-VALUE}).",
+            defaultValue = "15")
+    private int epochs;
+
+    @Option(names = "--random-start", description = "Start the first filters at random, as the others.")
+    private boolean randomStart;
+
+    private Cifar10Cnn() {
+        super(3.0);
+    }
+
+    /** Runs the example. */
+    public static void main(String[] args) {
+        System.exit(execute(new Cifar10Cnn(), args));
+    }
+
+    @Override
+    void run() throws IOException {
+        boolean quick = privacy().quick;
+        cell(
+                "The data: 50,000 small photographs to learn from, 10,000 to test; pixels from -2 to 2 by a public constant");
+        TrainTest<ImageSet> cifar = CifarData.load(data.folder);
+        DataSet train = scaled(shortened(cifar.train(), QUICK_EXAMPLES));
+        DataSet test = scaled(shortened(cifar.test(), QUICK_EXAMPLES));
+        print(train.numExamples() + " training images, " + test.numExamples() + " test images");
+
+        cell("The plan: what will be run and what it may cost");
+        DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
+                .withEpochs(quick ? 2 : epochs)
+                .withClippingNorm(CLIPPING_NORM)
+                .calibratedTo(
+                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+        print(plan);
+
+        cell(
+                "Private training: DL4J's own fit, on the engine's lots; the average of the parameters costs nothing more");
+        MultiLayerNetwork network = network();
+        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
+        ParameterAverage average = new ParameterAverage(AVERAGE_DECAY);
+        network.addListeners(average);
+        fitWithProgress(network, engine, train);
+        print(engine.report());
+
+        cell("Test accuracy");
+        MultiLayerNetwork averaged = network.clone();
+        average.applyTo(averaged);
+        String epsilon = number("%.3f", engine.epsilon());
+        print(new Table("model", "epsilon", "test accuracy")
+                .row("guessing", "0", "10.00 %")
+                .row("private", epsilon, percent(accuracy(network, test)))
+                .row("private, parameters averaged", epsilon, percent(accuracy(averaged, test))));
+        engine.close();
+    }
+
+    private static DataSet scaled(ImageSet images) {
+        DataSet data = images.toDataSet();
+        data.getFeatures().subi(0.5).muli(4);
+        return data;
+    }
+
+    private MultiLayerNetwork network() {
+        var first = convolution(6).stride(2, 2).padding(2, 2);
+        if (!randomStart) {
+            first.weightInit(new DrawnPatchWeights(DRAWING_SEED));
+        }
+        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .seed(privacy().seed)
+                .activation(Activation.TANH)
+                .updater(new Nesterovs(LEARNING_RATE, MOMENTUM))
+                .list()
+                .layer(first.build())
+                .layer(halve())
+                .layer(convolution(3).padding(1, 1).build())
+                .layer(halve())
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nOut(10)
+                        .activation(Activation.SOFTMAX)
+                        .build())
+                .setInputType(InputType.convolutional(32, 32, 3))
+                .build());
+        network.init();
+        return network;
+    }
+
+    private static ConvolutionLayer.Builder convolution(int kernel) {
+        return new ConvolutionLayer.Builder(kernel, kernel).nOut(FILTERS);
+    }
+
+    private static SubsamplingLayer halve() {
+        return new SubsamplingLayer.Builder(PoolingType.MAX)
+                .kernelSize(2, 2)
+                .stride(2, 2)
+                .build();
+    }
+
+    private static double accuracy(MultiLayerNetwork network, DataSet test) {
+        return network.evaluate(new ExistingDataSetIterator(test.batchBy(500))).accuracy();
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples;
+
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.features.FeatureFile;
+import io.github.dl4jdp.core.features.PatchFeatures;
+import io.github.dl4jdp.examples.data.CifarData;
+import io.github.dl4jdp.examples.data.ImageSet;
+import io.github.dl4jdp.examples.data.TrainTest;
+import java.io.IOException;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/** What privacy costs on CIFAR-10: the accuracy of a linear model of patch features at several epsilons. */
+@Command(
+        name = "Cifar10PrivacyUtility",
+        description = "Draws accuracy against epsilon on CIFAR-10 (--epsilon is not used: there are several).")
+public final class Cifar10PrivacyUtility extends ExampleMain {
+    private static final double[] EPSILONS = {1, 2, 3, 8, Double.POSITIVE_INFINITY};
+
+    @Mixin
+    private final DataOption data = new DataOption();
+
+    @Mixin
+    private final FeatureOption features = new FeatureOption();
+
+    @Mixin
+    private final PlotOption plot = new PlotOption("cifar10-privacy-utility.png");
+
+    private Cifar10PrivacyUtility() {
+        super(1.0);
+    }
+
+    /** Runs the example. */
+    public static void main(String[] args) {
+        System.exit(execute(new Cifar10PrivacyUtility(), args));
+    }
+
+    @Override
+    void run() throws IOException {
+        boolean quick = privacy().quick;
+        cell("The data, and features learnt from drawn pictures, which cost no privacy");
+        TrainTest<ImageSet> cifar = CifarData.load(data.folder);
+        ImageSet train = shortened(cifar.train(), Cifar10PatchFeatures.QUICK_EXAMPLES);
+        ImageSet test = shortened(cifar.test(), Cifar10PatchFeatures.QUICK_EXAMPLES);
+        PatchFeatures extractor = Cifar10PatchFeatures.extractor(train, quick);
+        String suffix = quick ? "-quick" : "";
+        FeatureFile trainFeatures = features.open("cifar10-patches-train" + suffix, extractor, train);
+        FeatureFile testFeatures = features.open("cifar10-patches-test" + suffix, extractor, test);
+        RandomAccessExamples examples = trainFeatures.withLabels(train.oneHotLabels());
+
+        cell("Private training at each epsilon; without noise it is the same training, clipping and all");
+        UtilityCurve curve = new UtilityCurve();
+        for (double epsilon : EPSILONS) {
+            for (int run = 0; run < (quick ? 1 : plot.runs); run++) {
+                MultiLayerNetwork network = Cifar10PatchFeatures.network(trainFeatures, train, privacy().seed + run);
+                PrivacyEngine engine = PrivacyEngine.attach(network, plan(train.size(), epsilon));
+                fitWithProgress(network, engine, examples);
+                double accuracy = LinearModel.accuracy(network, testFeatures, test);
+                print(number("epsilon %.3f: ", engine.epsilon()) + percent(accuracy));
+                curve.add(epsilon, accuracy);
+                engine.close();
+            }
+        }
+
+        cell("The curve");
+        print(curve.table());
+        curve.save(
+                plot.file,
+                "CIFAR-10, linear model of patch features, delta = " + privacy().delta());
+        print(plot.file);
+    }
+
+    private DpSgdPlan plan(int size, double epsilon) {
+        DpSgdPlan plan = Cifar10PatchFeatures.plan(size, epsilon, privacy().quick);
+        return epsilon < Double.POSITIVE_INFINITY
+                ? plan.calibratedTo(new PrivacyGuarantee(epsilon, privacy().delta()))
+                : plan.withDelta(privacy().delta()).withoutNoise();
+    }
+}

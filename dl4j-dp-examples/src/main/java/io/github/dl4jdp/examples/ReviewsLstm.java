@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples;
+
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.examples.data.ReviewData;
+import io.github.dl4jdp.examples.data.ReviewData.Review;
+import io.github.dl4jdp.examples.data.TrainTest;
+import java.io.IOException;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.EmbeddingSequenceLayer;
+import org.deeplearning4j.nn.conf.layers.LSTM;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.nd4j.linalg.activations.Activation;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.Adam;
+import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+
+/**
+ * Movie reviews: did the writer like the film? Words, an embedding, an LSTM; and how little 1,800 texts allow under privacy.
+ *
+ * <p>A vocabulary is learnt from texts, so it tells about them: a word that one writer alone uses is in it or not. Here there is none.
+ * Every word goes to one of 2,048 rows of the embedding by a hash of its letters, which is public whatever the texts are; a few words
+ * share a row. The other ways are a vocabulary from public texts, and counts of words released with noise, which cost privacy of
+ * their own.
+ */
+@Command(
+        name = "ReviewsLstm",
+        description = "Trains a private LSTM on 1,800 movie reviews (--data is needed), beside one without privacy.")
+public final class ReviewsLstm extends ExampleMain {
+    private static final int ROWS = 2048;
+    private static final int TOKENS = 64;
+    private static final int WIDTH = 16;
+
+    private static final int LOT_SIZE = 300;
+    private static final int EPOCHS = 20;
+    private static final double CLIPPING_NORM = 1;
+    private static final double LEARNING_RATE = 0.01;
+    private static final int PLAIN_EPOCHS = 10;
+    private static final double PLAIN_LEARNING_RATE = 0.005;
+    private static final int PLAIN_BATCH = 32;
+    private static final int QUICK_REVIEWS = 60;
+
+    @Mixin
+    private final DataOption data = new DataOption();
+
+    private ReviewsLstm() {
+        super(8.0);
+    }
+
+    /** Runs the example. */
+    public static void main(String[] args) {
+        System.exit(execute(new ReviewsLstm(), args));
+    }
+
+    @Override
+    void run() throws IOException {
+        boolean quick = privacy().quick;
+        cell("The data: 1,800 reviews to learn from, 200 to test; the last " + TOKENS
+                + " words of each, where the verdict tends to stand");
+        TrainTest<List<Review>> reviews = ReviewData.load(data.folder);
+        DataSet train = encode(quick ? everyFew(reviews.train()) : reviews.train());
+        DataSet test = encode(quick ? everyFew(reviews.test()) : reviews.test());
+        print(train.numExamples() + " training reviews, " + test.numExamples() + " test reviews");
+
+        cell("The plan: what will be run and what it may cost");
+        DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
+                .withEpochs(quick ? 1 : EPOCHS)
+                .withClippingNorm(CLIPPING_NORM)
+                .calibratedTo(
+                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+        print(plan);
+
+        cell("Private training: DL4J's own fit, on the engine's lots");
+        MultiLayerNetwork network = network(new Adam(LEARNING_RATE));
+        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
+        fitWithProgress(network, engine, train);
+        print(engine.report());
+
+        cell("The same network without privacy");
+        MultiLayerNetwork plain = network(new Adam(PLAIN_LEARNING_RATE));
+        train.shuffle(privacy().seed);
+        plain.fit(new ExistingDataSetIterator(train.batchBy(PLAIN_BATCH)), quick ? 1 : PLAIN_EPOCHS);
+
+        cell("Test accuracy: on " + test.numExamples() + " reviews, so give or take 3 points");
+        print(new Table("model", "epsilon", "test accuracy")
+                .row("guessing", "0", "50.00 %")
+                .row("private", number("%.3f", engine.epsilon()), percent(accuracy(network, test)))
+                .row("without privacy", "infinity", percent(accuracy(plain, test))));
+        engine.close();
+    }
+
+    private static List<Review> everyFew(List<Review> reviews) {
+        int step = Math.max(1, reviews.size() / QUICK_REVIEWS);
+        return IntStream.range(0, reviews.size())
+                .filter(i -> i % step == 0)
+                .mapToObj(reviews::get)
+                .toList();
+    }
+
+    /** Rows of the embedding, [reviews, 1, words], with a mask where a review is shorter; and one-hot labels. */
+    private static DataSet encode(List<Review> reviews) {
+        float[][][] rows = new float[reviews.size()][1][TOKENS];
+        float[][] mask = new float[reviews.size()][TOKENS];
+        float[][] labels = new float[reviews.size()][2];
+        for (int i = 0; i < rows.length; i++) {
+            List<String> tokens = reviews.get(i).tokens();
+            int count = Math.min(TOKENS, tokens.size());
+            for (int t = 0; t < count; t++) {
+                String token = tokens.get(tokens.size() - count + t);
+                rows[i][0][t] = Math.floorMod(token.hashCode(), ROWS);
+                mask[i][t] = 1;
+            }
+            labels[i][reviews.get(i).positive() ? 1 : 0] = 1;
+        }
+        INDArray features = Nd4j.create(rows);
+        return new DataSet(features, Nd4j.create(labels), Nd4j.create(mask), null);
+    }
+
+    private MultiLayerNetwork network(IUpdater updater) {
+        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .seed(privacy().seed)
+                .updater(updater)
+                .list()
+                .layer(new EmbeddingSequenceLayer.Builder()
+                        .nIn(ROWS)
+                        .nOut(WIDTH)
+                        .inputLength(TOKENS)
+                        .build())
+                .layer(new LastTimeStep(new LSTM.Builder()
+                        .nOut(WIDTH)
+                        .activation(Activation.TANH)
+                        .build()))
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nOut(2)
+                        .activation(Activation.SOFTMAX)
+                        .build())
+                .setInputType(InputType.recurrent(ROWS, TOKENS))
+                .build());
+        network.init();
+        return network;
+    }
+
+    private static double accuracy(MultiLayerNetwork network, DataSet test) {
+        return network.evaluate(new ExistingDataSetIterator(List.of(test))).accuracy();
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.dl4jdp.examples.data.FakeData;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Every main from its first cell to its last, with {@code --quick}, on data that look like the real ones. */
+class QuickRunsTest {
+    private static final int IMAGES = 120;
+
+    @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
+    Path folder;
+
+    private String run(Class<? extends ExampleMain> main, String... more) throws ReflectiveOperationException {
+        var constructor = main.getDeclaredConstructor();
+        constructor.setAccessible(true);
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        List<String> args = new ArrayList<>(List.of("--quick", "--epsilon", "2"));
+        args.addAll(List.of(more));
+        int exit = ExampleMain.commandLine(constructor.newInstance())
+                .setOut(new PrintWriter(out))
+                .setErr(new PrintWriter(err))
+                .execute(args.toArray(String[]::new));
+        assertThat(exit).as(err.toString()).isZero();
+        return out.toString();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"MnistDpSgd,", "MnistScatterNet,features", "TransferLearningHead,"})
+    void digits_quick_runsToTheEnd(String main, String hasFeatures) throws Exception {
+        FakeData.mnist(folder, IMAGES, IMAGES);
+
+        assertEnds(main, hasFeatures);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"Cifar10Cnn,", "Cifar10PatchFeatures,features", "Cifar10ScatterNet,features"})
+    void photographs_quick_runsToTheEnd(String main, String hasFeatures) throws Exception {
+        FakeData.cifar(folder, IMAGES / 5, IMAGES);
+
+        assertEnds(main, hasFeatures);
+    }
+
+    private void assertEnds(String main, String hasFeatures) throws Exception {
+        List<String> args = new ArrayList<>(List.of("--data", folder.toString()));
+        if (hasFeatures != null) {
+            args.addAll(List.of("--features", folder.toString()));
+        }
+        String out = run(
+                Class.forName("io.github.dl4jdp.examples." + main).asSubclass(ExampleMain.class),
+                args.toArray(String[]::new));
+
+        assertThat(out)
+                .contains("[1] The data")
+                .contains("(epsilon = 2.000, delta = 1.00e-05)")
+                .containsPattern("accuracy");
+    }
+
+    @Test
+    void privacyUtility_quick_drawsTheCurve() throws Exception {
+        FakeData.cifar(folder, IMAGES / 5, IMAGES);
+        Path plot = folder.resolve("plots/curve.png");
+
+        String out = run(
+                Cifar10PrivacyUtility.class,
+                "--data",
+                folder.toString(),
+                "--features",
+                folder.toString(),
+                "--plot",
+                plot.toString());
+
+        assertThat(out).containsPattern("\\| +8 \\| +1 \\|").containsPattern("\\| infinity \\|");
+        assertIsPng(plot);
+    }
+
+    @Test
+    void adult_quickCurve_drawsIt() throws Exception {
+        Path plot = folder.resolve("adult.png");
+
+        String out = run(AdultQuickstart.class, "--curve", "--runs", "1", "--plot", plot.toString());
+
+        assertThat(out).contains("without privacy").containsPattern("\\| +0.25 \\| +1 \\|");
+        assertIsPng(plot);
+    }
+
+    @Test
+    void reviews_quick_runsToTheEnd() throws Exception {
+        FakeData.reviews(folder, 20);
+
+        String out = run(ReviewsLstm.class, "--data", folder.toString());
+
+        assertThat(out).contains("36 training reviews, 4 test reviews").contains("without privacy");
+    }
+
+    private static void assertIsPng(Path file) throws IOException {
+        assertThat(Files.readAllBytes(file)).startsWith(0x89, 'P', 'N', 'G').hasSizeGreaterThan(5000);
+    }
+}
