@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Random;
 import java.util.Set;
+import java.util.function.Supplier;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.ForAll;
@@ -12,12 +13,15 @@ import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.ShrinkingMode;
 import net.jqwik.api.constraints.IntRange;
+import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
+import org.nd4j.linalg.learning.config.Sgd;
 
 /**
  * What every {@link PerExampleGradientRule} must satisfy: extend it, say in {@link #cases} which networks hold the layer, and for a
@@ -151,6 +155,41 @@ public abstract class PerExampleGradientRuleContract {
         MultiLayerNetwork network = gradientCase.network(DataType.FLOAT);
         RecordedPass pass = run(network, gradientCase.data(network, 2, 9), ones(2));
         assertThat(pass.gradientViews().normmaxNumber().doubleValue()).isZero();
+    }
+
+    /** The engine's view of the privacy properties: see {@link NeighbouringRuns}. */
+    @Property(tries = 3, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void release_neighbouringData_differsByTheSensitivityAndByNothingElse(
+            @ForAll("gradientCases") GradientCase gradientCase, @ForAll("types") DataType type) {
+        GradientCase still = gradientCase.withConfiguration(
+                builder -> gradientCase.configuration().apply(builder).updater(new Sgd(0)));
+        MultiLayerNetwork network = still.network(type);
+        INDArray params = network.params().dup();
+        DataSet data = still.data(network, 6, 5);
+        DataSet replacement = still.data(network, 6, 6);
+        if (still.vocabulary() == 0) {
+            replacement.getFeatures().muli(100);
+        }
+        double[] squaredNorms = run(network, data, ones(6)).squaredNorms();
+        double clippingNorm = Math.sqrt(java.util.Arrays.stream(squaredNorms)
+                .sorted()
+                .skip(2)
+                .findFirst()
+                .orElseThrow());
+        Supplier<Model> networks = () -> {
+            MultiLayerNetwork again = still.network(type);
+            again.setParams(params);
+            return again;
+        };
+        new NeighbouringRuns(networks, multi(data), multi(replacement), rules()).check(clippingNorm);
+    }
+
+    private static MultiDataSet multi(DataSet data) {
+        return new MultiDataSet(
+                new INDArray[] {data.getFeatures()},
+                new INDArray[] {data.getLabels()},
+                new INDArray[] {data.getFeaturesMaskArray()},
+                new INDArray[] {data.getLabelsMaskArray()});
     }
 
     private RecordedPass run(MultiLayerNetwork network, DataSet data, double[] weights) {
