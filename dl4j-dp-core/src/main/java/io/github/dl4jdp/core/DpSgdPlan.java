@@ -216,6 +216,23 @@ public final class DpSgdPlan extends PlanTerms {
         return new DpSgdPlan(values.withLedger(Objects.requireNonNull(file, "file")));
     }
 
+    /**
+     * Lets this plan follow on another one: attached to a network, or to a ledger, that was trained under a plan of other noise, clipping, lots or
+     * length, it goes on from there. What was spent before stays charged, every charge as what it was, and epsilon is that of everything together. A
+     * plan that is {@link #calibratedTo} a guarantee ends before the step with which everything together would exceed it. {@link #steps()} counts from
+     * the change. The relation must stay.
+     *
+     * <p>Without this, a network under another plan is refused: a setting that changed by mistake would go unnoticed.
+     */
+    public DpSgdPlan continuing() {
+        return new DpSgdPlan(values.withContinuing(true));
+    }
+
+    /** This plan once it runs: from now on it is the one that the network carries. */
+    DpSgdPlan settled() {
+        return values.continuing() ? new DpSgdPlan(values.withContinuing(false)) : this;
+    }
+
     /** No noise: {@code sigma = 0} and an infinite epsilon. The only way to switch the noise off. */
     public DpSgdPlan withoutNoise() {
         return new DpSgdPlan(values.withNoise(0.0, null));

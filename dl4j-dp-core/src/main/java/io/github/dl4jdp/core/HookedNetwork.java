@@ -63,6 +63,22 @@ interface HookedNetwork {
     @Nullable
     Updater currentUpdater();
 
+    /**
+     * Refuses a network that can learn nothing more: with parameters that are not finite, neither is any gradient, and a lot would be charged for
+     * noise alone. The parameters are what was released so far, so this looks at nothing private.
+     *
+     * @throws IllegalStateException if a parameter is not finite
+     */
+    default void requireFiniteParameters() {
+        INDArray params = model().params();
+        double sum = params.sumNumber().doubleValue();
+        if (!(Math.abs(sum) < Double.POSITIVE_INFINITY)) {
+            throw new IllegalStateException("the network's parameters must be finite, their sum was " + sum
+                    + ": every gradient would be useless, and lots would be charged for nothing. Go on from an earlier checkpoint, with a"
+                    + " lower learning rate or a larger lot size");
+        }
+    }
+
     /** Whether every hooked layer is still in its place. */
     boolean isIntact();
 

@@ -37,7 +37,7 @@ final class LotSource {
     }
 
     boolean hasNext() {
-        return training.steps() < passEnd;
+        return training.steps() < passEnd && training.remainingSteps() > 0;
     }
 
     void nextPass() {

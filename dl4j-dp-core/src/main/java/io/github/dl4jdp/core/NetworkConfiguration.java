@@ -130,14 +130,23 @@ abstract class NetworkConfiguration {
         return plans.get(0);
     }
 
-    /** Refuses another plan than the one that the configuration carries, if it carries one. */
-    void requireSamePlan(DpSgdPlan plan) {
+    /**
+     * How far the network has come, for going on under {@code plan}.
+     *
+     * @throws IllegalArgumentException if the configuration carries another plan and {@code plan} may not follow on it, or the layers disagree
+     */
+    TrainingProgress progressUnder(DpSgdPlan plan) {
         for (DpSgdPlan carried : plans()) {
             if (!carried.isSameMechanismAs(plan)) {
-                throw new IllegalArgumentException(
-                        "plan must be the one in the network's configuration, " + carried + ", was " + plan);
+                if (!plan.isContinuing()) {
+                    throw new IllegalArgumentException(
+                            "plan must be the one in the network's configuration, " + carried + ", was " + plan
+                                    + "; to change the plan and compose the costs of both, attach plan.continuing()");
+                }
+                return progress().followedOn(plan());
             }
         }
+        return progress();
     }
 
     /** The plans of the layers that may train: a frozen one may come from a network of another plan. */

@@ -33,6 +33,8 @@ final class PlanDraft {
     @Nullable
     Path ledger;
 
+    boolean continuing;
+
     PlanDraft(Sampling sampling, long examples, long lotSize) {
         this.sampling = sampling;
         this.examples = examples;
@@ -51,6 +53,7 @@ final class PlanDraft {
         target = values.target();
         seed = values.seed();
         ledger = values.ledger();
+        continuing = values.continuing();
     }
 
     /** A calibrated noise multiplier holds for one event and one accountant only: what changes them calls this. */
@@ -73,6 +76,7 @@ final class PlanDraft {
                 noiseMultiplier,
                 target,
                 seed,
-                ledger);
+                ledger,
+                continuing);
     }
 }

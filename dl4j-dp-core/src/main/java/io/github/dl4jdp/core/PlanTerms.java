@@ -137,6 +137,11 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         return Optional.ofNullable(values.ledger());
     }
 
+    /** Whether the plan may follow on another one, see {@link DpSgdPlan#continuing()}. */
+    boolean isContinuing() {
+        return values.continuing();
+    }
+
     /** Whether two plans release the same: they may differ in where the ledger lies. */
     boolean isSameMechanismAs(DpSgdPlan other) {
         return PlanCodec.mechanism((DpSgdPlan) this).equals(PlanCodec.mechanism(other));

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  * @param noiseMultiplier given or calibrated
  * @param target the guarantee that the noise multiplier is calibrated to
  * @param ledger file of the privacy ledger
+ * @param continuing whether it may follow on another plan
  */
 record PlanValues(
         Sampling sampling,
@@ -29,7 +30,8 @@ record PlanValues(
         @Nullable Double noiseMultiplier,
         @Nullable PrivacyGuarantee target,
         @Nullable Long seed,
-        @Nullable Path ledger) {
+        @Nullable Path ledger,
+        boolean continuing) {
 
     static PlanValues of(Sampling sampling, long examples, long lotSize) {
         return new PlanDraft(sampling, examples, lotSize).freeze();
@@ -87,6 +89,10 @@ record PlanValues(
 
     PlanValues withLedger(Path value) {
         return with(draft -> draft.ledger = value);
+    }
+
+    PlanValues withContinuing(boolean value) {
+        return with(draft -> draft.continuing = value);
     }
 
     /** One charge at noise multiplier {@code sigma}. */

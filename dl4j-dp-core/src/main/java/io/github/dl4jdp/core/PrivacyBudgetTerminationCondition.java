@@ -49,29 +49,17 @@ public final class PrivacyBudgetTerminationCondition
     public PrivacyBudgetTerminationCondition(PrivacyEngine engine, double epsilon) {
         this.engine = engine;
         this.epsilon = PlanValues.requirePositive("epsilon", epsilon);
-        this.affordable = affordable(engine.plan(), epsilon);
+        this.affordable = affordable(engine, epsilon);
     }
 
-    /** The largest number of charges within the plan whose epsilon is at most {@code epsilon}. */
-    private static long affordable(DpSgdPlan plan, double epsilon) {
-        double first = plan.epsilonAfter(1);
-        if (!(first <= epsilon)) {
-            throw new IllegalArgumentException(
-                    "epsilon must be at least what the first step costs, " + first + ", was " + epsilon);
+    /** The largest number of charges within the plan with which everything that was charged costs at most {@code epsilon}. */
+    private static long affordable(PrivacyEngine engine, double epsilon) {
+        long affordable = engine.affordableCharges(epsilon);
+        if (affordable == 0) {
+            throw new IllegalArgumentException("epsilon must be at least what the first step costs, "
+                    + engine.plan().epsilonAfter(1) + " and what was spent before, was " + epsilon);
         }
-        long within = 1;
-        long beyond = plan.chargesFor(plan.steps()) + 1;
-        while (beyond - within > 1) {
-            long middle = within + (beyond - within) / 2;
-            double spent =
-                    plan.newAccountant().compose(plan.stepEvent(), middle).epsilon(plan.delta());
-            if (spent <= epsilon) {
-                within = middle;
-            } else {
-                beyond = middle;
-            }
-        }
-        return within;
+        return affordable;
     }
 
     @Override

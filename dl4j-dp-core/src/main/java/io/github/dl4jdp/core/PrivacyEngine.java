@@ -59,6 +59,7 @@ public final class PrivacyEngine implements AutoCloseable {
      * @param network a {@code MultiLayerNetwork} or a {@code ComputationGraph}
      * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
      * @throws IllegalArgumentException if the plan has clipping norms for another number of layers than train
+     * @throws IllegalArgumentException if the network was trained under another plan, and this one is not {@link DpSgdPlan#continuing()}
      * @throws IllegalStateException if the plan is not complete
      */
     public static PrivacyEngine attach(Model network, DpSgdPlan plan) {
@@ -78,11 +79,17 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new UnsupportedModelException(problems);
         }
         var configuration = NetworkConfiguration.of(network);
-        configuration.requireSamePlan(plan);
         requireFitting(plan.clipping(), network, rules);
-        var progress = configuration.progress();
+        var progress = configuration.progressUnder(plan);
         var spending = Spending.resume(plan, configuration.description(), progress);
-        var training = new PrivateTraining(network, plan, rules, progress, spending);
+        PrivateTraining training;
+        try {
+            training = new PrivateTraining(network, plan.settled(), rules, progress, spending);
+        } catch (RuntimeException | Error e) {
+            // The ledger must not stay locked.
+            spending.close();
+            throw e;
+        }
         warn(plan, training.trainable());
         return new PrivacyEngine(training, options);
     }
@@ -283,6 +290,16 @@ public final class PrivacyEngine implements AutoCloseable {
     /** What the guarantee rests on besides the library's own rules for layers. */
     List<String> ruleAssumptions() {
         return training.rules().assumptions();
+    }
+
+    /** The largest number of charges under the plan with which everything charged stays within {@code epsilon}. */
+    long affordableCharges(double epsilon) {
+        return training.spending().affordableCharges(epsilon);
+    }
+
+    /** What was charged under other plans, in words. */
+    List<String> history() {
+        return training.spending().history();
     }
 
     /** Whether what is spent is kept in a ledger. */

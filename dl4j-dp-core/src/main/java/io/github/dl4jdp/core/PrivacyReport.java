@@ -31,6 +31,7 @@ import org.nd4j.shade.jackson.databind.util.RawValue;
  * @param guarantee the guarantee of what was released
  * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
  * @param clippingNorm the clipping norm in force for the next lot
+ * @param history what was charged under other plans before this one; the guarantee includes it
  * @param isPrivate whether there is a guarantee at all: noise, from a secure generator
  * @param spent everything released so far, as the accountant composes it
  * @param ledger the last line of the ledger, if there is one
@@ -46,6 +47,7 @@ public record PrivacyReport(
         PrivacyGuarantee guarantee,
         OptionalDouble momentsEpsilon,
         double clippingNorm,
+        List<String> history,
         boolean isPrivate,
         DpEvent spent,
         Optional<Head> ledger,
@@ -57,6 +59,7 @@ public record PrivacyReport(
 
     /** Copies the lists. */
     public PrivacyReport {
+        history = List.copyOf(history);
         layers = List.copyOf(layers);
         versions = Collections.unmodifiableMap(new LinkedHashMap<>(versions));
         evaluation = Collections.unmodifiableMap(new LinkedHashMap<>(evaluation));
@@ -71,6 +74,7 @@ public record PrivacyReport(
                 engine.guarantee(),
                 engine.momentsEpsilon(),
                 engine.clippingNorm(),
+                engine.history(),
                 engine.plan().isPrivate(),
                 engine.spent(),
                 engine.ledgerHead(),
@@ -140,6 +144,9 @@ public record PrivacyReport(
         var facts = new LinkedHashMap<String, String>();
         facts.put("guarantee", verdict());
         facts.put("steps", steps + " of " + plan.steps());
+        if (!history.isEmpty()) {
+            facts.put("before this plan", String.join("; ", history));
+        }
         facts.put(
                 "sampling",
                 plan.sampling() + ", " + plan.examples() + " examples, expected lot size " + plan.expectedLotSize()
@@ -216,6 +223,7 @@ public record PrivacyReport(
                 guarantee,
                 momentsEpsilon,
                 clippingNorm,
+                history,
                 isPrivate,
                 spent,
                 ledger,
@@ -266,7 +274,7 @@ public record PrivacyReport(
 
     /**
      * The report as JSON: {@code title}, {@code private}, {@code epsilon}, {@code delta}, {@code relation}, {@code unit}, {@code steps}, {@code
-     * plan}, {@code spent} (the event), {@code ledger} (hash of its last line or null), {@code truePositiveRates} by false positive rate, {@code layers},
+     * plan}, {@code history}, {@code spent} (the event), {@code ledger} (hash of its last line or null), {@code truePositiveRates} by false positive rate, {@code layers},
      * {@code versions}, {@code evaluation}, {@code plainWords}, {@code assumptions}, {@code notCovered}. An infinite epsilon is the string {@code
      * "Infinity"}.
      */
@@ -284,6 +292,7 @@ public record PrivacyReport(
         json.put("ledger", ledger.map(Head::hash).orElse(null));
         json.put("spent", new RawValue(spent.toJson()));
         json.put("truePositiveRates", isPrivate ? truePositiveRates() : Map.of());
+        json.put("history", history);
         json.put("layers", layers);
         json.put("versions", versions);
         json.put("evaluation", evaluation);

@@ -42,6 +42,7 @@ final class PrivateTraining implements AutoCloseable {
     private final NoisyRelease noisyRelease;
     private final LotSampler sampler;
     private final Spending spending;
+    private final List<TrainingProgress.Earlier> history;
     private Lifecycle lifecycle = Lifecycle.IDLE;
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
@@ -69,6 +70,10 @@ final class PrivateTraining implements AutoCloseable {
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.
         this.steps = plan.sampling().chargesByPass() ? progress.steps() : spending.charges();
+        this.history = progress.history();
+        // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
+        // ones.
+        noteProgress();
     }
 
     DpSgdPlan plan() {
@@ -106,7 +111,8 @@ final class PrivateTraining implements AutoCloseable {
 
     /** The number of lots that the plan still allows. */
     long remainingSteps() {
-        return Math.max(0, plan.steps() - steps);
+        long planned = Math.max(0, plan.steps() - steps);
+        return plan.sampling().chargesByPass() ? planned : Math.min(planned, spending.remainingCharges());
     }
 
     /** Unhooks the network, which stays private and does not train meanwhile. */
@@ -151,6 +157,7 @@ final class PrivateTraining implements AutoCloseable {
         requireAttached();
         requireIntact();
         requireStepsLeft();
+        network.requireFiniteParameters();
         pass.close();
         expected = null;
         lifecycle = Lifecycle.IDLE;
@@ -160,9 +167,12 @@ final class PrivateTraining implements AutoCloseable {
     /** Charges a pass over the user's own iterator, before anything of it is looked at. */
     void beginPass() {
         requireAttached();
+        network.requireFiniteParameters();
         if (remainingPasses() == 0) {
             throw new IllegalStateException(
-                    "the plan is exhausted: all of its " + plan.epochs() + " passes are charged");
+                    spending.remainingCharges() == 0
+                            ? spending.exhausted()
+                            : "the plan is exhausted: all of its " + plan.epochs() + " passes are charged");
         }
         spending.charge();
         noteProgress();
@@ -170,7 +180,7 @@ final class PrivateTraining implements AutoCloseable {
 
     /** The passes over the user's own iterator that the plan still allows to begin. */
     long remainingPasses() {
-        return Math.max(0, plan.epochs() - spending.charges());
+        return Math.min(Math.max(0, plan.epochs() - spending.charges()), spending.remainingCharges());
     }
 
     private void noteProgress() {
@@ -178,12 +188,16 @@ final class PrivateTraining implements AutoCloseable {
                 steps,
                 spending.charges(),
                 spending.head(),
-                plan.clipping() instanceof Clipping.Adaptive ? clipping.norm() : null));
+                plan.clipping() instanceof Clipping.Adaptive ? clipping.norm() : null,
+                history));
     }
 
     void requireStepsLeft() {
         if (remainingSteps() == 0) {
-            throw new IllegalStateException("the plan is exhausted: all of its " + plan.steps() + " steps are done");
+            throw new IllegalStateException(
+                    steps < plan.steps()
+                            ? spending.exhausted()
+                            : "the plan is exhausted: all of its " + plan.steps() + " steps are done");
         }
     }
 

@@ -4,12 +4,18 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.core.TrainingProgress.Earlier;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.List;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import org.jspecify.annotations.Nullable;
 
@@ -30,19 +36,54 @@ final class Spending implements AutoCloseable {
     private final @Nullable PrivacyLedger ledger;
     private long charges;
     private long composed;
-    private double tight;
-    private long tightAt;
+    /** What was charged under other plans, in words. */
+    private final List<String> history;
+    /** What was charged when the run was taken up, and the charges of the current plan in it. */
+    private final DpEvent before;
 
-    private Spending(DpSgdPlan plan, @Nullable PrivacyLedger ledger, long charges) {
+    private final long chargesBefore;
+    private final long limit;
+    private double tight;
+    private long tightAt = -1;
+
+    private Spending(DpSgdPlan plan, @Nullable PrivacyLedger ledger, long charges, List<Earlier> earlier) {
         this.plan = plan;
         this.accountant = plan.newAccountant();
         this.ledger = ledger;
         this.charges = charges;
         if (ledger != null) {
             ledger.composeInto(accountant);
-            composed = charges;
+        } else {
+            earlier.forEach(one -> accountant.compose(one.asPlan().stepEvent(), one.charges()));
+            if (charges > 0) {
+                accountant.compose(plan.stepEvent(), charges);
+            }
         }
+        this.composed = charges;
+        this.history = ledger != null ? inWords(ledger, plan, charges) : inWords(earlier);
+        this.before = accountant.event();
+        this.chargesBefore = charges;
         this.moments = momentsBeside(accountant, plan);
+        PrivacyGuarantee target = plan.target();
+        this.limit = history.isEmpty() || target == null ? Long.MAX_VALUE : affordableCharges(target.epsilon());
+    }
+
+    /** All but the charges of the current plan: another plan may have had the same event. */
+    private static List<String> inWords(PrivacyLedger ledger, DpSgdPlan plan, long charges) {
+        var words = new ArrayList<String>();
+        for (PrivacyLedger.Charge charge : ledger.charges()) {
+            long count = charge.event().equals(plan.stepEvent()) ? charge.count() - charges : charge.count();
+            if (count > 0) {
+                words.add(count + " times " + charge.event());
+            }
+        }
+        return words;
+    }
+
+    private static List<String> inWords(List<Earlier> earlier) {
+        return earlier.stream()
+                .map(one -> one.charges() + " times the step of " + one.asPlan())
+                .toList();
     }
 
     private static @Nullable PrivacyAccountant momentsBeside(PrivacyAccountant accountant, DpSgdPlan plan) {
@@ -70,7 +111,8 @@ final class Spending implements AutoCloseable {
                         "the model was trained with a privacy ledger, which alone knows what was spent;"
                                 + " attach it with plan.withLedger(path of that ledger)");
             }
-            return new Spending(plan, null, progress.charges());
+            requireRelation(plan, progress);
+            return new Spending(plan, null, progress.charges(), progress.history());
         }
         var terms = new PrivacyLedger.Terms(
                 sha256(PlanCodec.mechanism(plan).toString()),
@@ -78,16 +120,37 @@ final class Spending implements AutoCloseable {
                 libraryVersion(),
                 plan.relation(),
                 plan.stepEvent());
-        if (head == null) {
-            if (progress.charges() > 0) {
-                throw new IllegalStateException("the model has " + progress.charges()
-                        + " charges that are in no ledger; go on without one, or train a new model with the ledger");
-            }
-            var ledger = PrivacyLedger.open(plan.ledger().get(), terms);
-            return new Spending(plan, ledger, ledger.steps());
+        if (head == null && progress.allCharges() > 0) {
+            throw new IllegalStateException("the model has " + progress.allCharges()
+                    + " charges that are in no ledger; go on without one, or train a new model with the ledger");
         }
-        var ledger = PrivacyLedger.open(plan.ledger().get(), terms, head);
-        return new Spending(plan, ledger, progress.charges() + ledger.stepsBeyondModel());
+        Path file = plan.ledger().get();
+        PrivacyLedger ledger;
+        if (plan.isContinuing()) {
+            ledger = PrivacyLedger.openForChangedPlan(file, terms, head);
+        } else {
+            ledger = head == null ? PrivacyLedger.open(file, terms) : PrivacyLedger.open(file, terms, head);
+        }
+        return new Spending(plan, ledger, charges(plan, ledger, progress), List.of());
+    }
+
+    /** The charges under the current plan: the model's, and what the ledger has of the same step beyond the model. */
+    private static long charges(DpSgdPlan plan, PrivacyLedger ledger, TrainingProgress progress) {
+        long ofThisStep = ledger.charges().stream()
+                .filter(charge -> charge.event().equals(plan.stepEvent()))
+                .mapToLong(PrivacyLedger.Charge::count)
+                .sum();
+        return Math.min(progress.charges() + ledger.stepsBeyondModel(), ofThisStep);
+    }
+
+    private static void requireRelation(DpSgdPlan plan, TrainingProgress progress) {
+        for (Earlier earlier : progress.history()) {
+            if (earlier.asPlan().relation() != plan.relation()) {
+                throw new IllegalArgumentException("plan.relation must be that of the plans before it, "
+                        + earlier.asPlan().relation() + ", was " + plan.relation()
+                        + ": costs under different relations do not add up");
+            }
+        }
     }
 
     static String libraryVersion() {
@@ -110,6 +173,42 @@ final class Spending implements AutoCloseable {
             ledger.charge(1);
         }
         charges++;
+    }
+
+    /** The largest number of charges under the current plan with which everything stays within {@code epsilon}; those made, if it is exceeded. */
+    long affordableCharges(double epsilon) {
+        long within = 0;
+        long beyond = Math.max(1, plan.chargesFor(plan.steps()) - chargesBefore) + 1;
+        while (beyond - within > 1) {
+            long middle = within + (beyond - within) / 2;
+            double spent = plan.newAccountant()
+                    .compose(before)
+                    .compose(plan.stepEvent(), middle)
+                    .epsilon(plan.delta());
+            if (spent <= epsilon) {
+                within = middle;
+            } else {
+                beyond = middle;
+            }
+        }
+        return chargesBefore + within;
+    }
+
+    /** The charges that the guarantee to which the plan is calibrated still allows, given what was spent before the plan. */
+    long remainingCharges() {
+        return Math.max(0, limit - charges);
+    }
+
+    /** What a step gets that would exceed the guarantee. */
+    String exhausted() {
+        return "the budget is spent: with one more charge, everything charged so far would exceed epsilon = "
+                + Objects.requireNonNull(plan.target()).epsilon() + "; it includes what was charged under other plans, "
+                + history;
+    }
+
+    /** What was charged under other plans, in words; epsilon includes it. */
+    List<String> history() {
+        return history;
     }
 
     /** The charges made under the current plan. */
@@ -141,7 +240,11 @@ final class Spending implements AutoCloseable {
     /** The epsilon of everything charged, at the plan's delta: cheap after every step, and therefore up to about 0.1 % above {@link #epsilon()}. */
     double runningEpsilon() {
         composeCharges();
-        return charges == 0 ? 0 : accountant.epsilon(plan.delta());
+        return isNothingSpent() ? 0 : accountant.epsilon(plan.delta());
+    }
+
+    private boolean isNothingSpent() {
+        return charges == 0 && history.isEmpty();
     }
 
     /** The epsilon of everything charged, at the plan's delta: what the plan says of as many steps. */
@@ -167,7 +270,7 @@ final class Spending implements AutoCloseable {
         composeCharges();
         return moments == null
                 ? OptionalDouble.empty()
-                : OptionalDouble.of(charges == 0 ? 0 : moments.epsilon(plan.delta()));
+                : OptionalDouble.of(isNothingSpent() ? 0 : moments.epsilon(plan.delta()));
     }
 
     /** Releases the ledger's file. */
