@@ -104,6 +104,7 @@ final class LotIterator implements DataSetIterator {
 
     @Override
     public void setPreProcessor(@Nullable DataSetPreProcessor preProcessor) {
+        source.noticePreProcessor(preProcessor);
         this.preProcessor = preProcessor;
     }
 

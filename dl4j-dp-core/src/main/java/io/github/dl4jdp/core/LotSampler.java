@@ -3,6 +3,8 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.function.Function;
 import java.util.random.RandomGenerator;
 
@@ -14,9 +16,10 @@ final class LotSampler {
     /** An example joins when 53 uniform bits fall below this: the probability is q rounded down, never up. */
     private final long threshold;
 
-    private long lastLot;
-    private long lastExamples;
-    private long[] lastMembers = {};
+    /** Of the lot at hand and the one after it, which may be read ahead. */
+    private final Map<Drawn, long[]> drawn = new LinkedHashMap<>();
+
+    private record Drawn(long lot, long examples) {}
 
     LotSampler(RandomStreams streams, double samplingProbability) {
         this.streams = streams;
@@ -66,13 +69,17 @@ final class LotSampler {
         });
     }
 
-    /** The lot drawn last can be asked for again: one that was not released is still to come, and its stream is given out only once. */
+    /** The two lots drawn last can be asked for again: one that was not released is still to come, and its stream is given out only once. */
     private long[] drawOnce(long lot, long examples, Function<RandomGenerator, long[]> members) {
-        if (lot != lastLot || examples != lastExamples) {
-            lastMembers = members.apply(streams.stream(STREAM, lot));
-            lastLot = lot;
-            lastExamples = examples;
+        var key = new Drawn(lot, examples);
+        long[] known = drawn.get(key);
+        if (known == null) {
+            known = members.apply(streams.stream(STREAM, lot));
+            drawn.put(key, known);
+            if (drawn.size() > 2) {
+                drawn.remove(drawn.keySet().iterator().next());
+            }
         }
-        return lastMembers.clone();
+        return known.clone();
     }
 }

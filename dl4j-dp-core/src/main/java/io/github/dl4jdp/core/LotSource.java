@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import java.util.Arrays;
+import java.util.function.IntFunction;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -21,12 +22,14 @@ final class LotSource {
     private final PrivateTraining training;
     private final RandomAccessExamples data;
     private final int physicalBatchSize;
+    private final @Nullable ReadAhead readAhead;
     private long passEnd;
 
-    LotSource(PrivateTraining training, RandomAccessExamples data, int physicalBatchSize) {
+    LotSource(PrivateTraining training, RandomAccessExamples data, ExecutionOptions options) {
         this.training = training;
         this.data = data;
-        this.physicalBatchSize = physicalBatchSize;
+        this.physicalBatchSize = options.physicalBatchSize();
+        this.readAhead = options.prefetch() ? new ReadAhead() : null;
         startPass();
     }
 
@@ -51,43 +54,71 @@ final class LotSource {
     }
 
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
-        return feed(training, data, training.drawLot(data.size()), physicalBatchSize, preProcess);
+        long lot = training.steps() + 1;
+        long[] members = training.drawLot(lot, data.size());
+        return feed(training, members, physicalBatchSize, part -> read(lot, members, part), preProcess);
     }
 
-    /** Feeds all but the last physical batch of one lot through the engine and returns the last one, which {@code fit} is to have. */
+    private MultiDataSet read(long lot, long[] members, int part) {
+        if (readAhead == null) {
+            return fetch(data, part(members, physicalBatchSize, part));
+        }
+        MultiDataSet batch = readAhead.get(lot, part, () -> fetch(data, part(members, physicalBatchSize, part)));
+        if (part + 1 < parts(members, physicalBatchSize)) {
+            readAhead.start(lot, part + 1, () -> fetch(data, part(members, physicalBatchSize, part + 1)));
+        } else if (lot < training.plan().steps()) {
+            long[] next = training.drawLot(lot + 1, data.size());
+            readAhead.start(lot + 1, 0, () -> fetch(data, part(next, physicalBatchSize, 0)));
+        }
+        return batch;
+    }
+
+    /**
+     * Feeds all but the last physical batch of one lot through the engine and returns the last one, which {@code fit} is to have.
+     *
+     * @param read gives the physical batches by their number; of an empty lot, any one example
+     */
     static MultiDataSet feed(
             PrivateTraining training,
-            RandomAccessExamples data,
             long[] members,
             int physicalBatchSize,
+            IntFunction<MultiDataSet> read,
             UnaryOperator<MultiDataSet> preProcess) {
         training.beginLot();
-        if (members.length == 0) {
-            MultiDataSet row = fetch(data, new long[] {0});
-            // The row stands in for nothing: its values must not come from an example.
-            fill(row.getFeatures(), 0);
-            fill(row.getLabels(), 0);
-            fill(row.getFeaturesMaskArrays(), 1);
-            fill(row.getLabelsMaskArrays(), 1);
-            return training.expect(preProcess.apply(row), 0);
-        }
-        int parts = (members.length + physicalBatchSize - 1) / physicalBatchSize;
+        int parts = parts(members, physicalBatchSize);
         for (int part = 0; part < parts - 1; part++) {
-            training.accumulate(preProcess.apply(fetch(data, part(members, part, parts))));
+            training.accumulate(preProcess.apply(read.apply(part)));
         }
-        MultiDataSet last = preProcess.apply(fetch(data, part(members, parts - 1, parts)));
+        MultiDataSet last = read.apply(parts - 1);
+        if (members.length == 0) {
+            // The row stands in for nothing: its values must not come from an example.
+            fill(last.getFeatures(), 0);
+            fill(last.getLabels(), 0);
+            fill(last.getFeaturesMaskArrays(), 1);
+            fill(last.getLabelsMaskArrays(), 1);
+            return training.expect(preProcess.apply(last), 0);
+        }
+        last = preProcess.apply(last);
         return training.expect(last, (int) last.getFeatures(0).size(0));
     }
 
+    private static int parts(long[] members, int physicalBatchSize) {
+        return Math.max(1, (members.length + physicalBatchSize - 1) / physicalBatchSize);
+    }
+
     /** Parts of nearly the same size: a short last one would cost almost as much as a full one. */
-    private static long[] part(long[] members, int part, int parts) {
+    static long[] part(long[] members, int physicalBatchSize, int part) {
+        if (members.length == 0) {
+            return new long[] {0};
+        }
+        int parts = parts(members, physicalBatchSize);
         int from = (int) ((long) members.length * part / parts);
         int to = (int) ((long) members.length * (part + 1) / parts);
         return Arrays.copyOfRange(members, from, to);
     }
 
     /** The sampled examples and nothing else: a row too many would be an example that nobody drew. */
-    private static MultiDataSet fetch(RandomAccessExamples data, long[] members) {
+    static MultiDataSet fetch(RandomAccessExamples data, long[] members) {
         MultiDataSet examples = data.get(members);
         for (INDArray[] arrays : new INDArray[][] {
             examples.getFeatures(),
@@ -111,6 +142,10 @@ final class LotSource {
                 arrays[i].assign(value);
             }
         }
+    }
+
+    void noticePreProcessor(@Nullable Object preProcessor) {
+        training.noticePreProcessor(preProcessor);
     }
 
     int expectedLotSize() {

@@ -30,7 +30,11 @@ final class MultiLotIterator implements MultiDataSetIterator {
             throw new NoSuchElementException("the pass has no further lot: call reset() for the next pass");
         }
         MultiDataSet lot = source.next(this::preProcess);
-        // What happens to the object handed out must not reach the one that the engine compares with.
+        return handedOut(lot);
+    }
+
+    /** What happens to the object handed out must not reach the one that the engine compares with. */
+    static MultiDataSet handedOut(MultiDataSet lot) {
         return new org.nd4j.linalg.dataset.MultiDataSet(
                 copy(lot.getFeatures()),
                 copy(lot.getLabels()),
@@ -73,6 +77,7 @@ final class MultiLotIterator implements MultiDataSetIterator {
 
     @Override
     public void setPreProcessor(@Nullable MultiDataSetPreProcessor preProcessor) {
+        source.noticePreProcessor(preProcessor);
         this.preProcessor = preProcessor;
     }
 

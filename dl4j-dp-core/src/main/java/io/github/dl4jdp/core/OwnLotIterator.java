@@ -2,8 +2,6 @@
 package io.github.dl4jdp.core;
 
 import java.util.List;
-import java.util.function.UnaryOperator;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
@@ -13,44 +11,24 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 final class OwnLotIterator implements DataSetIterator {
     private static final long serialVersionUID = 1L;
 
-    private final transient PrivateTraining training;
     private final transient DataSetIterator iterator;
-    private final int physicalBatchSize;
-    private boolean passBegun;
-    private long examples;
+    private final transient OwnPasses passes;
 
-    OwnLotIterator(PrivateTraining training, DataSetIterator iterator, int physicalBatchSize) {
-        this.training = training;
+    OwnLotIterator(DataSetIterator iterator, OwnPasses passes) {
         this.iterator = iterator;
-        this.physicalBatchSize = physicalBatchSize;
+        this.passes = passes;
+        passes.noticePreProcessor(iterator.getPreProcessor());
     }
 
     @Override
     public boolean hasNext() {
-        return training.remainingSteps() > 0 && (passBegun || training.remainingPasses() > 0) && iterator.hasNext();
+        return passes.mayGoOn() && iterator.hasNext();
     }
 
     @Override
     public DataSet next() {
-        if (!passBegun) {
-            training.beginPass();
-            passBegun = true;
-            examples = 0;
-        }
-        DataSet batch = iterator.next();
-        long rows = batch.getFeatures().size(0);
-        examples += rows;
-        if (examples > training.plan().examples()) {
-            throw new IllegalStateException("a pass must have at most plan.examples = "
-                    + training.plan().examples() + " examples, has " + examples
-                    + " so far; nothing of this batch was released");
-        }
-        return LotIterator.toDataSet(LotSource.feed(
-                training,
-                RandomAccessExamples.of(batch),
-                LongStream.range(0, rows).toArray(),
-                physicalBatchSize,
-                UnaryOperator.identity()));
+        passes.begin();
+        return LotIterator.toDataSet(passes.feed(InMemoryExamples.toMultiDataSet(iterator.next())));
     }
 
     @Override
@@ -61,7 +39,7 @@ final class OwnLotIterator implements DataSetIterator {
     @Override
     public void reset() {
         iterator.reset();
-        passBegun = false;
+        passes.end();
     }
 
     @Override
@@ -92,6 +70,7 @@ final class OwnLotIterator implements DataSetIterator {
 
     @Override
     public void setPreProcessor(@Nullable DataSetPreProcessor preProcessor) {
+        passes.noticePreProcessor(preProcessor);
         iterator.setPreProcessor(preProcessor);
     }
 

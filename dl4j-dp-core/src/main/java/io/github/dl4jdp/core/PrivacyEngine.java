@@ -73,6 +73,12 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions)}, with rules for layers of your own. */
     public static PrivacyEngine attach(Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
+        return attach(network, plan, options, rules, LedgerOpener.ON_DISK);
+    }
+
+    /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions, GradientRules)}, with ledgers opened otherwise. */
+    static PrivacyEngine attach(
+            Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules, LedgerOpener ledgers) {
         plan.requireComplete();
         var problems = ModelValidator.problems(network, rules);
         if (!problems.isEmpty()) {
@@ -81,7 +87,7 @@ public final class PrivacyEngine implements AutoCloseable {
         var configuration = NetworkConfiguration.of(network);
         requireFitting(plan.clipping(), network, rules);
         var progress = configuration.progressUnder(plan);
-        var spending = Spending.resume(plan, configuration.description(), progress);
+        var spending = Spending.resume(plan, configuration.description(), progress, ledgers);
         PrivateTraining training;
         try {
             training = new PrivateTraining(network, plan.settled(), rules, progress, spending);
@@ -175,6 +181,17 @@ public final class PrivacyEngine implements AutoCloseable {
      * @throws IllegalStateException if the plan is of another kind, or its passes are all charged
      */
     public DataSetIterator lots(DataSetIterator iterator) {
+        requireOwnIterator();
+        return new OwnLotIterator(iterator, new OwnPasses(training, options.physicalBatchSize()));
+    }
+
+    /** As {@link #lots(DataSetIterator)}, for networks of several inputs or outputs too. */
+    public MultiDataSetIterator lots(MultiDataSetIterator iterator) {
+        requireOwnIterator();
+        return new OwnMultiLotIterator(iterator, new OwnPasses(training, options.physicalBatchSize()));
+    }
+
+    private void requireOwnIterator() {
         training.requireAttached();
         DpSgdPlan plan = plan();
         if (plan.sampling() != Sampling.OWN_ITERATOR) {
@@ -183,7 +200,6 @@ public final class PrivacyEngine implements AutoCloseable {
                     + " Use DpSgdPlan.ownIterator(examples, batchSize), or hand over the data themselves");
         }
         training.requireStepsLeft();
-        return new OwnLotIterator(training, iterator, options.physicalBatchSize());
     }
 
     private LotSource source(RandomAccessExamples data) {
@@ -202,7 +218,7 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
                     + " examples (within 1 %), has " + data.size());
         }
-        return new LotSource(training, data, options.physicalBatchSize());
+        return new LotSource(training, data, options);
     }
 
     /** The plan that this engine carries out. */
@@ -300,6 +316,11 @@ public final class PrivacyEngine implements AutoCloseable {
     /** What was charged under other plans, in words. */
     List<String> history() {
         return training.spending().history();
+    }
+
+    /** What has to be assumed of the preprocessors that the training data went through. */
+    List<String> fittedPreprocessing() {
+        return training.fittedPreprocessing();
     }
 
     /** Whether what is spent is kept in a ledger. */

@@ -99,6 +99,7 @@ public record PrivacyReport(
                     "the iterator gives each example at most once a pass, in an order that does not depend on the data");
         }
         assumptions.addAll(engine.ruleAssumptions());
+        assumptions.addAll(engine.fittedPreprocessing());
         if (!engine.hasLedger()) {
             assumptions.add(
                     "there is no ledger: nobody went on from an earlier copy of the model, and no step was lost in a crash");

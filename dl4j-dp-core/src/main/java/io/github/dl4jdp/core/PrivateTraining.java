@@ -4,11 +4,15 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
+import java.util.Set;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A network in private training: the life of a lot from its drawing to the update.
@@ -19,6 +23,8 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * charged.
  */
 final class PrivateTraining implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(PrivateTraining.class);
+
     /** Where the network stands between lots; every entry point checks it. */
     private enum Lifecycle {
         /** No lot under way. */
@@ -43,6 +49,7 @@ final class PrivateTraining implements AutoCloseable {
     private final LotSampler sampler;
     private final Spending spending;
     private final List<TrainingProgress.Earlier> history;
+    private final Set<String> fitted = new LinkedHashSet<>();
     private Lifecycle lifecycle = Lifecycle.IDLE;
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
@@ -115,6 +122,17 @@ final class PrivateTraining implements AutoCloseable {
         return plan.sampling().chargesByPass() ? planned : Math.min(planned, spending.remainingCharges());
     }
 
+    /** Names a preprocessor that holds statistics of data, once. */
+    void noticePreProcessor(@Nullable Object preProcessor) {
+        FittedPreprocessing.assumption(preProcessor).filter(fitted::add).ifPresent(assumption -> log.warn(
+                "Assumed: {}.", assumption));
+    }
+
+    /** What has to be assumed of the preprocessors that the training data went through. */
+    List<String> fittedPreprocessing() {
+        return List.copyOf(fitted);
+    }
+
     /** Unhooks the network, which stays private and does not train meanwhile. */
     @Override
     public void close() {
@@ -145,11 +163,11 @@ final class PrivateTraining implements AutoCloseable {
         }
     }
 
-    /** Draws the members of the next lot from a data set of {@code size} examples. */
-    long[] drawLot(long size) {
+    /** Draws the members of a lot, the next one or the one after it, from a data set of {@code size} examples. */
+    long[] drawLot(long lot, long size) {
         return plan.sampling() == Sampling.FIXED_SIZE
-                ? sampler.drawFixed(steps + 1, size, plan.expectedLotSize())
-                : sampler.draw(steps + 1, size);
+                ? sampler.drawFixed(lot, size, plan.expectedLotSize())
+                : sampler.draw(lot, size);
     }
 
     /** Starts a lot. One that was started and not released before is dropped. */

@@ -9,7 +9,6 @@ import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.TrainingProgress.Earlier;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -103,7 +102,7 @@ final class Spending implements AutoCloseable {
      *     in use, or that of another plan
      * @throws IllegalStateException if the model was trained with a ledger and the plan names none
      */
-    static Spending resume(DpSgdPlan plan, String configuration, TrainingProgress progress) {
+    static Spending resume(DpSgdPlan plan, String configuration, TrainingProgress progress, LedgerOpener ledgers) {
         Head head = progress.head();
         if (plan.ledger().isEmpty()) {
             if (head != null) {
@@ -124,13 +123,7 @@ final class Spending implements AutoCloseable {
             throw new IllegalStateException("the model has " + progress.allCharges()
                     + " charges that are in no ledger; go on without one, or train a new model with the ledger");
         }
-        Path file = plan.ledger().get();
-        PrivacyLedger ledger;
-        if (plan.isContinuing()) {
-            ledger = PrivacyLedger.openForChangedPlan(file, terms, head);
-        } else {
-            ledger = head == null ? PrivacyLedger.open(file, terms) : PrivacyLedger.open(file, terms, head);
-        }
+        var ledger = ledgers.open(plan.ledger().get(), terms, head, plan.isContinuing());
         return new Spending(plan, ledger, charges(plan, ledger, progress), List.of());
     }
 

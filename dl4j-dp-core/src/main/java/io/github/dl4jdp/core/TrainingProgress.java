@@ -18,7 +18,11 @@ import org.jspecify.annotations.Nullable;
  * @param history what was charged under the plans before the current one, in their order
  */
 record TrainingProgress(
-        long steps, long charges, @Nullable Head head, @Nullable Double clippingNorm, List<Earlier> history) {
+        long steps,
+        long charges,
+        @Nullable Head head,
+        @Nullable Double clippingNorm,
+        List<Earlier> history) {
     static final TrainingProgress NONE = new TrainingProgress(0, 0, null, null, List.of());
 
     /**

@@ -12,10 +12,13 @@ import io.github.dl4jdp.accountant.RdpAccountant;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.adapter.MultiDataSetIteratorAdapter;
 import org.nd4j.linalg.learning.config.Sgd;
 
 /** What each way of drawing lots costs, and that it is what happens. */
@@ -121,6 +124,29 @@ class SamplingModesTest {
             plain.fit(batch);
         }
         assertThat(network.params().distance2(plain.params())).isLessThan(1e-10);
+    }
+
+    /** Graphs and their several arrays: the same batches, the same charges. */
+    @Test
+    void fit_ownMultiIterator_trainsAsTheIteratorOfOneArrayAndChargesByPass() {
+        DataSet data = data(EXAMPLES);
+        var plan = complete(DpSgdPlan.ownIterator(EXAMPLES, 4)).withSeed(3);
+        Model one = NetworkKind.GRAPH.classifier(DataType.DOUBLE, new Sgd(0.1));
+        var oneEngine = PrivacyEngine.attach(one, plan);
+        NetworkKind.GRAPH.fit(one, oneEngine.lots(new ExistingDataSetIterator(data.batchBy(4))), 5);
+        var many = (ComputationGraph) NetworkKind.GRAPH.classifier(DataType.DOUBLE, new Sgd(0.1));
+        var engine = PrivacyEngine.attach(many, plan);
+        var iterator = new MultiDataSetIteratorAdapter(new ExistingDataSetIterator(data.batchBy(4)));
+
+        many.fit(engine.lots(iterator), 5);
+
+        assertThat(engine.steps()).isEqualTo(oneEngine.steps()).isEqualTo(5);
+        assertThat(engine.epsilon()).isEqualTo(oneEngine.epsilon());
+        assertThat(many.params()).isEqualTo(one.params());
+        assertThatThrownBy(() -> engine.lots(iterator)).hasMessageContaining("exhausted");
+        var poisson = PrivacyEngine.attach(
+                NetworkKind.GRAPH.classifier(DataType.DOUBLE, new Sgd(0.1)), complete(DpSgdPlan.poisson(EXAMPLES, 4)));
+        assertThatThrownBy(() -> poisson.lots(iterator)).hasMessageContaining("must be OWN_ITERATOR");
     }
 
     @Test

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.PrivacyLedger;
+import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+
+/** How a ledger is opened; tests put storage with faults here. */
+@FunctionalInterface
+interface LedgerOpener {
+    /** Ledgers as files. */
+    LedgerOpener ON_DISK = (file, terms, head, changedPlan) -> {
+        if (changedPlan) {
+            return PrivacyLedger.openForChangedPlan(file, terms, head);
+        }
+        return head == null ? PrivacyLedger.open(file, terms) : PrivacyLedger.open(file, terms, head);
+    };
+
+    /**
+     * Opens a ledger by the rules of {@link PrivacyLedger}.
+     *
+     * @param head where the ledger stood when the model was stored, or null for a model without one
+     * @param changedPlan whether its last session may have been of another plan
+     */
+    PrivacyLedger open(Path file, PrivacyLedger.Terms terms, @Nullable Head head, boolean changedPlan);
+}

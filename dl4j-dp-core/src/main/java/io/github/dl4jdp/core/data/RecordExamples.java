@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.data;
+
+import io.github.dl4jdp.core.RandomAccessExamples;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.List;
+import org.datavec.api.records.metadata.RecordMetaData;
+import org.datavec.api.records.reader.RecordReader;
+import org.deeplearning4j.datasets.datavec.RecordReaderDataSetIterator;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Records read through DataVec, as examples that lots can be drawn from.
+ *
+ * <p>{@link #indexed} reads every record when a lot has it, for data that do not fit into memory. {@link #inMemory} reads everything once.
+ */
+public final class RecordExamples implements RandomAccessExamples {
+    private final RecordReaderDataSetIterator iterator;
+    private final List<RecordMetaData> records;
+
+    private RecordExamples(RecordReaderDataSetIterator iterator, List<RecordMetaData> records) {
+        this.iterator = iterator;
+        this.records = List.copyOf(records);
+    }
+
+    /**
+     * Goes through the records once to note where each one is. Every lot then reads its records from there: a file of lines is gone through
+     * up to the last line of the lot, so use it for many files, or {@link #inMemory}.
+     *
+     * @param iterator over a reader that can go back to a record ({@code RecordReader.loadFromMetaData}), as those for lines of text, images and
+     *     files can; its preprocessor is not applied, set it on the lots
+     * @throws IllegalArgumentException if there is no record
+     * @throws UnsupportedOperationException if the reader cannot go back to a record
+     */
+    public static RecordExamples indexed(RecordReaderDataSetIterator iterator) {
+        RecordReader reader = iterator.getRecordReader();
+        var records = new ArrayList<RecordMetaData>();
+        reader.reset();
+        while (reader.hasNext()) {
+            records.add(reader.nextRecord().getMetaData());
+        }
+        reader.reset();
+        if (records.isEmpty()) {
+            throw new IllegalArgumentException("the record reader must have at least one record, has none");
+        }
+        return new RecordExamples(iterator, records);
+    }
+
+    /**
+     * All that an iterator gives until its end, held in memory.
+     *
+     * @param iterator any of DL4J's; its preprocessor is applied, and must not use statistics of these data
+     * @throws IllegalArgumentException if it gives nothing
+     */
+    public static RandomAccessExamples inMemory(DataSetIterator iterator) {
+        var batches = new ArrayList<DataSet>();
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            while (iterator.hasNext()) {
+                batches.add(iterator.next());
+            }
+            if (batches.isEmpty()) {
+                throw new IllegalArgumentException("the iterator must give at least one batch, gave none");
+            }
+            return RandomAccessExamples.of(DataSet.merge(batches));
+        }
+    }
+
+    @Override
+    public long size() {
+        return records.size();
+    }
+
+    /**
+     * @throws UncheckedIOException if a record cannot be read; nothing of the lot is released then
+     */
+    @Override
+    public MultiDataSet get(long[] indices) {
+        var wanted = new ArrayList<RecordMetaData>();
+        for (long index : indices) {
+            wanted.add(records.get(Math.toIntExact(index)));
+        }
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return iterator.loadFromMetaData(wanted).toMultiDataSet();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read " + indices.length + " records", e);
+        }
+    }
+}
