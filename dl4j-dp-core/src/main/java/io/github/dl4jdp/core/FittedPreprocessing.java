@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import java.util.Objects;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.preprocessor.AbstractDataSetNormalizer;
@@ -16,13 +17,14 @@ final class FittedPreprocessing {
      * ask for nothing.
      */
     static Optional<String> assumption(@Nullable Object preProcessor) {
-        boolean isFitted = preProcessor instanceof AbstractDataSetNormalizer<?>
+        if (preProcessor instanceof AbstractDataSetNormalizer<?>
                 || preProcessor instanceof AbstractMultiDataSetNormalizer<?>
-                || preProcessor instanceof MultiNormalizerHybrid;
-        return isFitted
-                ? Optional.of("the " + preProcessor.getClass().getSimpleName()
-                        + " was fitted on public data: statistics of the training data would be given away without protection, use fixed"
-                        + " ranges instead")
-                : Optional.empty();
+                || preProcessor instanceof MultiNormalizerHybrid) {
+            return Optional.of(
+                    "the " + Objects.requireNonNull(preProcessor).getClass().getSimpleName()
+                            + " was fitted on public data: statistics of the training data would be given away without protection, use fixed"
+                            + " ranges instead");
+        }
+        return Optional.empty();
     }
 }

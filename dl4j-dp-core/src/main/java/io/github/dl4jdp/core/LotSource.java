@@ -46,9 +46,9 @@ final class LotSource {
     void nextPass() {
         if (training.remainingSteps() == 0) {
             log.warn(
-                    "The plan's {} steps are done; this pass has no lots. net.fit was asked for more epochs than plan.epochs() = {}.",
-                    training.plan().steps(),
-                    training.plan().epochs());
+                    "No lot is left after {} of the plan's {} steps; this pass is empty. net.fit was asked for more epochs than the plan and its budget allow.",
+                    training.steps(),
+                    training.plan().steps());
         }
         startPass();
     }

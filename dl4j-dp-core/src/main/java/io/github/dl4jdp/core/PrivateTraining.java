@@ -124,8 +124,9 @@ final class PrivateTraining implements AutoCloseable {
 
     /** Names a preprocessor that holds statistics of data, once. */
     void noticePreProcessor(@Nullable Object preProcessor) {
-        FittedPreprocessing.assumption(preProcessor).filter(fitted::add).ifPresent(assumption -> log.warn(
-                "Assumed: {}.", assumption));
+        FittedPreprocessing.assumption(preProcessor)
+                .filter(fitted::add)
+                .ifPresent(assumption -> log.warn("Assumed: {}.", assumption));
     }
 
     /** What has to be assumed of the preprocessors that the training data went through. */

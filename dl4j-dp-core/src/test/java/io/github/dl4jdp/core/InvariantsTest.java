@@ -60,11 +60,8 @@ class InvariantsTest {
 
     private static RecordedRun run(Model network, DpSgdPlan plan, int physicalBatch, DataSet data) {
         return RecordedRun.of(
-                network,
-                plan,
-                physicalBatch,
-                GradientRules.builtIn(),
-                (org.nd4j.linalg.dataset.MultiDataSet) InMemoryExamples.toMultiDataSet(data));
+                network, plan, physicalBatch, GradientRules.builtIn(), (org.nd4j.linalg.dataset.MultiDataSet)
+                        InMemoryExamples.toMultiDataSet(data));
     }
 
     private static double pValue(double[] values, double standardDeviation) {
@@ -97,7 +94,8 @@ class InvariantsTest {
             for (INDArray release : run.releases()) {
                 squares += Math.pow(release.getDouble(parameter), 2);
             }
-            // Chi-squared with 60 degrees of freedom is outside this for 43 parameters together in less than 1e-6 of all cases.
+            // Chi-squared with 60 degrees of freedom is outside this for 43 parameters together in less than 1e-6 of
+            // all cases.
             assertThat(squares).isBetween(14.0, 150.0);
         }
     }
@@ -142,8 +140,10 @@ class InvariantsTest {
             data.getFeatures().muli(scale);
             Model network = NetworkKind.MULTI_LAYER.classifier(TYPE, new Sgd(0.1));
             var engine = PrivacyEngine.attach(network, plan(30, 5));
-            NetworkKind.MULTI_LAYER.fit(network, engine.lots(data), engine.plan().epochs());
-            reports.add(engine.report() + engine.report().toJson() + engine.report().toMarkdown());
+            NetworkKind.MULTI_LAYER.fit(
+                    network, engine.lots(data), engine.plan().epochs());
+            reports.add(
+                    engine.report() + engine.report().toJson() + engine.report().toMarkdown());
         }
         assertThat(reports.get(0)).isEqualTo(reports.get(1));
     }
@@ -249,8 +249,9 @@ class InvariantsTest {
         lots.setPreProcessor(fitted);
         lots.setPreProcessor(fitted);
         assertThat(engine.report().assumptions())
-                .containsOnlyOnce("the NormalizerStandardize was fitted on public data: statistics of the training data would be"
-                        + " given away without protection, use fixed ranges instead");
+                .containsOnlyOnce(
+                        "the NormalizerStandardize was fitted on public data: statistics of the training data would be"
+                                + " given away without protection, use fixed ranges instead");
         engine.detach();
         var byPass = PrivacyEngine.attach(
                 network,

@@ -211,6 +211,28 @@ class PlanChangeTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void attach_thirdPlan_composesAllThree(boolean ledger) throws IOException {
+        Model network = afterFirstRun(ledger);
+        var second = within(ledger, first().withNoiseMultiplier(2.5));
+        try (var engine = PrivacyEngine.attach(network, second.continuing())) {
+            train(network, engine, 3);
+        }
+        Model restored = saveAndRestore(network, "second.zip");
+        var third = within(ledger, first().withNoiseMultiplier(4));
+        try (var engine = PrivacyEngine.attach(restored, third.continuing())) {
+            train(restored, engine, 2);
+            double expected = first().newAccountant()
+                    .compose(first().stepEvent(), 5)
+                    .compose(second.stepEvent(), 3)
+                    .compose(third.stepEvent(), 2)
+                    .epsilon(DELTA);
+            assertThat(engine.epsilon()).isCloseTo(expected, org.assertj.core.api.Assertions.within(1e-9));
+            assertThat(engine.report().history()).hasSize(2);
+        }
+    }
+
     @Test
     void attach_continuingUnderAnotherRelation_throws() throws IOException {
         Model network = afterFirstRun(false);

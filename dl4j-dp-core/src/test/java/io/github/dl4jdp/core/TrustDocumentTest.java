@@ -16,8 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** The tests that docs/trust.md names are there. */
 class TrustDocumentTest {
-    private static final Pattern REFERENCE =
-            Pattern.compile("`([A-Z]\\w*(?:Test|Contract))\\.([A-Za-z_]\\w*)`");
+    private static final Pattern REFERENCE = Pattern.compile("`([A-Z]\\w*(?:Test|Contract))\\.([A-Za-z_]\\w*)`");
     private static final List<String> PACKAGES = List.of("", "gradient.", "random.", "data.", "layers.", "features.");
     private static final List<String> MARKS = List.of("Test", "ParameterizedTest", "Property", "ArchTest");
 
@@ -44,8 +43,10 @@ class TrustDocumentTest {
             Class<?> type = Class.forName(
                     "io.github.dl4jdp.core." + className, false, TrustDocumentTest.class.getClassLoader());
             Stream<AnnotatedElement> named = Stream.concat(
-                    Arrays.stream(type.getDeclaredMethods()).filter(method -> method.getName().equals(name)),
-                    Arrays.stream(type.getDeclaredFields()).filter(field -> field.getName().equals(name)));
+                    Arrays.stream(type.getDeclaredMethods())
+                            .filter(method -> method.getName().equals(name)),
+                    Arrays.stream(type.getDeclaredFields())
+                            .filter(field -> field.getName().equals(name)));
             return named.flatMap(element -> Arrays.stream(element.getAnnotations()))
                     .anyMatch(mark -> MARKS.contains(mark.annotationType().getSimpleName()));
         } catch (ClassNotFoundException e) {
