@@ -153,7 +153,12 @@ final class LotSource {
     }
 
     int columns(boolean features) {
-        MultiDataSet row = data.get(new long[] {0});
+        MultiDataSet row = readAhead == null
+                ? data.get(new long[] {0})
+                : readAhead.get(
+                        0,
+                        0,
+                        () -> data.get(new long[] {0})); // no lot has the number 0: never while another thread reads
         INDArray array = features ? row.getFeatures(0) : row.getLabels(0);
         return Math.toIntExact(array.size(1));
     }

@@ -100,7 +100,7 @@ public final class ImageFolderExamples implements RandomAccessExamples {
      * @throws UncheckedIOException if an image cannot be read; nothing of the lot is released then
      */
     @Override
-    public MultiDataSet get(long[] indices) {
+    public synchronized MultiDataSet get(long[] indices) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             INDArray features = Nd4j.create(DataType.FLOAT, indices.length, channels, height, width);
             INDArray oneHot = Nd4j.create(DataType.FLOAT, indices.length, labels.size());

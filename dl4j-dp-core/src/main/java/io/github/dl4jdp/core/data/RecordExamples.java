@@ -80,7 +80,7 @@ public final class RecordExamples implements RandomAccessExamples {
      * @throws UncheckedIOException if a record cannot be read; nothing of the lot is released then
      */
     @Override
-    public MultiDataSet get(long[] indices) {
+    public synchronized MultiDataSet get(long[] indices) {
         var wanted = new ArrayList<RecordMetaData>();
         for (long index : indices) {
             wanted.add(records.get(Math.toIntExact(index)));

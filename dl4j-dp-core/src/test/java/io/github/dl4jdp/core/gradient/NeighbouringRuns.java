@@ -27,7 +27,7 @@ public record NeighbouringRuns(
     /** Rounding of sums and norms in the network's data type. */
     private static final double SLACK = 1 + 1e-5;
 
-    private static final int LOT_SIZE = 4;
+    private static final int LOT_SIZE = 3;
     private static final int PHYSICAL_BATCH = 3;
 
     /** Poisson lots without noise, in several physical batches: with this seed the last example is in some lots and not in others. */

@@ -165,12 +165,12 @@ public abstract class PerExampleGradientRuleContract {
                 builder -> gradientCase.configuration().apply(builder).updater(new Sgd(0)));
         MultiLayerNetwork network = still.network(type);
         INDArray params = network.params().dup();
-        DataSet data = still.data(network, 6, 5);
-        DataSet replacement = still.data(network, 6, 6);
+        DataSet data = still.data(network, MAX_EXAMPLES, 5);
+        DataSet replacement = still.data(network, MAX_EXAMPLES, 6);
         if (still.vocabulary() == 0) {
             replacement.getFeatures().muli(100);
         }
-        double[] squaredNorms = run(network, data, ones(6)).squaredNorms();
+        double[] squaredNorms = run(network, data, ones(MAX_EXAMPLES)).squaredNorms();
         double clippingNorm = Math.sqrt(java.util.Arrays.stream(squaredNorms)
                 .sorted()
                 .skip(2)
