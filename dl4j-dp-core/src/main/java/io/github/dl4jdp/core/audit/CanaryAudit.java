@@ -3,20 +3,23 @@ package io.github.dl4jdp.core.audit;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.Locale;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
+import org.nd4j.linalg.dataset.DataSet;
 
 /**
  * Audits one training run from the outside: each of m canaries joins the training set by the toss of a coin, and an attacker who sees only what was
  * released tells from it how the coins fell.
  *
  * <pre>{@code
- * CanaryAudit audit = CanaryAudit.of(1000);
- * boolean[] included = audit.included();                    // train on these canaries and the rest of the data
- * double[] scores = ...;                                    // one a canary, higher where it seems to be in
- * CanaryAudit.Result result = audit.evaluate(scores, 100);  // guesses on the 50 highest and the 50 lowest
+ * CanaryAudit audit = CanaryAudit.of(canaries.numExamples());
+ * DataSet trainingData = audit.trainingSet(data, canaries);
+ * ...                                                             // train on it
+ * double[] scores = MembershipScores.negativeLosses(net, canaries);
+ * CanaryAudit.Result result = audit.evaluate(scores, 50);         // guesses on the 25 highest and the 25 lowest
  * result.epsilonLowerBound(1e-5, 0.95);
  * }</pre>
  *
@@ -100,6 +103,25 @@ public final class CanaryAudit {
     public int includedCount() {
         return (int)
                 IntStream.range(0, included.length).filter(i -> included[i]).count();
+    }
+
+    /**
+     * The examples to train on: {@code data}, and behind them the canaries that the coins put in.
+     *
+     * @param data the other examples
+     * @param canaries one for each coin
+     * @throws IllegalArgumentException if the canaries are not as many as the coins
+     */
+    public DataSet trainingSet(DataSet data, DataSet canaries) {
+        AuditArguments.sameLength("canaries", canaries.numExamples(), included.length);
+        var parts = new ArrayList<DataSet>();
+        parts.add(data);
+        for (int i = 0; i < included.length; i++) {
+            if (included[i]) {
+                parts.add(canaries.get(i));
+            }
+        }
+        return DataSet.merge(parts);
     }
 
     /**

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.audit;
 
+import java.util.ArrayList;
 import java.util.List;
+import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 
 /**
  * The likelihood ratio attack, offline: takes an example for a member if the model is more confident on it than models that never saw it.
@@ -58,6 +61,44 @@ public final class Lira {
         if (!Double.isFinite(confidence)) {
             throw new IllegalArgumentException("confidences must be finite, was " + confidence + " at index " + i);
         }
+    }
+
+    /**
+     * What to train shadow models on, so that every example is left out by exactly half of them: random halves of the examples, each followed by the
+     * other half.
+     *
+     * @param models an even number, at least 4
+     * @param examples at least 2
+     * @return for each model, whether it is to be trained on each example
+     * @throws IllegalArgumentException if {@code models} is odd or below 4, or {@code examples < 2}
+     */
+    public static List<boolean[]> halves(int models, int examples, RandomGenerator random) {
+        if (models < 2 * LEAST_SHADOWS || models % 2 != 0) {
+            throw new IllegalArgumentException(
+                    "models must be even and at least " + 2 * LEAST_SHADOWS + ", was " + models);
+        }
+        if (examples < 2) {
+            throw new IllegalArgumentException("examples must be at least 2, was " + examples);
+        }
+        int[] order = IntStream.range(0, examples).toArray();
+        var halves = new ArrayList<boolean[]>();
+        for (int pair = 0; pair < models / 2; pair++) {
+            for (int i = examples - 1; i > 0; i--) {
+                int j = random.nextInt(i + 1);
+                int swapped = order[i];
+                order[i] = order[j];
+                order[j] = swapped;
+            }
+            var first = new boolean[examples];
+            var second = new boolean[examples];
+            for (int i = 0; i < examples; i++) {
+                first[order[i]] = i < examples / 2;
+                second[order[i]] = i >= examples / 2;
+            }
+            halves.add(first);
+            halves.add(second);
+        }
+        return halves;
     }
 
     /**

@@ -66,6 +66,22 @@ class LiraTest {
     }
 
     @Test
+    void halves_leaveEveryExampleOutOfHalfTheModels() {
+        List<boolean[]> halves = Lira.halves(6, 101, new Random(6));
+
+        assertThat(halves).hasSize(6);
+        for (int i = 0; i < 101; i++) {
+            int example = i;
+            assertThat(halves.stream().filter(half -> !half[example]).count()).isEqualTo(3);
+        }
+        assertThat(halves.get(0)).isNotEqualTo(halves.get(2)).isNotEqualTo(halves.get(3));
+        for (int models : new int[] {2, 5}) {
+            assertThatIllegalArgumentException().isThrownBy(() -> Lira.halves(models, 10, new Random()));
+        }
+        assertThatIllegalArgumentException().isThrownBy(() -> Lira.halves(4, 1, new Random()));
+    }
+
+    @Test
     void offline_tooFewShadows_throwsWithTheNumberNeeded() {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> Lira.offline(List.of()))

@@ -3,12 +3,15 @@ package io.github.dl4jdp.core.audit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.core.Clipping;
 import io.github.dl4jdp.core.DpSgdPlan;
 import java.util.Locale;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.learning.config.Sgd;
 
 /** How often a step audit is right, with the engine's own cryptographic randomness and fresh coins. */
@@ -44,6 +47,23 @@ class StepAuditErrorRatesTest {
         System.out.println("correct engine accused in " + accused + " of 100 audits at confidence 0.9");
         // At most 10 on average, standard deviation 3: false failure 1e-4.
         assertThat(accused).isLessThan(24);
+    }
+
+    static Stream<Clipping> clippings() {
+        return Stream.of(Clipping.perLayer(1.0), Clipping.automatic(1.0), Clipping.adaptive(1.0));
+    }
+
+    @ParameterizedTest
+    @MethodSource("clippings")
+    void correctEngine_otherClipping_isNotAccused(Clipping clipping) {
+        StepAuditResult result = StepAudit.of(
+                        () -> AuditNetworks.network(new Sgd(1.0)),
+                        CLAIMED.withClipping(clipping),
+                        AuditNetworks.data(4),
+                        AuditNetworks.canary())
+                .run();
+        System.out.println(clipping.describe() + ": " + result);
+        assertThat(result.isContradicted()).isFalse();
     }
 
     /** At confidence 0.999 five audits of the correct engine accuse it at all with probability 0.005. */
