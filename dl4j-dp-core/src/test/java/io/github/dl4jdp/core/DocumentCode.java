@@ -10,7 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Holds the Java samples of a document against the test that runs them. */
-final class DocumentCode {
+public final class DocumentCode {
     private DocumentCode() {}
 
     /**
@@ -20,7 +20,7 @@ final class DocumentCode {
      * @param document name of a file, from the root of the project
      * @param atLeast number of lines that the samples have at least: a check of nothing would pass
      */
-    static void assertRunBy(Class<?> test, String document, int atLeast) throws IOException {
+    public static void assertRunBy(Class<?> test, String document, int atLeast) throws IOException {
         Path source = Path.of("src/test/java", test.getName().replace('.', '/') + ".java");
         String text = squeeze(Files.readString(source));
         List<String> missing = new ArrayList<>();
