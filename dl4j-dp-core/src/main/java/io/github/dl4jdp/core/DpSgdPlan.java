@@ -220,7 +220,8 @@ public final class DpSgdPlan extends PlanTerms {
      * Lets this plan follow on another one: attached to a network, or to a ledger, that was trained under a plan of other noise, clipping, lots or
      * length, it goes on from there. What was spent before stays charged, every charge as what it was, and epsilon is that of everything together. A
      * plan that is {@link #calibratedTo} a guarantee ends before the step with which everything together would exceed it. {@link #steps()} counts from
-     * the change. The relation must stay.
+     * the change. The relation must stay. Calibration looks at this plan alone: to use a budget to its end, find the noise multiplier by {@link
+     * NoiseCalibration} over this plan's event composed with {@link PrivacyReport#spent()} of the run before.
      *
      * <p>Without this, a network under another plan is refused: a setting that changed by mistake would go unnoticed.
      */

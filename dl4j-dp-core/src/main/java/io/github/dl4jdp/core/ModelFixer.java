@@ -126,6 +126,13 @@ public final class ModelFixer {
         if (layer.getActivationFn() == null) {
             layer.setActivationFn(new ActivationIdentity());
         }
+        // A layer's own builder leaves these open as NaN, which would become the parameters' values.
+        if (Double.isNaN(layer.getBiasInit())) {
+            layer.setBiasInit(0);
+        }
+        if (Double.isNaN(layer.getGainInit())) {
+            layer.setGainInit(1);
+        }
     }
 
     private static void keepParameters(org.deeplearning4j.nn.api.Layer[] from, org.deeplearning4j.nn.api.Layer[] into) {

@@ -82,6 +82,7 @@ class ModelFixerTest {
         assertThat(kind.json(network)).isEqualTo(before);
         assertThat(PrivacyEngine.check(fixed)).isEmpty();
         assertThat(kind.iterations(fixed)).isEqualTo(1);
+        assertThat(fixed.params().sumNumber().doubleValue()).isFinite();
         var plan = DpSgdPlan.poisson(EXAMPLES, 6)
                 .withSteps(2)
                 .withClippingNorm(1.0)

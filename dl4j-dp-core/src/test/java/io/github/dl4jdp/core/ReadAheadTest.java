@@ -100,8 +100,10 @@ class ReadAheadTest {
             var lots = engine.lots(data);
             NetworkKind.MULTI_LAYER.fit(network, lots.next());
             INDArray params = network.params().dup();
-            String first = data.reads.get(data.reads.size() - 1);
-            data.failAt = data.reads.size() + 1;
+            // Waits for what is being read ahead, and drops it.
+            assertThat(lots.inputColumns()).isEqualTo(Networks.INPUTS);
+            int at = data.reads.size();
+            data.failAt = at + 1;
             assertThatThrownBy(lots::next)
                     .isInstanceOf(UncheckedIOException.class)
                     .hasMessageContaining("the disk is gone");
@@ -109,8 +111,30 @@ class ReadAheadTest {
             assertThat(network.params()).isEqualTo(params);
             int before = data.reads.size();
             NetworkKind.MULTI_LAYER.fit(network, lots.next());
-            assertThat(data.reads.get(before)).isEqualTo(first);
+            assertThat(data.reads.get(before)).isEqualTo(data.reads.get(at));
             assertThat(engine.steps()).isEqualTo(2);
+        }
+    }
+
+    /** By then the lot after it is drawn and being read: the one that was not released still comes first, from its only draw. */
+    @Test
+    void next_lotNotReleased_handsItOutAgain() {
+        Model network = NetworkKind.MULTI_LAYER.classifier(DataType.DOUBLE, new Sgd(0.1));
+        var secret = DpSgdPlan.poisson(60, 20)
+                .withSteps(3)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1)
+                .withDelta(1e-5);
+        var options = ExecutionOptions.defaults().withPhysicalBatchSize(5).withPrefetch(true);
+        try (var engine = PrivacyEngine.attach(network, secret, options)) {
+            var lots = engine.lots(new Watched());
+            for (int lot = 1; lot <= 3; lot++) {
+                INDArray features = lots.next().getFeatures();
+                DataSet again = lots.next();
+                assertThat(again.getFeatures()).isEqualTo(features);
+                NetworkKind.MULTI_LAYER.fit(network, again);
+                assertThat(engine.steps()).isEqualTo(lot);
+            }
         }
     }
 
