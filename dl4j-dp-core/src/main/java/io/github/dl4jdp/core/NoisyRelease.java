@@ -65,10 +65,13 @@ final class NoisyRelease {
         }
     }
 
-    /** The length of the noise against that of the sum below it, estimated from what was released: post-processing. */
-    double noiseToSignal(INDArray released) {
+    /**
+     * The squared length of the sum against that of its noise, estimated from what was released: post-processing. Unbiased, and therefore
+     * negative now and then.
+     */
+    double signalToNoisePower(INDArray released) {
         double noise = dimension * deviation * deviation;
         double norm = released.norm2Number().doubleValue();
-        return Math.sqrt(noise / Math.max(0, norm * norm - noise));
+        return norm * norm / noise - 1;
     }
 }

@@ -283,9 +283,9 @@ public final class PrivacyEngine implements AutoCloseable {
         InferenceExport.write(training.configuration().copy(updater -> new NoOp()), report(), file);
     }
 
-    /** See {@link PrivacyStatus#noiseToSignal()}. */
-    double noiseToSignal() {
-        return training.noiseToSignal();
+    /** See {@link NoisyRelease#signalToNoisePower}. */
+    double signalToNoisePower() {
+        return training.signalToNoisePower();
     }
 
     /** See {@link PrivacyStatus#clippedFraction()}: private data. */

@@ -21,12 +21,16 @@ import org.slf4j.LoggerFactory;
 public final class PrivacyListener extends BaseTrainingListener {
     private static final Logger log = LoggerFactory.getLogger(PrivacyListener.class);
 
+    /** One lot's noise drowns its signal: the estimate is an average, to which every report adds a tenth. */
+    private static final double MEMORY = 0.9;
+
     private final PrivacyEngine engine;
     private final int every;
     private final List<Consumer<? super PrivacyStatus>> sinks = new ArrayList<>();
     private boolean announced;
     private boolean showsClippedFraction;
-    private double noiseToSignal = Double.NaN;
+    private double signalPower;
+    private double weight;
     private double clippedFraction = Double.NaN;
     private double projectedEpsilon = Double.NaN;
 
@@ -105,7 +109,13 @@ public final class PrivacyListener extends BaseTrainingListener {
     /** The released sum is seen here and nowhere later: the updater turns it into an update in place. */
     @Override
     public void onGradientCalculation(Model model) {
-        noiseToSignal = isDue() && !sinks.isEmpty() ? engine.noiseToSignal() : Double.NaN;
+        if (isDue() && !sinks.isEmpty()) {
+            double power = engine.signalToNoisePower();
+            if (Double.isFinite(power)) {
+                signalPower = MEMORY * signalPower + (1 - MEMORY) * power;
+                weight = MEMORY * weight + (1 - MEMORY);
+            }
+        }
         clippedFraction = isDue() && showsClippedFraction ? engine.clippedFraction() : Double.NaN;
     }
 
@@ -129,7 +139,7 @@ public final class PrivacyListener extends BaseTrainingListener {
                 engine.momentsEpsilon().orElse(Double.NaN),
                 target == null ? Double.NaN : target.epsilon(),
                 projectedEpsilon(),
-                noiseToSignal,
+                noiseToSignal(),
                 clippedFraction);
         log.info("{}", status);
         report(status);
@@ -145,6 +155,10 @@ public final class PrivacyListener extends BaseTrainingListener {
         showsClippedFraction = true;
         log.warn("The clipped fraction is shown: it is private data, OUTSIDE THE GUARANTEE.");
         return this;
+    }
+
+    private double noiseToSignal() {
+        return weight == 0 ? Double.NaN : 1 / Math.sqrt(Math.max(0, signalPower / weight));
     }
 
     private double projectedEpsilon() {

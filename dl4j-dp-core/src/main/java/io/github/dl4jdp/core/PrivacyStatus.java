@@ -22,8 +22,8 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one; else NaN
  * @param budget the epsilon that the plan was calibrated to, or NaN
  * @param projectedEpsilon what the whole plan will have cost
- * @param noiseToSignal length of the noise against the length of the clipped sum, estimated from the noised sum: {@code s sqrt(d) / sqrt(max(0,
- *     ||released||^2 - d s^2))}; infinite where no signal can be told from the noise
+ * @param noiseToSignal length of the noise against the length of the clipped sum, estimated from the noised sums: one over the root of the running
+ *     average of {@code ||released||^2 / (d s^2) - 1}; infinite where no signal can be told from the noise, NaN where there is no noise
  * @param clippedFraction the share of the lot's examples that were clipped, NaN unless it was asked for: private data, <b>outside the
  *     guarantee</b>
  */

@@ -279,9 +279,9 @@ final class PrivateTraining implements AutoCloseable {
         lifecycle = Lifecycle.RELEASED;
     }
 
-    /** See {@link PrivacyStatus#noiseToSignal()}; NaN unless a noised sum is in the gradient view. */
-    double noiseToSignal() {
-        return lifecycle == Lifecycle.RELEASED ? noisyRelease.noiseToSignal(network.gradientView()) : Double.NaN;
+    /** See {@link NoisyRelease#signalToNoisePower}; NaN unless a noised sum is in the gradient view. */
+    double signalToNoisePower() {
+        return lifecycle == Lifecycle.RELEASED ? noisyRelease.signalToNoisePower(network.gradientView()) : Double.NaN;
     }
 
     /** See {@link PrivacyStatus#clippedFraction()}; NaN unless a noised sum is in the gradient view. Private data. */
