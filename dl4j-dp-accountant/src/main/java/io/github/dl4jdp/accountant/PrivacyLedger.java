@@ -262,6 +262,28 @@ public final class PrivacyLedger implements AutoCloseable {
         return history.head();
     }
 
+    /**
+     * Charges steps of another event than the session's so far, for a plan whose steps are not all alike: from here on it is the session's.
+     *
+     * @param event one of these steps
+     * @param steps number of steps, {@code >= 1}
+     * @return the new head, to be stored with the model
+     * @throws IllegalArgumentException if {@code steps < 1}
+     * @throws PrivacyLedgerException as {@link #charge(long)}
+     */
+    public synchronized Head charge(DpEvent event, long steps) {
+        Objects.requireNonNull(event, "event");
+        if (steps < 1) {
+            throw new IllegalArgumentException("steps must be >= 1, was " + steps);
+        }
+        Terms terms = history.terms();
+        if (!terms.event().equals(event)) {
+            startSession(new Terms(
+                    terms.planDigest(), terms.configurationDigest(), terms.libraryVersion(), terms.relation(), event));
+        }
+        return charge(steps);
+    }
+
     private void append(String text) {
         if (!usable) {
             throw new PrivacyLedgerException(

@@ -199,6 +199,26 @@ public final class DpSgdPlan extends PlanTerms {
     }
 
     /**
+     * Noise that changes over the run, by factors of the noise multiplier. A calibrated noise multiplier is calibrated anew, for the schedule as a
+     * whole.
+     */
+    public DpSgdPlan withNoiseSchedule(NoiseSchedule schedule) {
+        return new DpSgdPlan(values.withNoiseSchedule(Objects.requireNonNull(schedule, "schedule")));
+    }
+
+    /**
+     * What else is released about the same data, before the training or beside it: private statistics for normalisation, another model. It is
+     * charged from the start: calibration, epsilon, ledger and report include it.
+     *
+     * @param event relative to sensitivities under {@link #relation()}, and of everything that was released: a second call replaces the first, and a
+     *     plan that follows on another one with an equal event means the same releases
+     * @throws IllegalArgumentException if the plan is calibrated to a guarantee that {@code event} alone exceeds
+     */
+    public DpSgdPlan withEarlierReleases(DpEvent event) {
+        return new DpSgdPlan(values.withEarlier(Objects.requireNonNull(event, "event")));
+    }
+
+    /**
      * Draws noise and lots from a seeded generator so that a run can be repeated. For tests: whoever knows the seed can subtract the
      * noise, so the report calls the run not private.
      */
@@ -254,8 +274,7 @@ public final class DpSgdPlan extends PlanTerms {
     private static double calibrate(PlanValues values, PrivacyGuarantee guarantee) {
         return NoiseCalibration.to(guarantee)
                 .withAccountant(values.accountantKind())
-                .noiseMultiplier(
-                        sigma -> new DpEvent.SelfComposed(values.charge(sigma), values.chargesFor(values.steps())));
+                .noiseMultiplier(sigma -> values.all(sigma, values.chargesFor(values.steps())));
     }
 
     @Override

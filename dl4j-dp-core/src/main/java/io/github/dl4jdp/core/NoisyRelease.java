@@ -14,15 +14,13 @@ final class NoisyRelease {
 
     private final List<TrainableLayer> layers;
     private final RandomStreams streams;
-    private final double noiseMultiplier;
     private final long dimension;
     /** Of the noise of the last release, in every coordinate. */
     private double deviation;
 
-    NoisyRelease(List<TrainableLayer> layers, RandomStreams streams, double noiseMultiplier) {
+    NoisyRelease(List<TrainableLayer> layers, RandomStreams streams) {
         this.layers = layers;
         this.streams = streams;
-        this.noiseMultiplier = noiseMultiplier;
         this.dimension = layers.stream().mapToLong(TrainableLayer::length).sum();
     }
 
@@ -32,9 +30,10 @@ final class NoisyRelease {
      * @param sum the clipped sum [numParams]
      * @param view the network's flattened gradient [1, numParams]
      * @param clippingNorm {@code C} in force for this lot
+     * @param noiseMultiplier {@code sigma} of this lot
      * @param step number of this release, from 1: the noise of a step is drawn from a stream of its own
      */
-    void release(INDArray sum, INDArray view, double clippingNorm, long step) {
+    void release(INDArray sum, INDArray view, double clippingNorm, double noiseMultiplier, long step) {
         deviation = noiseMultiplier * clippingNorm;
         var release = noiseMultiplier == 0
                 ? null

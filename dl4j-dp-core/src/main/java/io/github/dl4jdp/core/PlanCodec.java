@@ -2,10 +2,13 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -25,6 +28,8 @@ final class PlanCodec {
             "clippingLearningRate",
             "clippingCountNoise",
             "noiseMultiplier",
+            "noiseStages",
+            "earlierReleases",
             "delta",
             "accountant",
             "relation",
@@ -51,6 +56,16 @@ final class PlanCodec {
         map.put("steps", plan.steps());
         ClippingCodec.put(plan.clipping(), map);
         map.put("noiseMultiplier", plan.noiseMultiplier());
+        if (!plan.noiseSchedule().equals(NoiseSchedule.CONSTANT)) {
+            map.put(
+                    "noiseStages",
+                    plan.noiseSchedule().stages().stream()
+                            .map(stage -> List.<Number>of(stage.from(), stage.factor()))
+                            .toList());
+        }
+        if (plan.hasEarlierReleases()) {
+            map.put("earlierReleases", plan.earlierReleases().toJson());
+        }
         map.put("delta", plan.delta());
         map.put("accountant", plan.accountantKind().name());
         map.put("relation", plan.relation().name());
@@ -92,6 +107,10 @@ final class PlanCodec {
         plan = plan.withAccountant(AccountantKind.valueOf(text(map, "accountant")))
                 .withClipping(ClippingCodec.read(map))
                 .withDelta(delta);
+        plan = plan.withNoiseSchedule(noiseSchedule(map));
+        if (map.containsKey("earlierReleases")) {
+            plan = plan.withEarlierReleases(DpEvent.fromJson(text(map, "earlierReleases")));
+        }
         double sigma = number(map, "noiseMultiplier").doubleValue();
         plan = sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma);
         plan = plan.withSteps(number(map, "steps").longValue());
@@ -105,6 +124,29 @@ final class PlanCodec {
                 ? plan.withStoredTarget(
                         new PrivacyGuarantee(number(map, "targetEpsilon").doubleValue(), delta, plan.relation()))
                 : plan;
+    }
+
+    private static NoiseSchedule noiseSchedule(Map<String, Object> map) {
+        Object stored = map.get("noiseStages");
+        if (stored == null) {
+            return NoiseSchedule.CONSTANT;
+        }
+        var stages = new ArrayList<NoiseSchedule.Stage>();
+        if (stored instanceof List<?> list) {
+            for (Object one : list) {
+                if (one instanceof List<?> pair
+                        && pair.size() == 2
+                        && pair.get(0) instanceof Number from
+                        && pair.get(1) instanceof Number factor) {
+                    stages.add(new NoiseSchedule.Stage(from.longValue(), factor.doubleValue()));
+                }
+            }
+            if (stages.size() == list.size()) {
+                return new NoiseSchedule(stages);
+            }
+        }
+        throw new IllegalArgumentException(
+                "noiseStages must be a list of pairs of numbers in a stored plan, was " + stored);
     }
 
     static String text(Map<String, Object> map, String key) {

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
@@ -20,6 +21,9 @@ final class PlanDraft {
 
     double delta;
     AccountantKind accountantKind = AccountantKind.PLD;
+
+    NoiseSchedule noiseSchedule = NoiseSchedule.CONSTANT;
+    DpEvent earlier = new DpEvent.NoOp();
 
     @Nullable
     Double noiseMultiplier;
@@ -49,6 +53,8 @@ final class PlanDraft {
         clipping = values.clipping();
         delta = values.delta();
         accountantKind = values.accountantKind();
+        noiseSchedule = values.noiseSchedule();
+        earlier = values.earlier();
         noiseMultiplier = values.noiseMultiplier();
         target = values.target();
         seed = values.seed();
@@ -73,6 +79,8 @@ final class PlanDraft {
                 clipping,
                 delta,
                 accountantKind,
+                noiseSchedule,
+                earlier,
                 noiseMultiplier,
                 target,
                 seed,

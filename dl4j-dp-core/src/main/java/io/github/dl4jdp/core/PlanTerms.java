@@ -7,8 +7,11 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** All that can be read from a {@link DpSgdPlan}, and what it costs; the plan itself adds how it is made. */
@@ -152,18 +155,74 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         return noiseMultiplier() > 0 && values.seed() == null;
     }
 
-    /** The event of one charge, what an accountant composes: for each lot, or for each pass over the user's own iterator. */
-    public DpEvent stepEvent() {
-        double sigma = noiseMultiplier();
-        if (sigma == 0) {
-            return new DpEvent.NonPrivate();
-        }
-        return values.charge(sigma);
+    /** How the noise changes over the run: {@link NoiseSchedule#CONSTANT} unless {@link DpSgdPlan#withNoiseSchedule} says otherwise. */
+    public NoiseSchedule noiseSchedule() {
+        return values.noiseSchedule();
     }
 
-    /** The event of the whole run: {@link #stepEvent()} composed with itself once for each charge. */
+    /** The noise multiplier of charge number {@code charge}, from 1. */
+    double noiseMultiplierOf(long charge) {
+        return noiseMultiplier() * values.noiseSchedule().factorAt(charge);
+    }
+
+    /** What else is released about the same data, see {@link DpSgdPlan#withEarlierReleases}; a {@code NoOp} if nothing is. */
+    public DpEvent earlierReleases() {
+        return values.earlier();
+    }
+
+    /** Whether something else was released. */
+    boolean hasEarlierReleases() {
+        return !(values.earlier() instanceof DpEvent.NoOp);
+    }
+
+    /**
+     * The event of one charge, what an accountant composes: for each lot, or for each pass over the user's own iterator.
+     *
+     * @throws IllegalStateException if the plan's noise changes over the run: use {@link #stepEvent(long)}
+     */
+    public DpEvent stepEvent() {
+        if (!values.noiseSchedule().isConstant()) {
+            throw new IllegalStateException("the plan's noise changes over the run, by a schedule of "
+                    + values.noiseSchedule().describe() + ": ask for the event of one charge, stepEvent(charge)");
+        }
+        return stepEvent(1);
+    }
+
+    /**
+     * The event of one charge.
+     *
+     * @param charge its number, from 1: that of the lot, or of the pass over the user's own iterator
+     * @throws IllegalArgumentException if {@code charge < 1}
+     */
+    public DpEvent stepEvent(long charge) {
+        return values.charge(noiseMultiplier(), PlanValues.requirePositive("charge", charge));
+    }
+
+    /** The event of the charges after the first {@code from} up to number {@code to}. */
+    DpEvent charges(long from, long to) {
+        return values.charges(noiseMultiplier(), from, to);
+    }
+
+    /** The charges after the first {@code from} up to number {@code to}, those of equal events together. */
+    List<DpEvent.SelfComposed> runs(long from, long to) {
+        return values.runs(noiseMultiplier(), from, to);
+    }
+
+    /** The event under which a ledger holds {@link #earlierReleases()}: unlike that of any charge, whatever was released. */
+    DpEvent earlierCharge() {
+        return new DpEvent.Composed(List.of(earlierReleases()));
+    }
+
+    /** The events that charges of this plan may have. */
+    Set<DpEvent> chargeEvents() {
+        return values.noiseSchedule().stages().stream()
+                .map(stage -> stepEvent(stage.from()))
+                .collect(Collectors.toSet());
+    }
+
+    /** The event of everything: each charge of the run, and {@link #earlierReleases()}. */
     public DpEvent event() {
-        return new DpEvent.SelfComposed(stepEvent(), chargesFor(steps()));
+        return values.all(noiseMultiplier(), chargesFor(steps()));
     }
 
     /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
@@ -176,14 +235,17 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         return values.accountantKind().create(values.relation());
     }
 
-    /** The epsilon of {@code steps} steps of this plan at {@link #delta()}. */
+    /** The epsilon of {@code steps} steps of this plan and of {@link #earlierReleases()}, at {@link #delta()}. */
     public double epsilonAfter(long steps) {
         if (steps < 0) {
             throw new IllegalArgumentException("steps must be at least 0, was " + steps);
         }
-        return steps == 0
-                ? 0
-                : newAccountant().compose(stepEvent(), chargesFor(steps)).epsilon(delta());
+        return steps == 0 && !hasEarlierReleases() ? 0 : epsilonOfCharges(chargesFor(steps));
+    }
+
+    /** The epsilon of the first {@code charges} charges and of {@link #earlierReleases()}, at {@link #delta()}. */
+    double epsilonOfCharges(long charges) {
+        return newAccountant().compose(values.all(noiseMultiplier(), charges)).epsilon(delta());
     }
 
     /** The guarantee of the whole run. */
@@ -207,5 +269,10 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         clippingNorm();
         noiseMultiplier();
         delta();
+        var accountant = newAccountant();
+        if (!accountant.supports(event())) {
+            // Refuses it by the name of the part that cannot be bounded.
+            accountant.compose(event());
+        }
     }
 }

@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -13,6 +14,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The values of a {@link DpSgdPlan}, complete or not; 0 and null stand for "not given yet".
  *
+ * @param noiseSchedule factors of the noise multiplier, by charge
+ * @param earlier what else was released about the same data
  * @param noiseMultiplier given or calibrated
  * @param target the guarantee that the noise multiplier is calibrated to
  * @param ledger file of the privacy ledger
@@ -27,6 +30,8 @@ record PlanValues(
         @Nullable Clipping clipping,
         double delta,
         AccountantKind accountantKind,
+        NoiseSchedule noiseSchedule,
+        DpEvent earlier,
         @Nullable Double noiseMultiplier,
         @Nullable PrivacyGuarantee target,
         @Nullable Long seed,
@@ -59,6 +64,7 @@ record PlanValues(
         Clipping complete = value instanceof Clipping.Adaptive adaptive ? adaptive.forLots(lotSize) : value;
         return with(draft -> {
             draft.clipping = complete;
+            // The kind decides on the event, its norm does not.
             if (!releases(1).equals(draft.freeze().releases(1))) {
                 draft.dropCalibration();
             }
@@ -83,6 +89,20 @@ record PlanValues(
         });
     }
 
+    PlanValues withNoiseSchedule(NoiseSchedule value) {
+        return with(draft -> {
+            draft.noiseSchedule = value;
+            draft.dropCalibration();
+        });
+    }
+
+    PlanValues withEarlier(DpEvent value) {
+        return with(draft -> {
+            draft.earlier = value;
+            draft.dropCalibration();
+        });
+    }
+
     PlanValues withSeed(long value) {
         return with(draft -> draft.seed = value);
     }
@@ -95,9 +115,34 @@ record PlanValues(
         return with(draft -> draft.continuing = value);
     }
 
-    /** One charge at noise multiplier {@code sigma}. */
-    DpEvent charge(double sigma) {
-        return sampling.on(examples, lotSize, releases(sigma));
+    /** Charge number {@code charge}, from 1, where the plan's noise multiplier is {@code sigma}. */
+    DpEvent charge(double sigma, long charge) {
+        return sigma == 0
+                ? new DpEvent.NonPrivate()
+                : sampling.on(examples, lotSize, releases(sigma * noiseSchedule.factorAt(charge)));
+    }
+
+    /** The charges after the first {@code from} up to number {@code to}, those of equal events together. */
+    List<DpEvent.SelfComposed> runs(double sigma, long from, long to) {
+        var runs = new ArrayList<DpEvent.SelfComposed>();
+        for (long done = from; done < to; ) {
+            long last = Math.min(to, noiseSchedule.lastOfStage(done + 1));
+            runs.add(new DpEvent.SelfComposed(charge(sigma, done + 1), last - done));
+            done = last;
+        }
+        return runs;
+    }
+
+    /** {@link #runs} as one event. */
+    DpEvent charges(double sigma, long from, long to) {
+        var runs = runs(sigma, from, to);
+        return runs.size() == 1 ? runs.get(0) : new DpEvent.Composed(List.copyOf(runs));
+    }
+
+    /** Everything: what was released besides, and the whole run. */
+    DpEvent all(double sigma, long charges) {
+        DpEvent run = charges(sigma, 0, charges);
+        return earlier instanceof DpEvent.NoOp ? run : new DpEvent.Composed(List.of(earlier, run));
     }
 
     /** What is released about one sample, with noise of standard deviation {@code sigma * C} on the sum. */
@@ -135,7 +180,9 @@ record PlanValues(
     String describe() {
         return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize + ", steps=" + steps
                 + ", clipping=" + (clipping == null ? "none" : clipping.describe()) + ", noiseMultiplier="
-                + noiseMultiplier + ", delta=" + delta
+                + noiseMultiplier
+                + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
+                + (earlier instanceof DpEvent.NoOp ? "" : ", earlierReleases=" + earlier) + ", delta=" + delta
                 + ", relation=" + relation + ", accountant=" + accountantKind
                 + (seed == null ? "]" : ", seed=" + seed + "]");
     }

@@ -87,6 +87,18 @@ public final class PrivacyListener extends BaseTrainingListener {
         double one = plan.epsilonAfter(oneEpoch);
         double all = plan.epsilonAfter(plan.steps());
         int epochs = plan.epochs();
+        if (!plan.noiseSchedule().isConstant() || plan.hasEarlierReleases()) {
+            return String.format(
+                    Locale.ROOT,
+                    "The whole plan (%d epochs, %d steps)%s costs epsilon = %.4g, at delta = %.3g (%s), by the %s accountant.",
+                    epochs,
+                    plan.steps(),
+                    plan.hasEarlierReleases() ? ", with what else was released," : "",
+                    all,
+                    plan.delta(),
+                    plan.relation(),
+                    plan.accountantKind());
+        }
         return String.format(
                 Locale.ROOT,
                 "One epoch (%d steps) costs epsilon = %.4g, the whole plan (%d epochs, %d steps) epsilon = %.4g, at delta = %.3g (%s).%n"

@@ -158,7 +158,15 @@ public record PrivacyReport(
                         + (plan.clipping() instanceof Clipping.Adaptive
                                 ? "; now " + clippingNorm + ", a noised release that the guarantee covers"
                                 : ""));
-        facts.put("noise multiplier", plan.noiseMultiplier() + " (relative to the clipping norm)");
+        facts.put(
+                "noise multiplier",
+                plan.noiseMultiplier() + " (relative to the clipping norm)"
+                        + (plan.noiseSchedule().equals(NoiseSchedule.CONSTANT)
+                                ? ""
+                                : ", times " + plan.noiseSchedule().describe()));
+        if (plan.hasEarlierReleases()) {
+            facts.put("other releases", plan.earlierReleases() + ", included in epsilon");
+        }
         facts.put("accountant", accountant());
         facts.put("randomness", plan.seed().isPresent() ? "a seed: for tests, not private" : "cryptographic generator");
         facts.put(

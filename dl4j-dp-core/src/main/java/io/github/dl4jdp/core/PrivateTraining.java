@@ -72,7 +72,7 @@ final class PrivateTraining implements AutoCloseable {
                 reached != null && plan.clipping() instanceof Clipping.Adaptive ? reached : plan.clippingNorm());
         this.clippedSum = new ClippedSum(
                 network.trainable(), model.numParams(), model.params().dataType(), clipping);
-        this.noisyRelease = new NoisyRelease(network.trainable(), streams, plan.noiseMultiplier());
+        this.noisyRelease = new NoisyRelease(network.trainable(), streams);
         this.sampler = new LotSampler(streams, plan.samplingProbability());
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.
@@ -275,7 +275,8 @@ final class PrivateTraining implements AutoCloseable {
         double norm = clipping.norm();
         clipping.setNorm(clipping.next(plan, streams, steps));
         noteProgress();
-        noisyRelease.release(clippedSum.sum(), network.gradientView(), norm, steps);
+        noisyRelease.release(
+                clippedSum.sum(), network.gradientView(), norm, plan.noiseMultiplierOf(spending.charges()), steps);
         lifecycle = Lifecycle.RELEASED;
     }
 

@@ -13,6 +13,7 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HexFormat;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.OptionalDouble;
@@ -53,10 +54,7 @@ final class Spending implements AutoCloseable {
         if (ledger != null) {
             ledger.composeInto(accountant);
         } else {
-            earlier.forEach(one -> accountant.compose(one.asPlan().stepEvent(), one.charges()));
-            if (charges > 0) {
-                accountant.compose(plan.stepEvent(), charges);
-            }
+            composeWithoutLedger(earlier);
         }
         this.composed = charges;
         this.history = ledger != null ? inWords(ledger, plan, charges) : inWords(earlier);
@@ -67,11 +65,25 @@ final class Spending implements AutoCloseable {
         this.limit = history.isEmpty() || target == null ? Long.MAX_VALUE : affordableCharges(target.epsilon());
     }
 
+    /** What a model without a ledger knows of: its own charges, those of the plans before, and what was released besides. */
+    private void composeWithoutLedger(List<Earlier> earlier) {
+        var besides = new LinkedHashSet<DpEvent>();
+        for (Earlier one : earlier) {
+            DpSgdPlan other = one.asPlan();
+            accountant.compose(other.charges(0, one.charges()));
+            besides.add(other.earlierReleases());
+        }
+        accountant.compose(plan.charges(0, charges));
+        besides.add(plan.earlierReleases());
+        besides.forEach(accountant::compose);
+    }
+
     /** All but the charges of the current plan: another plan may have had the same event. */
     private static List<String> inWords(PrivacyLedger ledger, DpSgdPlan plan, long charges) {
         var words = new ArrayList<String>();
+        var own = LedgerEvents.own(plan, charges);
         for (PrivacyLedger.Charge charge : ledger.charges()) {
-            long count = charge.event().equals(plan.stepEvent()) ? charge.count() - charges : charge.count();
+            long count = charge.count() - own.getOrDefault(charge.event(), 0L);
             if (count > 0) {
                 words.add(count + " times " + charge.event());
             }
@@ -88,7 +100,7 @@ final class Spending implements AutoCloseable {
     private static @Nullable PrivacyAccountant momentsBeside(PrivacyAccountant accountant, DpSgdPlan plan) {
         var moments = AccountantKind.RDP.create(plan.relation());
         return plan.accountantKind() != AccountantKind.RDP
-                        && moments.supports(plan.stepEvent())
+                        && moments.supports(plan.event())
                         && moments.supports(accountant.event())
                 ? moments.compose(accountant.event())
                 : null;
@@ -118,22 +130,21 @@ final class Spending implements AutoCloseable {
                 sha256(configuration),
                 libraryVersion(),
                 plan.relation(),
-                plan.stepEvent());
+                LedgerEvents.atOpening(plan));
         if (head == null && progress.allCharges() > 0) {
             throw new IllegalStateException("the model has " + progress.allCharges()
                     + " charges that are in no ledger; go on without one, or train a new model with the ledger");
         }
         var ledger = ledgers.open(plan.ledger().get(), terms, head, plan.isContinuing());
-        return new Spending(plan, ledger, charges(plan, ledger, progress), List.of());
-    }
-
-    /** The charges under the current plan: the model's, and what the ledger has of the same step beyond the model. */
-    private static long charges(DpSgdPlan plan, PrivacyLedger ledger, TrainingProgress progress) {
-        long ofThisStep = ledger.charges().stream()
-                .filter(charge -> charge.event().equals(plan.stepEvent()))
-                .mapToLong(PrivacyLedger.Charge::count)
-                .sum();
-        return Math.min(progress.charges() + ledger.stepsBeyondModel(), ofThisStep);
+        try {
+            LedgerEvents.chargeEarlier(plan, ledger);
+        } catch (RuntimeException e) {
+            ledger.close();
+            throw e;
+        }
+        // What the ledger has beyond the model may be other than charges of this plan.
+        long charges = Math.min(progress.charges() + ledger.stepsBeyondModel(), LedgerEvents.charges(plan, ledger));
+        return new Spending(plan, ledger, charges, List.of());
     }
 
     private static void requireRelation(DpSgdPlan plan, TrainingProgress progress) {
@@ -163,7 +174,7 @@ final class Spending implements AutoCloseable {
     /** Charges one more, on disk first. */
     void charge() {
         if (ledger != null) {
-            ledger.charge(1);
+            ledger.charge(plan.stepEvent(charges + 1), 1);
         }
         charges++;
     }
@@ -176,7 +187,7 @@ final class Spending implements AutoCloseable {
             long middle = within + (beyond - within) / 2;
             double spent = plan.newAccountant()
                     .compose(before)
-                    .compose(plan.stepEvent(), middle)
+                    .compose(plan.charges(chargesBefore, chargesBefore + middle))
                     .epsilon(plan.delta());
             if (spent <= epsilon) {
                 within = middle;
@@ -222,9 +233,10 @@ final class Spending implements AutoCloseable {
 
     private void composeCharges() {
         if (composed < charges) {
-            accountant.compose(plan.stepEvent(), charges - composed);
+            DpEvent event = plan.charges(composed, charges);
+            accountant.compose(event);
             if (moments != null) {
-                moments.compose(plan.stepEvent(), charges - composed);
+                moments.compose(event);
             }
             composed = charges;
         }
@@ -237,7 +249,7 @@ final class Spending implements AutoCloseable {
     }
 
     private boolean isNothingSpent() {
-        return charges == 0 && history.isEmpty();
+        return charges == 0 && history.isEmpty() && !plan.hasEarlierReleases();
     }
 
     /** The epsilon of everything charged, at the plan's delta: what the plan says of as many steps. */

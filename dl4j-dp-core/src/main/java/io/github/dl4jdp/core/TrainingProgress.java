@@ -51,7 +51,7 @@ record TrainingProgress(
     /** The progress of a plan that follows on {@code plan}, under which this network has come so far. */
     TrainingProgress followedOn(DpSgdPlan plan) {
         var longer = new ArrayList<>(history);
-        if (charges > 0) {
+        if (charges > 0 || plan.hasEarlierReleases()) {
             longer.add(new Earlier(PlanCodec.mechanism(plan), charges));
         }
         return new TrainingProgress(0, 0, head, null, longer);

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.PrivacyLedger;
+import io.github.dl4jdp.accountant.PrivacyLedgerException;
+import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+
+/** How the events of a plan stand in its ledger: what else was released is one charge, and each lot is charged as what it is. */
+final class LedgerEvents {
+    private LedgerEvents() {}
+
+    /**
+     * The event with which to open a plan's ledger: a session goes on with the event of the last one, if it is one of this plan, and with the plan's
+     * first otherwise. A ledger of another event is refused by that.
+     */
+    static DpEvent atOpening(DpSgdPlan plan) {
+        Optional<Path> file = plan.ledger();
+        if (file.isPresent() && file.get().toFile().length() > 0) {
+            try {
+                DpEvent last = PrivacyLedgerHistory.read(file.get()).terms().event();
+                if (plan.chargeEvents().contains(last) || isEarlierCharge(plan, last)) {
+                    return last;
+                }
+            } catch (PrivacyLedgerException e) {
+                // Opening it says what is wrong with it, and recovers a line that a crash has torn.
+                return plan.stepEvent(1);
+            }
+        }
+        return plan.stepEvent(1);
+    }
+
+    private static boolean isEarlierCharge(DpSgdPlan plan, DpEvent event) {
+        return plan.hasEarlierReleases() && event.equals(plan.earlierCharge());
+    }
+
+    /** Charges what else was released, unless the ledger has it. */
+    static void chargeEarlier(DpSgdPlan plan, PrivacyLedger ledger) {
+        if (plan.hasEarlierReleases()
+                && ledger.charges().stream().noneMatch(charge -> isEarlierCharge(plan, charge.event()))) {
+            ledger.charge(plan.earlierCharge(), 1);
+        }
+    }
+
+    /** What a ledger has of a plan alone: its first {@code charges} charges by event, and what else was released. */
+    static Map<DpEvent, Long> own(DpSgdPlan plan, long charges) {
+        var own = new HashMap<DpEvent, Long>();
+        plan.runs(0, charges).forEach(run -> own.merge(run.event(), run.count(), Long::sum));
+        if (plan.hasEarlierReleases()) {
+            own.put(plan.earlierCharge(), 1L);
+        }
+        return own;
+    }
+
+    /** How many charges of the plan's own events the ledger has. */
+    static long charges(DpSgdPlan plan, PrivacyLedger ledger) {
+        var own = plan.chargeEvents();
+        return ledger.charges().stream()
+                .filter(charge -> own.contains(charge.event()))
+                .mapToLong(PrivacyLedger.Charge::count)
+                .sum();
+    }
+}
