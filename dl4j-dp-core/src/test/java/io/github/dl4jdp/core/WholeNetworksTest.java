@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.util.Collection;
+import java.util.Objects;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -39,7 +40,7 @@ class WholeNetworksTest {
     @MethodSource("networks")
     void gradients_wholeNetwork_equalBatchesOfOne(String name, DataType type, double tolerance) {
         Nd4j.getRandom().setSeed(31);
-        var sample = WholeNetworks.all().get(name).apply(type);
+        var sample = Objects.requireNonNull(WholeNetworks.all().get(name)).apply(type);
         Model network = sample.network();
         INDArray expected = network instanceof ComputationGraph graph
                 ? BatchesOfOne.gradients(graph, sample.data())
