@@ -54,7 +54,7 @@ class PrivacyEngineTest {
                         new Adam(schedule),
                         new AMSGrad(schedule),
                         new RmsProp(schedule),
-                        new AdaGrad(0.1))
+                        AdaGrad.builder().learningRateSchedule(schedule).build())
                 .flatMap(updater -> NetworkKind.all().stream().map(kind -> Arguments.of(kind, updater)));
     }
 
@@ -67,7 +67,7 @@ class PrivacyEngineTest {
             kind.fit(plain, data);
         }
         // One example at a time takes as long as all the rest; one updater will do for that.
-        for (int physicalBatch : updater instanceof Adam ? new int[] {1, 5, 100} : new int[] {5}) {
+        for (int physicalBatch : updater instanceof Adam ? new int[] {1, 5, 100} : new int[] {5, 100}) {
             Model network = kind.classifier(DataType.DOUBLE, updater);
             var engine = PrivacyEngine.attach(
                     network, plainPlan(), ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch));
