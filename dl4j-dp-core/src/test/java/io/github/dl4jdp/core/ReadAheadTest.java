@@ -13,6 +13,7 @@ import org.deeplearning4j.nn.api.Model;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -117,15 +118,16 @@ class ReadAheadTest {
     }
 
     /** By then the lot after it is drawn and being read: the one that was not released still comes first, from its only draw. */
-    @Test
-    void next_lotNotReleased_handsItOutAgain() {
+    @ParameterizedTest
+    @ValueSource(ints = {5, 100})
+    void next_lotNotReleased_handsItOutAgain(int physicalBatch) {
         Model network = NetworkKind.MULTI_LAYER.classifier(DataType.DOUBLE, new Sgd(0.1));
         var secret = DpSgdPlan.poisson(60, 20)
                 .withSteps(3)
                 .withClippingNorm(1)
                 .withNoiseMultiplier(1)
                 .withDelta(1e-5);
-        var options = ExecutionOptions.defaults().withPhysicalBatchSize(5).withPrefetch(true);
+        var options = ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch).withPrefetch(true);
         try (var engine = PrivacyEngine.attach(network, secret, options)) {
             var lots = engine.lots(new Watched());
             for (int lot = 1; lot <= 3; lot++) {
