@@ -127,7 +127,8 @@ class ReadAheadTest {
                 .withClippingNorm(1)
                 .withNoiseMultiplier(1)
                 .withDelta(1e-5);
-        var options = ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch).withPrefetch(true);
+        var options =
+                ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch).withPrefetch(true);
         try (var engine = PrivacyEngine.attach(network, secret, options)) {
             var lots = engine.lots(new Watched());
             for (int lot = 1; lot <= 3; lot++) {
