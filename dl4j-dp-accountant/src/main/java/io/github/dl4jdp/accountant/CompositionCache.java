@@ -19,6 +19,9 @@ final class CompositionCache {
 
     private static final double EPSILON_REACH = 0.05;
 
+    /** Nobody cares by how much such an epsilon is too large. */
+    private static final double NEGLIGIBLE_EPSILON = 1e-5;
+
     private @Nullable LossComposition composition;
     private Map<LossPair, Long> composed = Map.of();
     private double target;
@@ -28,14 +31,30 @@ final class CompositionCache {
     LossComposition compositionForDelta(Map<LossPair, Long> pairs, double delta) {
         boolean near = delta <= target * DELTA_REACH && delta * DELTA_REACH >= target;
         LossComposition kept = extended(pairs, near);
-        return kept != null ? kept : remember(pairs, delta, growth -> LossPlan.forDelta(pairs, delta, growth));
+        return kept != null ? kept : remember(pairs, delta, growth -> forDelta(pairs, delta, growth));
+    }
+
+    /** Where few events with rare, large losses make epsilon far smaller than Chernoff's bound, it is planned for again. */
+    private static LossComposition forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
+        LossComposition first = new LossComposition(LossPlan.forDelta(pairs, delta, growth), pairs);
+        double epsilon = first.epsilon(delta);
+        if (epsilon >= first.leastEpsilon() || epsilon < NEGLIGIBLE_EPSILON) {
+            return first;
+        }
+        LossComposition second = new LossComposition(LossPlan.forDeltaNear(pairs, delta, growth, epsilon), pairs);
+        return second.epsilon(delta) < epsilon ? second : first;
     }
 
     /** A composition planned for about this epsilon. */
     LossComposition compositionForEpsilon(Map<LossPair, Long> pairs, double epsilon) {
         boolean near = Math.abs(epsilon - target) <= EPSILON_REACH * target;
         LossComposition kept = extended(pairs, near);
-        return kept != null ? kept : remember(pairs, epsilon, growth -> LossPlan.forEpsilon(pairs, epsilon, growth));
+        return kept != null
+                ? kept
+                : remember(
+                        pairs,
+                        epsilon,
+                        growth -> new LossComposition(LossPlan.forEpsilon(pairs, epsilon, growth), pairs));
     }
 
     private @Nullable LossComposition extended(Map<LossPair, Long> pairs, boolean near) {
@@ -60,14 +79,14 @@ final class CompositionCache {
 
     @FunctionalInterface
     private interface Planning {
-        LossPlan plan(double growth);
+        LossComposition composed(double growth);
     }
 
     private LossComposition remember(Map<LossPair, Long> pairs, double newTarget, Planning planning) {
         double total = total(pairs);
         double ahead = Math.min(MOST_HEADROOM, (total + LEAST_HEADROOM) / total);
         double growth = composition == null ? 1 : Math.max(HEADROOM, ahead);
-        LossComposition fresh = new LossComposition(planning.plan(growth), pairs);
+        LossComposition fresh = planning.composed(growth);
         composition = fresh;
         composed = Map.copyOf(pairs);
         target = newTarget;

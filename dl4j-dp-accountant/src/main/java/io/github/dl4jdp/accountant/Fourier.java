@@ -60,7 +60,8 @@ final class Fourier {
 
     /**
      * A bound on the absolute error of every output, relative to the sum of the absolute inputs: every output is a sum of
-     * inputs that each passed through log2(length) butterflies.
+     * inputs that each passed through log2(length) butterflies. Also a bound on the 2-norm of all errors, relative to the
+     * 2-norm of all outputs: a stage is a rotation times sqrt(2), and its errors are relative to what it puts out.
      */
     double error() {
         int stages = 31 - Integer.numberOfLeadingZeros(length);

@@ -46,6 +46,9 @@ final class LossPlan {
     /** What lies above the window is bounded by Chernoff's inequality; this share of delta goes there. */
     private static final double SHARE_ABOVE = 1e-5;
 
+    /** A plan serves epsilons that are smaller than the one it was made for by so much. */
+    private static final double SHARE_OF_EPSILON = 0.9;
+
     /** Share of delta for outcomes beyond the ends of the lattices. */
     private static final double SHARE_OUTSIDE = 1e-6;
 
@@ -77,16 +80,25 @@ final class LossPlan {
     private final int length;
     private final double tail;
     private final boolean coarse;
+    private final double leastEpsilon;
     private final Direction forward;
     private final Direction backward;
 
     private record Term(LossMoments moments, double count) {}
 
-    private LossPlan(double step, int length, double tail, boolean coarse, Direction forward, Direction backward) {
+    private LossPlan(
+            double step,
+            int length,
+            double tail,
+            boolean coarse,
+            double leastEpsilon,
+            Direction forward,
+            Direction backward) {
         this.step = step;
         this.length = length;
         this.tail = tail;
         this.coarse = coarse;
+        this.leastEpsilon = leastEpsilon;
         this.forward = forward;
         this.backward = backward;
     }
@@ -100,14 +112,21 @@ final class LossPlan {
         double total = total(pairs);
         double tail = tail(delta, total * growth);
         List<Term> terms = terms(pairs, tail);
-        return new Planner(terms, total, growth, tail, pairs).plan(delta, Double.NaN, false);
+        return new Planner(terms, total, growth, tail, pairs, Double.NaN, Double.NaN).plan(delta, false);
+    }
+
+    /** The same where epsilon is known to be about so large, far below Chernoff's bound. */
+    static LossPlan forDeltaNear(Map<LossPair, Long> pairs, double delta, double growth, double epsilon) {
+        double total = total(pairs);
+        double tail = tail(delta, total * growth);
+        return new Planner(terms(pairs, tail), total, growth, tail, pairs, Double.NaN, epsilon).plan(delta, false);
     }
 
     /** A plan for a lower bound on epsilon at the given delta, on a lattice as fine as rounding errors allow. */
     static LossPlan finest(Map<LossPair, Long> pairs, double delta) {
         double total = total(pairs);
         double tail = tail(delta, total);
-        return new Planner(terms(pairs, tail), total, 1, tail, pairs).plan(delta, Double.NaN, true);
+        return new Planner(terms(pairs, tail), total, 1, tail, pairs, Double.NaN, Double.NaN).plan(delta, true);
     }
 
     /** A plan for delta at the given epsilon. */
@@ -122,7 +141,7 @@ final class LossPlan {
         // Chernoff's bound is above the truth, by less than this for any delta of interest.
         double guess = Math.max(delta * 1e-2, 1e-250);
         double tail = tail(guess, total * growth);
-        return new Planner(terms(pairs, tail), total, growth, tail, pairs).plan(guess, epsilon, false);
+        return new Planner(terms(pairs, tail), total, growth, tail, pairs, epsilon, Double.NaN).plan(guess, false);
     }
 
     private static double tail(double delta, double total) {
@@ -199,19 +218,31 @@ final class LossPlan {
         return Math.exp(leftValue <= rightValue ? left : right);
     }
 
-    /** The numbers that both directions need. */
-    private record Planner(List<Term> terms, double total, double growth, double tail, Map<LossPair, Long> pairs) {
+    /**
+     * The numbers that both directions need; {@code asked} is the epsilon at which delta is wanted, {@code expected} the one
+     * that is likely to come out, NaN where there is none.
+     */
+    private record Planner(
+            List<Term> terms,
+            double total,
+            double growth,
+            double tail,
+            Map<LossPair, Long> pairs,
+            double asked,
+            double expected) {
 
-        LossPlan plan(double delta, double epsilon, boolean finest) {
-            double tilt = tilt(false, delta, epsilon);
-            double otherTilt = tilt(true, delta, epsilon);
+        LossPlan plan(double delta, boolean finest) {
+            double tilt = tilt(false, delta);
+            double otherTilt = tilt(true, delta);
             // A direction whose losses are all small would be tilted without end, though only the other one matters.
             double best = Math.min(tilt, LARGEST_TILT_RATIO * otherTilt);
             double otherBest = Math.min(otherTilt, LARGEST_TILT_RATIO * tilt);
             double bound = Math.max(chernoff(false, best, delta), chernoff(true, otherBest, delta));
-            double step = Math.min(step(false, best, bound, epsilon), step(true, otherBest, bound, epsilon));
-            Direction forward = direction(false, best, delta);
-            Direction backward = direction(true, otherBest, delta);
+            double goal = expected > 0 ? Math.min(bound, expected) : bound;
+            double step = Math.min(step(false, best, goal), step(true, otherBest, goal));
+            double least = leastEpsilon(bound);
+            Direction forward = direction(false, best, delta, least);
+            Direction backward = direction(true, otherBest, delta, least);
             double range = pairs.keySet().stream()
                     .mapToDouble(p -> p.range(tail))
                     .max()
@@ -226,7 +257,15 @@ final class LossPlan {
             window += spread * step;
             int needed = (int) Math.min(MAX_LENGTH, Math.ceil(window / step) + 8);
             int length = Math.max(64, needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1);
-            return new LossPlan(step, Math.min(MAX_LENGTH, length), tail, coarse, forward, backward);
+            return new LossPlan(step, Math.min(MAX_LENGTH, length), tail, coarse, least, forward, backward);
+        }
+
+        /** What wraps around from above must not land above epsilon, which is rarely far below Chernoff's bound. */
+        private double leastEpsilon(double bound) {
+            if (asked >= 0) {
+                return SHARE_OF_EPSILON * asked;
+            }
+            return expected > 0 ? SHARE_OF_EPSILON * expected : Math.max(0, bound / 4);
         }
 
         /**
@@ -238,16 +277,15 @@ final class LossPlan {
             return 2 * (1 + Math.min(events, 3.2 * Math.sqrt(events)));
         }
 
-        private double tilt(boolean reversed, double delta, double epsilon) {
-            return minimum(
-                    epsilon >= 0 ? l -> logDelta(terms, reversed, l, epsilon) : l -> chernoff(reversed, l, delta));
+        private double tilt(boolean reversed, double delta) {
+            return minimum(asked >= 0 ? l -> logDelta(terms, reversed, l, asked) : l -> chernoff(reversed, l, delta));
         }
 
         private double chernoff(boolean reversed, double tilt, double delta) {
             return (logMoment(terms, reversed, tilt) + logConstant(tilt) - Math.log(delta)) / tilt;
         }
 
-        private Direction direction(boolean reversed, double best, double delta) {
+        private Direction direction(boolean reversed, double best, double delta, double leastEpsilon) {
             double tilt = SHARE_OF_BEST_TILT * best;
             double logShare = Math.log(delta * SHARE_ABOVE);
             DoubleUnaryOperator above = l -> (growth * logMoment(terms, reversed, l) - logShare) / l;
@@ -265,17 +303,14 @@ final class LossPlan {
             double lowest = -tiltedBelow.applyAsDouble(below);
             double beyond = minimum(tiltedAbove);
             highest = Math.max(highest, 0);
-            // What wraps around from above must not land above epsilon, which is not known but rarely below a quarter
-            // of
-            // Chernoff's bound.
-            double guess = Math.max(lowest, chernoff / 4);
+            double guess = Math.max(lowest, leastEpsilon);
             double length = Math.max(highest - lowest, tiltedAbove.applyAsDouble(beyond) - guess);
             return new Direction(tilt, tailTilt, tilt - below, tilt + beyond, Math.min(lowest, highest), length);
         }
 
-        private double step(boolean reversed, double tilt, double bound, double epsilon) {
+        private double step(boolean reversed, double tilt, double bound) {
             double tolerance =
-                    epsilon >= 0 ? DELTA_TOLERANCE / tilt : Math.max(EPSILON_TOLERANCE * bound, ABSOLUTE_TOLERANCE);
+                    asked >= 0 ? DELTA_TOLERANCE / tilt : Math.max(EPSILON_TOLERANCE * bound, ABSOLUTE_TOLERANCE);
             double byMoment = Math.sqrt(8 * tolerance / (growth * total * (tilt + 1)));
             double step = byMoment;
             double allowed = Math.max(VARIANCE_TOLERANCE * variance(reversed), VARIANCE_FLOOR);
@@ -308,6 +343,11 @@ final class LossPlan {
 
     double tail() {
         return tail;
+    }
+
+    /** Below this epsilon the bound holds but may be loose. */
+    double leastEpsilon() {
+        return leastEpsilon;
     }
 
     /** Whether the step is larger than the tolerance asks for: the bound holds but may be loose. */

@@ -72,6 +72,18 @@ final class LossSpectrum {
         return (ends + 2 * inner) / (2.0 * (r.length - 1)) * (1 + r.length * 0x1p-53) + NEGLIGIBLE;
     }
 
+    /** An upper bound on the root mean square of one direction's spectrum over all frequencies. */
+    double rootMeanSquare(int direction) {
+        double[] r = re[direction];
+        double[] i = im[direction];
+        double ends = r[0] * r[0] + r[1] * r[1];
+        double inner = 0;
+        for (int k = 2; k < r.length; k++) {
+            inner += r[k] * r[k] + i[k] * i[k];
+        }
+        return Math.sqrt((ends + 2 * inner) / (2.0 * (r.length - 1))) * (1 + r.length * 0x1p-53) + NEGLIGIBLE;
+    }
+
     LossSpectrum copy() {
         LossSpectrum copy = new LossSpectrum(re[0].length);
         for (int d = 0; d < 2; d++) {

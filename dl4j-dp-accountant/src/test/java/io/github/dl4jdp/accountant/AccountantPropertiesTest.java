@@ -9,11 +9,13 @@ import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
 import net.jqwik.api.EdgeCasesMode;
+import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 import net.jqwik.api.RandomDistribution;
 import net.jqwik.api.ShrinkingMode;
+import net.jqwik.api.Tag;
 
 /** What must hold over the whole range of settings, extreme ones included. */
 class AccountantPropertiesTest {
@@ -85,6 +87,46 @@ class AccountantPropertiesTest {
         assertThat(new Setting(s.q, s.sigma * 1.3, s.steps, s.delta).pld()).isLessThanOrEqualTo(epsilon);
         assertThat(new Setting(s.q, s.sigma, (s.steps + 1) / 2, s.delta).pld()).isLessThanOrEqualTo(epsilon);
         assertThat(new Setting(s.q, s.sigma, s.steps, s.delta * 2).pld()).isLessThanOrEqualTo(epsilon);
+    }
+
+    /** Where the lattice is as long as it may be, neighbouring bounds differ by up to a hundredth. */
+    @Property(tries = 8, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.OFF, seed = "5")
+    void pldEpsilon_extremeSettings_isMonotone(@ForAll("extreme") Setting s) {
+        assertMonotone(s);
+    }
+
+    @Tag("slow")
+    @Property(tries = 300, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.OFF, seed = "6")
+    void pldEpsilon_manyExtremeSettings_isMonotoneAndNoWorseThanRdp(@ForAll("extreme") Setting s) {
+        assertMonotone(s);
+        assertThat(s.pld()).isLessThanOrEqualTo(1.005 * s.rdp() + ABSOLUTE);
+    }
+
+    private static void assertMonotone(Setting s) {
+        double epsilon = s.pld() * 1.01 + ABSOLUTE;
+        assertThat(new Setting(s.q / 1.3, s.sigma, s.steps, s.delta).pld()).isLessThanOrEqualTo(epsilon);
+        assertThat(new Setting(s.q, s.sigma * 1.3, s.steps, s.delta).pld()).isLessThanOrEqualTo(epsilon);
+        assertThat(new Setting(s.q, s.sigma, (s.steps + 1) / 2, s.delta).pld()).isLessThanOrEqualTo(epsilon);
+        assertThat(new Setting(s.q, s.sigma, s.steps, s.delta * 2).pld()).isLessThanOrEqualTo(epsilon);
+    }
+
+    /** The corners of the ranges, each of them a setting somebody may type by mistake. */
+    @Example
+    void epsilon_cornersOfTheRanges_areNumbersAndPldIsNoWorse() {
+        for (double q : new double[] {1e-9, 1}) {
+            for (double sigma : new double[] {0.01, 1000}) {
+                for (long steps : new long[] {1, 100_000_000}) {
+                    for (double delta : new double[] {1e-15, 0.1}) {
+                        Setting setting = new Setting(q, sigma, steps, delta);
+                        double rdp = setting.rdp();
+                        double pld = setting.pld();
+                        assertThat(rdp).as(setting.toString()).isGreaterThanOrEqualTo(0);
+                        assertThat(pld).as(setting.toString()).isBetween(0.0, 1.005 * rdp + ABSOLUTE);
+                        assertThat(pld).as(setting.toString()).isFinite();
+                    }
+                }
+            }
+        }
     }
 
     @Property(tries = 60, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.OFF, seed = "4")
