@@ -6,7 +6,7 @@ module io.github.dl4jdp.accountant {
     requires static java.desktop;
     requires static info.picocli;
     requires static org.apache.commons.csv;
-    requires static transitive org.jspecify;
+    requires static org.jspecify;
     requires static org.knowm.xchart;
 
     exports io.github.dl4jdp.accountant;

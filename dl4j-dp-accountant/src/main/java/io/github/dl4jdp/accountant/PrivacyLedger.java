@@ -145,6 +145,7 @@ public final class PrivacyLedger implements AutoCloseable {
      * @throws PrivacyLedgerException of reason MISSING, LOCKED, SHORTENED, FORKED, BROKEN, OTHER_PLAN (only for the relation)
      *     or INPUT_OUTPUT
      */
+    @SuppressWarnings("exports") // users need not have the annotations to compile
     public static PrivacyLedger openForChangedPlan(Path path, Terms terms, @Nullable Head expectedHead) {
         return openOnDisk(path, terms, expectedHead, true);
     }
