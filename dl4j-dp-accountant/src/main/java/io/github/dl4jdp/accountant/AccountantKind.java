@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
-/** The accountants to choose from where one is made on behalf of the caller. */
+/**
+ * The accountants to choose from where one is made on behalf of the caller.
+ *
+ * @see RdpAccountant
+ * @see PldAccountant
+ */
 public enum AccountantKind {
     /** Renyi differential privacy, the moments accountant: fastest, a few per cent loose. */
     RDP {

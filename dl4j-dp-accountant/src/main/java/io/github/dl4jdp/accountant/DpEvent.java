@@ -18,6 +18,8 @@ import java.util.Objects;
  *
  * <p><b>Stability.</b> Events are written to ledgers that outlive library versions: an event is never removed and never
  * changes its meaning.
+ *
+ * @see <a href="https://doi.org/10.1561/0400000042">Dwork and Roth 2014, sections 2 and 3</a>
  */
 public sealed interface DpEvent {
 
@@ -44,7 +46,10 @@ public sealed interface DpEvent {
     /**
      * Gaussian noise added to a query of bounded L2 sensitivity.
      *
+     * <p>Neighbours are told apart no better than {@code N(0, s^2)} and {@code N(1, s^2)}, s being the noise multiplier.
+     *
      * @param noiseMultiplier standard deviation of the noise divided by the query's L2 sensitivity (see {@link DpEvent})
+     * @see <a href="https://arxiv.org/abs/1805.06530">Balle and Wang 2018, theorem 8</a>
      */
     record Gaussian(double noiseMultiplier) implements DpEvent {
         /**
@@ -62,6 +67,7 @@ public sealed interface DpEvent {
      *
      * @param noiseMultiplier scale b of the noise (density proportional to {@code exp(-|x|/b)}) divided by the query's L1
      *     sensitivity (see {@link DpEvent})
+     * @see <a href="https://doi.org/10.1007/11681878_14">Dwork, McSherry, Nissim and Smith 2006, section 3</a>
      */
     record Laplace(double noiseMultiplier) implements DpEvent {
         /**
@@ -120,8 +126,12 @@ public sealed interface DpEvent {
     /**
      * A mechanism whose guarantee is known only as a pair (epsilon, delta).
      *
+     * <p>It counts as the worst that has this guarantee: with probability delta it says which data set it ran on, otherwise it
+     * gives the answer that speaks for it with probability {@code exp(epsilon) / (1 + exp(epsilon))}.
+     *
      * @param epsilon its epsilon, {@code +infinity} allowed
      * @param delta its delta
+     * @see <a href="https://arxiv.org/abs/1311.0776">Kairouz, Oh and Viswanath 2015, theorem 3.3</a>
      */
     record EpsilonDelta(double epsilon, double delta) implements DpEvent {
         /**
@@ -141,8 +151,12 @@ public sealed interface DpEvent {
      * <p>Several releases on one and the same sample are one {@code PoissonSampled} around a {@link SelfComposed} or
      * {@link Composed}, not several sampled events.
      *
+     * <p>If the mechanism tells neighbours apart no better than P from Q, then on a sample it does no better than
+     * {@code (1 - q) Q + q P} from {@code Q} where an example is removed, and the same pair exchanged where one is added.
+     *
      * @param samplingProbability q, the probability that an example takes part
      * @param event the mechanism applied to the sample
+     * @see <a href="https://arxiv.org/abs/2106.08567">Zhu, Dong and Wang 2022, theorem 11</a>
      */
     record PoissonSampled(double samplingProbability, DpEvent event) implements DpEvent {
         /**
@@ -186,7 +200,8 @@ public sealed interface DpEvent {
      *
      * @param sourceSize examples in the data set, public
      * @param sampleSize examples in the sample
-     * @param event the mechanism applied to the sample
+     * @param event the mechanism applied to the sample; its sensitivity is that of replacing one example of the sample
+     * @see <a href="https://arxiv.org/abs/1808.00087">Wang, Balle and Kasiviswanathan 2019, theorem 27</a>
      */
     record SampledWithoutReplacement(long sourceSize, long sampleSize, DpEvent event) implements DpEvent {
         /**
@@ -207,6 +222,7 @@ public sealed interface DpEvent {
      *
      * @param event the mechanism
      * @param count how often it runs
+     * @see <a href="https://doi.org/10.1561/0400000042">Dwork and Roth 2014, section 3.5</a>
      */
     record SelfComposed(DpEvent event, long count) implements DpEvent {
         /**
@@ -224,6 +240,7 @@ public sealed interface DpEvent {
      * Several mechanisms in sequence, each free to depend on the outcomes before it.
      *
      * @param events the mechanisms; an empty list costs nothing
+     * @see <a href="https://doi.org/10.1561/0400000042">Dwork and Roth 2014, section 3.5</a>
      */
     record Composed(List<DpEvent> events) implements DpEvent {
         /** Mechanisms in sequence; the list is copied. */

@@ -5,7 +5,10 @@ package io.github.dl4jdp.accountant;
  * When two data sets count as neighbours, that is, which difference between them the guarantee hides.
  *
  * <p>An epsilon means nothing without its relation: the same training run has about twice the epsilon under
- * {@link #REPLACE_ONE} that it has under {@link #ADD_OR_REMOVE_ONE}.
+ * {@link #REPLACE_ONE} that it has under {@link #ADD_OR_REMOVE_ONE}. With per-example clipping to the norm C the sum of the
+ * clipped gradients moves by at most C, C and 2 C.
+ *
+ * @see <a href="https://arxiv.org/abs/2303.00654">Ponomareva et al. 2023, How to DP-fy ML, section 2</a>
  */
 public enum NeighboringRelation {
     /** One data set is the other plus one example; sizes differ by one. */

@@ -16,7 +16,12 @@ import java.util.function.LongFunction;
  * <p><b>Formal guarantee.</b> The event of the result, composed into a fresh accountant of the same kind, has an epsilon at
  * the target's delta that does not exceed the target's.
  *
+ * <p>The noise multiplier is the root of {@code log epsilon(log sigma) = log target}, by regula falsi (Illinois variant: Dowell
+ * and Jarratt 1971); steps and lot size are found by bisection over the integers.
+ *
  * <p>Instances are immutable.
+ *
+ * @see <a href="https://doi.org/10.1007/BF01934364">Dowell and Jarratt 1971</a>
  */
 public final class NoiseCalibration {
     /** Noise below this is no protection at any delta of interest. */

@@ -8,10 +8,14 @@ package io.github.dl4jdp.accountant;
  * that a refused event leaves it as it was. Adding the same event again is cheap, and so is asking in between: an
  * accountant can be asked after every step of training. Instances are not safe for use by several threads at once.
  *
- * <p><b>Formal guarantee.</b> For every delta in (0, 1), the mechanism that ran all composed events, each chosen freely
- * given the outcomes before it, is ({@code epsilon(delta)}, delta)-differentially private under {@link #relation()}. Errors
- * of discretisation, truncation and rounding are on the safe side: the answer may be too large, never too small; where a
+ * <p><b>Formal guarantee.</b> For every delta in (0, 1), the mechanism that ran all composed events is ({@code epsilon(delta)},
+ * delta)-differentially private under {@link #relation()}. Each mechanism may be chosen freely given the outcomes before it (the
+ * gradient is taken where the model stands); the events, their noise and their number must not depend on outcomes. Errors of
+ * discretisation, truncation and rounding are on the safe side: the answer may be too large, never too small; where a
  * computation fails the answer is infinite.
+ *
+ * @see <a href="https://doi.org/10.1561/0400000042">Dwork and Roth 2014, section 3.5</a> (adaptive composition)
+ * @see <a href="https://arxiv.org/abs/1605.08294">Rogers, Roth, Ullman and Vadhan 2016</a> (where events depend on outcomes)
  */
 public interface PrivacyAccountant {
 

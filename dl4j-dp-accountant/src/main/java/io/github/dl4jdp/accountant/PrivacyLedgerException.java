@@ -32,6 +32,7 @@ public final class PrivacyLedgerException extends RuntimeException {
         UNUSABLE
     }
 
+    /** What is wrong. */
     private final Reason reason;
 
     PrivacyLedgerException(Reason reason, String message) {

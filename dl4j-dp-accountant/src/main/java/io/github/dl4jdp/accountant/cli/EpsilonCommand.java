@@ -2,6 +2,8 @@
 package io.github.dl4jdp.accountant.cli;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.PrivacyAccountant;
+import io.github.dl4jdp.accountant.RdpAccountant;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -39,9 +41,18 @@ final class EpsilonCommand extends QuestionCommand {
 
     @Override
     double answer(Setting setting) {
-        return options.accountant
+        double target = setting.number(Setting.DELTA);
+        PrivacyAccountant accountant = options.accountant
                 .create(NeighboringRelation.ADD_OR_REMOVE_ONE)
-                .compose(setting.event(setting.number(Setting.NOISE_MULTIPLIER)))
-                .epsilon(setting.number(Setting.DELTA));
+                .compose(setting.event(setting.number(Setting.NOISE_MULTIPLIER)));
+        double epsilon = accountant.epsilon(target);
+        if (accountant instanceof RdpAccountant rdp && target > 0 && target < 1 && rdp.bestOrderAtEdge(target)) {
+            spec().commandLine()
+                    .getErr()
+                    .println("warning: the best Renyi order, " + rdp.bestOrder(target) + ", is the "
+                            + (rdp.bestOrder(target) < 2 ? "smallest" : "largest")
+                            + " there is; epsilon holds but may be loose, --accountant pld is tight");
+        }
+        return epsilon;
     }
 }
