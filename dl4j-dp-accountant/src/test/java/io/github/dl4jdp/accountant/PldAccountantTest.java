@@ -17,10 +17,8 @@ import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
-import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
 import java.util.List;
 import org.apache.commons.csv.CSVRecord;
-import org.apache.commons.numbers.gamma.Erfc;
 import org.junit.jupiter.api.Test;
 
 class PldAccountantTest {
@@ -129,14 +127,6 @@ class PldAccountantTest {
     }
 
     @Test
-    void epsilon_replaceOnePoisson_agreesWithPeer() {
-        // extensions.csv, neighbouring_relation_poisson: there sigma = 2 is relative to the clipping norm, here to
-        // twice it.
-        PrivacyAccountant accountant = accountant(NeighboringRelation.REPLACE_ONE, dpSgd(0.01, 1.0, 1000));
-        assertThat(accountant.epsilon(1e-5)).isCloseTo(1.2052096039911397, within(2e-3));
-    }
-
-    @Test
     void epsilon_replaceOneWithFullLots_equalsGaussian() {
         PrivacyAccountant sampled = accountant(NeighboringRelation.REPLACE_ONE, dpSgd(1 - 1e-12, 3, 10));
         PrivacyAccountant plain = accountant(NeighboringRelation.REPLACE_ONE, new SelfComposed(new Gaussian(3), 10));
@@ -159,26 +149,6 @@ class PldAccountantTest {
             double lower = accountant(dpSgd(q, sigma, steps)).epsilon(delta);
             assertThat(epsilon).as(row.toString()).isBetween(lower * (1 - 2e-3), number(row, "eps_rdp_exact"));
         }
-    }
-
-    @Test
-    void epsilon_truncatedPoisson_agreesWithPeer() {
-        PrivacyAccountant small = accountant(
-                NeighboringRelation.ZERO_OUT,
-                new SelfComposed(new TruncatedPoissonSampled(0.5, 4, 2, new Gaussian(1)), 3));
-        assertThat(small.epsilon(1e-6)).isCloseTo(15.20220079803099, within(0.02));
-        PrivacyAccountant large = accountant(
-                NeighboringRelation.ZERO_OUT,
-                new SelfComposed(new TruncatedPoissonSampled(256.0 / 60000, 60000, 320, new Gaussian(1.1)), 3516));
-        assertThat(large.epsilon(1e-5)).isCloseTo(1.1621269842227775, within(2e-3));
-    }
-
-    @Test
-    void epsilon_groups_agreeWithPeer() {
-        PrivacyAccountant pair = accountant(GroupPrivacy.event(dpSgd(0.0064, 1, 782), 2));
-        assertThat(pair.epsilon(1e-6)).isCloseTo(2.5319856324759145, within(5e-3));
-        PrivacyAccountant eight = accountant(GroupPrivacy.event(dpSgd(0.01, 8, 1000), 8));
-        assertThat(eight.epsilon(1e-5)).isCloseTo(1.2140214925081227, within(3e-3));
     }
 
     @Test
@@ -214,22 +184,6 @@ class PldAccountantTest {
             double epsilon = accountant.epsilon(delta);
             assertThat(accountant.delta(epsilon)).isCloseTo(delta, within(1e-2 * delta));
         }
-    }
-
-    @Test
-    void epsilon_tinyDelta_aboveMultiPrecisionTruth() {
-        // q = 0.01, sigma = 1, one step: P(loss > 0) has a closed form, and delta(e) with it.
-        double q = 0.01;
-        double delta = 1e-14;
-        double epsilon = accountant(dpSgd(q, 1, 1)).epsilon(delta);
-        double x = Math.log((Math.expm1(epsilon) + q) / q) + 0.5;
-        double p = q * tail(x - 1) + (1 - q) * tail(x);
-        double exact = p - Math.exp(epsilon) * tail(x);
-        assertThat(exact / delta).isBetween(0.99, 1.0);
-    }
-
-    private static double tail(double z) {
-        return Erfc.value(z / Math.sqrt(2)) / 2;
     }
 
     @Test

@@ -61,6 +61,17 @@ class AccountantCommandTest {
     }
 
     @Test
+    void epsilon_bestOrderAtTheEdge_warnsOnStandardError() {
+        String setting =
+                "epsilon --sampling-probability 1e-7 --noise-multiplier 1000 --steps 1 --delta 1e-15 --accountant ";
+        Result edge = run(setting + "rdp");
+        assertThat(edge.code).isZero();
+        assertThat(edge.err).startsWith("warning: the best Renyi order, ").contains("is the largest there is");
+        assertThat(Double.parseDouble(first(edge.out))).isPositive();
+        assertThat(run(setting + "pld").err).isEmpty();
+    }
+
+    @Test
     void noiseAndDelta_areInverseToEpsilon() {
         Result noise = run("noise --epsilon 2 --delta 1e-5 --sampling-probability 0.01 --steps 1000");
         String sigma = first(noise.out);
@@ -165,6 +176,20 @@ class AccountantCommandTest {
         return LONG_NUMBER.matcher(line).replaceAll("$1");
     }
 
+    /** Every help text of docs/accounting.md: a block that starts with the jar and --help, and all that follows in it. */
+    @Test
+    void documentedHelp_isTheHelp() throws IOException {
+        String document = Files.readString(Path.of("..", "docs", "accounting.md"));
+        Matcher help = Pattern.compile("(?s)\\$ java -jar \\S+-cli\\.jar ([a-z -]*--help)\\n(.*?)```")
+                .matcher(document);
+        int count = 0;
+        while (help.find()) {
+            assertThat(run(help.group(1)).out).as(help.group(1)).isEqualTo(help.group(2));
+            count++;
+        }
+        assertThat(count).isEqualTo(2);
+    }
+
     /** Every example of docs/accounting.md: a line that starts with the jar, and the line after it. */
     @Test
     void documentedExamples_printWhatTheDocumentSays() throws IOException {
@@ -173,6 +198,9 @@ class AccountantCommandTest {
                 Pattern.compile("\\$ java -jar \\S+-cli\\.jar (.*)\\n(.*)\\n").matcher(document);
         int count = 0;
         while (example.find()) {
+            if (example.group(1).endsWith("--help")) {
+                continue;
+            }
             Result result = run(example.group(1));
             String printed = result.out.lines().findFirst().orElse(result.err);
             assertThat(shortened(printed)).as(example.group(1)).isEqualTo(shortened(example.group(2)));
