@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.layers.BaseLayer;
 
 /**
  * How to get per-example gradients from one kind of DL4J layer.
@@ -39,4 +40,17 @@ public interface PerExampleGradientRule {
      * @param recorder where the replacement hands its tapes
      */
     Layer hook(Layer layer, TapeRecorder recorder);
+
+    /**
+     * For {@link #hook}: gives the replacement the parameters, the gradient views and the place in the network of the layer it stands
+     * for.
+     *
+     * @param layer the layer of the network, initialised
+     * @param replacement of a subclass of the layer's class, made of the layer's configuration and data type
+     * @return the replacement
+     */
+    static <L extends BaseLayer<?>> L inPlaceOf(BaseLayer<?> layer, L replacement) {
+        LayerState.share(layer, replacement);
+        return replacement;
+    }
 }
