@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
@@ -30,6 +31,18 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("org.nd4j..", "org.deeplearning4j..", "io.github.dl4jdp.core..");
+
+    @ArchTest
+    static final ArchRule ACCOUNTANT_DOES_NOT_LOG = noClasses()
+            .that()
+            .resideInAPackage("..accountant..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("org.slf4j..", "java.util.logging..", "org.apache.commons.logging..");
+
+    @ArchTest
+    static final ArchRule NO_STATIC_STATE_CHANGES =
+            fields().that().areStatic().should().beFinal();
 
     @ArchTest
     static final ArchRule NOTHING_DEPENDS_ON_EXAMPLES =
