@@ -21,8 +21,17 @@ public final class DocumentCode {
      * @param atLeast number of lines that the samples have at least: a check of nothing would pass
      */
     public static void assertRunBy(Class<?> test, String document, int atLeast) throws IOException {
-        Path source = Path.of("src/test/java", test.getName().replace('.', '/') + ".java");
-        String text = squeeze(Files.readString(source));
+        assertRunBy(List.of(test), document, atLeast);
+    }
+
+    /** The same for samples that stand in several sources. */
+    public static void assertRunBy(List<Class<?>> sources, String document, int atLeast) throws IOException {
+        StringBuilder all = new StringBuilder();
+        for (Class<?> source : sources) {
+            Path file = Path.of("src/test/java", source.getName().replace('.', '/') + ".java");
+            all.append(squeeze(Files.readString(file)));
+        }
+        String text = all.toString();
         List<String> missing = new ArrayList<>();
         boolean inJava = false;
         int lines = 0;

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.DpEvent.Gaussian;
+import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import io.github.dl4jdp.accountant.NoiseCalibration;
+import io.github.dl4jdp.accountant.PldAccountant;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.TradeOffCurve;
+import io.github.dl4jdp.core.documents.Gate;
+import io.github.dl4jdp.core.documents.GateLayer;
+import io.github.dl4jdp.core.documents.GateRule;
+import io.github.dl4jdp.core.documents.GateRuleTest;
+import io.github.dl4jdp.core.features.FeatureExtractor;
+import io.github.dl4jdp.core.features.FeatureFile;
+import io.github.dl4jdp.core.features.ScatteringTransform;
+import io.github.dl4jdp.core.gradient.GradientRules;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
+import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.listeners.ScoreIterationListener;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.activations.Activation;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+import org.nd4j.linalg.learning.config.Adam;
+import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+
+/** The samples of the documents that have no test of their own. */
+class DocumentsTest {
+    private final MultiLayerConfiguration conf =
+            Networks.classifier(DataType.FLOAT, new Adam(1e-3)).getLayerWiseConfigurations();
+
+    @Test
+    void accounting_samples_giveTheNumbersTheyName() throws IOException {
+        DpEvent run = new SelfComposed(new PoissonSampled(256.0 / 60_000, new Gaussian(1.1)), 3516);
+        double epsilon = new PldAccountant().compose(run).epsilon(1e-5); // 1.134...
+        double sigma = NoiseCalibration.to(new PrivacyGuarantee(1.0, 1e-5))
+                .noiseMultiplier(s -> new SelfComposed(new PoissonSampled(256.0 / 60_000, new Gaussian(s)), 3516));
+        double found =
+                TradeOffCurve.of(new PldAccountant().compose(run)).truePositiveRate(0.01); // at 1 % false positives
+        assertThat(epsilon).isBetween(1.134, 1.135);
+        assertThat(sigma).isGreaterThan(1.1);
+        assertThat(found).isBetween(0.01, 0.03);
+        DocumentCode.assertRunBy(DocumentsTest.class, "docs/accounting.md", 5);
+    }
+
+    @Test
+    void choosing_samples_run() throws IOException {
+        MultiLayerNetwork net = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        DataSet publicData = Networks.data(DataType.FLOAT, 50);
+        INDArray norms = PerExampleGradients.norms(net, publicData); // one for each example
+        double clippingNorm = norms.medianNumber().doubleValue();
+        assertThat(norms.length()).isEqualTo(50);
+        assertThat(clippingNorm).isPositive();
+
+        for (int lot : new int[] {256, 1024, 4096}) {
+            DpSgdPlan plan = DpSgdPlan.poisson(60_000, lot)
+                    .withEpochs(20)
+                    .withClippingNorm(1.0)
+                    .calibratedTo(new PrivacyGuarantee(3.0, 1e-5));
+            System.out.printf("%d: noise in the mean %.5f%n", lot, plan.noiseMultiplier() / lot);
+        }
+        DocumentCode.assertRunBy(DocumentsTest.class, "docs/choosing.md", 8);
+    }
+
+    @Test
+    void migration_samples_train() throws IOException {
+        DataSet trainingData = Networks.data(DataType.FLOAT, 600);
+        trainWithoutPrivacy(trainingData);
+
+        MultiLayerNetwork net = new MultiLayerNetwork(conf);
+        net.init();
+        DpSgdPlan plan = DpSgdPlan.poisson(trainingData.numExamples(), 256)
+                .withEpochs(15)
+                .withClippingNorm(1.0)
+                .calibratedTo(new PrivacyGuarantee(3.0, 1e-5));
+        PrivacyEngine engine = PrivacyEngine.attach(net, plan);
+        net.setListeners(new PrivacyListener(engine, 10));
+        net.fit(engine.lots(trainingData), plan.epochs());
+
+        assertThat(engine.epsilon()).isCloseTo(3, within(0.01));
+        DocumentCode.assertRunBy(DocumentsTest.class, "docs/migration.md", 12);
+    }
+
+    private void trainWithoutPrivacy(DataSet trainingData) {
+        MultiLayerNetwork net = new MultiLayerNetwork(conf);
+        net.init();
+        net.setListeners(new ScoreIterationListener(10));
+        net.fit(new ListDataSetIterator<>(trainingData.asList(), 256), 15);
+    }
+
+    @Test
+    void extending_samples_trainWithTheRuleAndAreRefusedWithout() throws IOException {
+        DataSet trainingData = Networks.data(DataType.FLOAT, 200);
+        MultiLayerNetwork net = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(0.1))
+                .list()
+                .layer(new Gate(Networks.INPUTS))
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nIn(Networks.INPUTS)
+                        .nOut(Networks.CLASSES)
+                        .activation(Activation.SOFTMAX)
+                        .build())
+                .build());
+        net.init();
+        DpSgdPlan plan = DpSgdPlan.poisson(200, 50)
+                .withEpochs(2)
+                .withClippingNorm(1.0)
+                .withNoiseMultiplier(1.0)
+                .withDelta(1e-5);
+        assertThatThrownBy(() -> PrivacyEngine.attach(net, plan))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessageContaining("GateLayer");
+        INDArray before = net.params().dup();
+
+        GradientRules rules = GradientRules.builtIn().with(new GateRule());
+        PrivacyEngine engine = PrivacyEngine.attach(net, plan, ExecutionOptions.defaults(), rules);
+        net.fit(engine.lots(trainingData), plan.epochs());
+
+        assertThat(engine.remainingSteps()).isZero();
+        assertThat(net.params().distance2(before)).isPositive();
+        assertThat(engine.report().toString()).contains("GateLayer are right (a rule added to the library");
+        DocumentCode.assertRunBy(
+                List.of(DocumentsTest.class, GateLayer.class, GateRule.class, GateRuleTest.class),
+                "docs/extending.md",
+                100);
+    }
+
+    /** The document says how every page's samples are held: a page with Java code that no test names is a gap. */
+    @Test
+    void documents_withJava_areEachNamedByATest() throws IOException {
+        StringBuilder tests = new StringBuilder();
+        try (Stream<Path> sources = Files.walk(Path.of("src/test/java"))) {
+            for (Path source :
+                    sources.filter(s -> s.toString().endsWith(".java")).toList()) {
+                String text = Files.readString(source);
+                if (text.contains("DocumentCode.assertRunBy")) {
+                    tests.append(text);
+                }
+            }
+        }
+        try (Stream<Path> documents = Files.list(Path.of("..", "docs"))) {
+            for (Path document :
+                    documents.filter(d -> d.toString().endsWith(".md")).toList()) {
+                if (Files.readString(document).contains("```java")) {
+                    assertThat(tests).contains("\"docs/" + document.getFileName() + "\"");
+                }
+            }
+        }
+    }
+
+    @Test
+    void features_samples_train(@TempDir Path folder) throws IOException {
+        Path path = folder.resolve("features");
+        int size = 40;
+        INDArray pictures = Nd4j.rand(DataType.FLOAT, size, 3 * 32 * 32);
+        INDArray labels = Networks.data(DataType.FLOAT, size).getLabels();
+        FeatureFile.Examples images = new FeatureFile.Examples() {
+            @Override
+            public int size() {
+                return size;
+            }
+
+            @Override
+            public float[] read(int from, int to) {
+                return pictures.get(NDArrayIndex.interval(from, to))
+                        .dup()
+                        .data()
+                        .asFloat();
+            }
+        };
+
+        FeatureExtractor extractor = ScatteringTransform.of(3, 32, 32); // or PatchFeatures.learn(3, 32, 32, 1)
+        FeatureFile file = FeatureFile.open(path, extractor, images, done -> {}); // computes once, then maps the file
+
+        MultiLayerNetwork network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(0.1))
+                .list()
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nOut(Networks.CLASSES)
+                        .activation(Activation.SOFTMAX)
+                        .build())
+                .setInputType(InputType.convolutional(8, 8, 243))
+                .build());
+        network.init();
+        DpSgdPlan plan = DpSgdPlan.poisson(size, 10)
+                .withEpochs(1)
+                .withClippingNorm(1.0)
+                .withNoiseMultiplier(1.0)
+                .withDelta(1e-5);
+        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
+        network.fit(engine.lots(file.withLabels(labels)), plan.epochs());
+        assertThat(engine.remainingSteps()).isZero();
+        DocumentCode.assertRunBy(DocumentsTest.class, "docs/features.md", 3);
+    }
+}
