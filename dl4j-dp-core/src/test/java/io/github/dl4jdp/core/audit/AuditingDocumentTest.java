@@ -19,7 +19,10 @@ import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.Adam;
 
-/** The code of docs/auditing.md: run here, and compared with the page line by line. */
+/**
+ * The code of docs/auditing.md: run here, and compared with the page line by line. Its coins and noise are fresh, its two assertions hold at
+ * confidence 0.999: false failure at most 2e-3.
+ */
 class AuditingDocumentTest {
     private static MultiLayerNetwork network() {
         return AuditNetworks.network(new Adam(0.01));
