@@ -17,7 +17,8 @@ import org.junit.jupiter.api.Test;
 /** The tests that docs/trust.md names are there. */
 class TrustDocumentTest {
     private static final Pattern REFERENCE = Pattern.compile("`([A-Z]\\w*(?:Test|Contract))\\.([A-Za-z_]\\w*)`");
-    private static final List<String> PACKAGES = List.of("", "gradient.", "random.", "data.", "layers.", "features.");
+    private static final List<String> PACKAGES =
+            List.of("", "gradient.", "random.", "data.", "layers.", "features.", "audit.");
     private static final List<String> MARKS = List.of("Test", "ParameterizedTest", "Property", "ArchTest");
 
     @Test
