@@ -98,6 +98,11 @@ public record PrivacyReport(
             assumptions.add(
                     "the iterator gives each example at most once a pass, in an order that does not depend on the data");
         }
+        if (engine.remainingSteps() > 0) {
+            assumptions.add(
+                    "the number of lots was not chosen by what training showed (a score, say); if it was, the epsilon of the"
+                            + " whole plan is what holds");
+        }
         assumptions.addAll(engine.ruleAssumptions());
         assumptions.addAll(engine.fittedPreprocessing());
         if (!engine.hasLedger()) {

@@ -85,6 +85,14 @@ class PrivacyReportTest {
     }
 
     @Test
+    void assumptions_endedEarly_sayThatTheScoreMustNotHaveEndedIt() {
+        assertThat(reportAfterFive(PLAN).assumptions())
+                .anySatisfy(line -> assertThat(line).contains("not chosen by what training showed"));
+        assertThat(reportAfterFive(PLAN.withSteps(5)).assumptions())
+                .noneSatisfy(line -> assertThat(line).contains("not chosen by what training showed"));
+    }
+
+    @Test
     void spent_fiveLots_composesToTheGuarantee() {
         var report = reportAfterFive(PLAN);
 
