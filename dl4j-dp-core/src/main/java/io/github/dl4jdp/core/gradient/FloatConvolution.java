@@ -139,16 +139,16 @@ final class FloatConvolution {
                 blas.gemm(
                         false,
                         true,
-                        g.outChannels(),
                         g.patchSize(),
-                        g.positions(),
-                        d,
+                        g.outChannels(),
                         g.positions(),
                         p,
                         g.positions(),
+                        d,
+                        g.positions(),
                         0f,
                         dw,
-                        g.patchSize());
+                        g.outChannels());
                 dw.get(gradient, 0, weightCount);
                 squaredNorms[i] = SquaredNorms.sum(gradient, weightCount)
                         + (hasBias

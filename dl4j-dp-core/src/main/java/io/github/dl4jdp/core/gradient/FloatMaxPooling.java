@@ -7,6 +7,9 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /** Max pooling plane by plane on Java arrays; pairs are height, width. Among equal maxima the first gets the gradient, as in ND4J. */
 @SuppressWarnings("ArrayRecordComponent") // read-only carrier inside the package, never compared
 record FloatMaxPooling(int[] kernel, int[] strides, int[] pad, int[] dilation, int[] in, int[] out) {
+    /** The winner of a window that has none: it lies in the padding, or holds nothing above minus infinity. */
+    private static final int NONE = -1;
+
     int outHeight() {
         return out[0];
     }
@@ -28,26 +31,63 @@ record FloatMaxPooling(int[] kernel, int[] strides, int[] pad, int[] dilation, i
      *
      * @param x [examples, channels, height, width], c order
      * @param output [examples, channels, outHeight, outWidth], c order
+     * @param winners receives, in the order of {@code output}, where in its example every maximum was found
      */
-    void forward(INDArray x, INDArray output) {
+    void forward(INDArray x, INDArray output, int[] winners) {
         int channels = (int) x.size(1);
+        boolean pairs = isPairs();
         ParallelRanges.run((int) x.size(0), (part, from, to) -> {
             float[] image = new float[channels * inSize()];
             float[] maxima = new float[channels * outSize()];
             for (int i = from; i < to; i++) {
                 HostArrays.read(x, (long) i * image.length, image, image.length);
-                Arrays.fill(maxima, Float.NEGATIVE_INFINITY);
+                int at = i * maxima.length;
                 for (int c = 0; c < channels; c++) {
-                    maxima(image, c * inSize(), maxima, c * outSize());
+                    if (pairs) {
+                        maximaOfPairs(image, c * inSize(), maxima, c * outSize(), winners, at + c * outSize());
+                    } else {
+                        maxima(image, c * inSize(), maxima, c * outSize(), winners, at + c * outSize());
+                    }
                 }
                 HostArrays.write(maxima, output, (long) i * maxima.length, maxima.length);
             }
         });
     }
 
-    private void maxima(float[] image, int plane, float[] maxima, int to) {
+    /** Whether the windows are 2 by 2 without holes and lie inside the image: the usual case, worth a loop of its own. */
+    private boolean isPairs() {
+        return Arrays.equals(kernel, new int[] {2, 2})
+                && Arrays.equals(dilation, new int[] {1, 1})
+                && Arrays.equals(pad, new int[] {0, 0})
+                && (out[0] - 1) * strides[0] + 2 <= in[0]
+                && (out[1] - 1) * strides[1] + 2 <= in[1];
+    }
+
+    private void maximaOfPairs(float[] image, int plane, float[] maxima, int to, int[] winners, int winner) {
+        int step = strides[1];
         for (int oy = 0; oy < out[0]; oy++) {
-            int row = to + oy * out[1];
+            int upper = plane + oy * strides[0] * in[1];
+            int lower = upper + in[1];
+            for (int ox = 0; ox < out[1]; ox++, upper += step, lower += step) {
+                float a = image[upper];
+                float b = image[upper + 1];
+                float c = image[lower];
+                float d = image[lower + 1];
+                float top = Math.max(a, b);
+                float bottom = Math.max(c, d);
+                int topAt = b > a ? upper + 1 : upper;
+                int bottomAt = d > c ? lower + 1 : lower;
+                maxima[to + oy * out[1] + ox] = Math.max(top, bottom);
+                winners[winner + oy * out[1] + ox] = bottom > top ? bottomAt : topAt;
+            }
+        }
+    }
+
+    private void maxima(float[] image, int plane, float[] maxima, int to, int[] winners, int winner) {
+        Arrays.fill(maxima, to, to + outSize(), Float.NEGATIVE_INFINITY);
+        Arrays.fill(winners, winner, winner + outSize(), NONE);
+        for (int oy = 0; oy < out[0]; oy++) {
+            int row = oy * out[1];
             for (int ky = 0; ky < kernel[0]; ky++) {
                 int y = oy * strides[0] + ky * dilation[0] - pad[0];
                 if (y < 0 || y >= in[0]) {
@@ -55,16 +95,15 @@ record FloatMaxPooling(int[] kernel, int[] strides, int[] pad, int[] dilation, i
                 }
                 for (int kx = 0; kx < kernel[1]; kx++) {
                     int x0 = kx * dilation[1] - pad[1];
-                    int first = FloatPatches.firstInside(x0, strides[1]);
                     int end = FloatPatches.endInside(x0, strides[1], in[1], out[1]);
                     int source = plane + y * in[1] + x0;
-                    if (strides[1] == 1) {
-                        for (int ox = first; ox < end; ox++) {
-                            maxima[row + ox] = Math.max(maxima[row + ox], image[source + ox]);
-                        }
-                    } else {
-                        for (int ox = first; ox < end; ox++) {
-                            maxima[row + ox] = Math.max(maxima[row + ox], image[source + ox * strides[1]]);
+                    for (int ox = FloatPatches.firstInside(x0, strides[1]); ox < end; ox++) {
+                        int from = source + ox * strides[1];
+                        float value = image[from];
+                        // NaN wins and stays: it marks the example.
+                        if (value > maxima[to + row + ox] || value != value) {
+                            maxima[to + row + ox] = value;
+                            winners[winner + row + ox] = from;
                         }
                     }
                 }
@@ -75,51 +114,27 @@ record FloatMaxPooling(int[] kernel, int[] strides, int[] pad, int[] dilation, i
     /**
      * Sends every output's gradient to the input it came from.
      *
+     * @param winners of {@link #forward}
+     * @param epsilon derivative with respect to the output, c order
      * @param below receives the derivative with respect to {@code x}, c order
      */
-    void backward(INDArray x, INDArray output, INDArray epsilon, INDArray below) {
-        int channels = (int) x.size(1);
-        ParallelRanges.run((int) x.size(0), (part, from, to) -> {
-            float[] image = new float[channels * inSize()];
+    void backward(int[] winners, INDArray epsilon, INDArray below) {
+        int channels = (int) below.size(1);
+        ParallelRanges.run((int) below.size(0), (part, from, to) -> {
             float[] gradient = new float[channels * inSize()];
-            float[] maxima = new float[channels * outSize()];
             float[] eps = new float[channels * outSize()];
             for (int i = from; i < to; i++) {
-                HostArrays.read(x, (long) i * image.length, image, image.length);
-                HostArrays.read(output, (long) i * maxima.length, maxima, maxima.length);
                 HostArrays.read(epsilon, (long) i * eps.length, eps, eps.length);
                 Arrays.fill(gradient, 0);
-                int at = 0;
-                for (int c = 0; c < channels; c++) {
-                    for (int oy = 0; oy < out[0]; oy++) {
-                        for (int ox = 0; ox < out[1]; ox++, at++) {
-                            int source = source(image, c * inSize(), oy, ox, maxima[at]);
-                            if (source >= 0) {
-                                gradient[source] += eps[at];
-                            }
-                        }
+                int at = i * eps.length;
+                for (int j = 0; j < eps.length; j++) {
+                    int source = winners[at + j];
+                    if (source != NONE) {
+                        gradient[source] += eps[j];
                     }
                 }
                 HostArrays.write(gradient, below, (long) i * gradient.length, gradient.length);
             }
         });
-    }
-
-    /** Where in the window of output (oy, ox) the maximum is; -1 if nowhere, which only NaN can cause. */
-    private int source(float[] image, int plane, int oy, int ox, float maximum) {
-        for (int ky = 0; ky < kernel[0]; ky++) {
-            int y = oy * strides[0] + ky * dilation[0] - pad[0];
-            if (y < 0 || y >= in[0]) {
-                continue;
-            }
-            int row = plane + y * in[1];
-            for (int kx = 0; kx < kernel[1]; kx++) {
-                int x = ox * strides[1] + kx * dilation[1] - pad[1];
-                if (x >= 0 && x < in[1] && image[row + x] == maximum) {
-                    return row + x;
-                }
-            }
-        }
-        return -1;
     }
 }

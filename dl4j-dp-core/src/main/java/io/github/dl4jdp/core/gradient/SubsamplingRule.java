@@ -11,7 +11,6 @@ import org.deeplearning4j.nn.layers.convolution.subsampling.SubsamplingLayer;
 import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.deeplearning4j.util.ConvolutionUtils;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -49,7 +48,10 @@ final class SubsamplingRule implements PerExampleGradientRule {
     private static final class Hooked extends SubsamplingLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
-        private transient @Nullable INDArray output;
+        /** Where the maxima of the last recorded pass came from; used again by the next. */
+        private transient int[] winners = new int[0];
+
+        private transient boolean pooled;
 
         Hooked(SubsamplingLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
@@ -58,7 +60,7 @@ final class SubsamplingRule implements PerExampleGradientRule {
 
         @Override
         public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
-            output = null;
+            pooled = false;
             if (!training || !recorder.isRecording() || input == null || input.rank() != 4) {
                 return super.activate(training, workspaceMgr);
             }
@@ -69,21 +71,22 @@ final class SubsamplingRule implements PerExampleGradientRule {
                     dataType,
                     new long[] {x.size(0), x.size(1), pooling.outHeight(), pooling.outWidth()},
                     'c');
-            pooling.forward(x, out);
-            output = out;
+            if (winners.length < out.length()) {
+                winners = new int[Math.toIntExact(out.length())];
+            }
+            pooling.forward(x, out, winners);
+            pooled = true;
             return out;
         }
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            INDArray out = output;
-            if (out == null) {
+            if (!pooled) {
                 return super.backpropGradient(epsilon, workspaceMgr);
             }
-            output = null;
-            INDArray x = HostArrays.contiguous(input.castTo(dataType));
-            INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, x.shape(), 'c');
-            pooling(x).backward(x, out, HostArrays.contiguous(epsilon.castTo(dataType)), below);
+            pooled = false;
+            INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c');
+            pooling(input).backward(winners, HostArrays.contiguous(epsilon.castTo(dataType)), below);
             return new Pair<>(new DefaultGradient(), below);
         }
 

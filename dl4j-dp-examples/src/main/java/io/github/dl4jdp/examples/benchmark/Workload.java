@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples.benchmark;
 
+import io.github.dl4jdp.core.layers.GroupNormalization;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.ActivationLayer;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.EmbeddingSequenceLayer;
+import org.deeplearning4j.nn.conf.layers.GlobalPoolingLayer;
 import org.deeplearning4j.nn.conf.layers.LSTM;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.PoolingType;
 import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
 import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -86,8 +93,8 @@ enum Workload {
         }
 
         @Override
-        INDArray features() {
-            return Transforms.floor(Nd4j.rand(64, 1, 64).muli(5_000), true);
+        INDArray features(int examples) {
+            return Transforms.floor(Nd4j.rand(examples, 1, 64).muli(5_000), true);
         }
 
         @Override
@@ -99,7 +106,37 @@ enum Workload {
     W5(1024, 15_552, 1, 1) {
         @Override
         void layers(NeuralNetConfiguration.ListBuilder list) {}
+    },
+    /** A residual network with group normalization before every convolution, as a graph; no convolution has a bias. */
+    W6(128, 3, 32, 32) {
+        @Override
+        void layers(NeuralNetConfiguration.ListBuilder list) {
+            throw new UnsupportedOperationException("W6 is a graph");
+        }
+
+        @Override
+        Model network() {
+            var graph = new NeuralNetConfiguration.Builder()
+                    .seed(1)
+                    .updater(new Sgd(0.01))
+                    .graphBuilder()
+                    .addInputs("in")
+                    .addLayer("stem", convWithoutBias(16, 3, 1), "in");
+            String top = block(graph, "a", "stem", 16, 1, false);
+            top = block(graph, "b", top, 32, 2, true);
+            top = block(graph, "c", top, 64, 2, true);
+            top = normalized(graph, "top", top);
+            graph.addLayer("pool", new GlobalPoolingLayer(PoolingType.AVG), top)
+                    .addLayer("out", output(), "pool")
+                    .setOutputs("out")
+                    .setInputTypes(input());
+            var network = new ComputationGraph(graph.build());
+            network.init();
+            return network;
+        }
     };
+
+    private static final int GROUPS = 8;
 
     private final int batch;
     private final int channels;
@@ -123,34 +160,39 @@ enum Workload {
         return batch;
     }
 
-    MultiLayerNetwork network() {
+    /** The network, initialised. */
+    Model network() {
         var list = new NeuralNetConfiguration.Builder()
                 .seed(1)
                 .updater(new Sgd(0.01))
                 .list();
         layers(list);
-        list.layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                .nOut(classes())
-                .activation(Activation.SOFTMAX)
-                .build());
+        list.layer(output());
         var network = new MultiLayerNetwork(list.setInputType(input()).build());
         network.init();
         return network;
     }
 
-    /** Random inputs and labels. */
-    DataSet data() {
-        Nd4j.getRandom().setSeed(2);
-        INDArray labels = Nd4j.zeros(batch, classes());
-        for (int i = 0; i < batch; i++) {
-            labels.putScalar(i, i % classes(), 1);
-        }
-        return new DataSet(features(), labels);
+    OutputLayer output() {
+        return new OutputLayer.Builder(LossFunction.MCXENT)
+                .nOut(classes())
+                .activation(Activation.SOFTMAX)
+                .build();
     }
 
-    INDArray features() {
+    /** Random inputs and labels. */
+    DataSet data(int examples) {
+        Nd4j.getRandom().setSeed(2);
+        INDArray labels = Nd4j.zeros(examples, classes());
+        for (int i = 0; i < examples; i++) {
+            labels.putScalar(i, i % classes(), 1);
+        }
+        return new DataSet(features(examples), labels);
+    }
+
+    INDArray features(int examples) {
         long[] shape = input().getShape(true).clone();
-        shape[0] = batch;
+        shape[0] = examples;
         return Nd4j.randn(shape);
     }
 
@@ -173,5 +215,39 @@ enum Workload {
                 .kernelSize(kernel, kernel)
                 .stride(stride, stride)
                 .build();
+    }
+
+    private static ConvolutionLayer convWithoutBias(int channels, int kernel, int stride) {
+        return new ConvolutionLayer.Builder(kernel, kernel)
+                .nOut(channels)
+                .stride(stride, stride)
+                .padding(kernel / 2, kernel / 2)
+                .convolutionMode(ConvolutionMode.Truncate)
+                .activation(Activation.IDENTITY)
+                .hasBias(false)
+                .build();
+    }
+
+    /** Group normalization and relu; returns the name of the last layer. */
+    private static String normalized(GraphBuilder graph, String name, String below) {
+        graph.addLayer(name + "-norm", new GroupNormalization.Builder(GROUPS).build(), below)
+                .addLayer(name + "-relu", new ActivationLayer(Activation.RELU), name + "-norm");
+        return name + "-relu";
+    }
+
+    /** A pre-activation residual block; returns the name of its last vertex. */
+    private static String block(
+            GraphBuilder graph, String name, String below, int channels, int stride, boolean projects) {
+        String first = normalized(graph, name + "1", below);
+        graph.addLayer(name + "-conv1", convWithoutBias(channels, 3, stride), first);
+        String second = normalized(graph, name + "2", name + "-conv1");
+        graph.addLayer(name + "-conv2", convWithoutBias(channels, 3, 1), second);
+        String shortcut = below;
+        if (projects) {
+            shortcut = name + "-shortcut";
+            graph.addLayer(shortcut, convWithoutBias(channels, 1, stride), first);
+        }
+        graph.addVertex(name, new ElementWiseVertex(ElementWiseVertex.Op.Add), name + "-conv2", shortcut);
+        return name;
     }
 }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples.benchmark;
+
+import com.sun.management.OperatingSystemMXBean;
+import io.github.dl4jdp.examples.benchmark.Variant.Step;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.Consumer;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * What {@link StepBenchmark} starts in a process of its own: times the steps of several variants in turn, or measures the memory of one.
+ */
+final class StepTimer {
+    private static final OperatingSystemMXBean SYSTEM =
+            (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
+    private static final Path STATUS = Path.of("/proc/self/status");
+    private static final Path CLEAR = Path.of("/proc/self/clear_refs");
+    private static final int MEMORY_STEPS = 4;
+
+    private StepTimer() {}
+
+    /** Arguments: {@code time|memory}, workload, batch, steps, variants. */
+    public static void main(String[] args) throws IOException {
+        Workload workload = Workload.valueOf(args[1]);
+        int batch = Integer.parseInt(args[2]);
+        int blocks = Integer.parseInt(args[3]);
+        List<Variant> variants = Arrays.stream(args, 4, args.length).map(Variant::valueOf).toList();
+        if (args[0].equals("memory")) {
+            System.out.println(memory(workload, batch, variants.get(0)));
+        } else {
+            time(workload, batch, blocks, variants, measurement -> System.out.println(measurement.line()));
+        }
+        System.exit(0);
+    }
+
+    /** Times the variants in turn; the slow one at the end, and only a few times. */
+    static void time(
+            Workload workload, int batch, int blocks, List<Variant> variants, Consumer<Measurement> into) {
+        DataSet data = workload.data(batch);
+        List<Times> times = new ArrayList<>();
+        for (Variant variant : variants) {
+            if (variant != Variant.NAIVE) {
+                times.add(new Times(variant, variant.step(workload, data), blocks));
+            }
+        }
+        int warmUp = Math.max(3, blocks / 3);
+        for (int i = -warmUp; i < blocks; i++) {
+            for (Times each : times) {
+                each.measure(i);
+            }
+        }
+        if (variants.contains(Variant.NAIVE)) {
+            int few = Math.min(3, blocks);
+            var naive = new Times(Variant.NAIVE, Variant.NAIVE.step(workload, data), few);
+            for (int i = -1; i < few; i++) {
+                naive.measure(i);
+            }
+            times.add(naive);
+        }
+        times.forEach(each -> into.accept(each.measurement()));
+    }
+
+    /** How far the process's resident memory rises above what it was before the network was made, in bytes. */
+    private static long memory(Workload workload, int batch, Variant variant) throws IOException {
+        DataSet data = workload.data(batch);
+        Nd4j.ones(2, 2).mmul(Nd4j.ones(2, 2));
+        System.gc();
+        // Resets the high-water mark (Linux 4.0 and later).
+        Files.writeString(CLEAR, "5");
+        long before = status("VmRSS:");
+        Step step = variant.step(workload, data);
+        for (int i = 0; i < MEMORY_STEPS; i++) {
+            step.prepare();
+            step.run();
+        }
+        return status("VmHWM:") - before;
+    }
+
+    private static long status(String key) throws IOException {
+        return Files.readAllLines(STATUS).stream()
+                .filter(line -> line.startsWith(key))
+                .mapToLong(line -> 1024 * Long.parseLong(line.replaceAll("[^0-9]", "")))
+                .findFirst()
+                .orElseThrow();
+    }
+
+    /** CPU and wall times of one variant. */
+    private static final class Times {
+        /** Process CPU time comes in units of 10 ms, so steps are timed by the block. */
+        private static final double BLOCK_MILLIS = 250;
+
+        private final Variant variant;
+        private final Step step;
+        private final double[] cpu;
+        private final double[] wall;
+        private int block = 1;
+
+        Times(Variant variant, Step step, int blocks) {
+            this.variant = variant;
+            this.step = step;
+            this.cpu = new double[blocks];
+            this.wall = new double[blocks];
+        }
+
+        /** @param index of the block; negative for the warm-up, which also finds how long a block must be */
+        void measure(int index) {
+            long cpuNanos = 0;
+            long wallNanos = 0;
+            for (int i = 0; i < block; i++) {
+                step.prepare();
+                long cpuBefore = SYSTEM.getProcessCpuTime();
+                long wallBefore = System.nanoTime();
+                step.run();
+                wallNanos += System.nanoTime() - wallBefore;
+                cpuNanos += SYSTEM.getProcessCpuTime() - cpuBefore;
+            }
+            double millis = wallNanos / 1e6 / block;
+            if (index >= 0) {
+                wall[index] = millis;
+                cpu[index] = cpuNanos / 1e6 / block;
+            } else {
+                block = (int) Math.max(1, Math.ceil(BLOCK_MILLIS / millis));
+            }
+        }
+
+        Measurement measurement() {
+            return new Measurement(variant, median(cpu), median(wall));
+        }
+
+        private static double median(double[] values) {
+            double[] sorted = values.clone();
+            Arrays.sort(sorted);
+            return sorted[sorted.length / 2];
+        }
+    }
+}

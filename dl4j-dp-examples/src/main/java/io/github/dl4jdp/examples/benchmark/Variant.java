@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples.benchmark;
+
+import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.ExecutionOptions;
+import io.github.dl4jdp.core.PrivacyEngine;
+import java.util.List;
+import java.util.Objects;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.api.NeuralNetwork;
+import org.deeplearning4j.nn.layers.convolution.ConvolutionLayer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+
+/** A way to make one training step. */
+enum Variant {
+    /** DL4J as it comes. */
+    PLAIN("plain DL4J") {
+        @Override
+        Step step(Workload workload, DataSet data) {
+            return plain(workload, data);
+        }
+    },
+    /** DL4J with its oneDNN layer helpers, which 1.0.0-M2.1 keeps from working: see {@code docs/performance.md}. */
+    HELPED("plain DL4J with oneDNN") {
+        @Override
+        Step step(Workload workload, DataSet data) {
+            System.setProperty(HELPERS_DISABLED, "false");
+            try {
+                Model network = workload.network();
+                requireHelpers(network);
+                return () -> fit(network, data);
+            } finally {
+                System.clearProperty(HELPERS_DISABLED);
+            }
+        }
+    },
+    /** This library: clipping to 1, noise multiplier 1, noise from the secure generator. */
+    PRIVATE("private") {
+        @Override
+        Step step(Workload workload, DataSet data) {
+            Model network = workload.network();
+            int batch = data.numExamples();
+            // Every lot is the whole batch, so that all variants do the same work.
+            var plan = DpSgdPlan.poisson(batch, batch)
+                    .withSteps(Integer.MAX_VALUE)
+                    .withClippingNorm(1)
+                    .withNoiseMultiplier(1)
+                    .withDelta(1e-5);
+            var engine = PrivacyEngine.attach(
+                    network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(batch));
+            DataSetIterator lots = engine.lots(data);
+            return new Step() {
+                private @Nullable DataSet lot;
+
+                @Override
+                public void prepare() {
+                    lots.reset();
+                    lot = lots.next();
+                }
+
+                @Override
+                public void run() {
+                    fit(network, Objects.requireNonNull(lot));
+                }
+            };
+        }
+    },
+    /** The textbook way with plain DL4J: batches of one, each gradient clipped by itself. */
+    NAIVE("private, batches of one") {
+        @Override
+        Step step(Workload workload, DataSet data) {
+            Model network = workload.network();
+            return new BatchesOfOne(network, data)::step;
+        }
+    };
+
+    /** A step that can be repeated. */
+    interface Step {
+        /** What precedes a step and is not timed: fetching the data. */
+        default void prepare() {}
+
+        /** Trains one step. */
+        void run();
+    }
+
+    private static final String HELPERS_DISABLED = "org.eclipse.deeplearning4j.helpers.disable";
+
+    private final String title;
+
+    Variant(String title) {
+        this.title = title;
+    }
+
+    /** Builds a network; each run of the result is one step on {@code data}. */
+    abstract Step step(Workload workload, DataSet data);
+
+    String title() {
+        return title;
+    }
+
+    private static Step plain(Workload workload, DataSet data) {
+        Model network = workload.network();
+        return () -> fit(network, data);
+    }
+
+    private static void fit(Model network, DataSet data) {
+        ((NeuralNetwork) network).fit(data);
+    }
+
+    /** A baseline that is called helped must be. */
+    private static void requireHelpers(Model network) {
+        Layer[] layers = network instanceof ComputationGraph graph
+                ? graph.getLayers()
+                : ((MultiLayerNetwork) network).getLayers();
+        for (Layer layer : List.of(layers)) {
+            if (layer instanceof ConvolutionLayer && layer.getHelper() == null) {
+                throw new IllegalStateException("DL4J's oneDNN helpers are not on: run with the Maven profile benchmark");
+            }
+        }
+    }
+}
