@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.Objects;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.CNN2DFormat;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
@@ -46,11 +45,13 @@ final class ConvolutionRule implements PerExampleGradientRule {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
             CpuBlas blas = CpuBlas.find();
-            boolean fits = blas != null
-                    && dataType == DataType.FLOAT
-                    && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW
-                    && ActivationSlope.of(layerConf().getActivationFn()) != null;
-            this.fast = fits && blas != null ? new FloatConvolution(blas) : null;
+            FloatActivation activation = FloatActivation.of(layerConf().getActivationFn());
+            this.fast = blas != null
+                            && activation != null
+                            && dataType == DataType.FLOAT
+                            && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW
+                    ? new FloatConvolution(blas, activation, new ParallelRanges(recorder.threads()))
+                    : null;
         }
 
         @Override
@@ -73,8 +74,8 @@ final class ConvolutionRule implements PerExampleGradientRule {
                     new long[] {x.size(0), g.outChannels(), g.out()[0], g.out()[1]},
                     'c');
             fast.forward(HostArrays.contiguous(x), HostArrays.contiguous(weights), hasBias() ? bias : null, z, g);
-            output = layerConf().getActivationFn().getActivation(z, true);
-            return output;
+            output = z;
+            return z;
         }
 
         private Pair<Gradient, INDArray> fastBackward(
@@ -82,16 +83,15 @@ final class ConvolutionRule implements PerExampleGradientRule {
             INDArray weights = getParamWithNoise(ConvolutionParamInitializer.WEIGHT_KEY, true, workspaceMgr);
             INDArray x = HostArrays.contiguous(input.castTo(dataType));
             INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, x.shape(), 'c');
-            var slope = Objects.requireNonNull(ActivationSlope.of(layerConf().getActivationFn()));
             var tape = convolution.backward(
                     x,
                     HostArrays.contiguous(weights),
                     hasBias(),
                     HostArrays.contiguous(epsilon.castTo(dataType)),
                     out,
-                    slope,
                     recorder.needsInputGradient() ? below : null,
-                    geometry(x, weights));
+                    geometry(x, weights),
+                    shape -> workspaceMgr.createUninitialized(ArrayType.BP_WORKING_MEM, dataType, shape, 'c'));
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }

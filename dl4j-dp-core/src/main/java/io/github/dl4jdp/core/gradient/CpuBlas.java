@@ -76,6 +76,11 @@ final class CpuBlas {
                 ldc);
     }
 
+    /** {@code y = w A} with {@code a} [rows, columns], each row {@code lda} after the one before, and {@code w} [rows]. */
+    void weightedSumOfRows(int rows, int columns, FloatPointer a, int lda, FloatPointer w, FloatPointer y) {
+        openblas_nolapack.cblas_sgemv(ROW_MAJOR, TRANS, rows, columns, 1f, a, lda, w, 1, 0f, y, 1);
+    }
+
     /**
      * Runs {@code body} with products that use one thread each, so that it can run them on several threads of its own: multi-threaded products
      * from several threads at once bring each other to a crawl.

@@ -10,14 +10,19 @@ final class DenseTapes {
 
     /**
      * @param input [rows, nIn]
-     * @param delta [rows, nOut]
+     * @param delta [rows, nOut]; copied, since it dies with its workspace
      */
     static LayerTape of(TapeRecorder recorder, INDArray input, INDArray delta, boolean hasBias) {
+        return ofOwn(recorder, input, Detached.copy(delta), hasBias);
+    }
+
+    /** As {@link #of}, for a delta in c order that the tape may take over. */
+    static LayerTape ofOwn(TapeRecorder recorder, INDArray input, INDArray delta, boolean hasBias) {
         int examples = recorder.examples();
         // A cast would die with the workspace of the layer.
         INDArray x = input.dataType() == delta.dataType() ? input : Detached.copy(input.castTo(delta.dataType()));
         return delta.size(0) == examples
-                ? new OuterProductTape(x, delta, hasBias)
+                ? new OuterProductTape(x, delta, hasBias, new ParallelRanges(recorder.threads()))
                 : SequenceTape.ofDense(
                         TimeMajor.ofRows(x, examples),
                         TimeMajor.ofRows(delta, examples),

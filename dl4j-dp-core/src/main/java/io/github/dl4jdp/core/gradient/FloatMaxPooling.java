@@ -6,9 +6,12 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Max pooling plane by plane on Java arrays; pairs are height, width. Among equal maxima the first gets the gradient, as in ND4J. */
 @SuppressWarnings("ArrayRecordComponent") // read-only carrier inside the package, never compared
-record FloatMaxPooling(int[] kernel, int[] strides, int[] pad, int[] dilation, int[] in, int[] out) {
+record FloatMaxPooling(
+        int[] kernel, int[] strides, int[] pad, int[] dilation, int[] in, int[] out, ParallelRanges ranges) {
     /** The winner of a window that has none: it lies in the padding, or holds nothing above minus infinity. */
     private static final int NONE = -1;
+    /** Examples that a thread takes at a time. */
+    private static final int BLOCK = 16;
 
     int outHeight() {
         return out[0];
@@ -36,7 +39,7 @@ record FloatMaxPooling(int[] kernel, int[] strides, int[] pad, int[] dilation, i
     void forward(INDArray x, INDArray output, int[] winners) {
         int channels = (int) x.size(1);
         boolean pairs = isPairs();
-        ParallelRanges.run((int) x.size(0), (part, from, to) -> {
+        ranges.run((int) x.size(0), BLOCK, (worker, from, to) -> {
             float[] image = new float[channels * inSize()];
             float[] maxima = new float[channels * outSize()];
             for (int i = from; i < to; i++) {
@@ -101,7 +104,7 @@ record FloatMaxPooling(int[] kernel, int[] strides, int[] pad, int[] dilation, i
                         int from = source + ox * strides[1];
                         float value = image[from];
                         // NaN wins and stays: it marks the example.
-                        if (value > maxima[to + row + ox] || value != value) {
+                        if (value > maxima[to + row + ox] || Float.isNaN(value)) {
                             maxima[to + row + ox] = value;
                             winners[winner + row + ox] = from;
                         }
@@ -120,7 +123,7 @@ record FloatMaxPooling(int[] kernel, int[] strides, int[] pad, int[] dilation, i
      */
     void backward(int[] winners, INDArray epsilon, INDArray below) {
         int channels = (int) below.size(1);
-        ParallelRanges.run((int) below.size(0), (part, from, to) -> {
+        ranges.run((int) below.size(0), BLOCK, (worker, from, to) -> {
             float[] gradient = new float[channels * inSize()];
             float[] eps = new float[channels * outSize()];
             for (int i = from; i < to; i++) {

@@ -14,12 +14,20 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * the deltas, from which the weighted sum is one more pass over the patches. The same sums as {@link PatchTape}.
  */
 final class FloatPatchTape implements LayerTape {
+    /** Blocks of examples that are summed by themselves: the same for any number of threads, so that the sum has the same bits. */
+    private static final int BLOCKS = 8;
+    /** Columns of the held gradients that a thread sums at a time. */
+    private static final int COLUMNS = 4096;
+
     private final CpuBlas blas;
+    private final ParallelRanges ranges;
     private final FloatPatches patches;
     private final PatchGeometry geometry;
     private final INDArray x;
     private final @Nullable FloatPointer deltas;
+    /** [examples, patchSize, outChannels]. */
     private final @Nullable FloatPointer gradients;
+
     private final float[] biasGradients;
     private final double[] squaredNorms;
     private final NativeFloats patchMemory;
@@ -29,12 +37,13 @@ final class FloatPatchTape implements LayerTape {
      * Takes over what the backward pass left.
      *
      * @param deltas [examples, outChannels, positions], if the gradients are not held
-     * @param gradients [examples, weights], if they are held
+     * @param gradients [examples, patchSize, outChannels], if they are held
      * @param biasGradients [examples, outChannels]; empty without bias
      * @param squaredNorms of weights and bias together
      */
     FloatPatchTape(
             CpuBlas blas,
+            ParallelRanges ranges,
             FloatPatches patches,
             PatchGeometry geometry,
             INDArray x,
@@ -44,6 +53,7 @@ final class FloatPatchTape implements LayerTape {
             double[] squaredNorms,
             NativeFloats patchMemory) {
         this.blas = blas;
+        this.ranges = ranges;
         this.patches = patches;
         this.geometry = geometry;
         this.x = x;
@@ -77,76 +87,89 @@ final class FloatPatchTape implements LayerTape {
 
     @Override
     public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
-        FloatPointer sum = HostArrays.floats(OuterProductTape.parameter(sums, ConvolutionParamInitializer.WEIGHT_KEY));
-        if (gradients != null) {
-            int examples = squaredNorms.length;
-            int count = Math.toIntExact(geometry.weights());
-            try (FloatPointer w = new FloatPointer(examples)) {
-                w.put(toFloats(weights), 0, examples);
-                blas.gemm(false, false, 1, count, examples, w, examples, gradients, count, 1f, sum, count);
+        int count = Math.toIntExact(geometry.weights());
+        float[] total = new float[count];
+        try (FloatPointer sum = new FloatPointer(count)) {
+            if (gradients != null) {
+                sumHeld(weights, gradients, sum);
+                sum.get(total, 0, count);
+            } else {
+                sumAgain(weights, total);
             }
-        } else {
-            sumAgain(weights, sum);
         }
+        add(total, sums);
         if (biasGradients.length > 0) {
             addBias(weights, OuterProductTape.parameter(sums, ConvolutionParamInitializer.BIAS_KEY));
         }
     }
 
-    /** Each part sums its examples in memory of its own; the parts are added in order. */
-    private void sumAgain(double[] weights, FloatPointer sum) {
-        FloatPointer all = Objects.requireNonNull(deltas);
+    private void sumHeld(double[] weights, FloatPointer held, FloatPointer sum) {
+        int examples = weights.length;
         int count = Math.toIntExact(geometry.weights());
-        int parts = ParallelRanges.parts();
-        FloatPointer scratch = patchMemory.ensure((long) parts * patches.size());
-        try (FloatPointer partial = new FloatPointer((long) parts * count)) {
-            partial.zero();
-            blas.withSingleThreadedProducts(() -> ParallelRanges.run(weights.length, (part, from, to) -> {
-                FloatPointer p = NativeFloats.at(scratch, (long) part * patches.size());
-                FloatPointer own = NativeFloats.at(partial, (long) part * count);
-                for (int i = from; i < to; i++) {
-                    if (!discarded[i] && weights[i] != 0) {
-                        addExample(i, (float) weights[i], all, p, own);
-                    }
-                }
-            }));
-            float[] total = new float[count];
-            float[] one = new float[count];
-            sum.get(total, 0, count);
-            for (int part = 0; part < parts; part++) {
-                NativeFloats.at(partial, (long) part * count).get(one, 0, count);
-                for (int j = 0; j < count; j++) {
-                    total[j] += one[j];
-                }
-            }
-            sum.put(total, 0, count);
+        try (FloatPointer w = new FloatPointer(examples)) {
+            w.put(toFloats(weights), 0, examples);
+            blas.withSingleThreadedProducts(() -> ranges.run(
+                    count,
+                    COLUMNS,
+                    (worker, from, to) -> blas.weightedSumOfRows(
+                            examples, to - from, NativeFloats.at(held, from), count, w, NativeFloats.at(sum, from))));
         }
     }
 
-    /** Adds {@code weight * D_i P_i^T} to {@code into}. */
-    private void addExample(int i, float weight, FloatPointer all, FloatPointer scratch, FloatPointer into) {
+    /** Each block sums its examples in memory of its own; the blocks are added in order. */
+    private void sumAgain(double[] weights, float[] total) {
+        FloatPointer all = Objects.requireNonNull(deltas);
         int deltaSize = geometry.outChannels() * geometry.positions();
-        float[] image = new float[patches.imageSize()];
-        float[] gathered = new float[patches.size()];
-        HostArrays.read(x, (long) i * image.length, image, image.length);
-        patches.gather(image, gathered);
-        for (int j = 0; j < gathered.length; j++) {
-            gathered[j] *= weight;
+        int block = (weights.length + BLOCKS - 1) / BLOCKS;
+        FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * (patches.size() + deltaSize));
+        try (FloatPointer partial = new FloatPointer((long) BLOCKS * total.length)) {
+            partial.zero();
+            blas.withSingleThreadedProducts(() -> ranges.run(weights.length, block, (worker, from, to) -> {
+                FloatPointer p = NativeFloats.at(scratch, (long) worker * (patches.size() + deltaSize));
+                FloatPointer own = NativeFloats.at(partial, (long) from / block * total.length);
+                float[] image = new float[patches.imageSize()];
+                float[] gathered = new float[patches.size()];
+                float[] delta = new float[deltaSize];
+                for (int i = from; i < to; i++) {
+                    if (discarded[i] || weights[i] == 0) {
+                        continue;
+                    }
+                    HostArrays.read(x, (long) i * image.length, image, image.length);
+                    patches.gather(image, gathered);
+                    p.put(gathered, 0, gathered.length);
+                    NativeFloats.at(all, (long) i * deltaSize).get(delta, 0, deltaSize);
+                    float weight = (float) weights[i];
+                    for (int j = 0; j < deltaSize; j++) {
+                        delta[j] *= weight;
+                    }
+                    FloatPointer d = NativeFloats.at(p, patches.size());
+                    d.put(delta, 0, deltaSize);
+                    FloatConvolution.weightGradient(blas, geometry, p, d, 1f, own);
+                }
+            }));
+            float[] one = new float[total.length];
+            for (int k = 0; k * block < weights.length; k++) {
+                NativeFloats.at(partial, (long) k * total.length).get(one, 0, one.length);
+                for (int j = 0; j < one.length; j++) {
+                    total[j] += one[j];
+                }
+            }
         }
-        scratch.put(gathered, 0, gathered.length);
-        blas.gemm(
-                false,
-                true,
-                geometry.outChannels(),
-                geometry.patchSize(),
-                geometry.positions(),
-                NativeFloats.at(all, (long) i * deltaSize),
-                geometry.positions(),
-                scratch,
-                geometry.positions(),
-                1f,
-                into,
-                geometry.patchSize());
+    }
+
+    /** Adds [patchSize, outChannels] to the weights' part [outChannels, patchSize] of a gradient. */
+    private void add(float[] gradient, Map<String, INDArray> parameters) {
+        INDArray view = OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY);
+        float[] sum = new float[gradient.length];
+        HostArrays.read(view, 0, sum, sum.length);
+        int outs = geometry.outChannels();
+        int size = geometry.patchSize();
+        for (int o = 0; o < outs; o++) {
+            for (int k = 0; k < size; k++) {
+                sum[o * size + k] += gradient[k * outs + o];
+            }
+        }
+        HostArrays.write(sum, view, 0, sum.length);
     }
 
     private void addBias(double[] weights, INDArray bias) {
@@ -155,6 +178,9 @@ final class FloatPatchTape implements LayerTape {
         HostArrays.read(bias, 0, sum, channels);
         for (int i = 0; i < weights.length; i++) {
             float weight = (float) weights[i];
+            if (weight == 0) {
+                continue;
+            }
             for (int c = 0; c < channels; c++) {
                 sum[c] += weight * biasGradients[i * channels + c];
             }
@@ -166,7 +192,16 @@ final class FloatPatchTape implements LayerTape {
     public void addRow(int example, Map<String, INDArray> row) {
         var weights = new double[squaredNorms.length];
         weights[example] = 1;
-        addWeightedSum(weights, row);
+        var gradient = new float[Math.toIntExact(geometry.weights())];
+        if (gradients != null) {
+            NativeFloats.at(gradients, (long) example * gradient.length).get(gradient, 0, gradient.length);
+        } else {
+            sumAgain(weights, gradient);
+        }
+        add(gradient, row);
+        if (biasGradients.length > 0) {
+            addBias(weights, OuterProductTape.parameter(row, ConvolutionParamInitializer.BIAS_KEY));
+        }
     }
 
     private static float[] toFloats(double[] values) {

@@ -34,6 +34,9 @@ final class GroupStatistics {
      */
     record Gradients(INDArray gamma, INDArray beta) {}
 
+    /** Rows that a thread takes at a time. */
+    private static final int BLOCK = 16;
+
     private final Shape shape;
     /** Mean and scale of each group of each row. */
     private final double[] moments;
@@ -60,7 +63,7 @@ final class GroupStatistics {
         double[] scales = gamma.toDoubleVector();
         double[] shifts = beta.toDoubleVector();
         int length = shape.length();
-        ParallelRanges.run(rows, (part, from, to) -> {
+        ParallelRanges.standard().run(rows, BLOCK, (worker, from, to) -> {
             if (x.dataType() == DataType.FLOAT) {
                 var in = new float[length];
                 var out = new float[length];
@@ -95,7 +98,7 @@ final class GroupStatistics {
         double[] scales = gamma.toDoubleVector();
         var dGamma = new double[rows][shape.channels()];
         var dBeta = new double[rows][shape.channels()];
-        ParallelRanges.run(rows, (part, from, to) -> {
+        ParallelRanges.standard().run(rows, BLOCK, (worker, from, to) -> {
             if (x.dataType() == DataType.FLOAT) {
                 var in = new float[length];
                 var eps = new float[length];

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.Arrays;
 import java.util.Map;
+import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -18,9 +21,10 @@ import org.nd4j.linalg.factory.Nd4j;
  * Small Cost, ICML 2023 (book-keeping).
  */
 final class OuterProductTape implements LayerTape {
+    private final ParallelRanges ranges;
     /** [examples, nIn]; belongs to the network, so it is copied before it is changed. */
     private INDArray input;
-    /** [examples, nOut]; our own. */
+    /** [examples, nOut], c order; our own. */
     private final INDArray delta;
 
     private final boolean hasBias;
@@ -28,18 +32,19 @@ final class OuterProductTape implements LayerTape {
 
     /**
      * @param input the layer's input [examples, nIn], alive until the backward pass ends
-     * @param delta the loss's derivative with respect to the pre-activation [examples, nOut]; copied, since it dies with its workspace
+     * @param delta the loss's derivative with respect to the pre-activation [examples, nOut], c order, which the tape takes over
      */
-    OuterProductTape(INDArray input, INDArray delta, boolean hasBias) {
+    OuterProductTape(INDArray input, INDArray delta, boolean hasBias, ParallelRanges ranges) {
         this.input = input.castTo(delta.dataType());
-        this.delta = Detached.copy(delta);
+        this.delta = delta;
         this.hasBias = hasBias;
+        this.ranges = ranges;
     }
 
     @Override
     public void addSquaredNorms(double[] squaredNorms) {
-        double[] x = SquaredNorms.ofRows(input);
-        double[] d = SquaredNorms.ofRows(delta);
+        double[] x = SquaredNorms.ofRows(input, ranges);
+        double[] d = SquaredNorms.ofRows(delta, ranges);
         double bias = hasBias ? 1 : 0;
         for (int i = 0; i < squaredNorms.length; i++) {
             squaredNorms[i] += (x[i] + bias) * d[i];
@@ -48,12 +53,86 @@ final class OuterProductTape implements LayerTape {
 
     @Override
     public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
+        INDArray weightSum = parameter(sums, DefaultParamInitializer.WEIGHT_KEY);
+        CpuBlas blas = CpuBlas.find();
+        if (blas != null
+                && delta.dataType() == DataType.FLOAT
+                && HostArrays.isContiguous(input)
+                && HostArrays.isContiguous(weightSum.transpose())) {
+            addWeightedSum(blas, weights, weightSum, sums);
+            return;
+        }
         INDArray w = Nd4j.createFromArray(weights).castTo(delta.dataType());
         delta.muliColumnVector(w.reshape(w.length(), 1));
-        Nd4j.gemm(input, delta, parameter(sums, DefaultParamInitializer.WEIGHT_KEY), true, false, 1.0, 1.0);
+        Nd4j.gemm(input, delta, weightSum, true, false, 1.0, 1.0);
         if (hasBias) {
             INDArray bias = parameter(sums, DefaultParamInitializer.BIAS_KEY);
             bias.addi(delta.sum(0).reshape(bias.shape()));
+        }
+    }
+
+    /** The same without ND4J's operations; the sum of W is in f order, so its transpose [nOut, nIn] is made. */
+    private void addWeightedSum(CpuBlas blas, double[] weights, INDArray weightSum, Map<String, INDArray> sums) {
+        int nIn = (int) input.size(1);
+        int nOut = (int) delta.size(1);
+        int rows = weights.length;
+        float[] d = new float[rows * nOut];
+        HostArrays.read(delta, 0, d, d.length);
+        double[] biasSum = new double[nOut];
+        for (int i = 0; i < rows; i++) {
+            float weight = (float) weights[i];
+            for (int j = i * nOut; j < (i + 1) * nOut; j++) {
+                d[j] *= weight;
+            }
+            for (int j = 0; j < nOut; j++) {
+                biasSum[j] += d[i * nOut + j];
+            }
+        }
+        HostArrays.write(d, delta, 0, d.length);
+        FloatPointer left = HostArrays.floats(delta);
+        FloatPointer right = HostArrays.floats(input);
+        FloatPointer into = HostArrays.floats(weightSum.transpose());
+        if (nOut > nIn) {
+            blas.withSingleThreadedProducts(() -> ranges.run(
+                    nOut,
+                    ParallelRanges.blockOf(nOut),
+                    (worker, from, to) -> blas.gemm(
+                            true,
+                            false,
+                            to - from,
+                            nIn,
+                            rows,
+                            NativeFloats.at(left, from),
+                            nOut,
+                            right,
+                            nIn,
+                            1f,
+                            NativeFloats.at(into, (long) from * nIn),
+                            nIn)));
+        } else {
+            blas.withSingleThreadedProducts(() -> ranges.run(
+                    nIn,
+                    ParallelRanges.blockOf(nIn),
+                    (worker, from, to) -> blas.gemm(
+                            true,
+                            false,
+                            nOut,
+                            to - from,
+                            rows,
+                            left,
+                            nOut,
+                            NativeFloats.at(right, from),
+                            nIn,
+                            1f,
+                            NativeFloats.at(into, from),
+                            nIn)));
+        }
+        if (hasBias) {
+            INDArray bias = parameter(sums, DefaultParamInitializer.BIAS_KEY);
+            double[] sum = new double[nOut];
+            HostArrays.read(bias, 0, sum, nOut);
+            Arrays.setAll(sum, j -> sum[j] + biasSum[j]);
+            HostArrays.write(sum, bias, 0, nOut);
         }
     }
 

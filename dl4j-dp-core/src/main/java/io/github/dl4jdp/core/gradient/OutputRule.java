@@ -8,6 +8,7 @@ import org.deeplearning4j.nn.layers.OutputLayer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
 import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -38,10 +39,48 @@ final class OutputRule implements PerExampleGradientRule {
     private static final class Hooked extends OutputLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
+        private final transient @Nullable FloatDense fast;
+        /** The pre-output of {@link #ofInput}: DL4J asks for it again, for the score, after the backward pass. */
+        private transient @Nullable INDArray known;
+
+        private transient @Nullable INDArray ofInput;
 
         Hooked(OutputLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
+            this.fast = FloatDense.find(dataType, recorder);
+        }
+
+        @Override
+        public void setInput(INDArray input, LayerWorkspaceMgr workspaceMgr) {
+            known = null;
+            ofInput = null;
+            super.setInput(input, workspaceMgr);
+        }
+
+        /** A copy each time: loss functions and activations may overwrite it. */
+        @Override
+        protected INDArray preOutput2d(boolean training, LayerWorkspaceMgr workspaceMgr) {
+            INDArray z = known;
+            if (training && z != null && ofInput == input) {
+                known = null;
+                return z;
+            }
+            boolean usual = input != null
+                    && input.rank() == 2
+                    && input.size(1) == layerConf().getNIn();
+            if (fast == null || !usual || !training || !recorder.isRecording() || maskArray != null) {
+                return super.preOutput2d(training, workspaceMgr);
+            }
+            applyDropOutIfNecessary(true, workspaceMgr);
+            INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
+            INDArray bias = getParamWithNoise(DefaultParamInitializer.BIAS_KEY, true, workspaceMgr);
+            INDArray x = HostArrays.contiguous(input.castTo(dataType));
+            z = fast.own(new long[] {x.size(0), weights.size(1)});
+            fast.product(x, weights, hasBias() ? bias : null, z);
+            known = z;
+            ofInput = input;
+            return Detached.copy(z);
         }
 
         @Override
@@ -53,12 +92,21 @@ final class OutputRule implements PerExampleGradientRule {
                     .getLossFn()
                     .computeGradient(labels2d, z, layerConf().getActivationFn(), maskArray);
             INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
-            INDArray below = InputGradients.dense(recorder, weights, delta, input, workspaceMgr);
+            INDArray below = input.rank() == 2 && fast != null && recorder.needsInputGradient()
+                    ? below(fast, weights, delta, workspaceMgr)
+                    : InputGradients.dense(recorder, weights, delta, input, workspaceMgr);
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }
             recorder.record(DenseTapes.of(recorder, input, delta, hasBias()));
             return new Pair<>(InputGradients.views(gradientViews), below);
+        }
+
+        private INDArray below(FloatDense dense, INDArray weights, INDArray delta, LayerWorkspaceMgr workspaceMgr) {
+            INDArray below = workspaceMgr.createUninitialized(
+                    ArrayType.ACTIVATION_GRAD, dataType, new long[] {delta.size(0), weights.size(0)}, 'c');
+            dense.inputGradient(weights, HostArrays.contiguous(delta), below);
+            return below;
         }
     }
 }

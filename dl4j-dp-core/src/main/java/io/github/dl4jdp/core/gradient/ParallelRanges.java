@@ -1,33 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
-/** Splits the examples of a batch over as many threads as ND4J itself uses. */
-final class ParallelRanges {
-    /** Work on the examples {@code from} (inclusive) to {@code to} (exclusive); {@code part} numbers the ranges. */
+/**
+ * Shares work out to threads in blocks whose borders do not depend on the number of threads: what is summed within a block, and the blocks in
+ * order, gives the same bits on one thread and on many.
+ *
+ * @param threads the most threads that work at a time, the calling one included
+ */
+record ParallelRanges(int threads) {
+    /** Shorter pieces of a product would spend their time on arranging the other factor. */
+    private static final int MIN_PRODUCT = 256;
+
+    /** Work on {@code from} (inclusive) to {@code to} (exclusive); no two calls at a time have the same {@code worker}. */
     interface Body {
-        void run(int part, int from, int to);
+        void run(int worker, int from, int to);
     }
 
-    private ParallelRanges() {}
-
-    /** How many ranges {@link #run} makes at most. */
-    static int parts() {
-        return Math.max(1, NativeOpsHolder.getInstance().getDeviceNativeOps().ompGetMaxThreads());
+    /** As many threads as ND4J itself uses. */
+    static ParallelRanges standard() {
+        return new ParallelRanges(
+                Math.max(1, NativeOpsHolder.getInstance().getDeviceNativeOps().ompGetMaxThreads()));
     }
 
-    /** Runs {@code body} over {@code [0, count)}; returns when all of it is done. */
-    static void run(int count, Body body) {
-        int parts = Math.min(parts(), count);
-        if (parts <= 1) {
-            body.run(0, 0, count);
+    /** A block length for products along a dimension: at least 256 elements, a power of two of blocks, so that two threads get equal shares. */
+    static int blockOf(int length) {
+        int blocks = Math.max(1, Integer.highestOneBit(length / MIN_PRODUCT));
+        return Math.max(1, (length + blocks - 1) / blocks);
+    }
+
+    /**
+     * Runs {@code body} over {@code [0, count)}; returns when all of it is done.
+     *
+     * @param block elements a call, but for the last
+     */
+    void run(int count, int block, Body body) {
+        int blocks = (count + block - 1) / block;
+        int workers = Math.min(threads, blocks);
+        if (workers <= 1) {
+            for (int from = 0; from < count; from += block) {
+                body.run(0, from, Math.min(count, from + block));
+            }
             return;
         }
-        IntStream.range(0, parts)
-                .parallel()
-                .forEach(part ->
-                        body.run(part, (int) ((long) count * part / parts), (int) ((long) count * (part + 1) / parts)));
+        var next = new AtomicInteger();
+        IntStream.range(0, workers).parallel().forEach(worker -> {
+            for (int b = next.getAndIncrement(); b < blocks; b = next.getAndIncrement()) {
+                body.run(worker, b * block, Math.min(count, (b + 1) * block));
+            }
+        });
     }
 }

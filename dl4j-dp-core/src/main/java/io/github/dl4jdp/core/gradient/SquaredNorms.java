@@ -9,6 +9,9 @@ final class SquaredNorms {
     /** Elements copied at a time: small enough to stay in the first-level cache. */
     private static final int CHUNK = 4096;
 
+    /** Rows that a thread takes at a time. */
+    private static final int BLOCK = 64;
+
     private SquaredNorms() {}
 
     /**
@@ -18,29 +21,37 @@ final class SquaredNorms {
      * @return one value for each example; not finite where a row is not
      */
     static double[] ofRows(INDArray array) {
+        return ofRows(array, new ParallelRanges(1));
+    }
+
+    /** As {@link #ofRows(INDArray)}, on several threads. */
+    static double[] ofRows(INDArray array, ParallelRanges ranges) {
         INDArray rows = HostArrays.isContiguous(array) ? array : array.dup('c');
         int examples = (int) rows.size(0);
         long length = rows.length() / examples;
         double[] norms = new double[examples];
-        if (rows.dataType() == DataType.FLOAT) {
-            var chunk = new float[(int) Math.min(CHUNK, length)];
-            for (int i = 0; i < examples; i++) {
-                for (long done = 0; done < length; done += chunk.length) {
-                    int n = (int) Math.min(chunk.length, length - done);
-                    HostArrays.read(rows, i * length + done, chunk, n);
-                    norms[i] += sum(chunk, n);
+        int size = (int) Math.min(CHUNK, length);
+        ranges.run(examples, BLOCK, (worker, from, to) -> {
+            if (rows.dataType() == DataType.FLOAT) {
+                var chunk = new float[size];
+                for (int i = from; i < to; i++) {
+                    for (long done = 0; done < length; done += size) {
+                        int n = (int) Math.min(size, length - done);
+                        HostArrays.read(rows, i * length + done, chunk, n);
+                        norms[i] += sum(chunk, n);
+                    }
+                }
+            } else {
+                var chunk = new double[size];
+                for (int i = from; i < to; i++) {
+                    for (long done = 0; done < length; done += size) {
+                        int n = (int) Math.min(size, length - done);
+                        HostArrays.read(rows, i * length + done, chunk, n);
+                        norms[i] += sum(chunk, n);
+                    }
                 }
             }
-        } else {
-            var chunk = new double[(int) Math.min(CHUNK, length)];
-            for (int i = 0; i < examples; i++) {
-                for (long done = 0; done < length; done += chunk.length) {
-                    int n = (int) Math.min(chunk.length, length - done);
-                    HostArrays.read(rows, i * length + done, chunk, n);
-                    norms[i] += sum(chunk, n);
-                }
-            }
-        }
+        });
         return norms;
     }
 

@@ -102,7 +102,7 @@ final class SubsamplingRule implements PerExampleGradientRule {
             int[] pad = configured != null
                     ? configured
                     : ConvolutionUtils.getSameModeTopLeftPadding(out, in, kernel, strides, dilation);
-            return new FloatMaxPooling(kernel, strides, pad, dilation, in, out);
+            return new FloatMaxPooling(kernel, strides, pad, dilation, in, out, new ParallelRanges(recorder.threads()));
         }
     }
 }

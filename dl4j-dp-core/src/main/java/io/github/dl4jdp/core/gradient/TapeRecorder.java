@@ -20,6 +20,11 @@ public interface TapeRecorder {
      */
     boolean needsInputGradient();
 
+    /** The most threads that the layer may use for itself, the calling one included; results must not depend on it. */
+    default int threads() {
+        return ParallelRanges.standard().threads();
+    }
+
     /**
      * Takes the tape of this layer for the current backward pass. Called exactly once a backward pass, from
      * {@code backpropGradient}. When it returns, the gradient views of the network hold either the noised sum or zeros.

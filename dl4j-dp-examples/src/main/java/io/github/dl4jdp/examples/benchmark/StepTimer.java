@@ -24,6 +24,9 @@ final class StepTimer {
     private static final Path CLEAR = Path.of("/proc/self/clear_refs");
     private static final int MEMORY_STEPS = 4;
 
+    /** Process CPU time comes in units of 10 ms, so steps are timed by the block. */
+    private static final double BLOCK_MILLIS = 250;
+
     private StepTimer() {}
 
     /** Arguments: {@code time|memory}, workload, batch, steps, variants. */
@@ -31,23 +34,34 @@ final class StepTimer {
         Workload workload = Workload.valueOf(args[1]);
         int batch = Integer.parseInt(args[2]);
         int blocks = Integer.parseInt(args[3]);
-        List<Variant> variants = Arrays.stream(args, 4, args.length).map(Variant::valueOf).toList();
+        List<Variant> variants =
+                Arrays.stream(args, 4, args.length).map(Variant::valueOf).toList();
         if (args[0].equals("memory")) {
             System.out.println(memory(workload, batch, variants.get(0)));
         } else {
-            time(workload, batch, blocks, variants, measurement -> System.out.println(measurement.line()));
+            time(workload, batch, blocks, BLOCK_MILLIS, variants, measurement -> System.out.println(measurement.line()));
         }
         System.exit(0);
     }
 
-    /** Times the variants in turn; the slow one at the end, and only a few times. */
+    /**
+     * Times the variants in turn; the slow one at the end, and only a few times.
+     *
+     * @param blocks that the medians are taken over
+     * @param blockMillis how long a block should take; 0 for blocks of one step
+     */
     static void time(
-            Workload workload, int batch, int blocks, List<Variant> variants, Consumer<Measurement> into) {
+            Workload workload,
+            int batch,
+            int blocks,
+            double blockMillis,
+            List<Variant> variants,
+            Consumer<Measurement> into) {
         DataSet data = workload.data(batch);
         List<Times> times = new ArrayList<>();
         for (Variant variant : variants) {
             if (variant != Variant.NAIVE) {
-                times.add(new Times(variant, variant.step(workload, data), blocks));
+                times.add(new Times(variant, variant.step(workload, data), blocks, blockMillis));
             }
         }
         int warmUp = Math.max(3, blocks / 3);
@@ -58,7 +72,7 @@ final class StepTimer {
         }
         if (variants.contains(Variant.NAIVE)) {
             int few = Math.min(3, blocks);
-            var naive = new Times(Variant.NAIVE, Variant.NAIVE.step(workload, data), few);
+            var naive = new Times(Variant.NAIVE, Variant.NAIVE.step(workload, data), few, 0);
             for (int i = -1; i < few; i++) {
                 naive.measure(i);
             }
@@ -93,20 +107,19 @@ final class StepTimer {
 
     /** CPU and wall times of one variant. */
     private static final class Times {
-        /** Process CPU time comes in units of 10 ms, so steps are timed by the block. */
-        private static final double BLOCK_MILLIS = 250;
-
+        private final double blockMillis;
         private final Variant variant;
         private final Step step;
         private final double[] cpu;
         private final double[] wall;
         private int block = 1;
 
-        Times(Variant variant, Step step, int blocks) {
+        Times(Variant variant, Step step, int blocks, double blockMillis) {
             this.variant = variant;
             this.step = step;
             this.cpu = new double[blocks];
             this.wall = new double[blocks];
+            this.blockMillis = blockMillis;
         }
 
         /** @param index of the block; negative for the warm-up, which also finds how long a block must be */
@@ -126,7 +139,7 @@ final class StepTimer {
                 wall[index] = millis;
                 cpu[index] = cpuNanos / 1e6 / block;
             } else {
-                block = (int) Math.max(1, Math.ceil(BLOCK_MILLIS / millis));
+                block = (int) Math.max(1, Math.ceil(blockMillis / millis));
             }
         }
 

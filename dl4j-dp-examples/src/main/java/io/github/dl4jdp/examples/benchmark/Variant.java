@@ -9,8 +9,8 @@ import java.util.Objects;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.NeuralNetwork;
-import org.deeplearning4j.nn.layers.convolution.ConvolutionLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.layers.convolution.ConvolutionLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
@@ -119,7 +119,8 @@ enum Variant {
                 : ((MultiLayerNetwork) network).getLayers();
         for (Layer layer : List.of(layers)) {
             if (layer instanceof ConvolutionLayer && layer.getHelper() == null) {
-                throw new IllegalStateException("DL4J's oneDNN helpers are not on: run with the Maven profile benchmark");
+                throw new IllegalStateException(
+                        "DL4J's oneDNN helpers are not on: run with the Maven profile benchmark");
             }
         }
     }

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.Arrays;
+import org.bytedeco.javacpp.FloatPointer;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * The products of a FLOAT dense layer on the CPU backend. ND4J makes some of them into a temporary array of the other order first, and DL4J
+ * makes the forward one twice a step.
+ */
+final class FloatDense {
+    /** Elements that the activation and its slope are applied to at a time. */
+    private static final int CHUNK = FloatActivation.CHUNK;
+
+    private static final int CHUNKS = 32;
+
+    private final CpuBlas blas;
+    private final ParallelRanges ranges;
+    private final WorkerFloats values;
+    private final WorkerFloats others;
+    private final WorkerFloats starts;
+    private @Nullable INDArray buffer;
+
+    private FloatDense(CpuBlas blas, ParallelRanges ranges) {
+        this.blas = blas;
+        this.ranges = ranges;
+        values = new WorkerFloats(ranges);
+        others = new WorkerFloats(ranges);
+        starts = new WorkerFloats(ranges);
+    }
+
+    /** For one layer; null where the layer goes through ND4J. */
+    static @Nullable FloatDense find(DataType dataType, TapeRecorder recorder) {
+        CpuBlas blas = CpuBlas.find();
+        return blas != null && dataType == DataType.FLOAT
+                ? new FloatDense(blas, new ParallelRanges(recorder.threads()))
+                : null;
+    }
+
+    /**
+     * {@code z = x W + b}.
+     *
+     * @param x [rows, nIn], c order
+     * @param weights [nIn, nOut]
+     * @param bias [1, nOut] or null
+     * @param z [rows, nOut], c order
+     */
+    void product(INDArray x, INDArray weights, @Nullable INDArray bias, INDArray z) {
+        int rows = (int) x.size(0);
+        int nIn = (int) x.size(1);
+        int nOut = (int) z.size(1);
+        FloatPointer left = HostArrays.floats(x);
+        FloatPointer right = HostArrays.floats(HostArrays.contiguous(weights.transpose()));
+        FloatPointer into = HostArrays.floats(z);
+        float[] b = bias == null ? null : new float[nOut];
+        if (bias != null && b != null) {
+            HostArrays.read(bias, 0, b, nOut);
+        }
+        blas.withSingleThreadedProducts(() -> ranges.run(rows, ParallelRanges.blockOf(rows), (worker, from, to) -> {
+            FloatPointer c = NativeFloats.at(into, (long) from * nOut);
+            if (b != null) {
+                float[] start = starts.get(worker, (to - from) * nOut);
+                for (int i = 0; i < to - from; i++) {
+                    System.arraycopy(b, 0, start, i * nOut, nOut);
+                }
+                c.put(start, 0, start.length);
+            }
+            blas.gemm(
+                    false,
+                    true,
+                    to - from,
+                    nOut,
+                    nIn,
+                    NativeFloats.at(left, (long) from * nIn),
+                    nIn,
+                    right,
+                    nIn,
+                    b == null ? 0f : 1f,
+                    c,
+                    nOut);
+        }));
+    }
+
+    /** Applies {@code activation} to a c-contiguous array in place. */
+    void activate(FloatActivation activation, INDArray z) {
+        if (activation == FloatActivation.IDENTITY) {
+            return;
+        }
+        FloatPointer memory = HostArrays.floats(z);
+        forEachChunk(z.length(), (worker, from, n) -> {
+            float[] chunk = values.get(worker, CHUNK);
+            FloatPointer part = NativeFloats.at(memory, from);
+            part.get(chunk, 0, n);
+            activation.apply(chunk, n, others.get(worker, 2 * CHUNK));
+            part.put(chunk, 0, n);
+        });
+    }
+
+    /**
+     * The derivative with respect to {@code z}, in an array of this layer that the next backward pass uses again.
+     *
+     * @param epsilon derivative with respect to the output, c order
+     * @param output act(z), c order
+     */
+    INDArray delta(FloatActivation activation, INDArray epsilon, INDArray output) {
+        INDArray delta = own(output.shape());
+        FloatPointer from = HostArrays.floats(epsilon);
+        FloatPointer out = HostArrays.floats(output);
+        FloatPointer into = HostArrays.floats(delta);
+        forEachChunk(output.length(), (worker, at, n) -> {
+            float[] gradient = values.get(worker, CHUNK);
+            float[] o = others.get(worker, 2 * CHUNK);
+            NativeFloats.at(from, at).get(gradient, 0, n);
+            NativeFloats.at(out, at).get(o, 0, n);
+            activation.multiplySlope(gradient, o, n);
+            NativeFloats.at(into, at).put(gradient, 0, n);
+        });
+        return delta;
+    }
+
+    private interface Chunk {
+        void run(int worker, long from, int length);
+    }
+
+    private void forEachChunk(long length, Chunk body) {
+        int chunks = (int) ((length + CHUNK - 1) / CHUNK);
+        ranges.run(chunks, CHUNKS, (worker, from, to) -> {
+            for (int k = from; k < to; k++) {
+                long at = (long) k * CHUNK;
+                body.run(worker, at, (int) Math.min(CHUNK, length - at));
+            }
+        });
+    }
+
+    /**
+     * {@code below = delta W^T}.
+     *
+     * @param weights [nIn, nOut]
+     * @param delta [rows, nOut], c order
+     * @param below [rows, nIn], c order
+     */
+    void inputGradient(INDArray weights, INDArray delta, INDArray below) {
+        int rows = (int) delta.size(0);
+        int nIn = (int) below.size(1);
+        int nOut = (int) delta.size(1);
+        FloatPointer left = HostArrays.floats(delta);
+        FloatPointer right = HostArrays.floats(HostArrays.contiguous(weights.transpose()));
+        FloatPointer into = HostArrays.floats(below);
+        blas.withSingleThreadedProducts(() -> ranges.run(
+                rows,
+                ParallelRanges.blockOf(rows),
+                (worker, from, to) -> blas.gemm(
+                        false,
+                        false,
+                        to - from,
+                        nIn,
+                        nOut,
+                        NativeFloats.at(left, (long) from * nOut),
+                        nOut,
+                        right,
+                        nIn,
+                        0f,
+                        NativeFloats.at(into, (long) from * nIn),
+                        nIn)));
+    }
+
+    /** An array outside every workspace, contents undefined; the one handed out last if the shape is the same. */
+    INDArray own(long[] shape) {
+        INDArray own = buffer;
+        if (own == null || !Arrays.equals(own.shape(), shape)) {
+            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+                own = Nd4j.createUninitialized(DataType.FLOAT, shape, 'c');
+            }
+            buffer = own;
+        }
+        return own;
+    }
+}

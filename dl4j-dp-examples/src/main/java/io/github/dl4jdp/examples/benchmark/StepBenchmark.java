@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.examples.benchmark;
+
+import java.io.File;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.net.URISyntaxException;
+import java.net.URL;
+import java.net.URLClassLoader;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.Callable;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/**
+ * Times one training step: private, plain, plain with oneDNN, and private by batches of one. Variants are timed in turn in one process for each
+ * workload, number of threads and build of ND4J's native library; memory is measured for each variant in a process of its own.
+ */
+@Command(
+        name = "StepBenchmark",
+        mixinStandardHelpOptions = true,
+        description = "Times a private step against plain DL4J's.")
+public final class StepBenchmark implements Callable<Integer> {
+    private static final double MIB = 1 << 20;
+
+    @Parameters(
+            paramLabel = "WORKLOAD",
+            description = "What to time: ${COMPLETION-CANDIDATES} (default: all).",
+            arity = "0..*")
+    private List<Workload> workloads = List.of(Workload.values());
+
+    @Option(
+            names = "--blocks",
+            description = "Blocks of about 250 ms, over which the median is taken (default: ${DEFAULT-VALUE}).",
+            defaultValue = "15")
+    private int blocks;
+
+    @Option(
+            names = "--threads",
+            split = ",",
+            description = "Numbers of threads, such as 1,2 (default: ${DEFAULT-VALUE}).",
+            defaultValue = "1,2")
+    private int[] threads = {};
+
+    @Option(names = "--batch", description = "Another batch size than the workload's own.")
+    private int batch;
+
+    @Option(names = "--no-memory", description = "Leave the peak memory out.")
+    private boolean withoutMemory;
+
+    @Option(names = "--naive", description = "Time private steps by batches of one too: up to 300 times slower.")
+    private boolean naive;
+
+    @Option(
+            names = "--heap",
+            description = "Java heap of the processes that are timed (default: ${DEFAULT-VALUE}).",
+            defaultValue = "3g")
+    private String heap = "";
+
+    @Spec
+    private CommandSpec spec = CommandSpec.create();
+
+    private StepBenchmark() {}
+
+    /** Runs the benchmark. */
+    public static void main(String[] args) {
+        System.exit(commandLine().execute(args));
+    }
+
+    /** The command, for {@link #main} and for tests. */
+    static CommandLine commandLine() {
+        return new CommandLine(new StepBenchmark());
+    }
+
+    @Override
+    public Integer call() {
+        List<String> classPath = classPath();
+        PrintWriter out = spec.commandLine().getOut();
+        out.println("| workload | batch | threads | natives | variant | CPU ms | of plain | wall ms | examples/s"
+                + " | peak MiB | of plain |");
+        out.println("|---|---|---|---|---|---|---|---|---|---|---|");
+        for (Workload workload : workloads) {
+            for (int count : threads) {
+                for (Natives natives : Natives.values()) {
+                    if (natives.isOn(classPath)) {
+                        measure(workload, count, natives, classPath, out);
+                    }
+                }
+            }
+        }
+        return 0;
+    }
+
+    private void measure(
+            Workload workload, int threadCount, Natives natives, List<String> classPath, PrintWriter out) {
+        int examples = batch > 0 ? batch : workload.batch();
+        List<Variant> variants = new ArrayList<>(natives.variants());
+        if (naive && natives == Natives.STOCK && threadCount == threads[0]) {
+            variants.add(Variant.NAIVE);
+        }
+        List<Measurement> times = run("time", workload, examples, variants, threadCount, natives, classPath).stream()
+                .flatMap(line -> Measurement.parse(line).stream())
+                .toList();
+        if (times.size() != variants.size()) {
+            throw new IllegalStateException("the process that times " + workload + " gave " + times.size()
+                    + " of " + variants.size() + " results");
+        }
+        boolean withMemory = !withoutMemory && threadCount == threads[0];
+        double plainPeak = Double.NaN;
+        for (Measurement time : times) {
+            String peak = "";
+            String ofPlain = "";
+            if (withMemory && time.variant() != Variant.NAIVE) {
+                double mib = peak(workload, examples, time.variant(), threadCount, natives, classPath) / MIB;
+                plainPeak = time == times.get(0) ? mib : plainPeak;
+                peak = format("%.0f", mib);
+                ofPlain = format("%.2f", mib / plainPeak);
+            }
+            out.println(String.join(
+                    " | ",
+                    "| " + workload,
+                    Integer.toString(examples),
+                    Integer.toString(threadCount),
+                    natives.title(),
+                    time.variant().title(),
+                    format("%.1f", time.cpu()),
+                    format("%.3f", time.cpu() / times.get(0).cpu()),
+                    format("%.1f", time.wall()),
+                    format("%.0f", 1000 * examples / time.wall()),
+                    peak,
+                    ofPlain + " |"));
+            out.flush();
+        }
+    }
+
+    private double peak(
+            Workload workload,
+            int examples,
+            Variant variant,
+            int threadCount,
+            Natives natives,
+            List<String> classPath) {
+        return run("memory", workload, examples, List.of(variant), threadCount, natives, classPath).stream()
+                .filter(line -> line.matches("[0-9]+"))
+                .mapToLong(Long::parseLong)
+                .findFirst()
+                .orElse(0);
+    }
+
+    /** Runs {@link StepTimer} in a process of its own and returns what it printed. */
+    private List<String> run(
+            String what,
+            Workload workload,
+            int examples,
+            List<Variant> variants,
+            int threadCount,
+            Natives natives,
+            List<String> classPath) {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx" + heap,
+                // A young generation as large as it pleases would hide what a step needs.
+                "-Xmn64m",
+                "-XX:+UseSerialGC",
+                "-cp",
+                String.join(File.pathSeparator, natives.choose(classPath)),
+                StepTimer.class.getName(),
+                what,
+                workload.name(),
+                Integer.toString(examples),
+                Integer.toString(blocks)));
+        variants.forEach(variant -> command.add(variant.name()));
+        var builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
+        builder.environment().put("OMP_NUM_THREADS", Integer.toString(threadCount));
+        try {
+            Process process = builder.start();
+            List<String> lines = process.inputReader().lines().toList();
+            if (process.waitFor() != 0) {
+                throw new IllegalStateException("failed: " + String.join(" ", command));
+            }
+            return lines;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new IllegalStateException("interrupted while " + workload + " was timed", e);
+        }
+    }
+
+    /** The class path of this class, also where Maven runs it in its own process. */
+    private static List<String> classPath() {
+        if (StepBenchmark.class.getClassLoader() instanceof URLClassLoader loader) {
+            return Arrays.stream(loader.getURLs()).map(StepBenchmark::file).toList();
+        }
+        return List.of(System.getProperty("java.class.path").split(File.pathSeparator));
+    }
+
+    private static String file(URL url) {
+        try {
+            return Path.of(url.toURI()).toString();
+        } catch (URISyntaxException e) {
+            throw new IllegalStateException("not a file: " + url, e);
+        }
+    }
+
+    private static String format(String pattern, double value) {
+        return String.format(Locale.ROOT, pattern, value);
+    }
+}
