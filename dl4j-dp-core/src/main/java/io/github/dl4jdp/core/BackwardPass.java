@@ -23,10 +23,16 @@ final class BackwardPass {
         void complete(List<LayerTape> tapes);
     }
 
+    private final int threads;
     private @Nullable LayerTape[] tapes = new LayerTape[0];
     private int recorded;
     private int examples;
     private @Nullable Observer observer;
+
+    /** @param threads the most that a layer may use */
+    BackwardPass(int threads) {
+        this.threads = threads;
+    }
 
     /** Expects one tape from each of {@code layers} layers. */
     void resize(int layers) {
@@ -63,6 +69,11 @@ final class BackwardPass {
                     throw notOurs();
                 }
                 return examples;
+            }
+
+            @Override
+            public int threads() {
+                return threads;
             }
 
             @Override

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import org.nd4j.nativeblas.NativeOpsHolder;
+
 /**
  * How a plan is carried out on this machine. Nothing here can change what is released beyond rounding, nor the guarantee.
  *
@@ -8,31 +10,49 @@ package io.github.dl4jdp.core;
  *     physical batches and still makes one update
  * @param prefetch whether another thread reads the next physical batch while the network works on this one: worth it where examples come from
  *     files. {@link RandomAccessExamples} are then used by that thread, still one thread at a time
+ * @param threads the most threads that the library's own work is shared out to, the training thread included; 0 for as many as ND4J uses:
+ *     the environment variable {@code OMP_NUM_THREADS}, or one a processor. What is made here has the same bits for any number of threads
  */
-public record ExecutionOptions(int physicalBatchSize, boolean prefetch) {
+public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int threads) {
     private static final int DEFAULT_PHYSICAL_BATCH = 1024;
+    private static final int AS_ND4J = 0;
 
     /**
-     * @throws IllegalArgumentException if {@code physicalBatchSize < 1}
+     * @throws IllegalArgumentException if {@code physicalBatchSize < 1} or {@code threads < 0}
      */
     public ExecutionOptions {
         if (physicalBatchSize < 1) {
             throw new IllegalArgumentException("physicalBatchSize must be at least 1, was " + physicalBatchSize);
         }
+        if (threads < 0) {
+            throw new IllegalArgumentException("threads must be at least 0, was " + threads);
+        }
     }
 
-    /** Physical batches of at most 1024 examples, read when they are needed. */
+    /** Physical batches of at most 1024 examples, read when they are needed, and as many threads as ND4J uses. */
     public static ExecutionOptions defaults() {
-        return new ExecutionOptions(DEFAULT_PHYSICAL_BATCH, false);
+        return new ExecutionOptions(DEFAULT_PHYSICAL_BATCH, false, AS_ND4J);
     }
 
     /** These options with another physical batch size. */
     public ExecutionOptions withPhysicalBatchSize(int physicalBatchSize) {
-        return new ExecutionOptions(physicalBatchSize, prefetch);
+        return new ExecutionOptions(physicalBatchSize, prefetch, threads);
     }
 
     /** These options with the next physical batch read ahead, or not. */
     public ExecutionOptions withPrefetch(boolean prefetch) {
-        return new ExecutionOptions(physicalBatchSize, prefetch);
+        return new ExecutionOptions(physicalBatchSize, prefetch, threads);
+    }
+
+    /** These options with another number of threads. */
+    public ExecutionOptions withThreads(int threads) {
+        return new ExecutionOptions(physicalBatchSize, prefetch, threads);
+    }
+
+    /** The number of threads that {@link #threads} comes to on this machine. */
+    int threadCount() {
+        return threads == AS_ND4J
+                ? Math.max(1, NativeOpsHolder.getInstance().getDeviceNativeOps().ompGetMaxThreads())
+                : threads;
     }
 }

@@ -4,7 +4,11 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.gradient.HostArrays;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -12,16 +16,57 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 final class NoisyRelease {
     private static final String STREAM = "noise";
 
-    private final List<TrainableLayer> layers;
+    /** Coordinates that a thread adds noise to at a time; whole segments of the noise's keystream. */
+    private static final int PIECE = 1 << 16;
+
+    /** Coordinates from (inclusive) to (exclusive). */
+    private record Piece(int from, int to) {}
+
+    private final List<Piece> pieces;
+    private final int threads;
     private final RandomStreams streams;
     private final long dimension;
     /** Of the noise of the last release, in every coordinate. */
     private double deviation;
 
-    NoisyRelease(List<TrainableLayer> layers, RandomStreams streams) {
-        this.layers = layers;
+    NoisyRelease(List<TrainableLayer> layers, RandomStreams streams, int threads) {
+        this.pieces = pieces(layers);
+        this.threads = threads;
         this.streams = streams;
         this.dimension = layers.stream().mapToLong(TrainableLayer::length).sum();
+    }
+
+    /** The layers' parameters, neighbours together, cut at multiples of {@link #PIECE}. */
+    private static List<Piece> pieces(List<TrainableLayer> layers) {
+        var pieces = new ArrayList<Piece>();
+        for (int k = 0; k < layers.size(); ) {
+            long from = layers.get(k).from();
+            long to = from;
+            for (; k < layers.size() && layers.get(k).from() == to; k++) {
+                to += layers.get(k).length();
+            }
+            while (from < to) {
+                long end = Math.min(to, (from / PIECE + 1) * PIECE);
+                pieces.add(new Piece(Math.toIntExact(from), Math.toIntExact(end)));
+                from = end;
+            }
+        }
+        return List.copyOf(pieces);
+    }
+
+    /** The noise of a coordinate does not depend on the thread that adds it, nor on the piece. */
+    private void forEachPiece(Consumer<Piece> action) {
+        int workers = Math.min(threads, pieces.size());
+        if (workers <= 1) {
+            pieces.forEach(action);
+            return;
+        }
+        var next = new AtomicInteger();
+        IntStream.range(0, workers).parallel().forEach(worker -> {
+            for (int i = next.getAndIncrement(); i < pieces.size(); i = next.getAndIncrement()) {
+                action.accept(pieces.get(i));
+            }
+        });
     }
 
     /**
@@ -42,19 +87,15 @@ final class NoisyRelease {
         if (sum.dataType() == DataType.DOUBLE) {
             var values = new double[length];
             HostArrays.read(sum, 0, values, length);
-            for (TrainableLayer layer : layers) {
-                if (release != null) {
-                    release.addTo(values, (int) layer.from(), (int) (layer.from() + layer.length()));
-                }
+            if (release != null) {
+                forEachPiece(piece -> release.addTo(values, piece.from(), piece.to()));
             }
             HostArrays.write(values, view, 0, length);
         } else {
             var values = new float[length];
             HostArrays.read(sum, 0, values, length);
-            for (TrainableLayer layer : layers) {
-                if (release != null) {
-                    release.addTo(values, (int) layer.from(), (int) (layer.from() + layer.length()));
-                }
+            if (release != null) {
+                forEachPiece(piece -> release.addTo(values, piece.from(), piece.to()));
             }
             HostArrays.write(values, view, 0, length);
         }

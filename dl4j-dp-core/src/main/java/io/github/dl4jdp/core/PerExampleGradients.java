@@ -113,7 +113,7 @@ public final class PerExampleGradients {
         if (!problems.isEmpty()) {
             throw new UnsupportedModelException(problems);
         }
-        var pass = new BackwardPass();
+        var pass = new BackwardPass(ExecutionOptions.defaults().threadCount());
         HookedNetwork network = HookedNetwork.hook(model, rules, pass);
         try {
             var collector = new Collector(network, data, result);

@@ -90,7 +90,7 @@ public final class PrivacyEngine implements AutoCloseable {
         var spending = Spending.resume(plan, configuration.description(), progress, ledgers);
         PrivateTraining training;
         try {
-            training = new PrivateTraining(network, plan.settled(), rules, progress, spending);
+            training = new PrivateTraining(network, plan.settled(), options, rules, progress, spending);
         } catch (RuntimeException | Error e) {
             // The ledger must not stay locked.
             spending.close();
@@ -103,7 +103,7 @@ public final class PrivacyEngine implements AutoCloseable {
     /** Per-layer norms must be as many as layers train. */
     private static void requireFitting(Clipping clipping, Model network, GradientRules rules) {
         if (clipping instanceof Clipping.PerLayer perLayer) {
-            var hooked = HookedNetwork.hook(network, rules, new BackwardPass());
+            var hooked = HookedNetwork.hook(network, rules, new BackwardPass(1));
             int layers = hooked.trainable().size();
             hooked.unhook();
             ClippingFactors.bounds(perLayer, layers);

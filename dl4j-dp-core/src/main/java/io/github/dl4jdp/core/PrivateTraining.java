@@ -56,10 +56,16 @@ final class PrivateTraining implements AutoCloseable {
     private long steps;
 
     /** Hooks a network that {@link ModelValidator} found in order. */
-    PrivateTraining(Model model, DpSgdPlan plan, GradientRules rules, TrainingProgress progress, Spending spending) {
+    PrivateTraining(
+            Model model,
+            DpSgdPlan plan,
+            ExecutionOptions options,
+            GradientRules rules,
+            TrainingProgress progress,
+            Spending spending) {
         this.plan = plan;
         this.rules = rules;
-        this.pass = new BackwardPass();
+        this.pass = new BackwardPass(options.threadCount());
         this.configuration = NetworkConfiguration.of(model);
         configuration.privatize(plan);
         this.network = HookedNetwork.hook(model, rules, pass);
@@ -72,7 +78,7 @@ final class PrivateTraining implements AutoCloseable {
                 reached != null && plan.clipping() instanceof Clipping.Adaptive ? reached : plan.clippingNorm());
         this.clippedSum = new ClippedSum(
                 network.trainable(), model.numParams(), model.params().dataType(), clipping);
-        this.noisyRelease = new NoisyRelease(network.trainable(), streams);
+        this.noisyRelease = new NoisyRelease(network.trainable(), streams, options.threadCount());
         this.sampler = new LotSampler(streams, plan.samplingProbability());
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.

@@ -86,6 +86,11 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
                 }
 
                 @Override
+                public int threads() {
+                    return recorder.threads();
+                }
+
+                @Override
                 public boolean needsInputGradient() {
                     return recorder.needsInputGradient();
                 }

@@ -61,7 +61,7 @@ public class GroupNormalizationLayer extends BaseLayer<org.deeplearning4j.nn.con
         INDArray x = channelsFirst(input.castTo(dataType));
         INDArray y = workspaceMgr.createUninitialized(ArrayType.ACTIVATIONS, dataType, x.shape(), 'c');
         statistics = GroupStatistics.normalize(
-                HostArrays.contiguous(x), getParam(GAMMA), getParam(BETA), groups, epsilon, y);
+                HostArrays.contiguous(x), getParam(GAMMA), getParam(BETA), groups, epsilon, y, ranges());
         return channelsAsConfigured(y);
     }
 
@@ -80,6 +80,11 @@ public class GroupNormalizationLayer extends BaseLayer<org.deeplearning4j.nn.con
         below = backpropDropOutIfPresent(channelsAsConfigured(below));
         record(rows);
         return new Pair<>(InputGradients.views(gradientViews), below);
+    }
+
+    /** The threads that the passes are shared out to. */
+    ParallelRanges ranges() {
+        return ParallelRanges.standard();
     }
 
     /** Takes the parameters' gradients row by row; here they are summed into the gradient views. */

@@ -33,6 +33,11 @@ final class GroupNormalizationRule implements PerExampleGradientRule {
         }
 
         @Override
+        ParallelRanges ranges() {
+            return new ParallelRanges(recorder.threads());
+        }
+
+        @Override
         void record(GroupStatistics.Gradients rows) {
             int examples = recorder.examples();
             recorder.record(new CompositeTape(List.of(

@@ -41,9 +41,12 @@ final class GroupStatistics {
     /** Mean and scale of each group of each row. */
     private final double[] moments;
 
-    private GroupStatistics(Shape shape, double[] moments) {
+    private final ParallelRanges ranges;
+
+    private GroupStatistics(Shape shape, double[] moments, ParallelRanges ranges) {
         this.shape = shape;
         this.moments = moments;
+        this.ranges = ranges;
     }
 
     /**
@@ -55,7 +58,7 @@ final class GroupStatistics {
      * @param y receives the output, of the shape of x, c order
      */
     static GroupStatistics normalize(
-            INDArray x, INDArray gamma, INDArray beta, int groups, double epsilon, INDArray y) {
+            INDArray x, INDArray gamma, INDArray beta, int groups, double epsilon, INDArray y, ParallelRanges ranges) {
         int rows = (int) x.size(0);
         int channels = (int) x.size(1);
         var shape = new Shape(groups, channels, (int) (x.length() / rows / channels));
@@ -63,7 +66,7 @@ final class GroupStatistics {
         double[] scales = gamma.toDoubleVector();
         double[] shifts = beta.toDoubleVector();
         int length = shape.length();
-        ParallelRanges.standard().run(rows, BLOCK, (worker, from, to) -> {
+        ranges.run(rows, BLOCK, (worker, from, to) -> {
             if (x.dataType() == DataType.FLOAT) {
                 var in = new float[length];
                 var out = new float[length];
@@ -82,7 +85,7 @@ final class GroupStatistics {
                 }
             }
         });
-        return new GroupStatistics(shape, moments);
+        return new GroupStatistics(shape, moments, ranges);
     }
 
     /**
@@ -98,7 +101,7 @@ final class GroupStatistics {
         double[] scales = gamma.toDoubleVector();
         var dGamma = new double[rows][shape.channels()];
         var dBeta = new double[rows][shape.channels()];
-        ParallelRanges.standard().run(rows, BLOCK, (worker, from, to) -> {
+        ranges.run(rows, BLOCK, (worker, from, to) -> {
             if (x.dataType() == DataType.FLOAT) {
                 var in = new float[length];
                 var eps = new float[length];

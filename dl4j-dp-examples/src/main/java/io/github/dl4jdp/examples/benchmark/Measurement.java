@@ -19,7 +19,7 @@ record Measurement(Variant variant, double cpu, double wall) {
 
     /** Reads {@link #line}; empty for any other line, such as what a library logs. */
     static Optional<Measurement> parse(String line) {
-        String[] fields = line.split(" ");
+        String[] fields = line.split(" ", -1);
         return fields.length == 4 && fields[0].equals(MARK)
                 ? Optional.of(new Measurement(
                         Variant.valueOf(fields[1]), Double.parseDouble(fields[2]), Double.parseDouble(fields[3])))

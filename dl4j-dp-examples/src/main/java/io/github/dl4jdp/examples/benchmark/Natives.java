@@ -50,6 +50,7 @@ enum Natives {
         String file = entry.substring(Math.max(entry.lastIndexOf('/'), entry.lastIndexOf('\\')) + 1);
         return file.startsWith("nd4j-native-1")
                 && !hasOneDnn(entry)
-                && Arrays.stream(new String[] {"x86_64.jar", "arm64.jar", "ppc64le.jar"}).anyMatch(file::endsWith);
+                && Arrays.stream(new String[] {"x86_64.jar", "arm64.jar", "ppc64le.jar"})
+                        .anyMatch(file::endsWith);
     }
 }

@@ -100,8 +100,7 @@ public final class StepBenchmark implements Callable<Integer> {
         return 0;
     }
 
-    private void measure(
-            Workload workload, int threadCount, Natives natives, List<String> classPath, PrintWriter out) {
+    private void measure(Workload workload, int threadCount, Natives natives, List<String> classPath, PrintWriter out) {
         int examples = batch > 0 ? batch : workload.batch();
         List<Variant> variants = new ArrayList<>(natives.variants());
         if (naive && natives == Natives.STOCK && threadCount == threads[0]) {
@@ -111,8 +110,8 @@ public final class StepBenchmark implements Callable<Integer> {
                 .flatMap(line -> Measurement.parse(line).stream())
                 .toList();
         if (times.size() != variants.size()) {
-            throw new IllegalStateException("the process that times " + workload + " gave " + times.size()
-                    + " of " + variants.size() + " results");
+            throw new IllegalStateException("the process that times " + workload + " gave " + times.size() + " of "
+                    + variants.size() + " results");
         }
         boolean withMemory = !withoutMemory && threadCount == threads[0];
         double plainPeak = Double.NaN;
@@ -201,7 +200,7 @@ public final class StepBenchmark implements Callable<Integer> {
         if (StepBenchmark.class.getClassLoader() instanceof URLClassLoader loader) {
             return Arrays.stream(loader.getURLs()).map(StepBenchmark::file).toList();
         }
-        return List.of(System.getProperty("java.class.path").split(File.pathSeparator));
+        return List.of(System.getProperty("java.class.path").split(File.pathSeparator, -1));
     }
 
     private static String file(URL url) {

@@ -39,7 +39,13 @@ final class StepTimer {
         if (args[0].equals("memory")) {
             System.out.println(memory(workload, batch, variants.get(0)));
         } else {
-            time(workload, batch, blocks, BLOCK_MILLIS, variants, measurement -> System.out.println(measurement.line()));
+            time(
+                    workload,
+                    batch,
+                    blocks,
+                    BLOCK_MILLIS,
+                    variants,
+                    measurement -> System.out.println(measurement.line()));
         }
         System.exit(0);
     }

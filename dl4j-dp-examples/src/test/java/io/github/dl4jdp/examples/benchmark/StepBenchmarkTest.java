@@ -18,8 +18,7 @@ class StepBenchmarkTest {
     void time_everyWorkload_measuresEveryVariant(Workload workload) {
         List<Measurement> measured = new ArrayList<>();
 
-        StepTimer.time(
-                workload, 2, 1, 0, List.of(Variant.PLAIN, Variant.PRIVATE, Variant.NAIVE), measured::add);
+        StepTimer.time(workload, 2, 1, 0, List.of(Variant.PLAIN, Variant.PRIVATE, Variant.NAIVE), measured::add);
 
         assertThat(measured)
                 .extracting(Measurement::variant)
@@ -49,7 +48,8 @@ class StepBenchmarkTest {
                 "/m/nd4j-native-1.0.0-M2.1-linux-x86_64-onednn-avx2.jar",
                 "/m/nd4j-native-platform-1.0.0-M2.1.jar");
 
-        assertThat(Natives.STOCK.choose(classPath)).containsExactly(classPath.get(0), classPath.get(1), classPath.get(3));
+        assertThat(Natives.STOCK.choose(classPath))
+                .containsExactly(classPath.get(0), classPath.get(1), classPath.get(3));
         assertThat(Natives.ONEDNN.choose(classPath))
                 .containsExactly(classPath.get(0), classPath.get(2), classPath.get(3));
         assertThat(Natives.ONEDNN.isOn(classPath.subList(0, 2))).isFalse();
