@@ -22,7 +22,12 @@ final class OneDnn {
 
     /** For one layer; null where the backend is without oneDNN. */
     static @Nullable OneDnn find() {
-        return Holder.PRESENT && Nd4j.getEnvironment().helpersAllowed() ? new OneDnn() : null;
+        return isPresent() ? new OneDnn() : null;
+    }
+
+    /** Whether ND4J's operations go to oneDNN. */
+    static boolean isPresent() {
+        return Holder.PRESENT && Nd4j.getEnvironment().helpersAllowed();
     }
 
     private static final class Holder {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.Arrays;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.CNN2DFormat;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
@@ -37,7 +38,9 @@ final class SubsamplingRule implements PerExampleGradientRule {
                 && original.getDataType() == DataType.FLOAT
                 && original.layerConf().getPoolingType() == PoolingType.MAX
                 && original.layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW;
-        if (!fast) {
+        // ND4J's pooling by oneDNN takes no notice of holes: what is trained must be what is used later.
+        boolean holes = Arrays.stream(original.layerConf().getDilation()).anyMatch(d -> d != 1);
+        if (!fast || (holes && OneDnn.isPresent())) {
             return layer;
         }
         var hooked = new Hooked(original, recorder);

@@ -4,10 +4,12 @@ package io.github.dl4jdp.core.gradient;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Objects;
 import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.activations.impl.ActivationReLU;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -96,11 +98,8 @@ class FloatActivationTest {
     void multiplySlope_everyActivation_equalsNd4j() {
         for (Activation name :
                 new Activation[] {Activation.IDENTITY, Activation.RELU, Activation.TANH, Activation.SIGMOID}) {
-            FloatActivation activation = FloatActivation.of(name.getActivationFunction());
-            assertThat(activation).isNotNull();
-            INDArray x = Nd4j.linspace(-4, 4, 1000)
-                    .castTo(org.nd4j.linalg.api.buffer.DataType.FLOAT)
-                    .reshape(1, 1000);
+            FloatActivation activation = Objects.requireNonNull(FloatActivation.of(name.getActivationFunction()));
+            INDArray x = Nd4j.linspace(-4, 4, 1000).castTo(DataType.FLOAT).reshape(1, 1000);
             INDArray epsilon = Nd4j.linspace(1, 2, 1000).castTo(x.dataType()).reshape(1, 1000);
             float[] gradient = epsilon.toFloatVector();
 
