@@ -25,7 +25,7 @@ final class ConvolutionRule implements PerExampleGradientRule {
 
     @Override
     public String path() {
-        return "per-example products of patches and delta";
+        return "per-example products of patches and delta, held or made again for the sum by their size";
     }
 
     @Override

@@ -20,7 +20,7 @@ final class DenseRule implements PerExampleGradientRule {
 
     @Override
     public String path() {
-        return "outer product of input and delta";
+        return "outer product of input and delta; over time steps, Gram matrices or per-example products";
     }
 
     @Override

@@ -26,7 +26,7 @@ final class OutputRule implements PerExampleGradientRule {
 
     @Override
     public String path() {
-        return "outer product of input and delta";
+        return "outer product of input and delta; over time steps, Gram matrices or per-example products";
     }
 
     @Override

@@ -6,23 +6,18 @@ import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
 
-/** A build of ND4J's native library, the variants that are timed with it, the first of them the measure of the others. */
+/** A build of ND4J's native library. */
 enum Natives {
     /** The one that {@code nd4j-native-platform} brings. */
-    STOCK(Variant.PLAIN, Variant.PRIVATE),
+    STOCK,
     /** One with oneDNN: the classifiers {@code linux-x86_64-onednn-avx2}, {@code -avx512} and their like. */
-    ONEDNN(Variant.HELPED, Variant.PRIVATE);
+    ONEDNN;
 
     private static final String WITH_ONEDNN = "-onednn-";
 
-    private final List<Variant> variants;
-
-    Natives(Variant... variants) {
-        this.variants = List.of(variants);
-    }
-
+    /** What is timed with this build, the measure of the others first. */
     List<Variant> variants() {
-        return variants;
+        return List.of(this == STOCK ? Variant.PLAIN : Variant.HELPED, Variant.PRIVATE);
     }
 
     String title() {

@@ -30,7 +30,8 @@ import picocli.CommandLine.Spec;
         mixinStandardHelpOptions = true,
         description = "Times a private step against plain DL4J's.")
 public final class StepBenchmark implements Callable<Integer> {
-    private static final double MIB = 1 << 20;
+    /** Starts the line that a process writes about its memory. */
+    static final String MEMORY = "memory";
 
     @Parameters(
             paramLabel = "WORKLOAD",
@@ -86,8 +87,8 @@ public final class StepBenchmark implements Callable<Integer> {
         List<String> classPath = classPath();
         PrintWriter out = spec.commandLine().getOut();
         out.println("| workload | batch | threads | natives | variant | CPU ms | of plain | wall ms | examples/s"
-                + " | peak MiB | of plain |");
-        out.println("|---|---|---|---|---|---|---|---|---|---|---|");
+                + " | peak MiB | of plain | for the steps MiB |");
+        out.println("|---|---|---|---|---|---|---|---|---|---|---|---|");
         for (Workload workload : workloads) {
             for (int count : threads) {
                 for (Natives natives : Natives.values()) {
@@ -114,15 +115,14 @@ public final class StepBenchmark implements Callable<Integer> {
                     + variants.size() + " results");
         }
         boolean withMemory = !withoutMemory && threadCount == threads[0];
-        double plainPeak = Double.NaN;
+        long plainPeak = 0;
         for (Measurement time : times) {
-            String peak = "";
-            String ofPlain = "";
+            String memory = " | | ";
             if (withMemory && time.variant() != Variant.NAIVE) {
-                double mib = peak(workload, examples, time.variant(), threadCount, natives, classPath) / MIB;
-                plainPeak = time == times.get(0) ? mib : plainPeak;
-                peak = format("%.0f", mib);
-                ofPlain = format("%.2f", mib / plainPeak);
+                String[] mib = memory(workload, examples, time.variant(), threadCount, natives, classPath);
+                long peak = Long.parseLong(mib[1]);
+                plainPeak = time == times.get(0) ? peak : plainPeak;
+                memory = String.join(" | ", mib[1], format("%.2f", (double) peak / plainPeak), mib[2]);
             }
             out.println(String.join(
                     " | ",
@@ -135,24 +135,24 @@ public final class StepBenchmark implements Callable<Integer> {
                     format("%.3f", time.cpu() / times.get(0).cpu()),
                     format("%.1f", time.wall()),
                     format("%.0f", 1000 * examples / time.wall()),
-                    peak,
-                    ofPlain + " |"));
+                    memory + " |"));
             out.flush();
         }
     }
 
-    private double peak(
+    /** What {@code StepTimer} says of one variant's memory, word by word. */
+    private String[] memory(
             Workload workload,
             int examples,
             Variant variant,
             int threadCount,
             Natives natives,
             List<String> classPath) {
-        return run("memory", workload, examples, List.of(variant), threadCount, natives, classPath).stream()
-                .filter(line -> line.matches("[0-9]+"))
-                .mapToLong(Long::parseLong)
+        return run(MEMORY, workload, examples, List.of(variant), threadCount, natives, classPath).stream()
+                .filter(line -> line.startsWith(MEMORY + " "))
+                .map(line -> line.split(" ", -1))
                 .findFirst()
-                .orElse(0);
+                .orElseThrow(() -> new IllegalStateException("no memory measured for " + workload));
     }
 
     /** Runs {@link StepTimer} in a process of its own and returns what it printed. */
@@ -168,7 +168,7 @@ public final class StepBenchmark implements Callable<Integer> {
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx" + heap,
                 // A young generation as large as it pleases would hide what a step needs.
-                "-Xmn64m",
+                "-Xmn32m",
                 "-XX:+UseSerialGC",
                 "-cp",
                 String.join(File.pathSeparator, natives.choose(classPath)),

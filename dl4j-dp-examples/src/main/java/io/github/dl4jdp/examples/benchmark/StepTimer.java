@@ -12,7 +12,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import org.nd4j.linalg.dataset.DataSet;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * What {@link StepBenchmark} starts in a process of its own: times the steps of several variants in turn, or measures the memory of one.
@@ -23,6 +22,7 @@ final class StepTimer {
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final Path CLEAR = Path.of("/proc/self/clear_refs");
     private static final int MEMORY_STEPS = 4;
+    private static final long MIB = 1 << 20;
 
     /** Process CPU time comes in units of 10 ms, so steps are timed by the block. */
     private static final double BLOCK_MILLIS = 250;
@@ -36,7 +36,7 @@ final class StepTimer {
         int blocks = Integer.parseInt(args[3]);
         List<Variant> variants =
                 Arrays.stream(args, 4, args.length).map(Variant::valueOf).toList();
-        if (args[0].equals("memory")) {
+        if (args[0].equals(StepBenchmark.MEMORY)) {
             System.out.println(memory(workload, batch, variants.get(0)));
         } else {
             time(
@@ -87,20 +87,27 @@ final class StepTimer {
         times.forEach(each -> into.accept(each.measurement()));
     }
 
-    /** How far the process's resident memory rises above what it was before the network was made, in bytes. */
-    private static long memory(Workload workload, int batch, Variant variant) throws IOException {
+    /**
+     * The peak of the process's resident memory during a few steps, and how far that is above what it was before the first of them; in MiB. Both
+     * are without the copy of the data that a lot is.
+     */
+    private static String memory(Workload workload, int batch, Variant variant) throws IOException {
         DataSet data = workload.data(batch);
-        Nd4j.ones(2, 2).mmul(Nd4j.ones(2, 2));
-        System.gc();
-        // Resets the high-water mark (Linux 4.0 and later).
-        Files.writeString(CLEAR, "5");
-        long before = status("VmRSS:");
         Step step = variant.step(workload, data);
+        long before = 0;
+        long peak = 0;
         for (int i = 0; i < MEMORY_STEPS; i++) {
             step.prepare();
+            System.gc();
+            if (i == 0) {
+                before = status("VmRSS:");
+            }
+            // Resets the high-water mark (Linux 4.0 and later).
+            Files.writeString(CLEAR, "5");
             step.run();
+            peak = Math.max(peak, status("VmHWM:"));
         }
-        return status("VmHWM:") - before;
+        return StepBenchmark.MEMORY + " " + peak / MIB + " " + (peak - before) / MIB;
     }
 
     private static long status(String key) throws IOException {
