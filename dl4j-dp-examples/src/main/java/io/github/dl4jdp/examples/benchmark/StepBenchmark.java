@@ -121,7 +121,7 @@ public final class StepBenchmark implements Callable<Integer> {
             if (withMemory && time.variant() != Variant.NAIVE) {
                 String[] mib = memory(workload, examples, time.variant(), threadCount, natives, classPath);
                 long peak = Long.parseLong(mib[1]);
-                plainPeak = time == times.get(0) ? peak : plainPeak;
+                plainPeak = time.variant() == variants.get(0) ? peak : plainPeak;
                 memory = String.join(" | ", mib[1], format("%.2f", (double) peak / plainPeak), mib[2]);
             }
             out.println(String.join(
