@@ -24,7 +24,7 @@ final class BatchesOfOne {
         int batch = data.numExamples();
         INDArray sum = Nd4j.zeros(network.params().shape());
         for (int i = 0; i < batch; i++) {
-            INDArray gradient = gradient(data.getRange(i, i + 1));
+            INDArray gradient = gradient(data.getRange(i, i + 1)).reshape(sum.shape());
             double norm = gradient.norm2Number().doubleValue();
             sum.addi(gradient.mul(Math.min(1, 1 / norm)));
         }
