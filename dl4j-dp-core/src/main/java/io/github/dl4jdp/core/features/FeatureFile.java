@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.features;
 
 import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.HostArrays;
 import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -10,6 +11,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.function.IntConsumer;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -115,14 +117,16 @@ public final class FeatureFile {
      * @throws IndexOutOfBoundsException if an index is not in [0, size)
      */
     public INDArray read(int... indices) {
-        float[] values = new float[Math.multiplyExact(indices.length, length)];
-        for (int i = 0; i < indices.length; i++) {
-            read(indices[i], values, i * length);
-        }
         long[] all = new long[shape.length + 1];
         all[0] = indices.length;
         System.arraycopy(shape, 0, all, 1, shape.length);
-        return Nd4j.createFromArray(values).reshape(all);
+        INDArray out = Nd4j.createUninitialized(DataType.FLOAT, all, 'c');
+        float[] row = new float[length];
+        for (int i = 0; i < indices.length; i++) {
+            read(indices[i], row, 0);
+            HostArrays.write(row, out, (long) i * length, length);
+        }
+        return out;
     }
 
     /**
