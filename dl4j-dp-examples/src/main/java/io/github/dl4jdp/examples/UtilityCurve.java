@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import java.awt.Color;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -67,13 +68,17 @@ final class UtilityCurve {
                 .yAxisTitle("test accuracy, %")
                 .build();
         chart.getStyler().setLegendPosition(LegendPosition.InsideSE);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE);
+        chart.getStyler().setXAxisMin(0.0);
         chart.addSeries("with differential privacy", x, y, bars).setMarker(SeriesMarkers.CIRCLE);
         List<Double> unbounded = accuracies.get(Double.POSITIVE_INFINITY);
         if (unbounded != null) {
             double level = 100 * mean(unbounded);
             XYSeries line =
                     chart.addSeries("without noise", List.of(x.get(0), x.get(x.size() - 1)), List.of(level, level));
-            line.setMarker(SeriesMarkers.NONE).setLineStyle(SeriesLines.DASH_DASH);
+            line.setMarker(SeriesMarkers.NONE)
+                    .setLineStyle(SeriesLines.DASH_DASH)
+                    .setLineColor(Color.DARK_GRAY);
         }
         Path folder = file.toAbsolutePath().getParent();
         if (folder != null) {
