@@ -34,6 +34,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PldAccountant implements PrivacyAccountant {
     private static final String NAME = "PldAccountant";
+    private static final long[] MORE_EVENTS = {2, 4};
 
     private final NeighboringRelation relation;
     private final Map<DpEvent, Long> leaves = new LinkedHashMap<>();
@@ -117,12 +118,27 @@ public final class PldAccountant implements PrivacyAccountant {
         LossComposition composition = forEpsilon.compositionForDelta(pairs(), delta);
         double epsilon = composition.epsilon(delta);
         if (composition.coarse() || !(epsilon < Double.POSITIVE_INFINITY)) {
-            // Both are bounds, so the smaller one is.
+            // All are bounds, so the smallest one is.
             return Math.min(
-                    epsilon >= 0 ? epsilon : Double.POSITIVE_INFINITY,
+                    Math.min(epsilon >= 0 ? epsilon : Double.POSITIVE_INFINITY, byMoreEvents(delta)),
                     byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY));
         }
         return epsilon;
+    }
+
+    /** More of the same events cost no less: a bound from where their lattice is easier to lay, as with rare large losses it can be. */
+    private double byMoreEvents(double delta) {
+        double least = Double.POSITIVE_INFINITY;
+        for (long factor : MORE_EVENTS) {
+            Map<LossPair, Long> more = new LinkedHashMap<>();
+            pairs().forEach((pair, count) -> more.put(pair, count > Long.MAX_VALUE / factor ? count : count * factor));
+            LossComposition composition = new LossComposition(LossPlan.forDelta(more, delta, 1), more);
+            double epsilon = composition.epsilon(delta);
+            if (epsilon >= 0) {
+                least = Math.min(least, epsilon);
+            }
+        }
+        return least;
     }
 
     @Override
