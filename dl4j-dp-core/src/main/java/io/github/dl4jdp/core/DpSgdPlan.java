@@ -136,7 +136,8 @@ public final class DpSgdPlan extends PlanTerms {
      * The kind of clipping: flat, per layer, automatic or adaptive. Adaptive clipping releases a noised count beside every sum, which a
      * calibrated noise multiplier then pays for.
      *
-     * @throws IllegalArgumentException if the plan is calibrated to a guarantee that the count alone exceeds
+     * @throws IllegalArgumentException if the plan is calibrated to a guarantee that the count alone exceeds, or the clipping is adaptive and the plan
+     *     has {@link #withTruncatedBackprop}
      */
     public DpSgdPlan withClipping(Clipping clipping) {
         return new DpSgdPlan(values.withClipping(Objects.requireNonNull(clipping, "clipping")));
@@ -204,6 +205,29 @@ public final class DpSgdPlan extends PlanTerms {
      */
     public DpSgdPlan withNoiseSchedule(NoiseSchedule schedule) {
         return new DpSgdPlan(values.withNoiseSchedule(Objects.requireNonNull(schedule, "schedule")));
+    }
+
+    /**
+     * Truncated backpropagation through time, for a network of {@code BackpropType.TruncatedBPTT}: DL4J cuts the time series of a lot into {@code k =
+     * ceil(maximumLength / segmentLength)} segments and makes an update after each.
+     *
+     * <h4>Formal guarantee</h4>
+     *
+     * Every lot, however long its sequences are and even if it is empty, makes exactly {@code k} releases on one sample: sequences are padded with
+     * masked zeros to {@code maximumLength}. Each release is the sum of the examples' gradients on the segment, every one clipped to {@code C},
+     * with noise of its own. What a recurrent layer carries from segment to segment depends on its own example and on earlier releases. The event of
+     * a charge is therefore that of the sampling with {@code SelfComposed(Gaussian(sigma), k)} inside: one sample, not {@code k} sampled events. A
+     * lot is charged in full before its first release. The maximum length is a public constant.
+     *
+     * <p>A lot is one physical batch, whatever its size and {@link ExecutionOptions} say, since a segment needs the update that the one before made. DL4J
+     * counts an iteration a segment, and schedules follow that count; {@link #steps()} and {@link PrivacyEngine#steps()} count lots.
+     *
+     * @param maximumLength time steps of the longest sequence, a public constant, at least 1; a longer sequence is refused before its lot is charged
+     * @param segmentLength the network's {@code tBPTTForwardLength}, which must equal its {@code tBPTTBackwardLength}, at least 1
+     * @throws IllegalArgumentException if one of them is less than 1, or the plan's clipping is adaptive
+     */
+    public DpSgdPlan withTruncatedBackprop(long maximumLength, long segmentLength) {
+        return new DpSgdPlan(values.withTruncation(new Truncation(maximumLength, segmentLength)));
     }
 
     /**

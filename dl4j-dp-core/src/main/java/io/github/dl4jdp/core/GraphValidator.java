@@ -29,6 +29,7 @@ import org.deeplearning4j.nn.conf.graph.rnn.DuplicateToTimeSeriesVertex;
 import org.deeplearning4j.nn.conf.graph.rnn.LastTimeStepVertex;
 import org.deeplearning4j.nn.conf.graph.rnn.ReverseTimeSeriesVertex;
 import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.jspecify.annotations.Nullable;
 
 /** Finds everything that stands in the way of training a {@link ComputationGraph} with privacy. */
 final class GraphValidator {
@@ -50,18 +51,20 @@ final class GraphValidator {
 
     private final ComputationGraph network;
     private final GradientRules rules;
+    private final @Nullable Truncation truncation;
     private final GraphTopology topology;
     private final List<ModelProblem> problems = new ArrayList<>();
 
-    private GraphValidator(ComputationGraph network, GradientRules rules) {
+    private GraphValidator(ComputationGraph network, GradientRules rules, @Nullable Truncation truncation) {
         this.network = network;
         this.rules = rules;
+        this.truncation = truncation;
         this.topology = new GraphTopology(network);
     }
 
     /** Every problem of an initialised graph that is its vertices' own. */
-    static List<ModelProblem> problems(ComputationGraph network, GradientRules rules) {
-        var validator = new GraphValidator(network, rules);
+    static List<ModelProblem> problems(ComputationGraph network, GradientRules rules, @Nullable Truncation truncation) {
+        var validator = new GraphValidator(network, rules, truncation);
         validator.check();
         return validator.problems;
     }
@@ -82,6 +85,9 @@ final class GraphValidator {
                 if (!ModelValidator.ownsRange(vertex.getLayer(), network.params(), from)) {
                     add(vertex, ModelValidator.SHARED_PARAMETERS);
                 }
+            }
+            if (truncation != null && vertex.hasLayer()) {
+                TruncationValidator.layerProblems(vertex.getLayer()).forEach(reason -> add(vertex, reason));
             }
             from += vertex.numParams();
             if (!GraphTopology.isFrozen(vertex) && !topology.isReached(vertex)) {

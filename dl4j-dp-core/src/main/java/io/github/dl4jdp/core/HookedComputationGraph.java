@@ -111,17 +111,17 @@ final class HookedComputationGraph implements HookedNetwork {
     }
 
     @Override
-    public void requirePassOver(MultiDataSet batch) {
-        if (!isWorkingOn(batch)) {
+    public void requirePassOver(MultiDataSet batch, Segment segment) {
+        if (!isWorkingOn(batch, segment)) {
             throw HookedNetwork.foreignBatch();
         }
         topology.requireSeparateExamples();
     }
 
-    private boolean isWorkingOn(MultiDataSet batch) {
-        if (!same(network.getInputs(), batch.getFeatures())
-                || !same(network.getInputMaskArrays(), batch.getFeaturesMaskArrays())
-                || !same(network.getLabelMaskArrays(), batch.getLabelsMaskArrays())) {
+    private boolean isWorkingOn(MultiDataSet batch, Segment segment) {
+        if (!same(segment, network.getInputs(), batch.getFeatures())
+                || !same(segment, network.getInputMaskArrays(), batch.getFeaturesMaskArrays())
+                || !same(segment, network.getLabelMaskArrays(), batch.getLabelsMaskArrays())) {
             return false;
         }
         List<String> outputs = network.getConfiguration().getNetworkOutputs();
@@ -129,21 +129,27 @@ final class HookedComputationGraph implements HookedNetwork {
             GraphVertex output = network.getVertex(outputs.get(i));
             // A graph tells its labels to the output layers only, and to each when backpropagation comes to it.
             IOutputLayer loss = GraphTopology.lossOf(output);
-            if (topology.matters(output) && (loss == null || loss.getLabels() != batch.getLabels(i))) {
+            if (topology.matters(output) && (loss == null || !segment.isOf(batch.getLabels(i), loss.getLabels()))) {
                 return false;
             }
         }
         return true;
     }
 
-    private static boolean same(@Nullable INDArray @Nullable [] actual, @Nullable INDArray @Nullable [] expected) {
+    private static boolean same(
+            Segment segment, @Nullable INDArray @Nullable [] actual, @Nullable INDArray @Nullable [] expected) {
         int length = Math.max(actual == null ? 0 : actual.length, expected == null ? 0 : expected.length);
         for (int i = 0; i < length; i++) {
-            if ((actual == null ? null : actual[i]) != (expected == null ? null : expected[i])) {
+            if (!segment.isOf(expected == null ? null : expected[i], actual == null ? null : actual[i])) {
                 return false;
             }
         }
         return true;
+    }
+
+    @Override
+    public void clearCarriedState() {
+        network.rnnClearPreviousState();
     }
 
     @Override

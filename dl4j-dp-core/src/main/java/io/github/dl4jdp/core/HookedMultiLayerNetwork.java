@@ -119,10 +119,16 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
     }
 
     @Override
-    public void requirePassOver(MultiDataSet batch) {
-        if (network.getInput() != batch.getFeatures(0) || network.getLabels() != batch.getLabels(0)) {
+    public void requirePassOver(MultiDataSet batch, Segment segment) {
+        if (!segment.isOf(batch.getFeatures(0), network.getInput())
+                || !segment.isOf(batch.getLabels(0), network.getLabels())) {
             throw HookedNetwork.foreignBatch();
         }
+    }
+
+    @Override
+    public void clearCarriedState() {
+        network.rnnClearPreviousState();
     }
 
     @Override

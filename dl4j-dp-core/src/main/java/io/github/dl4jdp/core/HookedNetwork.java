@@ -52,12 +52,15 @@ interface HookedNetwork {
     void forwardAndBackward(MultiDataSet batch);
 
     /**
-     * Checks, at the end of a backward pass, that the arrays it went over are exactly those of {@code batch}, and that they kept one row for
-     * each example.
+     * Checks, at the end of a backward pass, that the arrays it went over are exactly those of {@code batch}, or its {@code segment}, and that they
+     * kept one row for each example.
      *
      * @throws IllegalStateException if they did not
      */
-    void requirePassOver(MultiDataSet batch);
+    void requirePassOver(MultiDataSet batch, Segment segment);
+
+    /** Forgets what recurrent layers carried from segment to segment: it is that of the examples of another lot. */
+    void clearCarriedState();
 
     /** The updater that DL4J will call, or null if it was dropped. */
     @Nullable

@@ -28,7 +28,7 @@ final class LotSource {
     LotSource(PrivateTraining training, RandomAccessExamples data, ExecutionOptions options) {
         this.training = training;
         this.data = data;
-        this.physicalBatchSize = options.physicalBatchSize();
+        this.physicalBatchSize = training.physicalBatchSize(options);
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
         startPass();
     }
@@ -103,7 +103,7 @@ final class LotSource {
     }
 
     private static int parts(long[] members, int physicalBatchSize) {
-        return Math.max(1, (members.length + physicalBatchSize - 1) / physicalBatchSize);
+        return (int) Math.max(1, ((long) members.length + physicalBatchSize - 1) / physicalBatchSize);
     }
 
     /** Parts of nearly the same size: a short last one would cost almost as much as a full one. */

@@ -10,7 +10,6 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.OptimizationAlgorithm;
 import org.deeplearning4j.nn.api.Updater;
-import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.Cnn3DToFeedForwardPreProcessor;
@@ -69,26 +68,41 @@ final class ModelValidator {
 
     private ModelValidator() {}
 
-    /** Everything for which {@code attach} would refuse the network. */
+    /** Everything for which {@code attach} would refuse the network under a plan of one release a lot. */
     static List<ModelProblem> problems(Model model, GradientRules rules) {
+        return problems(model, rules, null);
+    }
+
+    /**
+     * Everything for which {@code attach} would refuse the network.
+     *
+     * @param truncation what the plan declares, or null
+     */
+    static List<ModelProblem> problems(Model model, GradientRules rules, @Nullable Truncation truncation) {
         var problems = new ArrayList<ModelProblem>();
         if (model instanceof MultiLayerNetwork network) {
             if (!network.isInitCalled()) {
                 return List.of(ModelProblem.ofNetwork(network, NOT_INITIALISED));
             }
             var conf = network.getLayerWiseConfigurations();
-            checkNetwork(network, network.getUpdater(false), conf.getDataType(), conf.getBackpropType(), problems);
+            checkNetwork(network, network.getUpdater(false), conf.getDataType(), problems);
             if (!isAttached(network.getUpdater(false))) {
-                checkLayers(network, rules, problems);
+                TruncationValidator.networkProblems(
+                                conf.getBackpropType(), conf.getTbpttFwdLength(), conf.getTbpttBackLength(), truncation)
+                        .forEach(reason -> problems.add(ModelProblem.ofNetwork(network, reason)));
+                checkLayers(network, rules, truncation, problems);
             }
         } else if (model instanceof ComputationGraph network) {
             if (network.getVertices() == null) {
                 return List.of(ModelProblem.ofNetwork(network, NOT_INITIALISED));
             }
             var conf = network.getConfiguration();
-            checkNetwork(network, network.getUpdater(false), conf.getDataType(), conf.getBackpropType(), problems);
+            checkNetwork(network, network.getUpdater(false), conf.getDataType(), problems);
             if (!isAttached(network.getUpdater(false))) {
-                problems.addAll(GraphValidator.problems(network, rules));
+                TruncationValidator.networkProblems(
+                                conf.getBackpropType(), conf.getTbpttFwdLength(), conf.getTbpttBackLength(), truncation)
+                        .forEach(reason -> problems.add(ModelProblem.ofNetwork(network, reason)));
+                problems.addAll(GraphValidator.problems(network, rules, truncation));
             }
         } else {
             throw unknownClass(model);
@@ -110,7 +124,6 @@ final class ModelValidator {
             Model network,
             @Nullable Updater updater,
             DataType dataType,
-            BackpropType backpropType,
             List<ModelProblem> problems) {
         if (isAttached(updater)) {
             problems.add(ModelProblem.ofNetwork(
@@ -123,12 +136,6 @@ final class ModelValidator {
                     "its data type must be FLOAT or DOUBLE, was " + dataType
                             + "; use convertDataType(DataType.FLOAT)"));
         }
-        if (backpropType == BackpropType.TruncatedBPTT) {
-            problems.add(ModelProblem.ofNetwork(
-                    network,
-                    "truncated backpropagation through time makes several updates on one lot, and this plan accounts for one;"
-                            + " use BackpropType.Standard"));
-        }
         if (network.conf().getOptimizationAlgo() != OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT) {
             problems.add(ModelProblem.ofNetwork(
                     network,
@@ -137,7 +144,11 @@ final class ModelValidator {
         }
     }
 
-    private static void checkLayers(MultiLayerNetwork network, GradientRules rules, List<ModelProblem> problems) {
+    private static void checkLayers(
+            MultiLayerNetwork network,
+            GradientRules rules,
+            @Nullable Truncation truncation,
+            List<ModelProblem> problems) {
         Layer[] layers = network.getLayers();
         int first = HookedMultiLayerNetwork.firstTrainable(layers);
         boolean trains = false;
@@ -148,6 +159,11 @@ final class ModelValidator {
             if (!(layers[i] instanceof FrozenLayer)) {
                 trains |= i >= first && TrainableLayer.trains(layers[i]);
                 for (String reason : layerProblems(layers[i], rules)) {
+                    add(problems, layers[i], i, reason);
+                }
+            }
+            if (truncation != null) {
+                for (String reason : TruncationValidator.layerProblems(layers[i])) {
                     add(problems, layers[i], i, reason);
                 }
             }

@@ -143,7 +143,7 @@ public final class PerExampleGradients {
 
         @Override
         public void complete(List<LayerTape> tapes) {
-            network.requirePassOver(data);
+            network.requirePassOver(data, Segment.WHOLE);
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
                 value = result.apply(network, tapes);
             }

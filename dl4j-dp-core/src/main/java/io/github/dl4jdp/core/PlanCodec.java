@@ -30,6 +30,8 @@ final class PlanCodec {
             "noiseMultiplier",
             "noiseStages",
             "earlierReleases",
+            "maximumLength",
+            "segmentLength",
             "delta",
             "accountant",
             "relation",
@@ -65,6 +67,11 @@ final class PlanCodec {
         }
         if (plan.hasEarlierReleases()) {
             map.put("earlierReleases", plan.earlierReleases().toJson());
+        }
+        Truncation truncation = plan.truncation();
+        if (truncation != null) {
+            map.put("maximumLength", truncation.maximumLength());
+            map.put("segmentLength", truncation.segmentLength());
         }
         map.put("delta", plan.delta());
         map.put("accountant", plan.accountantKind().name());
@@ -110,6 +117,10 @@ final class PlanCodec {
         plan = plan.withNoiseSchedule(noiseSchedule(map));
         if (map.containsKey("earlierReleases")) {
             plan = plan.withEarlierReleases(DpEvent.fromJson(text(map, "earlierReleases")));
+        }
+        if (map.containsKey("maximumLength") || map.containsKey("segmentLength")) {
+            plan = plan.withTruncatedBackprop(
+                    number(map, "maximumLength").longValue(), number(map, "segmentLength").longValue());
         }
         double sigma = number(map, "noiseMultiplier").doubleValue();
         plan = sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma);

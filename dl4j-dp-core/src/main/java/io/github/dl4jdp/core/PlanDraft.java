@@ -26,6 +26,9 @@ final class PlanDraft {
     DpEvent earlier = new DpEvent.NoOp();
 
     @Nullable
+    Truncation truncation;
+
+    @Nullable
     Double noiseMultiplier;
 
     @Nullable
@@ -55,6 +58,7 @@ final class PlanDraft {
         accountantKind = values.accountantKind();
         noiseSchedule = values.noiseSchedule();
         earlier = values.earlier();
+        truncation = values.truncation();
         noiseMultiplier = values.noiseMultiplier();
         target = values.target();
         seed = values.seed();
@@ -81,6 +85,7 @@ final class PlanDraft {
                 accountantKind,
                 noiseSchedule,
                 earlier,
+                truncation,
                 noiseMultiplier,
                 target,
                 seed,

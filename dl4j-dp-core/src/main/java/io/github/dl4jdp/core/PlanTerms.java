@@ -165,6 +165,20 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         return noiseMultiplier() * values.noiseSchedule().factorAt(charge);
     }
 
+    /**
+     * The noised sums released about one lot: 1, or the number of segments with {@link DpSgdPlan#withTruncatedBackprop}. The event of a charge
+     * includes them all.
+     */
+    public long releasesPerLot() {
+        return values.releasesPerLot();
+    }
+
+    /** How time series are cut, or null if they are not. */
+    @Nullable
+    Truncation truncation() {
+        return values.truncation();
+    }
+
     /** What else is released about the same data, see {@link DpSgdPlan#withEarlierReleases}; a {@code NoOp} if nothing is. */
     public DpEvent earlierReleases() {
         return values.earlier();

@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param noiseSchedule factors of the noise multiplier, by charge
  * @param earlier what else was released about the same data
+ * @param truncation how time series are cut for truncated backpropagation through time
  * @param noiseMultiplier given or calibrated
  * @param target the guarantee that the noise multiplier is calibrated to
  * @param ledger file of the privacy ledger
@@ -32,11 +33,21 @@ record PlanValues(
         AccountantKind accountantKind,
         NoiseSchedule noiseSchedule,
         DpEvent earlier,
+        @Nullable Truncation truncation,
         @Nullable Double noiseMultiplier,
         @Nullable PrivacyGuarantee target,
         @Nullable Long seed,
         @Nullable Path ledger,
         boolean continuing) {
+
+    PlanValues {
+        if (truncation != null && clipping instanceof Clipping.Adaptive) {
+            throw new IllegalArgumentException(
+                    "clipping must not be adaptive in a plan with truncated backpropagation through time, whose segments have gradients of"
+                            + " different sizes and would each release a count; use Clipping.flat, perLayer or automatic, was "
+                            + clipping.describe());
+        }
+    }
 
     static PlanValues of(Sampling sampling, long examples, long lotSize) {
         return new PlanDraft(sampling, examples, lotSize).freeze();
@@ -103,6 +114,13 @@ record PlanValues(
         });
     }
 
+    PlanValues withTruncation(Truncation value) {
+        return with(draft -> {
+            draft.truncation = value;
+            draft.dropCalibration();
+        });
+    }
+
     PlanValues withSeed(long value) {
         return with(draft -> draft.seed = value);
     }
@@ -149,10 +167,18 @@ record PlanValues(
     private DpEvent releases(double sigma) {
         double sensitivity = Sampling.sensitivityInClippingNorms(relation);
         var sum = new DpEvent.Gaussian(sigma / sensitivity);
+        if (releasesPerLot() > 1) {
+            return new DpEvent.SelfComposed(sum, releasesPerLot());
+        }
         return clipping instanceof Clipping.Adaptive adaptive
                 ? new DpEvent.Composed(
                         List.of(sum, new DpEvent.Gaussian(2 * adaptive.requireCountNoise() / sensitivity)))
                 : sum;
+    }
+
+    /** The noised sums about one lot. */
+    long releasesPerLot() {
+        return truncation == null ? 1 : truncation.segments();
     }
 
     /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
@@ -182,7 +208,8 @@ record PlanValues(
                 + ", clipping=" + (clipping == null ? "none" : clipping.describe()) + ", noiseMultiplier="
                 + noiseMultiplier
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
-                + (earlier instanceof DpEvent.NoOp ? "" : ", earlierReleases=" + earlier) + ", delta=" + delta
+                + (earlier instanceof DpEvent.NoOp ? "" : ", earlierReleases=" + earlier)
+                + (truncation == null ? "" : ", truncatedBackprop=" + truncation.describe()) + ", delta=" + delta
                 + ", relation=" + relation + ", accountant=" + accountantKind
                 + (seed == null ? "]" : ", seed=" + seed + "]");
     }

@@ -80,7 +80,7 @@ public final class PrivacyEngine implements AutoCloseable {
     static PrivacyEngine attach(
             Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules, LedgerOpener ledgers) {
         plan.requireComplete();
-        var problems = ModelValidator.problems(network, rules);
+        var problems = ModelValidator.problems(network, rules, plan.truncation());
         if (!problems.isEmpty()) {
             throw new UnsupportedModelException(problems);
         }
@@ -146,6 +146,11 @@ public final class PrivacyEngine implements AutoCloseable {
         return ModelValidator.problems(network, GradientRules.builtIn());
     }
 
+    /** Every problem that {@code attach} would refuse the network for under {@code plan}, which may declare truncated backpropagation through time. */
+    public static List<ModelProblem> check(Model network, DpSgdPlan plan) {
+        return ModelValidator.problems(network, GradientRules.builtIn(), plan.truncation());
+    }
+
     /** The lots of the plan over in-memory data, for {@code net.fit(lots, plan.epochs())}. */
     public DataSetIterator lots(DataSet data) {
         return lots(RandomAccessExamples.of(data));
@@ -182,13 +187,13 @@ public final class PrivacyEngine implements AutoCloseable {
      */
     public DataSetIterator lots(DataSetIterator iterator) {
         requireOwnIterator();
-        return new OwnLotIterator(iterator, new OwnPasses(training, options.physicalBatchSize()));
+        return new OwnLotIterator(iterator, new OwnPasses(training, training.physicalBatchSize(options)));
     }
 
     /** As {@link #lots(DataSetIterator)}, for networks of several inputs or outputs too. */
     public MultiDataSetIterator lots(MultiDataSetIterator iterator) {
         requireOwnIterator();
-        return new OwnMultiLotIterator(iterator, new OwnPasses(training, options.physicalBatchSize()));
+        return new OwnMultiLotIterator(iterator, new OwnPasses(training, training.physicalBatchSize(options)));
     }
 
     private void requireOwnIterator() {
@@ -281,6 +286,11 @@ public final class PrivacyEngine implements AutoCloseable {
     public void exportForInference(File file) throws IOException {
         training.requireAttached();
         InferenceExport.write(training.configuration().copy(updater -> new NoOp()), report(), file);
+    }
+
+    /** Whether no release about the last lot is still to come: never so between the segments of truncated backpropagation through time. */
+    boolean isLotComplete() {
+        return training.isLotComplete();
     }
 
     /** See {@link NoisyRelease#signalToNoisePower}. */

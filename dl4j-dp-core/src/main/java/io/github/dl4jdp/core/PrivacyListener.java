@@ -132,7 +132,7 @@ public final class PrivacyListener extends BaseTrainingListener {
     }
 
     private boolean isDue() {
-        return engine.steps() % every == 0 || engine.remainingSteps() == 0;
+        return engine.isLotComplete() && (engine.steps() % every == 0 || engine.remainingSteps() == 0);
     }
 
     @Override

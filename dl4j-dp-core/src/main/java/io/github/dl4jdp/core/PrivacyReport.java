@@ -103,6 +103,9 @@ public record PrivacyReport(
                     "the number of lots was not chosen by what training showed (a score, say); if it was, the epsilon of the"
                             + " whole plan is what holds");
         }
+        if (engine.plan().truncation() != null) {
+            assumptions.add("the maximum length of a sequence is public");
+        }
         assumptions.addAll(engine.ruleAssumptions());
         assumptions.addAll(engine.fittedPreprocessing());
         if (!engine.hasLedger()) {
@@ -169,6 +172,13 @@ public record PrivacyReport(
                         + (plan.noiseSchedule().equals(NoiseSchedule.CONSTANT)
                                 ? ""
                                 : ", times " + plan.noiseSchedule().describe()));
+        Truncation truncation = plan.truncation();
+        if (truncation != null) {
+            facts.put(
+                    "backpropagation",
+                    "truncated, " + truncation.describe() + ": " + truncation.segments()
+                            + " noised sums a lot, all included in its charge");
+        }
         if (plan.hasEarlierReleases()) {
             facts.put("other releases", plan.earlierReleases() + ", included in epsilon");
         }

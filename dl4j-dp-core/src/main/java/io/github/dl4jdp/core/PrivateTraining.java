@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
  *
  * <h2>Formal guarantee</h2>
  *
- * The training data reach the network's parameters, updater and gradient views by {@link NoisyRelease} alone, once a lot, after the lot was
- * charged.
+ * The training data reach the network's parameters, updater and gradient views by {@link NoisyRelease} alone, once a lot or, with truncated
+ * backpropagation through time, once for each of the plan's segments, after the lot was charged for all of them.
  */
 final class PrivateTraining implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PrivateTraining.class);
@@ -29,7 +29,7 @@ final class PrivateTraining implements AutoCloseable {
     private enum Lifecycle {
         /** No lot under way. */
         IDLE,
-        /** A lot is drawn, and its last physical batch has been handed to {@code fit}. */
+        /** A lot is drawn, its last physical batch has been handed to {@code fit}, and the release of it or of its next segment is to come. */
         EXPECTING,
         /** The gradient views hold the noised sum, and the updater has not run yet. */
         RELEASED,
@@ -53,6 +53,8 @@ final class PrivateTraining implements AutoCloseable {
     private Lifecycle lifecycle = Lifecycle.IDLE;
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
+    /** Number of the segment, from 0, whose release is next. */
+    private long segment;
     private long steps;
 
     /** Hooks a network that {@link ModelValidator} found in order. */
@@ -187,6 +189,14 @@ final class PrivateTraining implements AutoCloseable {
         expected = null;
         lifecycle = Lifecycle.IDLE;
         clippedSum.clear();
+        if (plan.truncation() != null) {
+            network.clearCarriedState();
+        }
+    }
+
+    /** The most rows of a physical batch: with truncated backpropagation through time, whatever the lot has. */
+    int physicalBatchSize(ExecutionOptions options) {
+        return plan.truncation() == null ? options.physicalBatchSize() : Integer.MAX_VALUE;
     }
 
     /** Charges a pass over the user's own iterator, before anything of it is looked at. */
@@ -235,7 +245,7 @@ final class PrivateTraining implements AutoCloseable {
 
             @Override
             public void complete(List<LayerTape> tapes) {
-                network.requirePassOver(part);
+                network.requirePassOver(part, Segment.WHOLE);
                 clippedSum.add(tapes, examples, examples);
             }
         });
@@ -247,15 +257,24 @@ final class PrivateTraining implements AutoCloseable {
     }
 
     /**
-     * Hands out the last physical batch of a lot: the next backward pass must be over it.
+     * Hands out the last physical batch of a lot: the next backward pass must be over it, or the next ones over its segments.
      *
      * @param examples how many of its rows count
+     * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
      */
     MultiDataSet expect(MultiDataSet last, int examples) {
-        expected = last;
+        Truncation truncation = plan.truncation();
+        MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation.maximumLength());
+        expected = lot;
         expectedExamples = examples;
+        segment = 0;
+        openPass(lot);
+        return lot;
+    }
+
+    private void openPass(MultiDataSet lot) {
         lifecycle = Lifecycle.EXPECTING;
-        pass.open((int) last.getFeatures(0).size(0), new BackwardPass.Observer() {
+        pass.open((int) lot.getFeatures(0).size(0), new BackwardPass.Observer() {
             @Override
             public void starting() {
                 requireIntact();
@@ -266,24 +285,36 @@ final class PrivateTraining implements AutoCloseable {
                 release(tapes);
             }
         });
-        return last;
     }
 
     private void release(List<LayerTape> tapes) {
         MultiDataSet lot = Objects.requireNonNull(expected);
-        network.requirePassOver(lot);
+        Truncation truncation = plan.truncation();
+        network.requirePassOver(lot, truncation == null ? Segment.WHOLE : truncation.segment(segment));
         clippedSum.add(tapes, expectedExamples, (int) lot.getFeatures(0).size(0));
-        expected = null;
-        if (!plan.sampling().chargesByPass()) {
-            spending.charge();
-        }
-        steps++;
         double norm = clipping.norm();
-        clipping.setNorm(clipping.next(plan, streams, steps));
-        noteProgress();
+        if (segment == 0) {
+            // From here on the lot is spent, whatever becomes of its later segments.
+            if (!plan.sampling().chargesByPass()) {
+                spending.charge();
+            }
+            steps++;
+            clipping.setNorm(clipping.next(plan, streams, steps));
+            noteProgress();
+        }
+        long releases = plan.releasesPerLot();
+        long release = (steps - 1) * releases + ++segment;
+        if (segment == releases) {
+            expected = null;
+        }
         noisyRelease.release(
-                clippedSum.sum(), network.gradientView(), norm, plan.noiseMultiplierOf(spending.charges()), steps);
+                clippedSum.sum(), network.gradientView(), norm, plan.noiseMultiplierOf(spending.charges()), release);
         lifecycle = Lifecycle.RELEASED;
+    }
+
+    /** Whether no release about the last lot is still to come. */
+    boolean isLotComplete() {
+        return expected == null;
     }
 
     /** See {@link NoisyRelease#signalToNoisePower}; NaN unless a noised sum is in the gradient view. */
@@ -310,6 +341,11 @@ final class PrivateTraining implements AutoCloseable {
     /** Called by the updater after it has turned the gradient into an update. */
     void afterUpdate() {
         lifecycle = Lifecycle.IDLE;
+        MultiDataSet lot = expected;
+        if (lot != null) {
+            clippedSum.clear();
+            openPass(lot);
+        }
     }
 
     private void requireIntact() {

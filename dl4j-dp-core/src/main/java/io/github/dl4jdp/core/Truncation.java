@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+/**
+ * Truncated backpropagation through time as a plan declares it.
+ *
+ * @param maximumLength time steps of the longest sequence that may come, and of every sequence once it is padded
+ * @param segmentLength time steps of a segment; the last one may be shorter
+ */
+record Truncation(long maximumLength, long segmentLength) {
+    Truncation {
+        PlanValues.requirePositive("maximumLength", maximumLength);
+        PlanValues.requirePositive("segmentLength", segmentLength);
+    }
+
+    /** {@code k = ceil(maximumLength / segmentLength)}: the releases about one lot. */
+    long segments() {
+        return (maximumLength - 1) / segmentLength + 1;
+    }
+
+    /** The time steps of segment number {@code index}, from 0. */
+    Segment segment(long index) {
+        long from = index * segmentLength;
+        return new Segment(from, Math.min(maximumLength, from + segmentLength));
+    }
+
+    String describe() {
+        return segments() + " segments of " + segmentLength + " time steps, for sequences of at most " + maximumLength;
+    }
+}
