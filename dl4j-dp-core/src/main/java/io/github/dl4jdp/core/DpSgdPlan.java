@@ -211,9 +211,7 @@ public final class DpSgdPlan extends PlanTerms {
      * Truncated backpropagation through time, for a network of {@code BackpropType.TruncatedBPTT}: DL4J cuts the time series of a lot into {@code k =
      * ceil(maximumLength / segmentLength)} segments and makes an update after each.
      *
-     * <h4>Formal guarantee</h4>
-     *
-     * Every lot, however long its sequences are and even if it is empty, makes exactly {@code k} releases on one sample: sequences are padded with
+     * <p><b>Formal guarantee.</b> Every lot, however long its sequences are and even if it is empty, makes exactly {@code k} releases on one sample: sequences are padded with
      * masked zeros to {@code maximumLength}. Each release is the sum of the examples' gradients on the segment, every one clipped to {@code C},
      * with noise of its own. What a recurrent layer carries from segment to segment depends on its own example and on earlier releases. The event of
      * a charge is therefore that of the sampling with {@code SelfComposed(Gaussian(sigma), k)} inside: one sample, not {@code k} sampled events. A

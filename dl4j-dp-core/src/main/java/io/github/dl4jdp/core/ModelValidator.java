@@ -121,10 +121,7 @@ final class ModelValidator {
     }
 
     private static void checkNetwork(
-            Model network,
-            @Nullable Updater updater,
-            DataType dataType,
-            List<ModelProblem> problems) {
+            Model network, @Nullable Updater updater, DataType dataType, List<ModelProblem> problems) {
         if (isAttached(updater)) {
             problems.add(ModelProblem.ofNetwork(
                     network, "it is attached to a PrivacyEngine already; detach() that one first"));

@@ -120,7 +120,8 @@ final class PlanCodec {
         }
         if (map.containsKey("maximumLength") || map.containsKey("segmentLength")) {
             plan = plan.withTruncatedBackprop(
-                    number(map, "maximumLength").longValue(), number(map, "segmentLength").longValue());
+                    number(map, "maximumLength").longValue(),
+                    number(map, "segmentLength").longValue());
         }
         double sigma = number(map, "noiseMultiplier").doubleValue();
         plan = sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma);

@@ -35,7 +35,8 @@ import org.slf4j.LoggerFactory;
  * <h2>Formal guarantee</h2>
  *
  * After {@code t} lots, the parameters, the updater's state, and every gradient that a listener can see are the output of {@code t}
- * adaptively composed releases {@code sum of clipped gradients + N(0, (sigma C)^2 I)} and post-processing of them: they satisfy
+ * adaptively composed releases {@code sum of clipped gradients + N(0, (sigma C)^2 I)}, or of {@code t} times {@link DpSgdPlan#releasesPerLot()} with
+ * truncated backpropagation through time, and post-processing of them: they satisfy
  * {@link #guarantee()}, one training example being the unit of privacy. Assumed: the initial parameters do not depend on the
  * training data, each example is one row of the data set, and the random generator is secure. Not covered: the training score and
  * whatever else is computed from the data besides (evaluation on it, statistics for normalisation, early stopping by its score).

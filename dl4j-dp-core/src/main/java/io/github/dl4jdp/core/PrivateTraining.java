@@ -55,6 +55,7 @@ final class PrivateTraining implements AutoCloseable {
     private int expectedExamples;
     /** Number of the segment, from 0, whose release is next. */
     private long segment;
+
     private long steps;
 
     /** Hooks a network that {@link ModelValidator} found in order. */
@@ -303,7 +304,8 @@ final class PrivateTraining implements AutoCloseable {
             noteProgress();
         }
         long releases = plan.releasesPerLot();
-        long release = (steps - 1) * releases + ++segment;
+        segment++;
+        long release = (steps - 1) * releases + segment;
         if (segment == releases) {
             expected = null;
         }

@@ -26,7 +26,8 @@ final class SequencePadding {
         long steps = length(lot);
         if (steps > length) {
             throw new IllegalArgumentException("sequences must have at most the plan's maximumLength = " + length
-                    + " time steps, a lot has " + steps + "; nothing of it was charged or released. Shorten the sequences, or"
+                    + " time steps, a lot has " + steps
+                    + "; nothing of it was charged or released. Shorten the sequences, or"
                     + " declare a larger maximum by plan.withTruncatedBackprop");
         }
         if (steps == length) {
@@ -44,12 +45,14 @@ final class SequencePadding {
         for (INDArray[] arrays : new INDArray[][] {lot.getFeatures(), lot.getLabels()}) {
             for (INDArray array : arrays) {
                 if (array.rank() != 3) {
-                    throw new IllegalArgumentException("features and labels must be time series [examples, size, time steps] for"
-                            + " truncated backpropagation through time, one has rank " + array.rank());
+                    throw new IllegalArgumentException(
+                            "features and labels must be time series [examples, size, time steps] for"
+                                    + " truncated backpropagation through time, one has rank " + array.rank());
                 }
                 if (steps >= 0 && array.size(2) != steps) {
-                    throw new IllegalArgumentException("features and labels must have equally many time steps for truncated"
-                            + " backpropagation through time, have " + steps + " and " + array.size(2));
+                    throw new IllegalArgumentException(
+                            "features and labels must have equally many time steps for truncated"
+                                    + " backpropagation through time, have " + steps + " and " + array.size(2));
                 }
                 steps = array.size(2);
             }
@@ -75,20 +78,19 @@ final class SequencePadding {
         for (int i = 0; i < arrays.length; i++) {
             INDArray array = arrays[i];
             padded[i] = Nd4j.create(array.dataType(), array.size(0), array.size(1), length);
-            padded[i].get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(0, array.size(2)))
+            padded[i]
+                    .get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(0, array.size(2)))
                     .assign(array);
         }
         return padded;
     }
 
     /** The masks of {@code arrays}, of ones where there were none, and zero in the padding. */
-    private static INDArray[] masks(
-            @Nullable INDArray @Nullable [] masks, INDArray[] arrays, long steps, long length) {
+    private static INDArray[] masks(@Nullable INDArray @Nullable [] masks, INDArray[] arrays, long steps, long length) {
         INDArray[] padded = new INDArray[arrays.length];
         for (int i = 0; i < arrays.length; i++) {
             INDArray mask = masks == null ? null : masks[i];
-            padded[i] = Nd4j.create(
-                    mask == null ? arrays[i].dataType() : mask.dataType(), arrays[i].size(0), length);
+            padded[i] = Nd4j.create(mask == null ? arrays[i].dataType() : mask.dataType(), arrays[i].size(0), length);
             INDArray kept = padded[i].get(NDArrayIndex.all(), NDArrayIndex.interval(0, steps));
             if (mask == null) {
                 kept.assign(1);

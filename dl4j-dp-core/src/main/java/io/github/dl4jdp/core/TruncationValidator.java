@@ -36,13 +36,13 @@ final class TruncationValidator {
                     : List.of();
         }
         if (type != BackpropType.TruncatedBPTT) {
-            return List.of("its backpropType must be TruncatedBPTT, as the plan declares by withTruncatedBackprop, was " + type
-                    + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
+            return List.of("its backpropType must be TruncatedBPTT, as the plan declares by withTruncatedBackprop, was "
+                    + type + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
         }
         var problems = new ArrayList<String>();
         if (forwardLength != declared.segmentLength()) {
-            problems.add("its tBPTTForwardLength must be the plan's segmentLength = " + declared.segmentLength() + ", was "
-                    + forwardLength + ": it decides on the number of releases about one lot");
+            problems.add("its tBPTTForwardLength must be the plan's segmentLength = " + declared.segmentLength()
+                    + ", was " + forwardLength + ": it decides on the number of releases about one lot");
         }
         if (forwardLength != backwardLength) {
             problems.add("its tBPTTBackwardLength must equal its tBPTTForwardLength = " + forwardLength + ", was "
@@ -58,8 +58,9 @@ final class TruncationValidator {
             inner = wrapper.getUnderlying();
         }
         if (inner instanceof RecurrentLayer && !(inner == layer && CARRYING.contains(layer.getClass()))) {
-            return List.of("what it carries from one segment to the next is not known to be each example's own, forgotten with its lot;"
-                    + " with truncated backpropagation through time use LSTM, GravesLSTM or SimpleRnn, neither wrapped nor frozen");
+            return List.of(
+                    "what it carries from one segment to the next is not known to be each example's own, forgotten with its lot;"
+                            + " with truncated backpropagation through time use LSTM, GravesLSTM or SimpleRnn, neither wrapped nor frozen");
         }
         return cutsFeatures(inner)
                 ? List.of(

@@ -18,6 +18,7 @@ import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.dataset.api.preprocessor.ImagePreProcessingScaler;
 import org.nd4j.linalg.factory.Nd4j;
@@ -91,7 +92,23 @@ class DataDocumentTest {
     }
 
     @Test
+    void longSequences_train() {
+        DataSet sequences = TruncatedNetworks.data(6, 120);
+        DpSgdPlan plan = PLAN;
+        var net = (MultiLayerNetwork) TruncatedNetworks.Kind.LSTM.network(new Sgd(0.1));
+        net.getLayerWiseConfigurations().setTbpttFwdLength(50);
+        net.getLayerWiseConfigurations().setTbpttBackLength(50);
+        // docs
+        DpSgdPlan truncated = plan.withTruncatedBackprop(200, 50); // the longest sequence; the network's tBPTTLength
+        PrivacyEngine engine = PrivacyEngine.attach(net, truncated);
+        net.fit(engine.lots(sequences), truncated.epochs());
+        // docs
+        assertThat(engine.steps()).isEqualTo(3);
+        assertThat(net.getIterationCount()).isEqualTo(12);
+    }
+
+    @Test
     void document_everyJavaLine_standsInThisTest() throws IOException {
-        DocumentCode.assertRunBy(DataDocumentTest.class, "docs/data.md", 8);
+        DocumentCode.assertRunBy(DataDocumentTest.class, "docs/data.md", 11);
     }
 }

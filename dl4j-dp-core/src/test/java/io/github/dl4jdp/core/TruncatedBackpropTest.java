@@ -161,17 +161,20 @@ class TruncatedBackpropTest {
         DataSet data = TruncatedNetworks.data(EXAMPLES, LENGTH);
         Model network = TruncatedNetworks.Kind.LSTM.network(new Sgd(0));
         double sigma = 3;
-        var clean = releases(TruncatedNetworks.Kind.LSTM.network(new Sgd(0)), fullLots(2).withClippingNorm(1), data);
+        var clean = releases(
+                TruncatedNetworks.Kind.LSTM.network(new Sgd(0)), fullLots(2).withClippingNorm(1), data);
         var noisy = releases(network, fullLots(2).withClippingNorm(1).withNoiseMultiplier(sigma), data);
         var noises = new ArrayList<INDArray>();
         for (int r = 0; r < noisy.size(); r++) {
             INDArray noise = noisy.get(r).sub(clean.get(r)).divi(sigma);
-            assertThat(noise.norm2Number().doubleValue() / Math.sqrt(noise.length())).isCloseTo(1, within(0.2));
+            assertThat(noise.norm2Number().doubleValue() / Math.sqrt(noise.length()))
+                    .isCloseTo(1, within(0.2));
             noises.add(noise);
         }
         for (int a = 0; a < noises.size(); a++) {
             for (int b = 0; b < a; b++) {
-                double correlation = Nd4j.getBlasWrapper().dot(noises.get(a), noises.get(b)) / noises.get(a).length();
+                double correlation = Nd4j.getBlasWrapper().dot(noises.get(a), noises.get(b))
+                        / noises.get(a).length();
                 assertThat(correlation).isCloseTo(0, within(0.3));
             }
         }
@@ -235,7 +238,8 @@ class TruncatedBackpropTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TruncatedNetworks.fit(network, engine, flat, 1))
                 .withMessageContaining("one has rank 2");
-        var uneven = new DataSet(Nd4j.ones(DataType.DOUBLE, EXAMPLES, 3, 4), Nd4j.ones(DataType.DOUBLE, EXAMPLES, 2, 5));
+        var uneven =
+                new DataSet(Nd4j.ones(DataType.DOUBLE, EXAMPLES, 3, 4), Nd4j.ones(DataType.DOUBLE, EXAMPLES, 2, 5));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TruncatedNetworks.fit(network, engine, uneven, 1))
                 .withMessageContaining("have 4 and 5");
@@ -283,7 +287,8 @@ class TruncatedBackpropTest {
                     }
                 }
             });
-            assertThatThrownBy(() -> TruncatedNetworks.fit(network, engine, data, 3)).hasMessage("listener");
+            assertThatThrownBy(() -> TruncatedNetworks.fit(network, engine, data, 3))
+                    .hasMessage("listener");
             assertThat(engine.steps()).isEqualTo(1);
             assertThat(engine.epsilon()).isEqualTo(plan.epsilonAfter(1));
             TruncatedNetworks.fit(network, engine, data, 3);
@@ -292,6 +297,69 @@ class TruncatedBackpropTest {
         }
         assertThat(chargedAtFirst.get(0)).isEqualTo(1);
         assertThat(PrivacyLedgerHistory.read(ledger).charges()).containsExactly(new Charge(plan.stepEvent(), 3));
+    }
+
+    /** What a recurrent layer carries belongs to the examples of its lot: the next lot starts as a fresh network does. */
+    @ParameterizedTest
+    @EnumSource
+    void fit_afterAnInterruptedLot_carriesNothingOver(TruncatedNetworks.Kind kind) {
+        DataSet data = TruncatedNetworks.data(EXAMPLES, LENGTH);
+        var plan = fullLots(2).withClippingNorm(1);
+        var fresh = releases(kind.network(new Sgd(0)), plan, data);
+        Model network = kind.network(new Sgd(0));
+        try (var engine = PrivacyEngine.attach(network, plan)) {
+            var interrupted = TruncatedNetworks.gradients(network);
+            TruncatedNetworks.listen(network, new BaseTrainingListener() {
+                @Override
+                public void iterationDone(Model model, int iteration, int epoch) {
+                    if (interrupted.size() == 2) {
+                        throw new IllegalStateException("listener");
+                    }
+                }
+            });
+            assertThatThrownBy(() -> TruncatedNetworks.fit(network, engine, data, 1))
+                    .hasMessage("listener");
+            TruncatedNetworks.fit(network, engine, data, 1);
+            assertThat(interrupted).hasSize(2 + SEGMENTS);
+            for (int s = 0; s < SEGMENTS; s++) {
+                assertThat(interrupted.get(2 + s)).isEqualTo(fresh.get(SEGMENTS + s));
+            }
+        }
+    }
+
+    /** Within a lot the state goes on: the first segment tells in the second. */
+    @ParameterizedTest
+    @EnumSource
+    void release_secondSegment_dependsOnTheFirst(TruncatedNetworks.Kind kind) {
+        DataSet data = TruncatedNetworks.data(EXAMPLES, LENGTH);
+        DataSet other = data.copy();
+        other.getFeatures()
+                .get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(0, TruncatedNetworks.SEGMENT))
+                .muli(-2);
+        INDArray second = releases(kind.network(new Sgd(0)), fullLots(1), data).get(1);
+        INDArray changed =
+                releases(kind.network(new Sgd(0)), fullLots(1), other).get(1);
+        assertThat(second.distance2(changed)).isGreaterThan(1e-3);
+    }
+
+    /**
+     * DL4J 1.0.0-M2.1 by itself: with segments of one time step, whatever is carried into a segment is all that the recurrent weights see, and
+     * their gradient is zero nevertheless. Its backward pass starts every segment from an empty state, and the engine follows it.
+     */
+    @Test
+    void plainDl4j_backwardPass_startsFromAnEmptyState() {
+        var network = (MultiLayerNetwork) TruncatedNetworks.Kind.LSTM.network(new Sgd(0));
+        network.getLayerWiseConfigurations().setTbpttFwdLength(1);
+        network.getLayerWiseConfigurations().setTbpttBackLength(1);
+        var norms = new ArrayList<Double>();
+        TruncatedNetworks.listen(network, new BaseTrainingListener() {
+            @Override
+            public void onGradientCalculation(Model model) {
+                norms.add(model.gradient().getGradientFor("0_RW").norm2Number().doubleValue());
+            }
+        });
+        TruncatedNetworks.fit(network, TruncatedNetworks.data(EXAMPLES, LENGTH));
+        assertThat(norms).hasSize(LENGTH).containsOnly(0.0);
     }
 
     private static long charged(Path ledger) {
@@ -325,12 +393,15 @@ class TruncatedBackpropTest {
     void listener_everyLot_reportsOnceALot() {
         DataSet data = TruncatedNetworks.data(EXAMPLES, LENGTH);
         Model network = TruncatedNetworks.Kind.LSTM.network(new Sgd(0.1));
-        var engine = PrivacyEngine.attach(network, fullLots(3).withClippingNorm(1).withNoiseMultiplier(4));
+        var engine =
+                PrivacyEngine.attach(network, fullLots(3).withClippingNorm(1).withNoiseMultiplier(4));
         var steps = new ArrayList<Long>();
         TruncatedNetworks.listen(network, new PrivacyListener(engine, 1, status -> steps.add(status.iteration())));
         TruncatedNetworks.fit(network, engine, data, 3);
         assertThat(steps).containsExactly(1L, 2L, 3L);
         assertThat(engine.report().toString())
-                .contains("3 segments of 3 time steps, for sequences of at most 8", "the maximum length of a sequence is public");
+                .contains(
+                        "3 segments of 3 time steps, for sequences of at most 8",
+                        "the maximum length of a sequence is public");
     }
 }

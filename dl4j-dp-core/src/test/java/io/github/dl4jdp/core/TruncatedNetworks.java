@@ -63,8 +63,10 @@ final class TruncatedNetworks {
     }
 
     static Model network(boolean graph, IUpdater updater, Layer... layers) {
-        var conf =
-                new NeuralNetConfiguration.Builder().seed(5).dataType(DataType.DOUBLE).updater(updater);
+        var conf = new NeuralNetConfiguration.Builder()
+                .seed(5)
+                .dataType(DataType.DOUBLE)
+                .updater(updater);
         var output = new RnnOutputLayer.Builder(LossFunction.MCXENT)
                 .nOut(2)
                 .activation(Activation.SOFTMAX)
@@ -105,7 +107,8 @@ final class TruncatedNetworks {
         INDArray classes = Nd4j.rand(DataType.DOUBLE, examples, steps).gt(0.5).castTo(DataType.DOUBLE);
         INDArray mask = Nd4j.ones(DataType.DOUBLE, examples, steps);
         for (int i = 0; i < examples; i += 2) {
-            mask.get(NDArrayIndex.point(i), NDArrayIndex.interval(steps - 2, steps)).assign(0);
+            mask.get(NDArrayIndex.point(i), NDArrayIndex.interval(steps - 2, steps))
+                    .assign(0);
         }
         return new DataSet(
                 Nd4j.randn(DataType.DOUBLE, examples, SIZE, steps),

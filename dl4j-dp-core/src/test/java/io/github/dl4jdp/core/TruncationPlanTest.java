@@ -15,8 +15,10 @@ import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.layers.LSTM;
 import org.deeplearning4j.nn.conf.layers.Layer;
+import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -42,7 +44,8 @@ class TruncationPlanTest {
     }
 
     @ParameterizedTest
-    @CsvSource({"8, 3, 3", "9, 3, 3", "10, 3, 4", "1, 1, 1", "3, 100, 1", "9223372036854775807, 1, 9223372036854775807"})
+    @CsvSource({"8, 3, 3", "9, 3, 3", "10, 3, 4", "1, 1, 1", "3, 100, 1", "9223372036854775807, 1, 9223372036854775807"
+    })
     void releasesPerLot_lengths_isTheirRatioRoundedUp(long maximumLength, long segmentLength, long expected) {
         assertThat(plan().withTruncatedBackprop(maximumLength, segmentLength).releasesPerLot())
                 .isEqualTo(expected);
@@ -68,7 +71,8 @@ class TruncationPlanTest {
                         100, 10, new DpEvent.SelfComposed(new DpEvent.Gaussian(1), 3)));
         assertThat(complete(DpSgdPlan.ownIterator(100, 10)).stepEvent())
                 .isEqualTo(new DpEvent.SelfComposed(new DpEvent.Gaussian(2), 3));
-        assertThat(plan().withNoiseSchedule(NoiseSchedule.startingAt(1).then(4, 2)).stepEvent(4))
+        assertThat(plan().withNoiseSchedule(NoiseSchedule.startingAt(1).then(4, 2))
+                        .stepEvent(4))
                 .isEqualTo(new DpEvent.PoissonSampled(0.1, new DpEvent.SelfComposed(new DpEvent.Gaussian(4), 3)));
         assertThat(plan().withTruncatedBackprop(3, 3).stepEvent())
                 .isEqualTo(new DpEvent.PoissonSampled(0.1, new DpEvent.Gaussian(2)));
@@ -121,7 +125,8 @@ class TruncationPlanTest {
                 .isThrownBy(() -> plan().withClipping(adaptive))
                 .withMessageStartingWith("clipping must not be adaptive");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> DpSgdPlan.poisson(100, 10).withClipping(adaptive).withTruncatedBackprop(8, 3));
+                .isThrownBy(
+                        () -> DpSgdPlan.poisson(100, 10).withClipping(adaptive).withTruncatedBackprop(8, 3));
     }
 
     @Test
@@ -151,9 +156,8 @@ class TruncationPlanTest {
     void attach_networkOtherThanDeclared_isRefused(boolean graph) {
         Model network = TruncatedNetworks.network(graph, new Sgd(0.1), lstm());
         assertThat(PrivacyEngine.check(network, plan())).isEmpty();
-        assertThat(PrivacyEngine.check(network))
-                .singleElement()
-                .satisfies(problem -> assertThat(problem.toString()).contains("plan.withTruncatedBackprop("));
+        assertThat(PrivacyEngine.check(network)).singleElement().satisfies(problem -> assertThat(problem.toString())
+                .contains("plan.withTruncatedBackprop("));
         assertRefused(network, plan().withTruncatedBackprop(8, 4), "must be the plan's segmentLength = 4, was 3");
         if (network instanceof MultiLayerNetwork list) {
             list.getLayerWiseConfigurations().setTbpttBackLength(2);
@@ -168,11 +172,25 @@ class TruncationPlanTest {
     void attach_stateThatMayOutliveItsLot_isRefused(boolean graph) {
         Layer twoWays = new Bidirectional(Bidirectional.Mode.CONCAT, lstm());
         Layer frozen = new FrozenLayer(lstm());
-        LSTM channelsLast = lstm();
-        channelsLast.setRnnDataFormat(RNNFormat.NWC);
-        assertRefused(TruncatedNetworks.network(graph, new Sgd(0.1), frozen), plan(), "forgotten with its lot");
-        if (!graph) {
-            assertRefused(TruncatedNetworks.network(false, new Sgd(0.1), twoWays), plan(), "forgotten with its lot");
+        for (Layer layer : List.of(twoWays, frozen)) {
+            assertRefused(TruncatedNetworks.network(graph, new Sgd(0.1), layer), plan(), "forgotten with its lot");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void attach_timeSeriesThatAreCutAcrossTheirFeatures_isRefused(boolean graph) {
+        for (int index : new int[] {0, 1}) {
+            Model network = TruncatedNetworks.network(graph, new Sgd(0.1), lstm());
+            var layers = network instanceof ComputationGraph vertices
+                    ? vertices.getLayers()
+                    : ((MultiLayerNetwork) network).getLayers();
+            if (layers[index].conf().getLayer() instanceof LSTM recurrent) {
+                recurrent.setRnnDataFormat(RNNFormat.NWC);
+            } else if (layers[index].conf().getLayer() instanceof RnnOutputLayer output) {
+                output.setRnnDataFormat(RNNFormat.NWC);
+            }
+            assertRefused(network, plan(), "use RNNFormat.NCW");
         }
     }
 
@@ -185,7 +203,8 @@ class TruncationPlanTest {
         assertThat(segment.isOf(lot, part(lot, 6, 8).dup())).isFalse();
         assertThat(segment.isOf(lot, part(lot, 5, 7))).isFalse();
         assertThat(segment.isOf(lot, part(lot, 5, 8))).isFalse();
-        assertThat(segment.isOf(lot, part(lot, 6, 8).get(NDArrayIndex.interval(0, 3)))).isFalse();
+        assertThat(segment.isOf(lot, part(lot, 6, 8).get(NDArrayIndex.interval(0, 3))))
+                .isFalse();
         assertThat(segment.isOf(lot, part(lot.dup(), 6, 8))).isFalse();
         assertThat(segment.isOf(lot, lot)).isFalse();
         assertThat(segment.isOf(lot, null)).isFalse();
