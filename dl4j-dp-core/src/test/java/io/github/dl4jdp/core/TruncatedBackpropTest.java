@@ -167,7 +167,7 @@ class TruncatedBackpropTest {
         var noises = new ArrayList<INDArray>();
         for (int r = 0; r < noisy.size(); r++) {
             INDArray noise = noisy.get(r).sub(clean.get(r)).divi(sigma);
-            assertThat(noise.norm2Number().doubleValue() / Math.sqrt(noise.length()))
+            assertThat(noise.norm2Number().doubleValue() / Math.sqrt((double) noise.length()))
                     .isCloseTo(1, within(0.2));
             noises.add(noise);
         }

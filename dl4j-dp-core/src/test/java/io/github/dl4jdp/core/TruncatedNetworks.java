@@ -25,6 +25,7 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** Networks of truncated backpropagation through time over segments of three time steps, and data for them. */
+@SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
 final class TruncatedNetworks {
     static final int SEGMENT = 3;
     static final int SIZE = 3;
