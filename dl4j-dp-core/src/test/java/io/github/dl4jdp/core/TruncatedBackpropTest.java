@@ -87,7 +87,7 @@ class TruncatedBackpropTest {
             for (int lot = 0; lot < 3; lot++) {
                 TruncatedNetworks.fit(plain, padded);
             }
-            var options = ExecutionOptions.defaults().withPhysicalBatchSize(2);
+            var options = ExecutionOptions.defaults().withPhysicalBatchSize(2).withPrefetch(true);
             try (var engine = PrivacyEngine.attach(network, fullLots(3), options)) {
                 TruncatedNetworks.fit(network, engine, data, 3);
                 assertThat(engine.steps()).isEqualTo(3);
@@ -127,6 +127,27 @@ class TruncatedBackpropTest {
         for (int r = 0; r < releases.size(); r++) {
             assertThat(releases.get(r).distance2(expected[r % SEGMENTS])).isLessThan(1e-9);
         }
+    }
+
+    /** In plain DL4J: the segments that were there keep their gradients, those in the padding have none. */
+    @ParameterizedTest
+    @EnumSource
+    void pad_shorterSequencesWithoutMasks_changesNoGradient(TruncatedNetworks.Kind kind) {
+        DataSet masked = TruncatedNetworks.data(EXAMPLES, LENGTH - 3);
+        var data = new DataSet(masked.getFeatures(), masked.getLabels());
+        Model network = kind.network(new Sgd(0));
+        var gradients = TruncatedNetworks.gradients(network);
+        TruncatedNetworks.fit(network, data);
+        assertThat(gradients).hasSize(SEGMENTS - 1);
+        TruncatedNetworks.fit(
+                network, LotIterator.toDataSet(SequencePadding.pad(InMemoryExamples.toMultiDataSet(data), LENGTH)));
+        assertThat(gradients).hasSize(SEGMENTS - 1 + SEGMENTS);
+        for (int s = 0; s < SEGMENTS - 1; s++) {
+            INDArray before = gradients.get(s);
+            assertThat(before.norm2Number().doubleValue()).isGreaterThan(0.1);
+            assertThat(before.distance2(gradients.get(SEGMENTS - 1 + s))).isLessThan(1e-12);
+        }
+        assertThat(gradients.get(2 * SEGMENTS - 2).norm2Number().doubleValue()).isZero();
     }
 
     /** A wild example is replaced by nothing at all: every segment moves by the clipping norm at most, and some do. */
