@@ -16,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.deeplearning4j.optimize.solvers.BaseOptimizer;
@@ -346,6 +347,32 @@ class TruncatedBackpropTest {
                 assertThat(interrupted.get(2 + s)).isEqualTo(fresh.get(SEGMENTS + s));
             }
         }
+    }
+
+    /** DL4J's evaluation leaves a state behind, of other examples in the same rows: it must not reach the next segment. */
+    @ParameterizedTest
+    @EnumSource
+    void fit_evaluationBetweenSegments_carriesNothingOfItsDataIntoTheNext(TruncatedNetworks.Kind kind) {
+        DataSet data = TruncatedNetworks.data(EXAMPLES, LENGTH);
+        var runs = new ArrayList<List<INDArray>>();
+        for (double scale : new double[] {1, -20}) {
+            DataSet evaluated = data.copy();
+            evaluated.getFeatures().muli(scale);
+            Model network = kind.network(new Sgd(0.1));
+            TruncatedNetworks.listen(network, new BaseTrainingListener() {
+                @Override
+                public void iterationDone(Model model, int iteration, int epoch) {
+                    var iterator = new SingletonDataSetIterator(evaluated);
+                    if (model instanceof ComputationGraph graph) {
+                        graph.evaluate(iterator);
+                    } else {
+                        ((MultiLayerNetwork) model).evaluate(iterator);
+                    }
+                }
+            });
+            runs.add(releases(network, fullLots(2).withClippingNorm(1), data));
+        }
+        assertThat(runs.get(0)).hasSize(2 * SEGMENTS).isEqualTo(runs.get(1));
     }
 
     /** Within a lot the state goes on: the first segment tells in the second. */
