@@ -27,7 +27,7 @@ final class SequencePadding {
         if (steps > length) {
             throw new IllegalArgumentException("sequences must have at most the plan's maximumLength = " + length
                     + " time steps, a lot has " + steps
-                    + "; nothing of it was charged or released. Shorten the sequences, or"
+                    + "; nothing of it was released. Shorten the sequences, or"
                     + " declare a larger maximum by plan.withTruncatedBackprop");
         }
         if (steps == length) {

@@ -246,7 +246,7 @@ class TruncatedBackpropTest {
         DataSet data = TruncatedNetworks.data(EXAMPLES, LENGTH + 1);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> TruncatedNetworks.fit(network, engine, data, 1))
-                .withMessageContaining("maximumLength = 8 time steps, a lot has 9; nothing of it was charged");
+                .withMessageContaining("maximumLength = 8 time steps, a lot has 9; nothing of it was released");
         assertThat(engine.steps()).isZero();
         assertThat(engine.epsilon()).isZero();
     }
