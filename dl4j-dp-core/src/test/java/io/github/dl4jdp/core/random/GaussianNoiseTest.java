@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.stream.Collectors;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.DoubleRange;
@@ -181,8 +182,10 @@ class GaussianNoiseTest {
         double[] other = new double[1000];
         noise.release(RandomStreams.secure(), "noise", 0).addTo(one, 0, 1000);
         noise.release(RandomStreams.secure(), "noise", 0).addTo(other, 0, 1000);
-        assertThat(Arrays.stream(one).boxed().toList())
-                .doesNotContainAnyElementsOf(Arrays.stream(other).boxed().toList());
+        // A million pairs on a grid of 2^-30 standard deviations: 2.6e-4 meet by chance, three with a probability of
+        // 3e-12.
+        var values = Arrays.stream(one).boxed().collect(Collectors.toSet());
+        assertThat(Arrays.stream(other).filter(values::contains).count()).isLessThan(3);
     }
 
     @ParameterizedTest
