@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
@@ -34,7 +35,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PldAccountant implements PrivacyAccountant {
     private static final String NAME = "PldAccountant";
-    private static final long[] MORE_EVENTS = {2, 4};
+    /** By which factors {@link #byMoreEvents} raises the numbers of events. */
+    private static final List<Long> MORE_EVENTS = List.of(2L, 4L);
 
     private final NeighboringRelation relation;
     private final Map<DpEvent, Long> leaves = new LinkedHashMap<>();
@@ -43,6 +45,7 @@ public final class PldAccountant implements PrivacyAccountant {
 
     private final CompositionCache forEpsilon = new CompositionCache();
     private final CompositionCache forDelta = new CompositionCache();
+    private final Map<Long, CompositionCache> forMoreEvents = new HashMap<>();
     private @Nullable GaussianPart gaussianPart;
 
     /** All Gaussian events together: one Gaussian of distance mu. */
@@ -132,8 +135,10 @@ public final class PldAccountant implements PrivacyAccountant {
         for (long factor : MORE_EVENTS) {
             Map<LossPair, Long> more = new LinkedHashMap<>();
             pairs().forEach((pair, count) -> more.put(pair, count > Long.MAX_VALUE / factor ? count : count * factor));
-            LossComposition composition = new LossComposition(LossPlan.forDelta(more, delta, 1), more);
-            double epsilon = composition.epsilon(delta);
+            double epsilon = forMoreEvents
+                    .computeIfAbsent(factor, f -> new CompositionCache())
+                    .compositionForDelta(more, delta)
+                    .epsilon(delta);
             if (epsilon >= 0) {
                 least = Math.min(least, epsilon);
             }
