@@ -3,7 +3,6 @@ package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
-import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.features.FeatureFile;
 import io.github.dl4jdp.core.features.PatchFeatures;
 import io.github.dl4jdp.examples.data.CifarData;
@@ -70,20 +69,8 @@ public final class Cifar10PatchFeatures extends ExampleMain {
                         new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
         print(plan);
 
-        cell("Private training: DL4J's own fit, on the engine's lots");
         MultiLayerNetwork network = network(trainFeatures, train, privacy().seed);
-        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
-        fitWithProgress(network, engine, trainFeatures.withLabels(train.oneHotLabels()));
-        print(engine.report());
-
-        cell("Test accuracy");
-        print(new Table("model", "epsilon", "test accuracy")
-                .row("guessing", "0", "10.00 %")
-                .row(
-                        "private, linear",
-                        number("%.3f", engine.epsilon()),
-                        percent(LinearModel.accuracy(network, testFeatures, test))));
-        engine.close();
+        trainLinearModel(network, plan, trainFeatures, train, testFeatures, test);
     }
 
     /** The extractor of the photographs' features. */

@@ -3,7 +3,6 @@ package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
-import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.features.DrawnPictures;
 import io.github.dl4jdp.core.features.FeatureExtractor;
 import io.github.dl4jdp.core.features.FeatureFile;
@@ -91,19 +90,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
                         new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
         print(plan);
 
-        cell("Private training: DL4J's own fit, on the engine's lots");
         MultiLayerNetwork network = LinearModel.create(inputs, train.classes(), LEARNING_RATE, privacy().seed);
-        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
-        fitWithProgress(network, engine, trainFeatures.withLabels(train.oneHotLabels()));
-        print(engine.report());
-
-        cell("Test accuracy");
-        print(new Table("model", "epsilon", "test accuracy")
-                .row("guessing", "0", "10.00 %")
-                .row(
-                        "private, linear",
-                        number("%.3f", engine.epsilon()),
-                        percent(LinearModel.accuracy(network, testFeatures, test))));
-        engine.close();
+        trainLinearModel(network, plan, trainFeatures, train, testFeatures, test);
     }
 }

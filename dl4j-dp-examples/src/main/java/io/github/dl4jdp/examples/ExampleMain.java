@@ -5,9 +5,11 @@ import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.PrivacyListener;
 import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.features.FeatureFile;
 import io.github.dl4jdp.core.monitor.PrivacyProgress;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MissingDataException;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -100,6 +102,30 @@ abstract class ExampleMain implements Callable<Integer> {
             network.addListeners(new PrivacyListener(engine, every).reportTo(progress));
             network.fit(engine.lots(data), plan.epochs());
         }
+    }
+
+    /** The last cells of the mains that train a linear model of features: private training, and the test accuracy. */
+    void trainLinearModel(
+            MultiLayerNetwork network,
+            DpSgdPlan plan,
+            FeatureFile trainFeatures,
+            ImageSet train,
+            FeatureFile testFeatures,
+            ImageSet test)
+            throws IOException {
+        cell("Private training: DL4J's own fit, on the engine's lots");
+        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
+        fitWithProgress(network, engine, trainFeatures.withLabels(train.oneHotLabels()));
+        print(engine.report());
+
+        cell("Test accuracy");
+        print(new Table("model", "epsilon", "test accuracy")
+                .row("guessing", "0", "10.00 %")
+                .row(
+                        "private, linear",
+                        number("%.3f", engine.epsilon()),
+                        percent(LinearModel.accuracy(network, testFeatures, test))));
+        engine.close();
     }
 
     private PrintWriter out() {
