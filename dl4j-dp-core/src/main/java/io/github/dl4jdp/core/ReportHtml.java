@@ -2,8 +2,6 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.TradeOffCurve;
-import java.math.BigDecimal;
-import java.math.MathContext;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -123,12 +121,7 @@ final class ReportHtml {
         }
         double stepY = niceStep(1.1 * most);
         for (double value = 0; value <= 1.1 * most; value += stepY) {
-            chart.tickY(
-                    value,
-                    new BigDecimal(value)
-                            .round(new MathContext(3))
-                            .stripTrailingZeros()
-                            .toPlainString());
+            chart.tickY(value, ReportText.threeDigits(value));
         }
         double now = (double) Math.min(all, report.steps());
         chart.titles("lots", "epsilon")

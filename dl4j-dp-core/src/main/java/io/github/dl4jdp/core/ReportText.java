@@ -70,7 +70,12 @@ final class ReportText {
 
     /** A rate in percent without trailing zeros. */
     static String percent(double rate) {
-        return new BigDecimal(100 * rate)
+        return threeDigits(100 * rate);
+    }
+
+    /** Three digits without trailing zeros. */
+    static String threeDigits(double value) {
+        return new BigDecimal(value)
                 .round(new MathContext(3))
                 .stripTrailingZeros()
                 .toPlainString();

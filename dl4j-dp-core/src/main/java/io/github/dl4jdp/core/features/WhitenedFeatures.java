@@ -3,7 +3,6 @@ package io.github.dl4jdp.core.features;
 
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.Locale;
@@ -248,14 +247,9 @@ public final class WhitenedFeatures implements FeatureExtractor {
     }
 
     private static String digest(float[] examples) {
-        MessageDigest digest;
-        try {
-            digest = MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
         ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * examples.length);
         bytes.asFloatBuffer().put(examples);
+        MessageDigest digest = FeatureFileHeader.sha256();
         digest.update(bytes);
         return HexFormat.of().formatHex(digest.digest());
     }

@@ -30,7 +30,7 @@ public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable 
         CSV {
             @Override
             String line(PrivacyStatus status) {
-                return status.values().values().stream().map(Format::cell).collect(Collectors.joining(","));
+                return status.values().values().stream().map(Object::toString).collect(Collectors.joining(","));
             }
         },
         JSON_LINES {
@@ -41,10 +41,6 @@ public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable 
         };
 
         abstract String line(PrivacyStatus status);
-
-        private static String cell(Object value) {
-            return value.toString();
-        }
     }
 
     private final Path path;
