@@ -3,13 +3,20 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.activations.TemperedSigmoid;
+import io.github.dl4jdp.core.features.ChannelNormalization;
 import io.github.dl4jdp.core.features.DrawnPatchWeights;
 import io.github.dl4jdp.core.features.DrawnPictures;
 import io.github.dl4jdp.core.features.FeatureExtractor;
+import io.github.dl4jdp.core.features.FeatureFile;
+import io.github.dl4jdp.core.features.PrivateNormalization;
+import io.github.dl4jdp.core.features.ReleasedNormalization;
 import io.github.dl4jdp.core.features.ScatteringTransform;
 import io.github.dl4jdp.core.features.WhitenedFeatures;
 import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Arrays;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
@@ -17,9 +24,11 @@ import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.activations.IActivation;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -33,6 +42,56 @@ class UtilityDocumentTest {
         float[] strokes = DrawnPictures.strokes(28, 28, 2000, 1);
         FeatureExtractor features = WhitenedFeatures.learn(ScatteringTransform.of(1, 28, 28), 27, strokes, 500, 0.03);
         assertThat(features.extract(DrawnPictures.strokes(28, 28, 2, 7))).hasSize(1000);
+    }
+
+    @Test
+    void privateNormalization_isChargedAndReported(@TempDir Path folder) throws IOException {
+        Path path = folder.resolve("features");
+        float[] pictures = DrawnPictures.leaves(3, 16, 16, 50, 3);
+        INDArray labels = Nd4j.tile(Nd4j.eye(2), 25, 1).castTo(DataType.FLOAT);
+        FeatureFile.Examples images = new FeatureFile.Examples() {
+            @Override
+            public int size() {
+                return 50;
+            }
+
+            @Override
+            public float[] read(int from, int to) {
+                return Arrays.copyOfRange(pictures, 768 * from, 768 * to);
+            }
+        };
+        DpSgdPlan plan = DpSgdPlan.poisson(50, 25)
+                .withEpochs(1)
+                .withClippingNorm(1)
+                .calibratedTo(new PrivacyGuarantee(10, 1e-3));
+
+        FeatureExtractor scattering = ScatteringTransform.of(3, 16, 16);
+        float[] drawings = DrawnPictures.leaves(3, 16, 16, 200, 1);
+        ChannelNormalization drawn = ChannelNormalization.learn(scattering, drawings); // public: a common scale
+        FeatureFile file = FeatureFile.open(path, drawn.after(scattering), images, done -> {});
+        ReleasedNormalization released = PrivateNormalization.of(
+                        plan.examples(), 16, 32, 20) // bounds, noise multiplier
+                .release(file.withLabels(labels));
+        FeatureFile normalized = file.normalizedBy(released.normalization());
+        DpSgdPlan charged =
+                released.chargedTo(plan); // calibrates again: release and training together keep the guarantee
+
+        MultiLayerNetwork net = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(0.1))
+                .list()
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nOut(2)
+                        .activation(Activation.SOFTMAX)
+                        .build())
+                .setInputType(InputType.convolutional(4, 4, 243))
+                .build());
+        net.init();
+        PrivacyEngine engine = PrivacyEngine.attach(net, charged);
+        net.fit(engine.lots(normalized.withLabels(labels)), charged.epochs());
+        assertThat(engine.report().toString())
+                .contains("other releases")
+                .contains("Gaussian[noiseMultiplier=20.0], included in epsilon");
+        assertThat(engine.epsilon()).isLessThanOrEqualTo(10).isGreaterThan(9.9);
     }
 
     @Test
@@ -77,6 +136,6 @@ class UtilityDocumentTest {
 
     @Test
     void document_everyJavaLine_standsInThisTest() throws IOException {
-        DocumentCode.assertRunBy(UtilityDocumentTest.class, "docs/utility.md", 15);
+        DocumentCode.assertRunBy(UtilityDocumentTest.class, "docs/utility.md", 23);
     }
 }

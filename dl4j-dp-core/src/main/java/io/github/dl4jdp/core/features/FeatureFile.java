@@ -11,6 +11,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -32,13 +33,21 @@ public final class FeatureFile {
     private final int length;
     private final int examplesPerPiece;
     private final FloatBuffer[] pieces;
+    private final @Nullable ChannelNormalization normalization;
 
-    private FeatureFile(int size, long[] shape, int length, int examplesPerPiece, FloatBuffer[] pieces) {
+    private FeatureFile(
+            int size,
+            long[] shape,
+            int length,
+            int examplesPerPiece,
+            FloatBuffer[] pieces,
+            @Nullable ChannelNormalization normalization) {
         this.size = size;
         this.shape = shape;
         this.length = length;
         this.examplesPerPiece = examplesPerPiece;
         this.pieces = pieces;
+        this.normalization = normalization;
     }
 
     /** Examples that can be read in ranges. */
@@ -85,7 +94,18 @@ public final class FeatureFile {
                 pieces[p] = bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
             }
         }
-        return new FeatureFile(header.size(), header.shape(), length, perPiece, pieces);
+        return new FeatureFile(header.size(), header.shape(), length, perPiece, pieces, null);
+    }
+
+    /**
+     * The same file, its features normalized as they are read: after the normalization that it has already, if any.
+     *
+     * @throws IllegalArgumentException if the features have another number of channels
+     */
+    public FeatureFile normalizedBy(ChannelNormalization next) {
+        next.requireChannels(shape[0]);
+        return new FeatureFile(
+                size, shape, length, examplesPerPiece, pieces, normalization == null ? next : normalization.then(next));
     }
 
     /** Number of examples. */
@@ -108,6 +128,9 @@ public final class FeatureFile {
             throw new IndexOutOfBoundsException("index must be in [0, " + size + "), was " + index);
         }
         pieces[index / examplesPerPiece].get(index % examplesPerPiece * length, to, offset, length);
+        if (normalization != null) {
+            normalization.normalize(to, offset, length);
+        }
     }
 
     /**
