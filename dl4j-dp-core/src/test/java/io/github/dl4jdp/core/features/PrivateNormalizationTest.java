@@ -51,8 +51,9 @@ class PrivateNormalizationTest {
         return RandomAccessExamples.of(new DataSet(features, Nd4j.zeros(features.size(0), 2)));
     }
 
+    /** The noise is a four-hundredth of the smallest variance in the tests below. */
     private static ReleasedNormalization release(RandomAccessExamples examples) {
-        return PrivateNormalization.of(SIZE, 6, 12, 0.02).release(examples);
+        return PrivateNormalization.of(SIZE, 6, 12, 0.001).release(examples);
     }
 
     @ParameterizedTest
@@ -227,7 +228,7 @@ class PrivateNormalizationTest {
         DpSgdPlan plan = DpSgdPlan.poisson(SIZE, 50).withEarlierReleases(before);
 
         assertThat(released.chargedTo(plan).earlierReleases())
-                .isEqualTo(new DpEvent.Composed(List.of(before, new DpEvent.Gaussian(0.02))));
+                .isEqualTo(new DpEvent.Composed(List.of(before, new DpEvent.Gaussian(0.001))));
     }
 
     @Test
