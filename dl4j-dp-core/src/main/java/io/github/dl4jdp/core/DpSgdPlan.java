@@ -222,10 +222,31 @@ public final class DpSgdPlan extends PlanTerms {
      *
      * @param maximumLength time steps of the longest sequence, a public constant, at least 1; a longer sequence is refused before its lot is charged
      * @param segmentLength the network's {@code tBPTTForwardLength}, which must equal its {@code tBPTTBackwardLength}, at least 1
-     * @throws IllegalArgumentException if one of them is less than 1, or the plan's clipping is adaptive
+     * @throws IllegalArgumentException if one of them is less than 1, the plan's clipping is adaptive, or it has {@link #withAugmentationMultiplicity}
      */
     public DpSgdPlan withTruncatedBackprop(long maximumLength, long segmentLength) {
         return new DpSgdPlan(values.withTruncation(new Truncation(maximumLength, segmentLength)));
+    }
+
+    /**
+     * Augmentation multiplicity: every example of a lot passes through the network as {@code K} randomly changed copies, which {@link
+     * PrivacyEngine#lots(org.nd4j.linalg.dataset.api.DataSet, Augmentation) engine.lots(data, augmentation)} makes, and its gradient is the mean of theirs,
+     *
+     * <pre>
+     *   g_i = (1/K) sum over k of the gradient of copy k of example i
+     * </pre>
+     *
+     * <p><b>Formal guarantee.</b> The mean is taken before clipping, and the norm that is clipped is that of the mean: the sensitivity of the sum, the noise and the
+     * cost are those of one copy. A step takes about {@code K} times as long.
+     *
+     * <p>Source: De et al., Unlocking High-Accuracy Differentially Private Image Classification through Scale, 2022 (arXiv 2204.13650), section 3.3.
+     *
+     * @param copies K, at least 1, a public constant; 1 is no augmentation multiplicity
+     * @throws IllegalArgumentException if {@code copies < 1}, or it is more than 1 and the plan has {@link #withTruncatedBackprop} or is for {@link
+     *     #ownIterator}
+     */
+    public DpSgdPlan withAugmentationMultiplicity(int copies) {
+        return new DpSgdPlan(values.withAugmentationMultiplicity(copies));
     }
 
     /**

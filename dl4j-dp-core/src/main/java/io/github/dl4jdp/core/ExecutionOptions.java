@@ -7,7 +7,7 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  * How a plan is carried out on this machine. Nothing here can change what is released beyond rounding, nor the guarantee.
  *
  * @param physicalBatchSize the most examples that pass through the network at a time; a larger lot is accumulated over several
- *     physical batches and still makes one update
+ *     physical batches and still makes one update. Copies that augmentation makes count, and those of one example stay together
  * @param prefetch whether another thread reads the next physical batch while the network works on this one: worth it where examples come from
  *     files. {@link RandomAccessExamples} are then used by that thread, still one thread at a time
  * @param threads the most threads that the library's own work is shared out to, the training thread included; 0 for as many as ND4J uses:

@@ -21,13 +21,23 @@ final class LotSource {
 
     private final PrivateTraining training;
     private final RandomAccessExamples data;
+    private final @Nullable Augmentation augmentation;
     private final int physicalBatchSize;
     private final @Nullable ReadAhead readAhead;
     private long passEnd;
 
-    LotSource(PrivateTraining training, RandomAccessExamples data, ExecutionOptions options) {
+    /** @param augmentation makes the copies of the examples, if they are augmented */
+    LotSource(
+            PrivateTraining training,
+            RandomAccessExamples data,
+            @Nullable Augmentation augmentation,
+            ExecutionOptions options) {
         this.training = training;
         this.data = data;
+        this.augmentation = augmentation;
+        if (augmentation != null) {
+            training.augmentedLots().notice();
+        }
         this.physicalBatchSize = training.physicalBatchSize(options);
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
         startPass();
@@ -61,16 +71,22 @@ final class LotSource {
 
     private MultiDataSet read(long lot, long[] members, int part) {
         if (readAhead == null) {
-            return fetch(data, part(members, physicalBatchSize, part));
+            return batch(lot, members, part);
         }
-        MultiDataSet batch = readAhead.get(lot, part, () -> fetch(data, part(members, physicalBatchSize, part)));
+        MultiDataSet batch = readAhead.get(lot, part, () -> batch(lot, members, part));
         if (part + 1 < parts(members, physicalBatchSize)) {
-            readAhead.start(lot, part + 1, () -> fetch(data, part(members, physicalBatchSize, part + 1)));
+            readAhead.start(lot, part + 1, () -> batch(lot, members, part + 1));
         } else if (lot < training.plan().steps()) {
             long[] next = training.drawLot(lot + 1, data.size());
-            readAhead.start(lot + 1, 0, () -> fetch(data, part(next, physicalBatchSize, 0)));
+            readAhead.start(lot + 1, 0, () -> batch(lot + 1, next, 0));
         }
         return batch;
+    }
+
+    private MultiDataSet batch(long lot, long[] members, int part) {
+        long[] rows = part(members, physicalBatchSize, part);
+        MultiDataSet examples = fetch(data, rows);
+        return augmentation == null ? examples : training.augmentedLots().copiesOf(examples, augmentation, lot, rows);
     }
 
     /**
@@ -99,7 +115,7 @@ final class LotSource {
             return training.expect(preProcess.apply(last), 0);
         }
         last = preProcess.apply(last);
-        return training.expect(last, (int) last.getFeatures(0).size(0));
+        return training.expect(last, training.augmentedLots().examplesOf(last));
     }
 
     private static int parts(long[] members, int physicalBatchSize) {

@@ -32,6 +32,7 @@ final class PlanCodec {
             "earlierReleases",
             "maximumLength",
             "segmentLength",
+            "augmentationMultiplicity",
             "delta",
             "accountant",
             "relation",
@@ -72,6 +73,9 @@ final class PlanCodec {
         if (truncation != null) {
             map.put("maximumLength", truncation.maximumLength());
             map.put("segmentLength", truncation.segmentLength());
+        }
+        if (plan.augmentationMultiplicity() > 1) {
+            map.put("augmentationMultiplicity", plan.augmentationMultiplicity());
         }
         map.put("delta", plan.delta());
         map.put("accountant", plan.accountantKind().name());
@@ -122,6 +126,10 @@ final class PlanCodec {
             plan = plan.withTruncatedBackprop(
                     number(map, "maximumLength").longValue(),
                     number(map, "segmentLength").longValue());
+        }
+        if (map.containsKey("augmentationMultiplicity")) {
+            plan = plan.withAugmentationMultiplicity(
+                    number(map, "augmentationMultiplicity").intValue());
         }
         double sigma = number(map, "noiseMultiplier").doubleValue();
         plan = sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma);

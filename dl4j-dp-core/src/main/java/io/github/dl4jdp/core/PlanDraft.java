@@ -28,6 +28,8 @@ final class PlanDraft {
     @Nullable
     Truncation truncation;
 
+    int augmentationMultiplicity = 1;
+
     @Nullable
     Double noiseMultiplier;
 
@@ -59,6 +61,7 @@ final class PlanDraft {
         noiseSchedule = values.noiseSchedule();
         earlier = values.earlier();
         truncation = values.truncation();
+        augmentationMultiplicity = values.augmentationMultiplicity();
         noiseMultiplier = values.noiseMultiplier();
         target = values.target();
         seed = values.seed();
@@ -86,6 +89,7 @@ final class PlanDraft {
                 noiseSchedule,
                 earlier,
                 truncation,
+                augmentationMultiplicity,
                 noiseMultiplier,
                 target,
                 seed,

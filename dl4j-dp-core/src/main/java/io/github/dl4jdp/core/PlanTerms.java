@@ -179,6 +179,11 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         return values.truncation();
     }
 
+    /** The number of copies of each example of a lot, see {@link DpSgdPlan#withAugmentationMultiplicity}; 1 unless that was called. */
+    public int augmentationMultiplicity() {
+        return values.augmentationMultiplicity();
+    }
+
     /** What else is released about the same data, see {@link DpSgdPlan#withEarlierReleases}; a {@code NoOp} if nothing is. */
     public DpEvent earlierReleases() {
         return values.earlier();

@@ -17,6 +17,7 @@ import org.jspecify.annotations.Nullable;
  * @param noiseSchedule factors of the noise multiplier, by charge
  * @param earlier what else was released about the same data
  * @param truncation how time series are cut for truncated backpropagation through time
+ * @param augmentationMultiplicity copies of each example of a lot; 1 without augmentation multiplicity
  * @param noiseMultiplier given or calibrated
  * @param target the guarantee that the noise multiplier is calibrated to
  * @param ledger file of the privacy ledger
@@ -34,6 +35,7 @@ record PlanValues(
         NoiseSchedule noiseSchedule,
         DpEvent earlier,
         @Nullable Truncation truncation,
+        int augmentationMultiplicity,
         @Nullable Double noiseMultiplier,
         @Nullable PrivacyGuarantee target,
         @Nullable Long seed,
@@ -46,6 +48,17 @@ record PlanValues(
                     "clipping must not be adaptive in a plan with truncated backpropagation through time, whose segments have gradients of"
                             + " different sizes and would each release a count; use Clipping.flat, perLayer or automatic, was "
                             + clipping.describe());
+        }
+        requirePositive("augmentationMultiplicity", augmentationMultiplicity);
+        if (augmentationMultiplicity > 1 && truncation != null) {
+            throw new IllegalArgumentException(
+                    "augmentationMultiplicity must be 1 in a plan with truncated backpropagation through time, was "
+                            + augmentationMultiplicity);
+        }
+        if (augmentationMultiplicity > 1 && sampling == Sampling.OWN_ITERATOR) {
+            throw new IllegalArgumentException(
+                    "augmentationMultiplicity must be 1 in a plan for your own iterator, whose examples the engine does not copy, was "
+                            + augmentationMultiplicity + "; use DpSgdPlan.poisson or fixedSize");
         }
     }
 
@@ -119,6 +132,10 @@ record PlanValues(
             draft.truncation = value;
             draft.dropCalibration();
         });
+    }
+
+    PlanValues withAugmentationMultiplicity(int value) {
+        return with(draft -> draft.augmentationMultiplicity = value);
     }
 
     PlanValues withSeed(long value) {
@@ -209,7 +226,9 @@ record PlanValues(
                 + noiseMultiplier
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
                 + (earlier instanceof DpEvent.NoOp ? "" : ", earlierReleases=" + earlier)
-                + (truncation == null ? "" : ", truncatedBackprop=" + truncation.describe()) + ", delta=" + delta
+                + (truncation == null ? "" : ", truncatedBackprop=" + truncation.describe())
+                + (augmentationMultiplicity == 1 ? "" : ", augmentationMultiplicity=" + augmentationMultiplicity)
+                + ", delta=" + delta
                 + ", relation=" + relation + ", accountant=" + accountantKind
                 + (seed == null ? "]" : ", seed=" + seed + "]");
     }

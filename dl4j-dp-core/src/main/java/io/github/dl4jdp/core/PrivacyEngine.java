@@ -8,9 +8,11 @@ import io.github.dl4jdp.core.gradient.GradientRules;
 import java.io.File;
 import java.io.IOException;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import org.deeplearning4j.nn.api.Model;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
@@ -168,15 +170,38 @@ public final class PrivacyEngine implements AutoCloseable {
      * @param data the training set, each example with one array of features and one of labels
      * @throws IllegalArgumentException if its size differs by more than 1 % from {@code plan.examples()}, in all likelihood a mistake. The check
      *     looks at the private data and is not covered by the guarantee
-     * @throws IllegalStateException if the plan's steps are done, or the engine is detached
+     * @throws IllegalStateException if the plan's steps are done, the engine is detached, or the plan's augmentation multiplicity is more than 1
      */
     public DataSetIterator lots(RandomAccessExamples data) {
-        return new LotIterator(source(data));
+        return new LotIterator(source(data, null));
     }
 
     /** As {@link #lots(RandomAccessExamples)}, for networks of several inputs or outputs too. */
     public MultiDataSetIterator multiLots(RandomAccessExamples data) {
-        return new MultiLotIterator(source(data));
+        return new MultiLotIterator(source(data, null));
+    }
+
+    /** As {@link #lots(RandomAccessExamples, Augmentation)}, over in-memory data. */
+    public DataSetIterator lots(DataSet data, Augmentation augmentation) {
+        return lots(RandomAccessExamples.of(data), augmentation);
+    }
+
+    /**
+     * The lots of the plan with augmented examples: of each example of a lot the augmentation makes {@link DpSgdPlan#augmentationMultiplicity()} copies, one unless
+     * the plan says more; labels and masks are repeated, and dropout draws for each copy by itself. A preprocessor set on the iterator works on the copies and must leave them in their order.
+     *
+     * @param data the training set, each example with one array of features and one of labels
+     * @param augmentation makes a copy from its example and randomness alone
+     * @throws IllegalArgumentException if the size of {@code data} differs by more than 1 % from {@code plan.examples()}
+     * @throws IllegalStateException if the plan's steps are done, or the engine is detached
+     */
+    public DataSetIterator lots(RandomAccessExamples data, Augmentation augmentation) {
+        return new LotIterator(source(data, Objects.requireNonNull(augmentation, "augmentation")));
+    }
+
+    /** As {@link #lots(RandomAccessExamples, Augmentation)}, for networks of several outputs; the features must be one array all the same. */
+    public MultiDataSetIterator multiLots(RandomAccessExamples data, Augmentation augmentation) {
+        return new MultiLotIterator(source(data, Objects.requireNonNull(augmentation, "augmentation")));
     }
 
     /**
@@ -208,9 +233,13 @@ public final class PrivacyEngine implements AutoCloseable {
         training.requireStepsLeft();
     }
 
-    private LotSource source(RandomAccessExamples data) {
+    private LotSource source(RandomAccessExamples data, @Nullable Augmentation augmentation) {
         training.requireAttached();
         DpSgdPlan plan = plan();
+        if (augmentation == null && plan.augmentationMultiplicity() > 1) {
+            throw new IllegalStateException("the plan's augmentation multiplicity is " + plan.augmentationMultiplicity()
+                    + ", and nothing makes the copies: use engine.lots(data, augmentation)");
+        }
         if (plan.sampling() == Sampling.OWN_ITERATOR) {
             throw new IllegalStateException(
                     "the plan's sampling is OWN_ITERATOR: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
@@ -224,7 +253,7 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
                     + " examples (within 1 %), has " + data.size());
         }
-        return new LotSource(training, data, options);
+        return new LotSource(training, data, augmentation, options);
     }
 
     /** The plan that this engine carries out. */
@@ -332,6 +361,11 @@ public final class PrivacyEngine implements AutoCloseable {
     /** What has to be assumed of the preprocessors that the training data went through. */
     List<String> fittedPreprocessing() {
         return training.fittedPreprocessing();
+    }
+
+    /** Whether examples were augmented. */
+    boolean augments() {
+        return training.augmentedLots().areAsked();
     }
 
     /** Whether what is spent is kept in a ledger. */

@@ -106,6 +106,11 @@ public record PrivacyReport(
         if (engine.plan().truncation() != null) {
             assumptions.add("the maximum length of a sequence is public");
         }
+        if (engine.augments()) {
+            assumptions.add(
+                    "augmentation makes the copies of an example from that example and randomness alone, and preprocessing"
+                            + " leaves them in their order");
+        }
         assumptions.addAll(engine.ruleAssumptions());
         assumptions.addAll(engine.fittedPreprocessing());
         if (!engine.hasLedger()) {
@@ -178,6 +183,12 @@ public record PrivacyReport(
                     "backpropagation",
                     "truncated, " + truncation.describe() + ": " + truncation.segments()
                             + " noised sums a lot, all included in its charge");
+        }
+        if (plan.augmentationMultiplicity() > 1) {
+            facts.put(
+                    "augmentation",
+                    plan.augmentationMultiplicity()
+                            + " copies of each example, their gradients averaged before clipping");
         }
         if (plan.hasEarlierReleases()) {
             facts.put("other releases", plan.earlierReleases() + ", included in epsilon");

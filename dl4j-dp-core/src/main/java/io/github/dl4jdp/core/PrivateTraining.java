@@ -47,6 +47,7 @@ final class PrivateTraining implements AutoCloseable {
     private final ClippedSum clippedSum;
     private final NoisyRelease noisyRelease;
     private final LotSampler sampler;
+    private final AugmentedLots augmentedLots;
     private final Spending spending;
     private final List<TrainingProgress.Earlier> history;
     private final Set<String> fitted = new LinkedHashSet<>();
@@ -83,6 +84,7 @@ final class PrivateTraining implements AutoCloseable {
                 network.trainable(), model.numParams(), model.params().dataType(), clipping);
         this.noisyRelease = new NoisyRelease(network.trainable(), streams, options.threadCount());
         this.sampler = new LotSampler(streams, plan.samplingProbability());
+        this.augmentedLots = new AugmentedLots(streams, plan.augmentationMultiplicity());
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.
         this.steps = plan.sampling().chargesByPass() ? progress.steps() : spending.charges();
@@ -143,6 +145,11 @@ final class PrivateTraining implements AutoCloseable {
         return List.copyOf(fitted);
     }
 
+    /** Makes the copies of augmented examples, and knows how many there are of each. */
+    AugmentedLots augmentedLots() {
+        return augmentedLots;
+    }
+
     /** Unhooks the network, which stays private and does not train meanwhile. */
     @Override
     public void close() {
@@ -195,9 +202,11 @@ final class PrivateTraining implements AutoCloseable {
         }
     }
 
-    /** The most rows of a physical batch: with truncated backpropagation through time, whatever the lot has. */
+    /** The most examples of a physical batch, all copies of each: with truncated backpropagation through time, whatever the lot has. */
     int physicalBatchSize(ExecutionOptions options) {
-        return plan.truncation() == null ? options.physicalBatchSize() : Integer.MAX_VALUE;
+        return plan.truncation() == null
+                ? Math.max(1, options.physicalBatchSize() / plan.augmentationMultiplicity())
+                : Integer.MAX_VALUE;
     }
 
     /** Charges a pass over the user's own iterator, before anything of it is looked at. */
@@ -239,15 +248,15 @@ final class PrivateTraining implements AutoCloseable {
 
     /** Runs a physical batch that does not end its lot. */
     void accumulate(MultiDataSet part) {
-        int examples = (int) part.getFeatures(0).size(0);
-        pass.open(examples, new BackwardPass.Observer() {
+        int examples = augmentedLots.examplesOf(part);
+        pass.open((int) part.getFeatures(0).size(0), new BackwardPass.Observer() {
             @Override
             public void starting() {}
 
             @Override
             public void complete(List<LayerTape> tapes) {
                 network.requirePassOver(part, Segment.WHOLE);
-                clippedSum.add(tapes, examples, examples);
+                clippedSum.add(ofExamples(tapes, examples), examples, examples);
             }
         });
         try {
@@ -260,7 +269,7 @@ final class PrivateTraining implements AutoCloseable {
     /**
      * Hands out the last physical batch of a lot: the next backward pass must be over it, or the next ones over its segments.
      *
-     * @param examples how many of its rows count
+     * @param examples how many of its examples count: all, or none
      * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
      */
     MultiDataSet expect(MultiDataSet last, int examples) {
@@ -292,7 +301,8 @@ final class PrivateTraining implements AutoCloseable {
         MultiDataSet lot = Objects.requireNonNull(expected);
         Truncation truncation = plan.truncation();
         network.requirePassOver(lot, truncation == null ? Segment.WHOLE : truncation.segment(segment));
-        clippedSum.add(tapes, expectedExamples, (int) lot.getFeatures(0).size(0));
+        int examples = augmentedLots.examplesOf(lot);
+        clippedSum.add(ofExamples(tapes, examples), expectedExamples, examples);
         double norm = clipping.norm();
         if (segment == 0) {
             // From here on the lot is spent, whatever becomes of its later segments.
@@ -312,6 +322,15 @@ final class PrivateTraining implements AutoCloseable {
         noisyRelease.release(
                 clippedSum.sum(), network.gradientView(), norm, plan.noiseMultiplierOf(spending.charges()), release);
         lifecycle = Lifecycle.RELEASED;
+    }
+
+    private List<LayerTape> ofExamples(List<LayerTape> rows, int examples) {
+        return AveragedTape.of(
+                rows,
+                network.trainable(),
+                network.model().params().dataType(),
+                examples,
+                plan.augmentationMultiplicity());
     }
 
     /** Whether no release about the last lot is still to come. */

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.activations.TemperedSigmoid;
+import io.github.dl4jdp.core.data.RandomCropAndFlip;
 import io.github.dl4jdp.core.features.ChannelNormalization;
 import io.github.dl4jdp.core.features.DrawnPatchWeights;
 import io.github.dl4jdp.core.features.DrawnPictures;
@@ -132,6 +133,34 @@ class UtilityDocumentTest {
         average.applyTo(averaged);
         assertThat(averaged.params().distance2(net.params())).isPositive();
         assertThat(engine.remainingSteps()).isZero();
+    }
+
+    @Test
+    void augmentedCopies_ofPictures_train() {
+        MultiLayerNetwork net = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(0.1))
+                .list()
+                .layer(new ConvolutionLayer.Builder(3, 3).nOut(4).build())
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nOut(2)
+                        .activation(Activation.SOFTMAX)
+                        .build())
+                .setInputType(InputType.convolutional(8, 8, 3))
+                .build());
+        net.init();
+        DataSet trainingData = new DataSet(
+                Nd4j.rand(20, 3, 8, 8), Nd4j.tile(Nd4j.eye(2), 10, 1).castTo(DataType.FLOAT));
+        DpSgdPlan plan = DpSgdPlan.poisson(trainingData.numExamples(), 10)
+                .withEpochs(1)
+                .withClippingNorm(1)
+                .withAugmentationMultiplicity(4) // copies of each example of a lot
+                .withNoiseMultiplier(1)
+                .withDelta(1e-3);
+        PrivacyEngine engine = PrivacyEngine.attach(net, plan);
+        net.fit(engine.lots(trainingData, new RandomCropAndFlip(4)), plan.epochs());
+        assertThat(engine.remainingSteps()).isZero();
+        Augmentation noise = (features, random) -> features.addi(0.1 * random.nextGaussian());
+        assertThat(noise.andThen(noise)).isNotNull();
     }
 
     @Test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.audit;
 
+import io.github.dl4jdp.core.Augmentation;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.HostArrays;
@@ -17,6 +18,9 @@ import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
 
 /** A network under audit: DL4J's own calls on either of its two kinds, and what they leave for everyone to see. */
 final class AuditedNetwork {
+    /** Copies of an example that are all the same have the gradient of the example, by which the attack knows its canary. */
+    private static final Augmentation SAME = (features, random) -> features;
+
     private final Model model;
     private final int length;
     private final double[] gradient;
@@ -108,8 +112,9 @@ final class AuditedNetwork {
 
     /** One lot after the other, by DL4J's own fit. */
     Runnable steps(PrivacyEngine engine, RandomAccessExamples data) {
+        boolean copies = engine.plan().augmentationMultiplicity() > 1;
         if (model instanceof MultiLayerNetwork network) {
-            DataSetIterator lots = engine.lots(data);
+            DataSetIterator lots = copies ? engine.lots(data, SAME) : engine.lots(data);
             return () -> {
                 if (!lots.hasNext()) {
                     lots.reset();
@@ -117,7 +122,7 @@ final class AuditedNetwork {
                 network.fit(lots.next());
             };
         }
-        MultiDataSetIterator lots = engine.multiLots(data);
+        MultiDataSetIterator lots = copies ? engine.multiLots(data, SAME) : engine.multiLots(data);
         return () -> {
             if (!lots.hasNext()) {
                 lots.reset();

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.gradient;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
 import org.deeplearning4j.nn.layers.recurrent.BidirectionalLayer;
@@ -133,6 +134,11 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
         @Override
         public void discard(int example) {
             tape.discard(example);
+        }
+
+        @Override
+        public Optional<LayerTape> sumOfCopies(int copies) {
+            return tape.sumOfCopies(copies).map(sum -> new PrefixedTape(prefix, sum));
         }
 
         private Map<String, INDArray> ofDirection(Map<String, INDArray> parameters) {

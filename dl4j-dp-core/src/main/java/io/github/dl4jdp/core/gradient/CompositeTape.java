@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The tape of a layer whose parameters are recorded by several tapes, no element by two of them. */
@@ -29,5 +30,13 @@ record CompositeTape(List<LayerTape> parts) implements LayerTape {
     @Override
     public void discard(int example) {
         parts.forEach(part -> part.discard(example));
+    }
+
+    /** Every part is a tape of the library's own, and has the sums of copies. */
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        return Optional.of(new CompositeTape(parts.stream()
+                .map(part -> part.sumOfCopies(copies).orElseThrow())
+                .toList()));
     }
 }

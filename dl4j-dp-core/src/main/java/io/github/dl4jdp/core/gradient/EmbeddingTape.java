@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -133,5 +134,21 @@ final class EmbeddingTape implements LayerTape {
     @Override
     public void discard(int example) {
         delta.get(NDArrayIndex.point(example)).assign(0);
+    }
+
+    /** The tokens of the copies are more tokens of the example. */
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        int count = examples / copies;
+        int[] byExample = new int[tokens.length];
+        for (int i = 0; i < count; i++) {
+            for (int k = 0; k < copies; k++) {
+                System.arraycopy(tokens, (k * count + i) * steps, byExample, (i * copies + k) * steps, steps);
+            }
+        }
+        INDArray deltas = Detached.copy(
+                delta.reshape('c', copies, count, (long) steps * width).permute(1, 0, 2));
+        return Optional.of(
+                new EmbeddingTape(byExample, deltas.reshape('c', count, (long) copies * steps, width), hasBias));
     }
 }

@@ -19,7 +19,7 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 final class FloatConvolution {
     /** Numbers of per-example weight gradients that may be held: 64 MiB. */
-    private static final long MAX_HELD = 16L << 20;
+    static final long MAX_HELD = 16L << 20;
     /** Numbers of patches that the backward pass may take over from the forward pass: 32 MiB. */
     private static final long MAX_PATCHES = 8L << 20;
     /** Examples that a thread takes at a time. */
@@ -242,7 +242,8 @@ final class FloatConvolution {
                 held ? gradientOf : null,
                 biasGradients,
                 squaredNorms,
-                patchMemory);
+                patchMemory,
+                gradientMemory);
     }
 
     /**

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.gradient;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
 import org.jspecify.annotations.Nullable;
@@ -12,12 +13,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /**
  * The tape of {@link FloatConvolution}: norms are known when it is made; the per-example weight gradients are held where they are small, and otherwise
  * the deltas, from which the weighted sum is one more pass over the patches. The same sums as {@link PatchTape}.
+ *
+ * <p>Of a batch of several copies of each example, row {@code k * examples + i} is copy k of example i. Their gradients are summed by
+ * {@link #sumOfCopies}: where they are held, in place; where they are not, by one more pass, after which the sums are held if they are small enough.
  */
 final class FloatPatchTape implements LayerTape {
     /** Blocks of examples that are summed by themselves: the same for any number of threads, so that the sum has the same bits. */
     private static final int BLOCKS = 8;
     /** Columns of the held gradients that a thread sums at a time. */
     private static final int COLUMNS = 4096;
+    /** Examples of several copies that a thread takes at a time. */
+    private static final int EXAMPLES = 1;
 
     private final CpuBlas blas;
     private final ParallelRanges ranges;
@@ -28,9 +34,13 @@ final class FloatPatchTape implements LayerTape {
     /** [examples, patchSize, outChannels]. */
     private final @Nullable FloatPointer gradients;
 
+    /** [examples, outChannels]; empty without bias. */
     private final float[] biasGradients;
+
     private final double[] squaredNorms;
     private final NativeFloats patchMemory;
+    private final NativeFloats gradientMemory;
+    private final int copies;
     private final boolean[] discarded;
 
     /**
@@ -40,6 +50,7 @@ final class FloatPatchTape implements LayerTape {
      * @param gradients [examples, patchSize, outChannels], if they are held
      * @param biasGradients [examples, outChannels]; empty without bias
      * @param squaredNorms of weights and bias together
+     * @param gradientMemory of which {@code gradients} are a part if they are held
      */
     FloatPatchTape(
             CpuBlas blas,
@@ -51,7 +62,36 @@ final class FloatPatchTape implements LayerTape {
             @Nullable FloatPointer gradients,
             float[] biasGradients,
             double[] squaredNorms,
-            NativeFloats patchMemory) {
+            NativeFloats patchMemory,
+            NativeFloats gradientMemory) {
+        this(
+                blas,
+                ranges,
+                patches,
+                geometry,
+                x,
+                deltas,
+                gradients,
+                biasGradients,
+                squaredNorms,
+                patchMemory,
+                gradientMemory,
+                1);
+    }
+
+    private FloatPatchTape(
+            CpuBlas blas,
+            ParallelRanges ranges,
+            FloatPatches patches,
+            PatchGeometry geometry,
+            INDArray x,
+            @Nullable FloatPointer deltas,
+            @Nullable FloatPointer gradients,
+            float[] biasGradients,
+            double[] squaredNorms,
+            NativeFloats patchMemory,
+            NativeFloats gradientMemory,
+            int copies) {
         this.blas = blas;
         this.ranges = ranges;
         this.patches = patches;
@@ -62,6 +102,8 @@ final class FloatPatchTape implements LayerTape {
         this.biasGradients = biasGradients;
         this.squaredNorms = squaredNorms;
         this.patchMemory = patchMemory;
+        this.gradientMemory = gradientMemory;
+        this.copies = copies;
         this.discarded = new boolean[squaredNorms.length];
     }
 
@@ -83,6 +125,68 @@ final class FloatPatchTape implements LayerTape {
             int channels = geometry.outChannels();
             Arrays.fill(biasGradients, example * channels, (example + 1) * channels, 0);
         }
+    }
+
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        int examples = squaredNorms.length / copies;
+        int weights = Math.toIntExact(geometry.weights());
+        float[] biasSums = sumOfCopies(biasGradients, copies);
+        double[] norms = new double[examples];
+        boolean hold = gradients != null || (long) examples * weights <= FloatConvolution.MAX_HELD;
+        FloatPointer sums = gradients != null
+                ? gradients
+                : gradientMemory.ensure((long) (hold ? examples : ranges.threads()) * weights);
+        FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * scratchSize());
+        blas.withSingleThreadedProducts(() -> ranges.run(examples, EXAMPLES, (worker, from, to) -> {
+            var products = new Products(NativeFloats.at(scratch, (long) worker * scratchSize()));
+            float[] sum = new float[weights];
+            float[] one = new float[weights];
+            for (int i = from; i < to; i++) {
+                FloatPointer into = NativeFloats.at(sums, (long) (hold ? i : worker) * weights);
+                if (gradients == null) {
+                    for (int k = 0; k < copies; k++) {
+                        products.add(k * examples + i, 1, k == 0 ? 0 : 1, into);
+                    }
+                    into.get(sum, 0, weights);
+                } else {
+                    into.get(sum, 0, weights);
+                    for (int k = 1; k < copies; k++) {
+                        NativeFloats.at(gradients, (long) (k * examples + i) * weights)
+                                .get(one, 0, weights);
+                        for (int j = 0; j < weights; j++) {
+                            sum[j] += one[j];
+                        }
+                    }
+                    into.put(sum, 0, weights);
+                }
+                int channels = biasSums.length / examples;
+                norms[i] =
+                        SquaredNorms.sum(sum, weights) + SquaredNorms.sum(biasSums, i * channels, (i + 1) * channels);
+            }
+        }));
+        return Optional.of(new FloatPatchTape(
+                blas,
+                ranges,
+                patches,
+                geometry,
+                x,
+                hold ? null : deltas,
+                hold ? sums : null,
+                biasSums,
+                norms,
+                patchMemory,
+                gradientMemory,
+                copies));
+    }
+
+    /** The sums of the copies of each row [examples, ...]. */
+    private static float[] sumOfCopies(float[] rows, int copies) {
+        float[] sums = Arrays.copyOf(rows, rows.length / copies);
+        for (int j = sums.length; j < rows.length; j++) {
+            sums[j % sums.length] += rows[j];
+        }
+        return sums;
     }
 
     @Override
@@ -116,39 +220,62 @@ final class FloatPatchTape implements LayerTape {
         }
     }
 
-    /** Each block sums its examples in memory of its own; the blocks are added in order. */
+    private int deltaSize() {
+        return geometry.outChannels() * geometry.positions();
+    }
+
+    private int scratchSize() {
+        return patches.size() + deltaSize();
+    }
+
+    /** The products of patches and delta of single rows, with the memory of one worker. */
+    private final class Products {
+        private final FloatPointer scratch;
+        private final float[] image = new float[patches.imageSize()];
+        private final float[] gathered = new float[patches.size()];
+        private final float[] delta = new float[deltaSize()];
+
+        /** @param scratch {@link #scratchSize} numbers */
+        Products(FloatPointer scratch) {
+            this.scratch = scratch;
+        }
+
+        /** {@code into = beta into + weight P D^T}. */
+        void add(int row, float weight, float beta, FloatPointer into) {
+            HostArrays.read(x, (long) row * image.length, image, image.length);
+            patches.gather(image, gathered);
+            scratch.put(gathered, 0, gathered.length);
+            NativeFloats.at(Objects.requireNonNull(deltas), (long) row * delta.length)
+                    .get(delta, 0, delta.length);
+            for (int j = 0; j < delta.length; j++) {
+                delta[j] *= weight;
+            }
+            FloatPointer d = NativeFloats.at(scratch, patches.size());
+            d.put(delta, 0, delta.length);
+            FloatConvolution.weightGradient(blas, geometry, scratch, d, beta, into);
+        }
+    }
+
+    /** Each block sums its rows in memory of its own; the blocks are added in order. */
     private void sumAgain(double[] weights, float[] total) {
-        FloatPointer all = Objects.requireNonNull(deltas);
-        int deltaSize = geometry.outChannels() * geometry.positions();
-        int block = (weights.length + BLOCKS - 1) / BLOCKS;
-        FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * (patches.size() + deltaSize));
+        int examples = weights.length;
+        int rows = copies * examples;
+        int block = (rows + BLOCKS - 1) / BLOCKS;
+        FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * scratchSize());
         try (FloatPointer partial = new FloatPointer((long) BLOCKS * total.length)) {
             partial.zero();
-            blas.withSingleThreadedProducts(() -> ranges.run(weights.length, block, (worker, from, to) -> {
-                FloatPointer p = NativeFloats.at(scratch, (long) worker * (patches.size() + deltaSize));
+            blas.withSingleThreadedProducts(() -> ranges.run(rows, block, (worker, from, to) -> {
+                var products = new Products(NativeFloats.at(scratch, (long) worker * scratchSize()));
                 FloatPointer own = NativeFloats.at(partial, (long) from / block * total.length);
-                float[] image = new float[patches.imageSize()];
-                float[] gathered = new float[patches.size()];
-                float[] delta = new float[deltaSize];
-                for (int i = from; i < to; i++) {
-                    if (discarded[i] || weights[i] == 0) {
-                        continue;
+                for (int row = from; row < to; row++) {
+                    int i = row % examples;
+                    if (!discarded[i] && weights[i] != 0) {
+                        products.add(row, (float) weights[i], 1, own);
                     }
-                    HostArrays.read(x, (long) i * image.length, image, image.length);
-                    patches.gather(image, gathered);
-                    p.put(gathered, 0, gathered.length);
-                    NativeFloats.at(all, (long) i * deltaSize).get(delta, 0, deltaSize);
-                    float weight = (float) weights[i];
-                    for (int j = 0; j < deltaSize; j++) {
-                        delta[j] *= weight;
-                    }
-                    FloatPointer d = NativeFloats.at(p, patches.size());
-                    d.put(delta, 0, deltaSize);
-                    FloatConvolution.weightGradient(blas, geometry, p, d, 1f, own);
                 }
             }));
             float[] one = new float[total.length];
-            for (int k = 0; k * block < weights.length; k++) {
+            for (int k = 0; k * block < rows; k++) {
                 NativeFloats.at(partial, (long) k * total.length).get(one, 0, one.length);
                 for (int j = 0; j < one.length; j++) {
                     total[j] += one[j];

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.Map;
+import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -49,4 +50,21 @@ public interface LayerTape {
      * @param example index within the physical batch
      */
     void discard(int example);
+
+    /**
+     * The tape of the examples of a batch that holds several copies of each, its gradients the sums of those of the copies:
+     *
+     * <pre>
+     *   h_i = sum over k of g_(k B + i),   B examples, row k B + i of the batch being copy k of example i
+     * </pre>
+     *
+     * <p>The norms are those of the sums, cross terms included; to discard an example is to discard its copies. Called at most once, before
+     * everything else, and this tape is not used by itself afterwards: the two may share memory.
+     *
+     * @param copies at least 1; the number of rows is a multiple of it
+     * @return empty if this tape has no way of its own: every sum is then made of the rows of {@link #addRow}, exactly and slowly
+     */
+    default Optional<LayerTape> sumOfCopies(int copies) {
+        return Optional.empty();
+    }
 }

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import java.util.Arrays;
 import java.util.Map;
+import java.util.Optional;
 import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
 import org.jspecify.annotations.Nullable;
@@ -155,6 +156,17 @@ final class OuterProductTape implements LayerTape {
         }
         input.getRow(example).assign(0);
         delta.getRow(example).assign(0);
+    }
+
+    /** The copies of an example are the steps of a sequence: {@code h_i = X_i^T D_i}. */
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        int examples = (int) (delta.size(0) / copies);
+        return Optional.of(SequenceTape.ofDense(
+                TimeMajor.ofRows(input, examples),
+                delta.reshape('c', copies, examples, delta.size(1)),
+                DefaultParamInitializer.WEIGHT_KEY,
+                hasBias ? DefaultParamInitializer.BIAS_KEY : null));
     }
 
     static INDArray parameter(Map<String, INDArray> parameters, String name) {

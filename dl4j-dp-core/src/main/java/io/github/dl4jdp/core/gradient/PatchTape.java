@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.Map;
+import java.util.Optional;
 import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -17,20 +18,23 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  *   dW_i = D_i P_i,  db_i = D_i 1,  sum w_i dW_i = [w_1 D_1 ... w_B D_B] [P_1; ...; P_B]
  * </pre>
  *
- * <p>The per-example weight gradients of this one layer are kept when they are small, and the sum is then one matrix-vector
+ * <p>Where the batch holds several copies of each example, {@code P_i} and {@code D_i} are those of all of them. The per-example weight gradients of this one layer are kept when they are small, and the sum is then one matrix-vector
  * product. Otherwise they are made a few examples at a time for their norms, and the sum is a second product.
  */
 final class PatchTape implements LayerTape {
     /** Numbers of one layer's per-example gradients that may be held at a time: 64 MiB of floats. */
     private static final long MAX_HELD = 16L << 20;
 
-    /** [examples, inChannels, height, width]; belongs to the network, so it is copied before it is changed. */
+    /** [rows, inChannels, height, width]; belongs to the network, so it is copied before it is changed. */
     private INDArray x;
-    /** [examples, outChannels, positions]; our own. */
+    /** [rows, outChannels, positions]; our own. */
     private final INDArray delta;
 
     private final PatchGeometry geometry;
     private final boolean hasBias;
+    /** Row {@code k * examples + i} is copy k of example i. */
+    private final int copies;
+
     private final int examples;
     private boolean ownsInput;
     /** [examples, weights], if held. */
@@ -41,11 +45,26 @@ final class PatchTape implements LayerTape {
      * @param delta [examples, outChannels, outHeight, outWidth]; copied, since it dies with its workspace
      */
     PatchTape(INDArray x, INDArray delta, PatchGeometry geometry, boolean hasBias) {
+        this(
+                x,
+                Detached.copy(delta).reshape('c', x.size(0), geometry.outChannels(), geometry.positions()),
+                geometry,
+                hasBias,
+                1);
+    }
+
+    private PatchTape(INDArray x, INDArray delta, PatchGeometry geometry, boolean hasBias, int copies) {
         this.x = x;
-        this.examples = (int) x.size(0);
-        this.delta = Detached.copy(delta).reshape('c', examples, geometry.outChannels(), geometry.positions());
+        this.delta = delta;
         this.geometry = geometry;
         this.hasBias = hasBias;
+        this.copies = copies;
+        this.examples = (int) (x.size(0) / copies);
+    }
+
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        return Optional.of(new PatchTape(x, delta, geometry, hasBias, copies));
     }
 
     @Override
@@ -62,7 +81,7 @@ final class PatchTape implements LayerTape {
                 held = group == examples ? gradients : null;
             }
             if (hasBias) {
-                double[] norms = SquaredNorms.ofRows(delta.sum(2));
+                double[] norms = SquaredNorms.ofRows(biasGradients());
                 for (int i = 0; i < examples; i++) {
                     squaredNorms[i] += norms[i];
                 }
@@ -72,16 +91,32 @@ final class PatchTape implements LayerTape {
 
     /** dW_i of the examples from (inclusive) to (exclusive): [to - from, weights]. */
     private INDArray weightGradients(int from, int to) {
-        INDArray patches = geometry.patches(examplesOf(x, from, to));
-        INDArray d = examplesOf(delta, from, to);
+        INDArray sum = weightGradientsOfRows(from, to);
+        for (int k = 1; k < copies; k++) {
+            sum.addi(weightGradientsOfRows(k * examples + from, k * examples + to));
+        }
+        return sum;
+    }
+
+    private INDArray weightGradientsOfRows(int from, int to) {
+        INDArray patches = geometry.patches(rowsOf(x, from, to));
+        INDArray d = rowsOf(delta, from, to);
         INDArray out = Nd4j.createUninitialized(
                 delta.dataType(), new long[] {to - from, geometry.outChannels(), geometry.patchSize()}, 'c');
         Nd4j.matmul(d, patches, out, false, false, false);
         return out.reshape('c', to - from, geometry.weights());
     }
 
-    private INDArray examplesOf(INDArray array, int from, int to) {
-        return from == 0 && to == examples ? array : array.get(NDArrayIndex.interval(from, to));
+    /** db_i of every example: [examples, outChannels]. */
+    private INDArray biasGradients() {
+        return delta.sum(2)
+                .reshape('c', copies, (long) examples * geometry.outChannels())
+                .sum(0)
+                .reshape('c', examples, geometry.outChannels());
+    }
+
+    private static INDArray rowsOf(INDArray array, int from, int to) {
+        return from == 0 && to == array.size(0) ? array : array.get(NDArrayIndex.interval(from, to));
     }
 
     @Override
@@ -94,18 +129,19 @@ final class PatchTape implements LayerTape {
                 INDArray row = weightSum.reshape('c', 1, geometry.weights());
                 row.addi(w.reshape(1, examples).mmul(held));
                 if (hasBias) {
-                    addBias(w.reshape(1, examples).mmul(delta.sum(2)), sums);
+                    addBias(w.reshape(1, examples).mmul(biasGradients()), sums);
                 }
                 return;
             }
-            delta.muli(w.reshape(examples, 1, 1).broadcast(delta.shape()));
-            int group = Math.max(
-                    1, (int) Math.min(examples, MAX_HELD / ((long) geometry.positions() * geometry.patchSize())));
-            for (int from = 0; from < examples; from += group) {
-                int to = Math.min(examples, from + group);
-                INDArray patches = geometry.patches(examplesOf(x, from, to))
+            int rows = copies * examples;
+            delta.muli(Nd4j.tile(w, copies).reshape(rows, 1, 1).broadcast(delta.shape()));
+            int group =
+                    Math.max(1, (int) Math.min(rows, MAX_HELD / ((long) geometry.positions() * geometry.patchSize())));
+            for (int from = 0; from < rows; from += group) {
+                int to = Math.min(rows, from + group);
+                INDArray patches = geometry.patches(rowsOf(x, from, to))
                         .reshape('c', (long) (to - from) * geometry.positions(), geometry.patchSize());
-                INDArray d = examplesOf(delta, from, to)
+                INDArray d = rowsOf(delta, from, to)
                         .permute(1, 0, 2)
                         .reshape('c', geometry.outChannels(), (long) (to - from) * geometry.positions());
                 weightSum.addi(d.mmul(patches));
@@ -129,7 +165,7 @@ final class PatchTape implements LayerTape {
                     .addi(weightGradients(example, example + 1)
                             .reshape('c', geometry.outChannels(), geometry.patchSize()));
             if (hasBias) {
-                addBias(delta.get(NDArrayIndex.point(example)).sum(1), row);
+                addBias(biasGradients().getRow(example), row);
             }
         }
     }
@@ -140,8 +176,10 @@ final class PatchTape implements LayerTape {
             x = Detached.copy(x);
             ownsInput = true;
         }
-        x.get(NDArrayIndex.point(example)).assign(0);
-        delta.get(NDArrayIndex.point(example)).assign(0);
+        for (int k = 0; k < copies; k++) {
+            x.get(NDArrayIndex.point(k * examples + example)).assign(0);
+            delta.get(NDArrayIndex.point(k * examples + example)).assign(0);
+        }
         if (held != null) {
             held.getRow(example).assign(0);
         }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.Map;
+import java.util.Optional;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
@@ -60,5 +61,14 @@ final class RowsTape implements LayerTape {
     @Override
     public void discard(int example) {
         rows.getRow(example).assign(0);
+    }
+
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            long examples = rows.size(0) / copies;
+            INDArray sums = rows.reshape('c', copies, examples * rows.size(1)).sum(0);
+            return Optional.of(new RowsTape(sums.reshape('c', examples, rows.size(1)), target));
+        }
     }
 }

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.gradient;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -102,10 +103,17 @@ final class SequenceTape implements LayerTape {
     }
 
     private void addNormsOfGrams(double[] squaredNorms) {
-        double[] ofDelta = grams(delta);
-        double[] ofLeft = grams(factors.get(0).left());
+        int group = (int) Math.min(examples, Math.max(1, MAX_HELD / ((long) steps * steps)));
+        for (int from = 0; from < examples; from += group) {
+            addNormsOfGrams(squaredNorms, from, Math.min(examples, from + group));
+        }
+    }
+
+    private void addNormsOfGrams(double[] squaredNorms, int from, int to) {
+        double[] ofDelta = grams(delta, from, to);
+        double[] ofLeft = grams(factors.get(0).left(), from, to);
         for (Factor factor : factors.subList(1, factors.size())) {
-            double[] more = grams(factor.left());
+            double[] more = grams(factor.left(), from, to);
             for (int j = 0; j < more.length; j++) {
                 ofLeft[j] += more[j];
             }
@@ -113,10 +121,10 @@ final class SequenceTape implements LayerTape {
         // A sum whose terms cancel to this part of their magnitude keeps at least 4 (float) or 8 (double) digits.
         double cancelled = delta.dataType() == DataType.FLOAT ? 1e-2 : 1e-6;
         int length = steps * steps;
-        for (int i = 0; i < examples; i++) {
+        for (int i = from; i < to; i++) {
             double sum = 0;
             double magnitude = 0;
-            for (int j = i * length; j < (i + 1) * length; j++) {
+            for (int j = (i - from) * length; j < (i - from + 1) * length; j++) {
                 double term = ofLeft[j] * ofDelta[j];
                 sum += term;
                 magnitude += Math.abs(term);
@@ -126,12 +134,12 @@ final class SequenceTape implements LayerTape {
         }
     }
 
-    /** [examples, T, T] of one factor. */
-    private double[] grams(INDArray array) {
-        INDArray byExample = array.permute(1, 0, 2);
-        INDArray out = Nd4j.createUninitialized(array.dataType(), new long[] {examples, steps, steps}, 'c');
+    /** [to - from, T, T] of one factor. */
+    private double[] grams(INDArray array, int from, int to) {
+        INDArray byExample = examples(array, from, to);
+        INDArray out = Nd4j.createUninitialized(array.dataType(), new long[] {to - from, steps, steps}, 'c');
         Nd4j.matmul(byExample, byExample, out, false, true, false);
-        double[] values = new double[examples * steps * steps];
+        double[] values = new double[(to - from) * steps * steps];
         HostArrays.read(out, 0, values, values.length);
         return values;
     }
@@ -199,6 +207,21 @@ final class SequenceTape implements LayerTape {
         zero(delta, example);
         factors.forEach(factor -> zero(factor.left(), example));
         held.forEach(rows -> rows.getRow(example).assign(0));
+    }
+
+    /** The copies of an example are more steps of it: as {@code t K B + k B + i} is {@code (t K + k) B + i}, the memory stays as it is. */
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            List<Factor> longer = factors.stream()
+                    .map(factor -> new Factor(withCopiesAsSteps(factor.left(), copies), factor.target()))
+                    .toList();
+            return Optional.of(new SequenceTape(longer, withCopiesAsSteps(delta, copies)));
+        }
+    }
+
+    private static INDArray withCopiesAsSteps(INDArray timeMajor, int copies) {
+        return timeMajor.reshape('c', timeMajor.size(0) * copies, timeMajor.size(1) / copies, timeMajor.size(2));
     }
 
     private static void zero(INDArray timeMajor, int example) {

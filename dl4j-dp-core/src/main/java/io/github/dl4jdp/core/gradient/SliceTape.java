@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.Map;
+import java.util.Optional;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.jspecify.annotations.Nullable;
@@ -138,5 +139,11 @@ final class SliceTape implements LayerTape {
         if (held != null) {
             held.getRow(example).assign(0);
         }
+    }
+
+    /** The copies of an example are rows of its slice, as time steps are. */
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        return Optional.of(new SliceTape(worker, input, mask, epsilon, examples / copies, forwardFirst));
     }
 }

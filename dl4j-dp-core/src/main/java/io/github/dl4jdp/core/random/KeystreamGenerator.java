@@ -57,7 +57,7 @@ public final class KeystreamGenerator implements RandomGenerator {
     }
 
     /** Continues with the keystream whose counter starts at {@code segment * 2^64}; segments never overlap. */
-    void restart(long segment) {
+    public void restart(long segment) {
         initialize(counterBlock(segment));
         position = CHUNK_BYTES;
     }

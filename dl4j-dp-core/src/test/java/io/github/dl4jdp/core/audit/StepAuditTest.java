@@ -66,6 +66,15 @@ class StepAuditTest {
     }
 
     @Test
+    void run_severalCopiesOfEachExample_holdTheClaimOfOne() {
+        StepAuditResult result =
+                audit(PlantedBug.NONE, plan(2).withAugmentationMultiplicity(3)).run();
+
+        assertThat(result.isContradicted()).isFalse();
+        assertThat(result.gaussianEpsilonLowerBound()).isBetween(1.0, result.claimedEpsilon());
+    }
+
+    @Test
     void run_sampledSteps_holdTheirAmplifiedClaimAndNotASmallerOne() {
         DpSgdPlan plan = DpSgdPlan.poisson(4, 2)
                 .withSteps(1)

@@ -104,6 +104,50 @@ public abstract class PerExampleGradientRuleContract {
         assertSame(network, pass.sum(), expected, tolerance(type));
     }
 
+    /**
+     * Copies of examples: their gradients are summed before the norm is taken. Rules of your own may leave that to the engine, which then makes the
+     * sums of rows.
+     */
+    @Property(tries = TRIES, seed = SEED, shrinking = ShrinkingMode.OFF)
+    void sumOfCopies_anyBatch_sumsRowsBeforeTheNorm(
+            @ForAll("gradientCases") GradientCase gradientCase,
+            @ForAll("types") DataType type,
+            @ForAll @IntRange(min = 1, max = 3) int examples,
+            @ForAll @IntRange(min = 2, max = 3) int copies) {
+        if (!rules().added().isEmpty()) {
+            return;
+        }
+        MultiLayerNetwork network = gradientCase.network(type);
+        DataSet data = gradientCase.data(network, examples * copies, 10);
+        double[] weights = new Random(5).doubles(examples).toArray();
+        INDArray rows = run(network, data, ones(examples * copies)).rows();
+        RecordedPass pass = RecordedPass.ofCopies(network, rules(), data, weights, Set.of(), copies);
+        INDArray expectedSum = Nd4j.zeros(DataType.DOUBLE, network.numParams());
+        for (int i = 0; i < examples; i++) {
+            INDArray expected = Nd4j.zeros(DataType.DOUBLE, network.numParams());
+            for (int k = 0; k < copies; k++) {
+                expected.addi(rows.getRow(k * examples + i));
+            }
+            assertSame(network, pass.rows().getRow(i), expected, tolerance(type));
+            double norm = expected.norm2Number().doubleValue();
+            assertThat(Math.sqrt(pass.squaredNorms()[i]))
+                    .isCloseTo(norm, org.assertj.core.api.Assertions.within(norm * tolerance(type)));
+            expectedSum.addi(expected.mul(weights[i]));
+        }
+        assertSame(network, pass.sum(), expectedSum, tolerance(type));
+
+        int bad = examples - 1;
+        weights[bad] = 0;
+        INDArray expected = RecordedPass.ofCopies(network, rules(), data, weights, Set.of(), copies)
+                .sum();
+        data.getLabels().get(NDArrayIndex.point(bad)).assign(Double.NaN);
+        pass = RecordedPass.ofCopies(network, rules(), data, weights, Set.of(bad), copies);
+        assertSame(network, pass.sum(), expected, tolerance(type));
+        for (int i = 0; i < examples; i++) {
+            assertThat(Double.isFinite(pass.squaredNorms()[i])).isEqualTo(i != bad);
+        }
+    }
+
     @Property(tries = TRIES, seed = SEED, shrinking = ShrinkingMode.OFF)
     void addRow_otherExampleChanged_staysTheSame(
             @ForAll("gradientCases") GradientCase gradientCase,

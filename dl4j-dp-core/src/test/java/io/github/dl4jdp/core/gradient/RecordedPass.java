@@ -30,24 +30,51 @@ record RecordedPass(INDArray rows, double[] squaredNorms, INDArray sum, INDArray
     /** Runs a batch through {@code network} with its layers hooked; the network is as before afterwards. */
     static RecordedPass run(
             MultiLayerNetwork network, GradientRules rules, DataSet data, double[] weights, Set<Integer> discarded) {
-        return new Run(network, rules, data, weights, discarded).result();
+        return new Run(network, rules, data, weights, discarded, 1).result();
+    }
+
+    /**
+     * As {@link #run}, for the sums of the gradients of copies: row {@code k * examples + i} of the data is copy k of example i, and everything is by
+     * example.
+     *
+     * @param copies of each example
+     * @throws java.util.NoSuchElementException if a tape has no way of its own to make the sums
+     */
+    static RecordedPass ofCopies(
+            MultiLayerNetwork network,
+            GradientRules rules,
+            DataSet data,
+            double[] weights,
+            Set<Integer> discarded,
+            int copies) {
+        return new Run(network, rules, data, weights, discarded, copies).result();
     }
 
     private static final class Run {
         private final MultiLayerNetwork network;
         private final double[] weights;
         private final Set<Integer> discarded;
+        private final int rows;
+        private final int copies;
         private final int examples;
         private final List<Layer> trainable = new ArrayList<>();
         private final List<Long> offsets = new ArrayList<>();
         private final Map<Integer, LayerTape> tapes = new HashMap<>();
         private final RecordedPass[] result = new RecordedPass[1];
 
-        Run(MultiLayerNetwork network, GradientRules rules, DataSet data, double[] weights, Set<Integer> discarded) {
+        Run(
+                MultiLayerNetwork network,
+                GradientRules rules,
+                DataSet data,
+                double[] weights,
+                Set<Integer> discarded,
+                int copies) {
             this.network = network;
             this.weights = weights;
             this.discarded = discarded;
-            this.examples = (int) data.getFeatures().size(0);
+            this.copies = copies;
+            this.rows = (int) data.getFeatures().size(0);
+            this.examples = rows / copies;
             network.initGradientsView();
             network.getFlattenedGradients().assign(0);
             Layer[] live = network.getLayers();
@@ -86,7 +113,7 @@ record RecordedPass(INDArray rows, double[] squaredNorms, INDArray sum, INDArray
 
                 @Override
                 public int examples() {
-                    return examples;
+                    return rows;
                 }
 
                 @Override
@@ -109,6 +136,9 @@ record RecordedPass(INDArray rows, double[] squaredNorms, INDArray sum, INDArray
         }
 
         private void read() {
+            if (copies > 1) {
+                tapes.replaceAll((position, tape) -> tape.sumOfCopies(copies).orElseThrow());
+            }
             double[] squaredNorms = new double[examples];
             tapes.values().forEach(tape -> tape.addSquaredNorms(squaredNorms));
             INDArray rows = Nd4j.create(DataType.DOUBLE, examples, network.numParams());

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.core.random.KeystreamGenerator;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * Makes the copies of the examples of lots. The randomness of a copy follows from the lot, the example and the number of the copy alone: neighbouring
+ * data sets meet the same draws, and neither physical batches nor reading ahead change them.
+ */
+final class AugmentedLots {
+    private static final String STREAM = "augmentation";
+
+    private final RandomStreams streams;
+    private final int copies;
+    private boolean asked;
+
+    /** Of the two lots that were read last: one that was not released is still to come, and its stream is given out only once. */
+    private final Map<Long, KeystreamGenerator> generators = new LinkedHashMap<>();
+
+    AugmentedLots(RandomStreams streams, int copies) {
+        this.streams = streams;
+        this.copies = copies;
+    }
+
+    /**
+     * The copies of a physical batch.
+     *
+     * @param examples arrays of B rows, the features one array
+     * @param lot number of the lot, from 1
+     * @param members indices of the examples
+     * @return arrays of {@code B * copies} rows: row {@code k * B + i} is copy k of example i; labels and masks are repeated
+     */
+    synchronized MultiDataSet copiesOf(MultiDataSet examples, Augmentation augmentation, long lot, long[] members) {
+        if (examples.numFeatureArrays() != 1) {
+            throw new IllegalArgumentException(
+                    "examples must have one array of features to be augmented, have " + examples.numFeatureArrays()
+                            + "; train without augmentation, or augment the examples where they are read");
+        }
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray features = repeated(examples.getFeatures(0));
+            KeystreamGenerator random = generator(lot);
+            for (int k = 0; k < copies; k++) {
+                for (int i = 0; i < members.length; i++) {
+                    random.restart(Math.addExact(Math.multiplyExact(members[i], (long) copies), k));
+                    augment(features, (long) k * members.length + i, augmentation, random);
+                }
+            }
+            return new org.nd4j.linalg.dataset.MultiDataSet(
+                    new INDArray[] {features},
+                    repeated(examples.getLabels()),
+                    repeated(examples.getFeaturesMaskArrays()),
+                    repeated(examples.getLabelsMaskArrays()));
+        }
+    }
+
+    private static void augment(INDArray all, long row, Augmentation augmentation, KeystreamGenerator random) {
+        INDArray own = all.get(NDArrayIndex.interval(row, row + 1));
+        INDArray copy = augmentation.augment(own, random);
+        if (!Arrays.equals(copy.shape(), own.shape())) {
+            throw new IllegalStateException("an augmentation must keep the shape of the features, "
+                    + Arrays.toString(own.shape()) + ", returned " + Arrays.toString(copy.shape()));
+        }
+        if (copy != own) {
+            own.assign(copy);
+        }
+    }
+
+    /**
+     * The number of examples of a batch that holds all copies of each.
+     *
+     * @throws IllegalStateException if the number of rows is not a multiple of that of the copies
+     */
+    int examplesOf(MultiDataSet batch) {
+        long rows = batch.getFeatures(0).size(0);
+        if (rows % copies != 0) {
+            throw new IllegalStateException("a batch must have " + copies
+                    + " rows for each example, as the plan's augmentation multiplicity says, has " + rows
+                    + ": a preprocessor must keep the rows as they are");
+        }
+        return (int) (rows / copies);
+    }
+
+    /** Notes that lots of augmented examples were asked for. */
+    void notice() {
+        asked = true;
+    }
+
+    /** Whether lots of augmented examples were asked for. */
+    boolean areAsked() {
+        return asked;
+    }
+
+    private KeystreamGenerator generator(long lot) {
+        KeystreamGenerator known = generators.get(lot);
+        if (known == null) {
+            known = streams.stream(STREAM, lot);
+            generators.put(lot, known);
+            if (generators.size() > 2) {
+                generators.remove(generators.keySet().iterator().next());
+            }
+        }
+        return known;
+    }
+
+    private @Nullable INDArray @Nullable [] repeated(@Nullable INDArray @Nullable [] arrays) {
+        if (arrays == null) {
+            return null;
+        }
+        @Nullable INDArray[] all = new @Nullable INDArray[arrays.length];
+        for (int i = 0; i < arrays.length; i++) {
+            INDArray array = arrays[i];
+            all[i] = array == null ? null : repeated(array);
+        }
+        return all;
+    }
+
+    /** All rows, {@code copies} times one after the other. */
+    private INDArray repeated(INDArray array) {
+        long rows = array.size(0);
+        long[] shape = array.shape().clone();
+        shape[0] = copies * rows;
+        INDArray all = Nd4j.createUninitialized(array.dataType(), shape, 'c');
+        for (int k = 0; k < copies; k++) {
+            all.get(NDArrayIndex.interval(k * rows, (k + 1) * rows)).assign(array);
+        }
+        return all;
+    }
+}
