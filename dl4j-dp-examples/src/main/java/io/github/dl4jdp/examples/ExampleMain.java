@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -96,11 +97,16 @@ abstract class ExampleMain implements Callable<Integer> {
 
     /** As above, for data that need not be in memory. */
     static void fitWithProgress(MultiLayerNetwork network, PrivacyEngine engine, RandomAccessExamples data) {
+        fitWithProgress(network, engine, engine.lots(data));
+    }
+
+    /** As above, for lots that were asked for. */
+    static void fitWithProgress(MultiLayerNetwork network, PrivacyEngine engine, DataSetIterator lots) {
         DpSgdPlan plan = engine.plan();
         int every = Math.toIntExact(Math.max(1, plan.steps() / REPORTS));
         try (var progress = new PrivacyProgress()) {
             network.addListeners(new PrivacyListener(engine, every).reportTo(progress));
-            network.fit(engine.lots(data), plan.epochs());
+            network.fit(lots, plan.epochs());
         }
     }
 

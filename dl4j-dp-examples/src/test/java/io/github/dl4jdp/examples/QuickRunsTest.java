@@ -55,6 +55,18 @@ class QuickRunsTest {
         assertEnds(main, hasFeatures);
     }
 
+    @Test
+    void photographs_quickWithAugmentations_runsToTheEnd() throws Exception {
+        FakeData.cifar(folder, IMAGES / 5, IMAGES);
+
+        String out = run(Cifar10Cnn.class, "--data", folder.toString(), "--augmentations", "2");
+
+        assertThat(out)
+                .contains("2 copies of each example, their gradients averaged before clipping")
+                .contains("(epsilon = 2.000, delta = 1.00e-05)")
+                .contains("test accuracy");
+    }
+
     private void assertEnds(String main, String hasFeatures) throws Exception {
         List<String> args = new ArrayList<>(List.of("--data", folder.toString()));
         if (hasFeatures != null) {
