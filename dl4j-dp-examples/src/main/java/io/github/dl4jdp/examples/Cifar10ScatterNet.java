@@ -3,9 +3,12 @@ package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.features.ChannelNormalization;
 import io.github.dl4jdp.core.features.DrawnPictures;
 import io.github.dl4jdp.core.features.FeatureExtractor;
 import io.github.dl4jdp.core.features.FeatureFile;
+import io.github.dl4jdp.core.features.PrivateNormalization;
+import io.github.dl4jdp.core.features.ReleasedNormalization;
 import io.github.dl4jdp.core.features.ScatteringTransform;
 import io.github.dl4jdp.core.features.WhitenedFeatures;
 import io.github.dl4jdp.examples.data.CifarData;
@@ -13,22 +16,33 @@ import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.TrainTest;
 import java.io.IOException;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 
 /**
- * Photographs of ten kinds of things, and a linear model of scattering features: wavelets, decorrelated as drawn pictures show it.
- * {@link Cifar10PatchFeatures} is the better model of the two; this is the one of the literature.
+ * Photographs of ten kinds of things, and a linear model or a small convolutional network of scattering features, that is of wavelets:
+ * normalized by means and variances that were released with noise and charged, or decorrelated as drawn pictures show it, at no charge.
  */
-@Command(
-        name = "Cifar10ScatterNet",
-        description = "Trains a private linear model of CIFAR-10 on scattering features that cost no privacy.")
+@Command(name = "Cifar10ScatterNet", description = "Trains a private model of CIFAR-10 on scattering features.")
 public final class Cifar10ScatterNet extends ExampleMain {
+    // Features on the scale of drawn pictures have means of norm about the square root of the number of channels.
+    private static final double MEAN_BOUND = 16;
+    private static final double SQUARE_BOUND = 32;
+    private static final double NORMALIZATION_NOISE = 30;
+
     private static final int STEPS = 40;
     private static final int STEPS_FROM_EPSILON_2 = 60;
+    private static final int CNN_EPOCHS = 30;
+    private static final int CNN_EPOCHS_FROM_EPSILON_2 = 60;
+    private static final int CNN_LOT_SIZE = 8192;
     private static final int QUICK_STEPS = 3;
-    private static final double CLIPPING_NORM = 0.25;
-    private static final double LEARNING_RATE = 220;
+    private static final double CLIPPING_NORM = 0.1;
+    private static final double LEARNING_RATE = 4;
+    private static final double WHITENED_CLIPPING_NORM = 0.25;
+    private static final double WHITENED_LEARNING_RATE = 220;
 
     private static final int GROUPS = 27;
     private static final int DRAWINGS = 3000;
@@ -40,11 +54,42 @@ public final class Cifar10ScatterNet extends ExampleMain {
     private static final int QUICK_DRAWINGS = 60;
     private static final int QUICK_COMPONENTS = 50;
 
+    /** How channels come to a common scale. */
+    enum Normalization {
+        PRIVATE,
+        WHITENED
+    }
+
     @Mixin
     private final DataOption data = new DataOption();
 
     @Mixin
     private final FeatureOption features = new FeatureOption();
+
+    @Option(
+            names = "--model",
+            paramLabel = "MODEL",
+            description = "linear or cnn (default: ${DEFAULT-VALUE}).",
+            defaultValue = "linear")
+    private ScatterNetworks model = ScatterNetworks.LINEAR;
+
+    @Option(
+            names = "--normalization",
+            paramLabel = "WAY",
+            description =
+                    "private: by means and variances released with noise, and charged. whitened: as drawn pictures"
+                            + " show it, for the linear model only (default: ${DEFAULT-VALUE}).",
+            defaultValue = "private")
+    private Normalization normalization = Normalization.PRIVATE;
+
+    @Option(names = "--steps", paramLabel = "N", description = "Updates (default: by model and epsilon).")
+    private @Nullable Integer steps;
+
+    @Option(names = "--lot-size", paramLabel = "N", description = "Expected examples an update (default: by model).")
+    private @Nullable Integer lotSize;
+
+    @Option(names = "--learning-rate", paramLabel = "R", description = "Learning rate (default: by model).")
+    private @Nullable Double learningRate;
 
     private Cifar10ScatterNet() {
         super(3.0);
@@ -57,40 +102,102 @@ public final class Cifar10ScatterNet extends ExampleMain {
 
     @Override
     void run() throws IOException {
-        boolean quick = privacy().quick;
+        if (model == ScatterNetworks.CNN && normalization == Normalization.WHITENED) {
+            throw new ParameterException(
+                    parsedFrom(), "--normalization must be private for --model cnn: whitened features have no places");
+        }
         cell("The data: 50,000 small photographs to learn from, 10,000 to test");
         TrainTest<ImageSet> cifar = CifarData.load(data.folder);
         ImageSet train = shortened(cifar.train(), QUICK_EXAMPLES);
         ImageSet test = shortened(cifar.test(), QUICK_EXAMPLES);
         print(train.size() + " training images, " + test.size() + " test images");
+        if (normalization == Normalization.WHITENED) {
+            runWhitened(train, test);
+        } else {
+            runPrivatelyNormalized(train, test);
+        }
+    }
 
+    private void runPrivatelyNormalized(ImageSet train, ImageSet test) throws IOException {
+        cell("Features: scattering, every channel on the scale that drawn pictures show; no photograph has part in it");
+        var scattering = ScatteringTransform.of(train.channels(), train.height(), train.width());
+        FeatureExtractor extractor =
+                ChannelNormalization.learn(scattering, drawings(train)).after(scattering);
+        FeatureFile trainFeatures = open("scattering-maps-train", extractor, train);
+        FeatureFile testFeatures = open("scattering-maps-test", extractor, test);
+
+        cell("Means and variances of the photographs' channels, released with noise");
+        DpSgdPlan plan = plan(train.size(), CLIPPING_NORM);
+        ReleasedNormalization released = PrivateNormalization.of(
+                        plan.examples(), MEAN_BOUND, SQUARE_BOUND, NORMALIZATION_NOISE)
+                .release(trainFeatures.withLabels(train.oneHotLabels()));
+        print(trainFeatures.shape()[0] + " channels: " + released.event());
+
+        cell("The plan: release and training together keep the guarantee");
+        DpSgdPlan charged = released.chargedTo(plan);
+        print(charged);
+        MultiLayerNetwork network = model.create(
+                trainFeatures.shape(), train.classes(), orDefault(learningRate, LEARNING_RATE), privacy().seed);
+        trainOnFeatures(
+                model == ScatterNetworks.CNN ? "private, convolutional" : "private, linear",
+                network,
+                charged,
+                trainFeatures.normalizedBy(released.normalization()),
+                train,
+                testFeatures.normalizedBy(released.normalization()),
+                test);
+    }
+
+    private void runWhitened(ImageSet train, ImageSet test) throws IOException {
         cell("Features: scattering, decorrelated as drawn pictures show it; no photograph has part in it");
         FeatureExtractor extractor = WhitenedFeatures.learn(
                 ScatteringTransform.of(train.channels(), train.height(), train.width()),
                 GROUPS,
-                DrawnPictures.leaves(
-                        train.channels(),
-                        train.height(),
-                        train.width(),
-                        quick ? QUICK_DRAWINGS : DRAWINGS,
-                        DRAWING_SEED),
-                quick ? QUICK_COMPONENTS : COMPONENTS,
+                drawings(train),
+                privacy().quick ? QUICK_COMPONENTS : COMPONENTS,
                 DAMPING);
-        String suffix = quick ? "-quick" : "";
-        FeatureFile trainFeatures = features.open("cifar10-scattering-train" + suffix, extractor, train);
-        FeatureFile testFeatures = features.open("cifar10-scattering-test" + suffix, extractor, test);
+        FeatureFile trainFeatures = open("scattering-train", extractor, train);
+        FeatureFile testFeatures = open("scattering-test", extractor, test);
         int inputs = Math.toIntExact(trainFeatures.shape()[0]);
         print(inputs + " features an image");
 
         cell("The plan: the whole data set in every lot, so that the noise is least for the same epsilon");
-        DpSgdPlan plan = DpSgdPlan.poisson(train.size(), train.size())
-                .withSteps(quick ? QUICK_STEPS : privacy().epsilon() < 2 ? STEPS : STEPS_FROM_EPSILON_2)
-                .withClippingNorm(CLIPPING_NORM)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+        DpSgdPlan plan = plan(train.size(), WHITENED_CLIPPING_NORM);
         print(plan);
-
-        MultiLayerNetwork network = LinearModel.create(inputs, train.classes(), LEARNING_RATE, privacy().seed);
+        MultiLayerNetwork network = LinearModel.create(
+                inputs, train.classes(), orDefault(learningRate, WHITENED_LEARNING_RATE), privacy().seed);
         trainLinearModel(network, plan, trainFeatures, train, testFeatures, test);
+    }
+
+    private FeatureFile open(String name, FeatureExtractor extractor, ImageSet images) throws IOException {
+        return features.open("cifar10-" + name + (privacy().quick ? "-quick" : ""), extractor, images);
+    }
+
+    private float[] drawings(ImageSet images) {
+        return DrawnPictures.leaves(
+                images.channels(),
+                images.height(),
+                images.width(),
+                privacy().quick ? QUICK_DRAWINGS : DRAWINGS,
+                DRAWING_SEED);
+    }
+
+    private DpSgdPlan plan(int size, double clippingNorm) {
+        boolean tight = privacy().epsilon() < 2;
+        int lot = lotSize != null ? lotSize : model == ScatterNetworks.CNN ? CNN_LOT_SIZE : size;
+        DpSgdPlan plan = DpSgdPlan.poisson(size, Math.min(size, lot)).withClippingNorm(clippingNorm);
+        if (steps != null || privacy().quick) {
+            plan = plan.withSteps(steps != null ? steps : QUICK_STEPS);
+        } else if (model == ScatterNetworks.CNN) {
+            plan = plan.withEpochs(tight ? CNN_EPOCHS : CNN_EPOCHS_FROM_EPSILON_2);
+        } else {
+            plan = plan.withSteps(tight ? STEPS : STEPS_FROM_EPSILON_2);
+        }
+        return plan.calibratedTo(
+                new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+    }
+
+    private static double orDefault(@Nullable Double given, double value) {
+        return given != null ? given : value;
     }
 }

@@ -119,6 +119,19 @@ abstract class ExampleMain implements Callable<Integer> {
             FeatureFile testFeatures,
             ImageSet test)
             throws IOException {
+        trainOnFeatures("private, linear", network, plan, trainFeatures, train, testFeatures, test);
+    }
+
+    /** As above, for any model; {@code name} is its line in the table. */
+    void trainOnFeatures(
+            String name,
+            MultiLayerNetwork network,
+            DpSgdPlan plan,
+            FeatureFile trainFeatures,
+            ImageSet train,
+            FeatureFile testFeatures,
+            ImageSet test)
+            throws IOException {
         cell("Private training: DL4J's own fit, on the engine's lots");
         PrivacyEngine engine = PrivacyEngine.attach(network, plan);
         fitWithProgress(network, engine, trainFeatures.withLabels(train.oneHotLabels()));
@@ -128,10 +141,15 @@ abstract class ExampleMain implements Callable<Integer> {
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "10.00 %")
                 .row(
-                        "private, linear",
+                        name,
                         number("%.3f", engine.epsilon()),
                         percent(LinearModel.accuracy(network, testFeatures, test))));
         engine.close();
+    }
+
+    /** The command line that this main was parsed from, for errors in it. */
+    final CommandLine parsedFrom() {
+        return spec.commandLine();
     }
 
     private PrintWriter out() {
@@ -150,6 +168,7 @@ abstract class ExampleMain implements Callable<Integer> {
                 argument instanceof OptionSpec option && option.longestName().equals("--epsilon")
                         ? Double.toString(main.defaultEpsilon)
                         : null);
+        commandLine.setCaseInsensitiveEnumValuesAllowed(true);
         return commandLine.setExecutionExceptionHandler((exception, command, parsed) -> {
             if (exception instanceof MissingDataException) {
                 command.getErr().println(exception.getMessage());

@@ -67,6 +67,28 @@ class QuickRunsTest {
                 .contains("test accuracy");
     }
 
+    @ParameterizedTest
+    @CsvSource({"linear, whitened", "cnn, private"})
+    void scatterNet_quickModels_runToTheEnd(String model, String normalization) throws Exception {
+        FakeData.cifar(folder, IMAGES / 5, IMAGES);
+
+        String out = run(
+                Cifar10ScatterNet.class,
+                "--data",
+                folder.toString(),
+                "--features",
+                folder.toString(),
+                "--model",
+                model,
+                "--normalization",
+                normalization);
+
+        assertThat(out).contains("(epsilon = 2.000, delta = 1.00e-05)").containsPattern("accuracy");
+        if (normalization.equals("private")) {
+            assertThat(out).contains("Gaussian[noiseMultiplier=30.0], included in epsilon");
+        }
+    }
+
     private void assertEnds(String main, String hasFeatures) throws Exception {
         List<String> args = new ArrayList<>(List.of("--data", folder.toString()));
         if (hasFeatures != null) {
