@@ -15,6 +15,7 @@ import io.github.dl4jdp.core.features.PrivateNormalization;
 import io.github.dl4jdp.core.features.ReleasedNormalization;
 import io.github.dl4jdp.core.features.ScatteringTransform;
 import io.github.dl4jdp.core.features.WhitenedFeatures;
+import io.github.dl4jdp.core.layers.WeightStandardizedConvolution;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -106,11 +107,14 @@ class UtilityDocumentTest {
         IActivation tanh = new TemperedSigmoid(); // scale 2, temperature 2, offset 1
         IActivation tempered = new TemperedSigmoid(1.58, 3, 0.71);
         assertThat(tanh).isNotEqualTo(tempered);
+        ConvolutionLayer convolution =
+                new WeightStandardizedConvolution.Builder(3, 3).nOut(16).build(); // then as DL4J's own
         MultiLayerNetwork net = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
                 .activation(tempered)
                 .updater(new Sgd(0.1))
                 .list()
                 .layer(first)
+                .layer(convolution)
                 .layer(new OutputLayer.Builder(LossFunction.MCXENT)
                         .nOut(2)
                         .activation(Activation.SOFTMAX)
@@ -165,6 +169,6 @@ class UtilityDocumentTest {
 
     @Test
     void document_everyJavaLine_standsInThisTest() throws IOException {
-        DocumentCode.assertRunBy(UtilityDocumentTest.class, "docs/utility.md", 23);
+        DocumentCode.assertRunBy(UtilityDocumentTest.class, "docs/utility.md", 24);
     }
 }

@@ -67,6 +67,7 @@ public final class GradientRules {
             new EmbeddingRule(),
             new EmbeddingSequenceRule(),
             new ConvolutionRule(),
+            new WeightStandardizedConvolutionRule(),
             new Convolution1DRule(),
             new Deconvolution2DRule(),
             new DepthwiseConvolution2DRule(),
