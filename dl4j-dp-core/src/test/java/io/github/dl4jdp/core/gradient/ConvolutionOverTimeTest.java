@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.layers.WeightStandardizedConvolution;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -20,11 +21,12 @@ class ConvolutionOverTimeTest extends PerExampleGradientRuleContract {
                         Arbitraries.integers().between(1, 3),
                         Arbitraries.integers().between(2, 4),
                         Arbitraries.of(ConvolutionMode.Same, ConvolutionMode.Truncate),
+                        Arbitraries.of(true, false),
                         Arbitraries.of(true, false))
-                .as((nOut, steps, mode, bias) -> GradientCase.of(
+                .as((nOut, steps, mode, bias, standardized) -> GradientCase.of(
                                 InputType.recurrent(2, steps),
                                 Cases.simpleRnn(12, RNNFormat.NCW),
-                                new ConvolutionLayer.Builder(2, 2)
+                                builder(standardized)
                                         .nOut(nOut)
                                         .convolutionMode(mode)
                                         .hasBias(bias)
@@ -38,5 +40,9 @@ class ConvolutionOverTimeTest extends PerExampleGradientRuleContract {
                                 mode == ConvolutionMode.Same
                                         ? new CnnToRnnPreProcessor(3, 4, nOut)
                                         : new CnnToRnnPreProcessor(2, 3, nOut)));
+    }
+
+    private static ConvolutionLayer.Builder builder(boolean standardized) {
+        return standardized ? new WeightStandardizedConvolution.Builder(2, 2) : new ConvolutionLayer.Builder(2, 2);
     }
 }
