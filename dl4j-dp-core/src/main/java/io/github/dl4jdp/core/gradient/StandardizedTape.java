@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -37,10 +38,23 @@ final class StandardizedTape implements LayerTape {
             WeightStandardization standardization,
             Map<String, INDArray> parameters,
             int examples) {
+        this(convolution, standardization, shapes(parameters), examples);
+    }
+
+    private StandardizedTape(
+            LayerTape convolution, WeightStandardization standardization, Shapes shapes, int examples) {
         this.convolution = convolution;
         this.standardization = standardization;
-        this.shapes = shapes(parameters);
+        this.shapes = shapes;
         this.discarded = new boolean[examples];
+    }
+
+    /** The pull-back is linear, so that of the sum is the sum. */
+    @Override
+    public Optional<LayerTape> sumOfCopies(int copies) {
+        return convolution
+                .sumOfCopies(copies)
+                .map(sum -> new StandardizedTape(sum, standardization, shapes, discarded.length / copies));
     }
 
     private static Shapes shapes(Map<String, INDArray> parameters) {
