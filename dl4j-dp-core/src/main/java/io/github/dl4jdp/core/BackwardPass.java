@@ -4,7 +4,9 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.TapeRecorder;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +28,7 @@ final class BackwardPass {
     private final int threads;
     private @Nullable LayerTape[] tapes = new LayerTape[0];
     private int recorded;
+    private final Set<Integer> sharing = new HashSet<>();
     private int examples;
     private @Nullable Observer observer;
 
@@ -38,6 +41,11 @@ final class BackwardPass {
     void resize(int layers) {
         tapes = new LayerTape[layers];
         recorded = 0;
+    }
+
+    /** Whether every layer that trains shares out its work to threads of its own. */
+    boolean sharesAllWork() {
+        return sharing.size() == tapes.length;
     }
 
     /** Records the next backward pass, which is over a batch of {@code examples} rows. */
@@ -74,6 +82,11 @@ final class BackwardPass {
             @Override
             public int threads() {
                 return threads;
+            }
+
+            @Override
+            public void sharesWork() {
+                sharing.add(position);
             }
 
             @Override

@@ -50,7 +50,11 @@ final class LotSource {
     }
 
     boolean hasNext() {
-        return training.steps() < passEnd && training.remainingSteps() > 0;
+        boolean next = training.steps() < passEnd && training.remainingSteps() > 0;
+        if (!next) {
+            training.rest();
+        }
+        return next;
     }
 
     void nextPass() {

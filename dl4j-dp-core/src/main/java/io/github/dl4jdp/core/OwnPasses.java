@@ -39,6 +39,7 @@ final class OwnPasses {
     /** Ends the pass. */
     void end() {
         begun = false;
+        training.rest();
     }
 
     /** Feeds a batch of this pass to the engine as a lot and returns what {@code fit} is to have. */

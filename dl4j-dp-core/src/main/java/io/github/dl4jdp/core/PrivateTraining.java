@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.Nd4jThreads;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -42,6 +43,7 @@ final class PrivateTraining implements AutoCloseable {
     private final DpSgdPlan plan;
     private final GradientRules rules;
     private final BackwardPass pass;
+    private final Nd4jThreads nd4jThreads;
     private final RandomStreams streams;
     private final LotClipping clipping;
     private final ClippedSum clippedSum;
@@ -73,6 +75,7 @@ final class PrivateTraining implements AutoCloseable {
         this.configuration = NetworkConfiguration.of(model);
         configuration.privatize(plan);
         this.network = HookedNetwork.hook(model, rules, pass);
+        this.nd4jThreads = Nd4jThreads.of(options.threadCount(), pass.sharesAllWork());
         configuration.installUpdater(this);
         this.streams =
                 plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
@@ -170,6 +173,7 @@ final class PrivateTraining implements AutoCloseable {
     private void end() {
         network.unhook();
         pass.close();
+        nd4jThreads.release();
         spending.close();
         lifecycle = Lifecycle.DETACHED;
     }
@@ -193,6 +197,7 @@ final class PrivateTraining implements AutoCloseable {
         requireIntact();
         requireStepsLeft();
         network.requireFiniteParameters();
+        nd4jThreads.hold();
         pass.close();
         expected = null;
         lifecycle = Lifecycle.IDLE;
@@ -200,6 +205,11 @@ final class PrivateTraining implements AutoCloseable {
         if (plan.truncation() != null) {
             network.clearCarriedState();
         }
+    }
+
+    /** No lot follows for now: ND4J gets its threads back. */
+    void rest() {
+        nd4jThreads.release();
     }
 
     /** The most examples of a physical batch, all copies of each: with truncated backpropagation through time, whatever the lot has. */

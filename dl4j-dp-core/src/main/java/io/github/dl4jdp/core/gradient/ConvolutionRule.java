@@ -46,12 +46,15 @@ final class ConvolutionRule implements PerExampleGradientRule {
             this.recorder = recorder;
             CpuBlas blas = CpuBlas.find();
             FloatActivation activation = FloatActivation.of(layerConf().getActivationFn());
-            this.fast = blas != null
-                            && activation != null
-                            && dataType == DataType.FLOAT
-                            && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW
-                    ? new FloatConvolution(blas, activation, new ParallelRanges(recorder.threads()))
-                    : null;
+            if (blas != null
+                    && activation != null
+                    && dataType == DataType.FLOAT
+                    && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW) {
+                recorder.sharesWork();
+                this.fast = new FloatConvolution(blas, activation, new ParallelRanges(recorder.threads()));
+            } else {
+                this.fast = null;
+            }
         }
 
         @Override

@@ -35,6 +35,7 @@ final class EmbeddingRule implements PerExampleGradientRule {
         Hooked(EmbeddingLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
+            recorder.sharesWork(); // there is next to none
         }
 
         @Override

@@ -37,6 +37,7 @@ final class EmbeddingSequenceRule implements PerExampleGradientRule {
         Hooked(EmbeddingSequenceLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
+            recorder.sharesWork(); // there is next to none
         }
 
         @Override

@@ -28,7 +28,7 @@ final class FloatConvolution {
     private final CpuBlas blas;
     private final FloatActivation activation;
     private final ParallelRanges ranges;
-    private final @Nullable OneDnn oneDnn = OneDnn.find();
+    private final @Nullable OneDnn oneDnn;
     private final NativeFloats patchMemory = new NativeFloats();
     private final NativeFloats gradientPatchMemory = new NativeFloats();
     private final NativeFloats deltaMemory = new NativeFloats();
@@ -48,6 +48,7 @@ final class FloatConvolution {
         this.blas = blas;
         this.activation = activation;
         this.ranges = ranges;
+        oneDnn = OneDnn.find(ranges);
         images = new WorkerFloats(ranges);
         gathered = new WorkerFloats(ranges);
         deltas = new WorkerFloats(ranges);

@@ -37,9 +37,11 @@ final class FloatDense {
     /** For one layer; null where the layer goes through ND4J. */
     static @Nullable FloatDense find(DataType dataType, TapeRecorder recorder) {
         CpuBlas blas = CpuBlas.find();
-        return blas != null && dataType == DataType.FLOAT
-                ? new FloatDense(blas, new ParallelRanges(recorder.threads()))
-                : null;
+        if (blas == null || dataType != DataType.FLOAT) {
+            return null;
+        }
+        recorder.sharesWork();
+        return new FloatDense(blas, new ParallelRanges(recorder.threads()));
     }
 
     /**

@@ -30,6 +30,7 @@ final class GroupNormalizationRule implements PerExampleGradientRule {
         Hooked(GroupNormalizationLayer layer, TapeRecorder recorder) {
             super(layer);
             this.recorder = recorder;
+            recorder.sharesWork();
         }
 
         @Override

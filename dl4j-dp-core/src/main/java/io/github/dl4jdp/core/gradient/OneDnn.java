@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.Arrays;
 import org.bytedeco.javacpp.Loader;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.api.ops.OpContext;
 import org.nd4j.linalg.api.ops.impl.layers.convolution.Conv2D;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
 /** Convolution by oneDNN, where ND4J's CPU backend was built with it. It is one ND4J operation there, and a slow one elsewhere. */
@@ -16,13 +18,21 @@ final class OneDnn {
 
     private static final long OUT_FIRST = 1;
 
-    private final OpContext context = Nd4j.getExecutioner().buildContext();
+    /** Examples that a thread takes at a time, if there are several threads. */
+    private static final int BLOCK = 32;
 
-    private OneDnn() {}
+    private final ParallelRanges ranges;
+    private final OpContext[] contexts;
+
+    private OneDnn(ParallelRanges ranges) {
+        this.ranges = ranges;
+        this.contexts = new OpContext[ranges.threads()];
+        Arrays.setAll(contexts, worker -> Nd4j.getExecutioner().buildContext());
+    }
 
     /** For one layer; null where the backend is without oneDNN. */
-    static @Nullable OneDnn find() {
-        return isPresent() ? new OneDnn() : null;
+    static @Nullable OneDnn find(ParallelRanges ranges) {
+        return isPresent() ? new OneDnn(ranges) : null;
     }
 
     /** Whether ND4J's operations go to oneDNN. */
@@ -53,6 +63,36 @@ final class OneDnn {
      * @param z [examples, outChannels, outHeight, outWidth], c order
      */
     void convolve(
+            INDArray x,
+            INDArray weights,
+            @Nullable INDArray bias,
+            INDArray z,
+            int[] strides,
+            int[] pad,
+            int[] dilation,
+            boolean same) {
+        int examples = (int) x.size(0);
+        if (ranges.threads() == 1 || examples <= BLOCK) {
+            convolve(contexts[0], x, weights, bias, z, strides, pad, dilation, same);
+            return;
+        }
+        ranges.run(
+                examples,
+                BLOCK,
+                (worker, from, to) -> Nd4jThreads.alone(() -> convolve(
+                        contexts[worker],
+                        x.get(NDArrayIndex.interval(from, to)),
+                        weights,
+                        bias,
+                        z.get(NDArrayIndex.interval(from, to)),
+                        strides,
+                        pad,
+                        dilation,
+                        same)));
+    }
+
+    private static void convolve(
+            OpContext context,
             INDArray x,
             INDArray weights,
             @Nullable INDArray bias,

@@ -26,6 +26,12 @@ public interface TapeRecorder {
     }
 
     /**
+     * Called while the layer is hooked, by a layer that shares out its work to {@link #threads} threads of its own. If all layers do, ND4J's own
+     * threads rest during a step.
+     */
+    default void sharesWork() {}
+
+    /**
      * Takes the tape of this layer for the current backward pass. Called exactly once a backward pass, from
      * {@code backpropGradient}. When it returns, the gradient views of the network hold either the noised sum or zeros.
      *
