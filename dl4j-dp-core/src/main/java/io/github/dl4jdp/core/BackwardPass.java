@@ -29,6 +29,7 @@ final class BackwardPass {
     private @Nullable LayerTape[] tapes = new LayerTape[0];
     private int recorded;
     private final Set<Integer> sharing = new HashSet<>();
+    private long heldPerExample;
     private int examples;
     private @Nullable Observer observer;
 
@@ -41,6 +42,11 @@ final class BackwardPass {
     void resize(int layers) {
         tapes = new LayerTape[layers];
         recorded = 0;
+    }
+
+    /** The most numbers that a layer holds for each example of a batch; 0 where none does. */
+    long heldPerExample() {
+        return heldPerExample;
     }
 
     /** Whether every layer that trains shares out its work to threads of its own. */
@@ -82,6 +88,11 @@ final class BackwardPass {
             @Override
             public int threads() {
                 return threads;
+            }
+
+            @Override
+            public void holds(long numbers) {
+                heldPerExample = Math.max(heldPerExample, numbers);
             }
 
             @Override

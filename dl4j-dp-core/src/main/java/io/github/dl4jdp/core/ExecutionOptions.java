@@ -14,28 +14,43 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  *     the environment variable {@code OMP_NUM_THREADS}, or one a processor. What is made here has the same bits for any number of threads
  */
 public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int threads) {
-    private static final int DEFAULT_PHYSICAL_BATCH = 1024;
+    private static final int AS_MEMORY_ALLOWS = 0;
+    private static final int LARGEST_DEFAULT = 1024;
+    private static final int SMALLEST_DEFAULT = 32;
+    /** Numbers of per-example gradients that a layer may hold at a time: 64 MiB of floats. */
+    private static final long HELD = 16L << 20;
+
     private static final int AS_ND4J = 0;
 
     /**
-     * @throws IllegalArgumentException if {@code physicalBatchSize < 1} or {@code threads < 0}
+     * @throws IllegalArgumentException if {@code physicalBatchSize < 0} or {@code threads < 0}
      */
     public ExecutionOptions {
-        if (physicalBatchSize < 1) {
-            throw new IllegalArgumentException("physicalBatchSize must be at least 1, was " + physicalBatchSize);
+        if (physicalBatchSize < 0) {
+            throw new IllegalArgumentException("physicalBatchSize must be at least 0, was " + physicalBatchSize);
         }
         if (threads < 0) {
             throw new IllegalArgumentException("threads must be at least 0, was " + threads);
         }
     }
 
-    /** Physical batches of at most 1024 examples, read when they are needed, and as many threads as ND4J uses. */
+    /**
+     * Physical batches of at most 1024 examples, or fewer where the per-example gradients of a layer would take more than 64 MiB, read when they
+     * are needed, and as many threads as ND4J uses.
+     */
     public static ExecutionOptions defaults() {
-        return new ExecutionOptions(DEFAULT_PHYSICAL_BATCH, false, AS_ND4J);
+        return new ExecutionOptions(AS_MEMORY_ALLOWS, false, AS_ND4J);
     }
 
-    /** These options with another physical batch size. */
+    /**
+     * These options with another physical batch size.
+     *
+     * @throws IllegalArgumentException if {@code physicalBatchSize < 1}
+     */
     public ExecutionOptions withPhysicalBatchSize(int physicalBatchSize) {
+        if (physicalBatchSize < 1) {
+            throw new IllegalArgumentException("physicalBatchSize must be at least 1, was " + physicalBatchSize);
+        }
         return new ExecutionOptions(physicalBatchSize, prefetch, threads);
     }
 
@@ -47,6 +62,19 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
     /** These options with another number of threads. */
     public ExecutionOptions withThreads(int threads) {
         return new ExecutionOptions(physicalBatchSize, prefetch, threads);
+    }
+
+    /**
+     * The physical batch size that {@link #physicalBatchSize} comes to.
+     *
+     * @param heldPerExample the largest number of gradients that a layer holds for each example of a batch
+     */
+    int physicalBatchFor(long heldPerExample) {
+        if (physicalBatchSize != AS_MEMORY_ALLOWS) {
+            return physicalBatchSize;
+        }
+        long fitting = heldPerExample == 0 ? LARGEST_DEFAULT : HELD / heldPerExample;
+        return (int) Math.max(SMALLEST_DEFAULT, Math.min(LARGEST_DEFAULT, fitting));
     }
 
     /** The number of threads that {@link #threads} comes to on this machine. */

@@ -215,7 +215,7 @@ final class PrivateTraining implements AutoCloseable {
     /** The most examples of a physical batch, all copies of each: with truncated backpropagation through time, whatever the lot has. */
     int physicalBatchSize(ExecutionOptions options) {
         return plan.truncation() == null
-                ? Math.max(1, options.physicalBatchSize() / plan.augmentationMultiplicity())
+                ? Math.max(1, options.physicalBatchFor(pass.heldPerExample()) / plan.augmentationMultiplicity())
                 : Integer.MAX_VALUE;
     }
 

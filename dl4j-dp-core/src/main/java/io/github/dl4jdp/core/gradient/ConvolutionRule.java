@@ -51,6 +51,7 @@ final class ConvolutionRule implements PerExampleGradientRule {
                     && dataType == DataType.FLOAT
                     && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW) {
                 recorder.sharesWork();
+                recorder.holds(layer.numParams());
                 this.fast = new FloatConvolution(blas, activation, new ParallelRanges(recorder.threads()));
             } else {
                 this.fast = null;

@@ -39,6 +39,8 @@ final class DenseRule implements PerExampleGradientRule {
         /** Of the last recorded pass, if it was made here: then the backward pass needs no other. */
         private transient @Nullable INDArray output;
 
+        private transient double @Nullable [] inputNorms;
+
         Hooked(DenseLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
@@ -66,7 +68,7 @@ final class DenseRule implements PerExampleGradientRule {
             INDArray x = HostArrays.contiguous(input.castTo(dataType));
             INDArray z = workspaceMgr.createUninitialized(
                     ArrayType.ACTIVATIONS, dataType, new long[] {x.size(0), weights.size(1)}, 'c');
-            fast.product(x, weights, hasBias() ? bias : null, z);
+            inputNorms = fast.product(x, weights, hasBias() ? bias : null, z);
             fast.activate(activation, z);
             output = z;
             return z;
@@ -87,7 +89,7 @@ final class DenseRule implements PerExampleGradientRule {
                 below = backpropDropOutIfPresent(below);
             }
             INDArray x = HostArrays.isContiguous(input) ? input : Detached.copy(input);
-            recorder.record(DenseTapes.ofOwn(recorder, x, delta, hasBias()));
+            recorder.record(DenseTapes.ofOwn(recorder, x, delta, hasBias(), inputNorms));
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
         }

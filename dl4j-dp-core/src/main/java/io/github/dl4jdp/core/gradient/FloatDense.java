@@ -19,6 +19,9 @@ final class FloatDense {
 
     private static final int CHUNKS = 32;
 
+    /** Rows that stay in the last-level cache between their norms and their product. */
+    private static final int NARROW_BLOCK = 64;
+
     private final CpuBlas blas;
     private final ParallelRanges ranges;
     private final WorkerFloats values;
@@ -51,8 +54,10 @@ final class FloatDense {
      * @param weights [nIn, nOut]
      * @param bias [1, nOut] or null
      * @param z [rows, nOut], c order
+     * @return the squared norm of every row of x, where it comes almost for nothing: few columns make a product that waits for x, and while x is in the
+     *     cache, its norms are taken as well. Null otherwise
      */
-    void product(INDArray x, INDArray weights, @Nullable INDArray bias, INDArray z) {
+    double @Nullable [] product(INDArray x, INDArray weights, @Nullable INDArray bias, INDArray z) {
         int rows = (int) x.size(0);
         int nIn = (int) x.size(1);
         int nOut = (int) z.size(1);
@@ -63,7 +68,12 @@ final class FloatDense {
         if (bias != null && b != null) {
             HostArrays.read(bias, 0, b, nOut);
         }
-        blas.withSingleThreadedProducts(() -> ranges.run(rows, ParallelRanges.blockOf(rows), (worker, from, to) -> {
+        double[] squaredNorms = nOut <= OuterProductTape.NARROW ? new double[rows] : null;
+        int block = squaredNorms == null ? ParallelRanges.blockOf(rows) : NARROW_BLOCK;
+        blas.withSingleThreadedProducts(() -> ranges.run(rows, block, (worker, from, to) -> {
+            if (squaredNorms != null) {
+                SquaredNorms.ofRows(x, from, to, squaredNorms);
+            }
             FloatPointer c = NativeFloats.at(into, (long) from * nOut);
             if (b != null) {
                 float[] start = starts.get(worker, (to - from) * nOut);
@@ -86,6 +96,7 @@ final class FloatDense {
                     c,
                     nOut);
         }));
+        return squaredNorms;
     }
 
     /** Applies {@code activation} to a c-contiguous array in place. */

@@ -76,7 +76,11 @@ final class FloatPatches {
 
     private void row(float[] image, int from, float[] patches, int to, int first, int end, int outWidth) {
         int stride = geometry.strides()[1];
-        Arrays.fill(patches, to, to + Math.min(first, outWidth), 0);
+        if (first >= end) {
+            Arrays.fill(patches, to, to + outWidth, 0);
+            return;
+        }
+        Arrays.fill(patches, to, to + first, 0);
         if (stride == 1) {
             System.arraycopy(image, from + first, patches, to + first, end - first);
         } else {

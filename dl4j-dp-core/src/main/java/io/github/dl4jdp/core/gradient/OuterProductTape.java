@@ -22,6 +22,11 @@ import org.nd4j.linalg.factory.Nd4j;
  * Small Cost, ICML 2023 (book-keeping).
  */
 final class OuterProductTape implements LayerTape {
+    /** Where a product has so few rows, its blocks have to be longer to be worth a call. */
+    static final int NARROW = 32;
+
+    private static final int NARROW_BLOCKS = 4;
+
     private final ParallelRanges ranges;
     /** [examples, nIn]; belongs to the network, so it is copied before it is changed. */
     private INDArray input;
@@ -29,13 +34,17 @@ final class OuterProductTape implements LayerTape {
     private final INDArray delta;
 
     private final boolean hasBias;
+    private final double @Nullable [] inputNorms;
     private boolean ownsInput;
 
     /**
      * @param input the layer's input [examples, nIn], alive until the backward pass ends
      * @param delta the loss's derivative with respect to the pre-activation [examples, nOut], c order, which the tape takes over
+     * @param inputNorms the squared norm of every row of the input, if it is known
      */
-    OuterProductTape(INDArray input, INDArray delta, boolean hasBias, ParallelRanges ranges) {
+    OuterProductTape(
+            INDArray input, INDArray delta, boolean hasBias, double @Nullable [] inputNorms, ParallelRanges ranges) {
+        this.inputNorms = inputNorms;
         this.input = input.castTo(delta.dataType());
         this.delta = delta;
         this.hasBias = hasBias;
@@ -44,7 +53,7 @@ final class OuterProductTape implements LayerTape {
 
     @Override
     public void addSquaredNorms(double[] squaredNorms) {
-        double[] x = SquaredNorms.ofRows(input, ranges);
+        double[] x = inputNorms == null ? SquaredNorms.ofRows(input, ranges) : inputNorms;
         double[] d = SquaredNorms.ofRows(delta, ranges);
         double bias = hasBias ? 1 : 0;
         for (int i = 0; i < squaredNorms.length; i++) {
@@ -111,9 +120,10 @@ final class OuterProductTape implements LayerTape {
                             NativeFloats.at(into, (long) from * nIn),
                             nIn)));
         } else {
+            int block = ParallelRanges.blockOf(nIn) * (nOut <= NARROW ? NARROW_BLOCKS : 1);
             blas.withSingleThreadedProducts(() -> ranges.run(
                     nIn,
-                    ParallelRanges.blockOf(nIn),
+                    block,
                     (worker, from, to) -> blas.gemm(
                             true,
                             false,

@@ -44,6 +44,7 @@ final class OutputRule implements PerExampleGradientRule {
         private transient @Nullable INDArray known;
 
         private transient @Nullable INDArray ofInput;
+        private transient double @Nullable [] inputNorms;
 
         Hooked(OutputLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
@@ -55,6 +56,7 @@ final class OutputRule implements PerExampleGradientRule {
         public void setInput(INDArray input, LayerWorkspaceMgr workspaceMgr) {
             known = null;
             ofInput = null;
+            inputNorms = null;
             super.setInput(input, workspaceMgr);
         }
 
@@ -77,7 +79,7 @@ final class OutputRule implements PerExampleGradientRule {
             INDArray bias = getParamWithNoise(DefaultParamInitializer.BIAS_KEY, true, workspaceMgr);
             INDArray x = HostArrays.contiguous(input.castTo(dataType));
             z = fast.own(new long[] {x.size(0), weights.size(1)});
-            fast.product(x, weights, hasBias() ? bias : null, z);
+            inputNorms = fast.product(x, weights, hasBias() ? bias : null, z);
             known = z;
             ofInput = input;
             return Detached.copy(z);
@@ -98,7 +100,7 @@ final class OutputRule implements PerExampleGradientRule {
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }
-            recorder.record(DenseTapes.of(recorder, input, delta, hasBias()));
+            recorder.record(DenseTapes.ofOwn(recorder, input, Detached.copy(delta), hasBias(), inputNorms));
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
 

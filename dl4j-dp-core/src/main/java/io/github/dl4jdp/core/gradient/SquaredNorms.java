@@ -28,31 +28,34 @@ final class SquaredNorms {
     static double[] ofRows(INDArray array, ParallelRanges ranges) {
         INDArray rows = HostArrays.isContiguous(array) ? array : array.dup('c');
         int examples = (int) rows.size(0);
-        long length = rows.length() / examples;
         double[] norms = new double[examples];
+        ranges.run(examples, BLOCK, (worker, from, to) -> ofRows(rows, from, to, norms));
+        return norms;
+    }
+
+    /** Adds the squared norms of the rows {@code from} (inclusive) to {@code to} (exclusive) of an array in c order to {@code norms}. */
+    static void ofRows(INDArray rows, int from, int to, double[] norms) {
+        long length = rows.length() / rows.size(0);
         int size = (int) Math.min(CHUNK, length);
-        ranges.run(examples, BLOCK, (worker, from, to) -> {
-            if (rows.dataType() == DataType.FLOAT) {
-                var chunk = new float[size];
-                for (int i = from; i < to; i++) {
-                    for (long done = 0; done < length; done += size) {
-                        int n = (int) Math.min(size, length - done);
-                        HostArrays.read(rows, i * length + done, chunk, n);
-                        norms[i] += sum(chunk, n);
-                    }
-                }
-            } else {
-                var chunk = new double[size];
-                for (int i = from; i < to; i++) {
-                    for (long done = 0; done < length; done += size) {
-                        int n = (int) Math.min(size, length - done);
-                        HostArrays.read(rows, i * length + done, chunk, n);
-                        norms[i] += sum(chunk, n);
-                    }
+        if (rows.dataType() == DataType.FLOAT) {
+            var chunk = new float[size];
+            for (int i = from; i < to; i++) {
+                for (long done = 0; done < length; done += size) {
+                    int n = (int) Math.min(size, length - done);
+                    HostArrays.read(rows, i * length + done, chunk, n);
+                    norms[i] += sum(chunk, n);
                 }
             }
-        });
-        return norms;
+        } else {
+            var chunk = new double[size];
+            for (int i = from; i < to; i++) {
+                for (long done = 0; done < length; done += size) {
+                    int n = (int) Math.min(size, length - done);
+                    HostArrays.read(rows, i * length + done, chunk, n);
+                    norms[i] += sum(chunk, n);
+                }
+            }
+        }
     }
 
     /** Four partial sums break the chain of dependent additions. */

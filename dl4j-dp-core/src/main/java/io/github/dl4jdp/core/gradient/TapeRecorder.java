@@ -26,6 +26,14 @@ public interface TapeRecorder {
     }
 
     /**
+     * Called while the layer is hooked, by a layer that holds the gradient of every example of a physical batch: physical batches are as small by default as
+     * their memory requires.
+     *
+     * @param numbers that the layer holds for each example
+     */
+    default void holds(long numbers) {}
+
+    /**
      * Called while the layer is hooked, by a layer that shares out its work to {@link #threads} threads of its own. If all layers do, ND4J's own
      * threads rest during a step.
      */

@@ -88,8 +88,7 @@ final class StepTimer {
     }
 
     /**
-     * The peak of the process's resident memory during a few steps, and how far that is above what it was before the first of them; in MiB. Both
-     * are without the copy of the data that a lot is.
+     * The peak of the process's resident memory during a few steps, and how far that is above what it was before the first of them; in MiB.
      */
     private static String memory(Workload workload, int batch, Variant variant) throws IOException {
         DataSet data = workload.data(batch);
@@ -97,7 +96,6 @@ final class StepTimer {
         long before = 0;
         long peak = 0;
         for (int i = 0; i < MEMORY_STEPS; i++) {
-            step.prepare();
             System.gc();
             if (i == 0) {
                 before = status("VmRSS:");
@@ -140,7 +138,6 @@ final class StepTimer {
             long cpuNanos = 0;
             long wallNanos = 0;
             for (int i = 0; i < block; i++) {
-                step.prepare();
                 long cpuBefore = SYSTEM.getProcessCpuTime();
                 long wallBefore = System.nanoTime();
                 step.run();

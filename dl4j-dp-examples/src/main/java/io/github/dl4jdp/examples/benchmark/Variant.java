@@ -2,17 +2,14 @@
 package io.github.dl4jdp.examples.benchmark;
 
 import io.github.dl4jdp.core.DpSgdPlan;
-import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PrivacyEngine;
 import java.util.List;
-import java.util.Objects;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.NeuralNetwork;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.convolution.ConvolutionLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
@@ -51,22 +48,14 @@ enum Variant {
                     .withClippingNorm(1)
                     .withNoiseMultiplier(1)
                     .withDelta(1e-5);
-            var engine = PrivacyEngine.attach(
-                    network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(batch));
-            DataSetIterator lots = engine.lots(data);
-            return new Step() {
-                private @Nullable DataSet lot;
-
-                @Override
-                public void prepare() {
-                    lots.reset();
-                    lot = lots.next();
-                }
-
-                @Override
-                public void run() {
-                    fit(network, Objects.requireNonNull(lot));
-                }
+            var engine = PrivacyEngine.attach(network, plan);
+            DataSetIterator lots = engine.lots(new BatchInPlace(data));
+            return () -> {
+                lots.reset();
+                // A pass has one lot; when it is over, ND4J gets its threads back for the other variants.
+                do {
+                    fit(network, lots.next());
+                } while (lots.hasNext());
             };
         }
     },
@@ -81,9 +70,6 @@ enum Variant {
 
     /** A step that can be repeated. */
     interface Step {
-        /** What precedes a step and is not timed: fetching the data. */
-        default void prepare() {}
-
         /** Trains one step. */
         void run();
     }
