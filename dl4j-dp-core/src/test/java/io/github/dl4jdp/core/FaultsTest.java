@@ -4,18 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.dl4jdp.accountant.LedgerStorage;
-import io.github.dl4jdp.accountant.LedgerStorage.Disk;
-import io.github.dl4jdp.accountant.PrivacyLedgerException;
-import io.github.dl4jdp.accountant.PrivacyLedgerException.Reason;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
-import io.github.dl4jdp.core.gradient.GradientRules;
-import java.io.IOException;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
@@ -23,11 +12,7 @@ import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
-import org.deeplearning4j.util.CrashReportingUtil;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -35,207 +20,13 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
-import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.Sgd;
 
 /**
  * What goes wrong around a private run. After each fault the ledger covers what was released, the network is the last released one, the error says
  * what to do, and doing it goes on to where a run without the fault ends.
  */
-class FaultsTest {
-    private static final DataSet DATA = Networks.data(DataType.DOUBLE, 40);
-    private static final int LOTS = 6;
-
-    @TempDir
-    @SuppressWarnings("NullAway.Init") // JUnit sets it
-    Path folder;
-
-    private Path ledger = Path.of("");
-
-    @BeforeEach
-    void place() {
-        ledger = folder.resolve("run.ledger");
-        CrashReportingUtil.crashDumpOutputDirectory(folder.toFile());
-    }
-
-    @AfterEach
-    void restoreCrashDumps() {
-        CrashReportingUtil.crashDumpOutputDirectory(null);
-    }
-
-    private static DpSgdPlan draft() {
-        return DpSgdPlan.poisson(40, 20)
-                .withSteps(LOTS)
-                .withClippingNorm(1)
-                .withNoiseMultiplier(1)
-                .withDelta(1e-5)
-                .withSeed(4);
-    }
-
-    private DpSgdPlan plan() {
-        return draft().withLedger(ledger);
-    }
-
-    private static MultiLayerNetwork network() {
-        return Networks.classifier(DataType.DOUBLE, new Adam(0.05));
-    }
-
-    private static PrivacyEngine attach(MultiLayerNetwork network, DpSgdPlan plan) {
-        return PrivacyEngine.attach(network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(6));
-    }
-
-    private static PrivacyEngine attach(MultiLayerNetwork network, DpSgdPlan plan, LedgerStorage storage) {
-        return PrivacyEngine.attach(
-                network,
-                plan,
-                ExecutionOptions.defaults().withPhysicalBatchSize(6),
-                GradientRules.builtIn(),
-                (file, terms, head, changed) -> storage.open(terms, head, changed));
-    }
-
-    /** Where a run without any fault ends. */
-    private static INDArray undisturbed() {
-        MultiLayerNetwork network = network();
-        try (var engine = attach(network, draft())) {
-            network.fit(engine.lots(DATA), engine.plan().epochs());
-        }
-        return network.params();
-    }
-
-    private void assertChargedAndUnmoved(PrivacyEngine engine, MultiLayerNetwork network, long steps, INDArray params) {
-        assertThat(engine.steps()).isEqualTo(steps);
-        assertThat(PrivacyLedgerHistory.read(ledger).steps()).isEqualTo(steps);
-        assertThat(network.params()).isEqualTo(params);
-    }
-
-    @Test
-    void force_everyLot_precedesWhatListenersAndUpdaterSee() {
-        var operations = new ArrayList<String>();
-        var storage = new LedgerStorage(operations);
-        MultiLayerNetwork network = network();
-        network.setListeners(new BaseTrainingListener() {
-            @Override
-            public void onBackwardPass(Model model) {
-                operations.add("backward");
-            }
-
-            @Override
-            public void onGradientCalculation(Model model) {
-                operations.add("gradient");
-            }
-
-            @Override
-            public void iterationDone(Model model, int iteration, int epoch) {
-                operations.add("iteration");
-            }
-        });
-        try (var engine = attach(network, plan(), storage)) {
-            operations.clear();
-            network.fit(engine.lots(DATA), 1);
-        }
-        assertThat(operations)
-                .containsExactly(
-                        "append",
-                        "force",
-                        "backward",
-                        "gradient",
-                        "iteration",
-                        "append",
-                        "force",
-                        "backward",
-                        "gradient",
-                        "iteration");
-    }
-
-    @ParameterizedTest
-    @EnumSource(value = Disk.class, mode = EnumSource.Mode.EXCLUDE, names = "WORKS")
-    void fit_diskFull_releasesNothingAndGoesOnWhenThereIsSpace(Disk fault) {
-        var storage = new LedgerStorage(new ArrayList<>());
-        MultiLayerNetwork network = network();
-        try (var engine = attach(network, plan(), storage)) {
-            var lots = engine.lots(DATA);
-            network.fit(lots.next());
-            INDArray params = network.params().dup();
-            DataSet lot = lots.next();
-            network.getFlattenedGradients().assign(7);
-            storage.set(fault);
-            assertThatThrownBy(() -> network.fit(lot))
-                    .isInstanceOfSatisfying(PrivacyLedgerException.class, e -> assertThat(e.reason())
-                            .isEqualTo(Reason.INPUT_OUTPUT))
-                    .hasMessageContaining("No space left on device")
-                    .hasMessageContaining("the disk has space, then attach anew");
-            assertThat(engine.steps()).isEqualTo(1);
-            assertThat(network.params()).isEqualTo(params);
-            assertThat(network.getFlattenedGradients().minNumber().doubleValue())
-                    .isEqualTo(7);
-            storage.set(Disk.WORKS);
-            // Nobody knows what is on the disk: it has to be read again.
-            assertThatThrownBy(() -> network.fit(lots.next())).hasMessageContaining("attach to it anew");
-        }
-        try (var engine = attach(network, plan(), storage)) {
-            assertThat(engine.steps()).isBetween(1L, 2L);
-            network.fit(engine.lots(DATA), LOTS);
-            assertThat(engine.remainingSteps()).isZero();
-            assertThat(storage.steps()).isEqualTo(LOTS);
-        }
-    }
-
-    @Test
-    void attach_folderReadOnly_throwsAndChangesNothing() throws IOException {
-        Path readOnly = Files.createDirectory(folder.resolve("read-only"));
-        assertThat(readOnly.toFile().setWritable(false)).isTrue();
-        // To root, nothing is read-only but what the kernel itself keeps.
-        Path file = (Files.isWritable(readOnly) ? Path.of("/proc") : readOnly).resolve("run.ledger");
-        MultiLayerNetwork network = network();
-        String before = network.getLayerWiseConfigurations().toJson();
-        assertThatThrownBy(() -> PrivacyEngine.attach(network, draft().withLedger(file)))
-                .isInstanceOfSatisfying(PrivacyLedgerException.class, e -> assertThat(e.reason())
-                        .isEqualTo(Reason.INPUT_OUTPUT))
-                .hasMessageContaining("its folder exists and is writable");
-        assertThat(network.getLayerWiseConfigurations().toJson()).isEqualTo(before);
-        assertThat(readOnly.toFile().setWritable(true)).isTrue();
-    }
-
-    /** Holds the lock of a ledger until its input ends. */
-    static final class OtherTrainer {
-        private OtherTrainer() {}
-
-        public static void main(String[] args) throws IOException {
-            try (var channel = FileChannel.open(Path.of(args[0]), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-                    var lock = channel.lock()) {
-                System.out.write(lock.isValid() ? 'L' : 'x');
-                System.out.flush();
-                assertThat(System.in.read()).isEqualTo(-1);
-            }
-        }
-    }
-
-    @Test
-    void attach_ledgerLockedByAnotherProcess_throwsUntilThatEnds() throws Exception {
-        Process other = new ProcessBuilder(
-                        ProcessHandle.current().info().command().orElse("java"),
-                        "-XX:TieredStopAtLevel=1",
-                        "-cp",
-                        System.getProperty("java.class.path"),
-                        OtherTrainer.class.getName(),
-                        ledger + ".lock")
-                .redirectError(ProcessBuilder.Redirect.INHERIT)
-                .start();
-        MultiLayerNetwork network = network();
-        String before = network.getLayerWiseConfigurations().toJson();
-        try (var out = other.getOutputStream()) {
-            assertThat(other.getInputStream().read()).isEqualTo('L');
-            assertThatThrownBy(() -> PrivacyEngine.attach(network, plan()))
-                    .isInstanceOfSatisfying(PrivacyLedgerException.class, e -> assertThat(e.reason())
-                            .isEqualTo(Reason.LOCKED))
-                    .hasMessageContaining("another process")
-                    .hasMessageContaining("stop that one first");
-            assertThat(network.getLayerWiseConfigurations().toJson()).isEqualTo(before);
-        }
-        assertThat(other.waitFor()).isZero();
-        PrivacyEngine.attach(network, plan()).close();
-    }
-
+class FaultsTest extends FaultyRuns {
     @Test
     void fit_interrupted_chargesAndReleasesAsEver() {
         MultiLayerNetwork network = network();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;
@@ -28,6 +30,9 @@ import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 @SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
 final class TruncatedNetworks {
     static final int SEGMENT = 3;
+    static final int EXAMPLES = 6;
+    static final int LENGTH = 8;
+    static final int SEGMENTS = 3;
     static final int SIZE = 3;
 
     private TruncatedNetworks() {}
@@ -152,5 +157,26 @@ final class TruncatedNetworks {
             }
         });
         return gradients;
+    }
+
+    /** Every example in every lot. */
+    static DpSgdPlan fullLots(int lots) {
+        return DpSgdPlan.fixedSize(EXAMPLES, EXAMPLES)
+                .withSteps(lots)
+                .withClippingNorm(1e30)
+                .withoutNoise()
+                .withDelta(1e-5)
+                .withSeed(5)
+                .withTruncatedBackprop(LENGTH, SEGMENT);
+    }
+
+    /** The gradients that a run of the whole plan releases, segment by segment. */
+    static List<INDArray> releases(Model network, DpSgdPlan plan, DataSet data) {
+        try (var engine = PrivacyEngine.attach(network, plan)) {
+            var gradients = gradients(network);
+            fit(network, engine, data, plan.epochs());
+            assertThat(engine.remainingSteps()).isZero();
+            return gradients;
+        }
     }
 }
