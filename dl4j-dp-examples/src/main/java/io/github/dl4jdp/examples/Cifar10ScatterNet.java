@@ -35,10 +35,10 @@ public final class Cifar10ScatterNet extends ExampleMain {
 
     private static final int STEPS = 40;
     private static final int STEPS_FROM_EPSILON_2 = 60;
-    private static final int CNN_EPOCHS = 30;
-    private static final int CNN_EPOCHS_FROM_EPSILON_2 = 60;
-    private static final int CNN_LOT_SIZE = 8192;
     private static final int QUICK_STEPS = 3;
+    private static final int LINEAR_EPOCHS = 40;
+    private static final int CNN_EPOCHS = 60;
+    private static final int LOT_SIZE = 8192;
     private static final double CLIPPING_NORM = 0.1;
     private static final double LEARNING_RATE = 4;
     private static final double WHITENED_CLIPPING_NORM = 0.25;
@@ -183,15 +183,15 @@ public final class Cifar10ScatterNet extends ExampleMain {
     }
 
     private DpSgdPlan plan(int size, double clippingNorm) {
-        boolean tight = privacy().epsilon() < 2;
-        int lot = lotSize != null ? lotSize : model == ScatterNetworks.CNN ? CNN_LOT_SIZE : size;
+        boolean whitened = normalization == Normalization.WHITENED;
+        int lot = lotSize != null ? lotSize : whitened ? size : LOT_SIZE;
         DpSgdPlan plan = DpSgdPlan.poisson(size, Math.min(size, lot)).withClippingNorm(clippingNorm);
         if (steps != null || privacy().quick) {
             plan = plan.withSteps(steps != null ? steps : QUICK_STEPS);
-        } else if (model == ScatterNetworks.CNN) {
-            plan = plan.withEpochs(tight ? CNN_EPOCHS : CNN_EPOCHS_FROM_EPSILON_2);
+        } else if (whitened) {
+            plan = plan.withSteps(privacy().epsilon() < 2 ? STEPS : STEPS_FROM_EPSILON_2);
         } else {
-            plan = plan.withSteps(tight ? STEPS : STEPS_FROM_EPSILON_2);
+            plan = plan.withEpochs(model == ScatterNetworks.CNN ? CNN_EPOCHS : LINEAR_EPOCHS);
         }
         return plan.calibratedTo(
                 new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));

@@ -130,6 +130,12 @@ final class WeightStandardizedConvolutionRule implements PerExampleGradientRule 
             return recorder.threads();
         }
 
+        /** Twice as many: those that were pulled back are in double precision. */
+        @Override
+        public void holds(long numbers) {
+            recorder.holds(2 * numbers);
+        }
+
         @Override
         public void record(LayerTape tape) {
             WeightStandardization forward =
