@@ -16,6 +16,8 @@ final class CpuBlas {
     private static final int ROW_MAJOR = 101;
     private static final int NO_TRANS = 111;
     private static final int TRANS = 112;
+    /** Numbers whose squares are summed in single precision. */
+    private static final int PIECE = 4096;
 
     private CpuBlas() {}
 
@@ -79,6 +81,21 @@ final class CpuBlas {
     /** {@code y = w A} with {@code a} [rows, columns], each row {@code lda} after the one before, and {@code w} [rows]. */
     void weightedSumOfRows(int rows, int columns, FloatPointer a, int lda, FloatPointer w, FloatPointer y) {
         openblas_nolapack.cblas_sgemv(ROW_MAJOR, TRANS, rows, columns, 1f, a, lda, w, 1, 0f, y, 1);
+    }
+
+    /**
+     * The squared norm of {@code n} numbers. Pieces are summed in single precision, on 32 places at a time, and the pieces in double: the relative
+     * error is below 128 units in the last place of a float whatever the numbers, and a few units as a rule.
+     *
+     * @return infinite where squares are too large for a float
+     */
+    double squaredNorm(FloatPointer x, long n) {
+        double sum = 0;
+        for (long from = 0; from < n; from += PIECE) {
+            FloatPointer piece = NativeFloats.at(x, from);
+            sum += openblas_nolapack.cblas_sdot((int) Math.min(PIECE, n - from), piece, 1, piece, 1);
+        }
+        return sum;
     }
 
     /**

@@ -37,7 +37,6 @@ final class FloatConvolution {
     private final WorkerFloats gathered;
     private final WorkerFloats deltas;
     private final WorkerFloats outputs;
-    private final WorkerFloats gradients;
     private final WorkerFloats chunks;
     private final WorkerFloats scratches;
     private @Nullable INDArray wholeDelta;
@@ -53,7 +52,6 @@ final class FloatConvolution {
         gathered = new WorkerFloats(ranges);
         deltas = new WorkerFloats(ranges);
         outputs = new WorkerFloats(ranges);
-        gradients = new WorkerFloats(ranges);
         chunks = new WorkerFloats(ranges);
         scratches = new WorkerFloats(ranges);
     }
@@ -182,7 +180,6 @@ final class FloatConvolution {
             float[] image = images.get(worker, patches.imageSize());
             float[] gather = gathered.get(worker, patches.size());
             float[] delta = deltas.get(worker, deltaSize);
-            float[] gradient = gradients.get(worker, weightCount);
             for (int i = from; i < to; i++) {
                 HostArrays.read(epsilon, (long) i * deltaSize, delta, deltaSize);
                 if (activation != FloatActivation.IDENTITY) {
@@ -203,8 +200,7 @@ final class FloatConvolution {
                 }
                 FloatPointer dw = NativeFloats.at(gradientOf, (long) (held ? i : worker) * weightCount);
                 weightGradient(blas, g, p, d, 0f, dw);
-                dw.get(gradient, 0, weightCount);
-                squaredNorms[i] = SquaredNorms.sum(gradient, weightCount)
+                squaredNorms[i] = SquaredNorms.of(blas, dw, weightCount)
                         + (hasBias
                                 ? SquaredNorms.sum(biasGradients, i * g.outChannels(), (i + 1) * g.outChannels())
                                 : 0);

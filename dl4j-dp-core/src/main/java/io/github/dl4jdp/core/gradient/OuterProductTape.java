@@ -22,7 +22,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * Small Cost, ICML 2023 (book-keeping).
  */
 final class OuterProductTape implements LayerTape {
-    /** Where a product has so few rows, its blocks have to be longer to be worth a call. */
+    /** Where a product has so few rows, its blocks have to be longer to be worth a call, and it is faster if they need not be gathered from columns. */
     static final int NARROW = 32;
 
     private static final int NARROW_BLOCKS = 4;
@@ -98,11 +98,11 @@ final class OuterProductTape implements LayerTape {
                 biasSum[j] += d[i * nOut + j];
             }
         }
-        HostArrays.write(d, delta, 0, d.length);
-        FloatPointer left = HostArrays.floats(delta);
         FloatPointer right = HostArrays.floats(input);
         FloatPointer into = HostArrays.floats(weightSum.transpose());
         if (nOut > nIn) {
+            HostArrays.write(d, delta, 0, d.length);
+            FloatPointer left = HostArrays.floats(delta);
             blas.withSingleThreadedProducts(() -> ranges.run(
                     nOut,
                     ParallelRanges.blockOf(nOut),
@@ -119,11 +119,32 @@ final class OuterProductTape implements LayerTape {
                             1f,
                             NativeFloats.at(into, (long) from * nIn),
                             nIn)));
+        } else if (nOut <= NARROW) {
+            try (FloatPointer left = new FloatPointer((long) rows * nOut)) {
+                left.put(transposed(d, rows, nOut), 0, d.length);
+                blas.withSingleThreadedProducts(() -> ranges.run(
+                        nIn,
+                        NARROW_BLOCKS * ParallelRanges.blockOf(nIn),
+                        (worker, from, to) -> blas.gemm(
+                                false,
+                                false,
+                                nOut,
+                                to - from,
+                                rows,
+                                left,
+                                rows,
+                                NativeFloats.at(right, from),
+                                nIn,
+                                1f,
+                                NativeFloats.at(into, from),
+                                nIn)));
+            }
         } else {
-            int block = ParallelRanges.blockOf(nIn) * (nOut <= NARROW ? NARROW_BLOCKS : 1);
+            HostArrays.write(d, delta, 0, d.length);
+            FloatPointer left = HostArrays.floats(delta);
             blas.withSingleThreadedProducts(() -> ranges.run(
                     nIn,
-                    block,
+                    ParallelRanges.blockOf(nIn),
                     (worker, from, to) -> blas.gemm(
                             true,
                             false,
@@ -145,6 +166,16 @@ final class OuterProductTape implements LayerTape {
             Arrays.setAll(sum, j -> sum[j] + biasSum[j]);
             HostArrays.write(sum, bias, 0, nOut);
         }
+    }
+
+    private static float[] transposed(float[] matrix, int rows, int columns) {
+        float[] result = new float[matrix.length];
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                result[j * rows + i] = matrix[i * columns + j];
+            }
+        }
+        return result;
     }
 
     @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import org.bytedeco.javacpp.FloatPointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -38,6 +39,14 @@ final class SquaredNorms {
         long length = rows.length() / rows.size(0);
         int size = (int) Math.min(CHUNK, length);
         if (rows.dataType() == DataType.FLOAT) {
+            CpuBlas blas = CpuBlas.find();
+            if (blas != null) {
+                FloatPointer memory = HostArrays.floats(rows);
+                for (int i = from; i < to; i++) {
+                    norms[i] += of(blas, NativeFloats.at(memory, i * length), length);
+                }
+                return;
+            }
             var chunk = new float[size];
             for (int i = from; i < to; i++) {
                 for (long done = 0; done < length; done += size) {
@@ -56,6 +65,22 @@ final class SquaredNorms {
                 }
             }
         }
+    }
+
+    /** The squared norm of {@code n} numbers in memory; squares that are too large for a float need not be too large for a double. */
+    static double of(CpuBlas blas, FloatPointer memory, long n) {
+        double norm = blas.squaredNorm(memory, n);
+        if (norm < Double.POSITIVE_INFINITY) {
+            return norm;
+        }
+        norm = 0;
+        var chunk = new float[(int) Math.min(CHUNK, n)];
+        for (long done = 0; done < n; done += chunk.length) {
+            int count = (int) Math.min(chunk.length, n - done);
+            NativeFloats.at(memory, done).get(chunk, 0, count);
+            norm += sum(chunk, count);
+        }
+        return norm;
     }
 
     /** Four partial sums break the chain of dependent additions. */
