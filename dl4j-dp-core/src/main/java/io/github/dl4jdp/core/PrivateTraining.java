@@ -196,8 +196,8 @@ final class PrivateTraining implements AutoCloseable {
         requireAttached();
         requireIntact();
         requireStepsLeft();
-        network.requireFiniteParameters();
         nd4jThreads.hold();
+        network.requireFiniteParameters();
         pass.close();
         expected = null;
         lifecycle = Lifecycle.IDLE;

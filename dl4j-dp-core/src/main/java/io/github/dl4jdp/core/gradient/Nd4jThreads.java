@@ -45,7 +45,10 @@ public final class Nd4jThreads {
             held = true;
         }
         operations.setOmpNumThreads(1);
-        openblas_nolapack.blas_set_num_threads(1);
+        // Setting it takes a third of a millisecond: the library's symbols are looked up each time.
+        if (openblas_nolapack.blas_get_num_threads() != 1) {
+            openblas_nolapack.blas_set_num_threads(1);
+        }
     }
 
     /** Runs {@code operation} of ND4J on the calling thread alone, one of several that do so at the same time. */

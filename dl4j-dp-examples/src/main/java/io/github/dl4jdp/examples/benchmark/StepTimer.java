@@ -27,6 +27,11 @@ final class StepTimer {
     /** Process CPU time comes in units of 10 ms, so steps are timed by the block. */
     private static final double BLOCK_MILLIS = 250;
 
+    /** Blocks before those that count, at least as many and for at least the time of so many: Java's compiler is at work for seconds. */
+    private static final int WARM_UP_BLOCKS = 2;
+
+    private static final double WARM_UP = 24;
+
     private StepTimer() {}
 
     /** Arguments: {@code time|memory}, workload, batch, steps, variants. */
@@ -70,8 +75,13 @@ final class StepTimer {
                 times.add(new Times(variant, variant.step(workload, data), blocks, blockMillis));
             }
         }
-        int warmUp = Math.max(3, blocks / 3);
-        for (int i = -warmUp; i < blocks; i++) {
+        // In turn from the start, so that the compiler sees what it will see later.
+        for (int i = 0;
+                i < WARM_UP_BLOCKS || times.stream().anyMatch(each -> each.warmUp < WARM_UP * blockMillis);
+                i++) {
+            times.forEach(Times::warmUp);
+        }
+        for (int i = 0; i < blocks; i++) {
             for (Times each : times) {
                 each.measure(i);
             }
@@ -79,7 +89,8 @@ final class StepTimer {
         if (variants.contains(Variant.NAIVE)) {
             int few = Math.min(3, blocks);
             var naive = new Times(Variant.NAIVE, Variant.NAIVE.step(workload, data), few, 0);
-            for (int i = -1; i < few; i++) {
+            naive.warmUp();
+            for (int i = 0; i < few; i++) {
                 naive.measure(i);
             }
             times.add(naive);
@@ -124,6 +135,7 @@ final class StepTimer {
         private final double[] cpu;
         private final double[] wall;
         private int block = 1;
+        private double warmUp;
 
         Times(Variant variant, Step step, int blocks, double blockMillis) {
             this.variant = variant;
@@ -133,24 +145,28 @@ final class StepTimer {
             this.blockMillis = blockMillis;
         }
 
-        /** @param index of the block; negative for the warm-up, which also finds how long a block must be */
+        /** Runs a block that does not count, and finds how long a block must be. */
+        void warmUp() {
+            double millis = run()[0];
+            warmUp += millis;
+            block = (int) Math.max(1, Math.ceil(blockMillis * block / millis));
+        }
+
         void measure(int index) {
-            long cpuNanos = 0;
-            long wallNanos = 0;
+            double[] millis = run();
+            wall[index] = millis[0] / block;
+            cpu[index] = millis[1] / block;
+        }
+
+        /** Wall and CPU time of a block, in milliseconds. */
+        private double[] run() {
+            long cpuBefore = SYSTEM.getProcessCpuTime();
+            long wallBefore = System.nanoTime();
             for (int i = 0; i < block; i++) {
-                long cpuBefore = SYSTEM.getProcessCpuTime();
-                long wallBefore = System.nanoTime();
                 step.run();
-                wallNanos += System.nanoTime() - wallBefore;
-                cpuNanos += SYSTEM.getProcessCpuTime() - cpuBefore;
             }
-            double millis = wallNanos / 1e6 / block;
-            if (index >= 0) {
-                wall[index] = millis;
-                cpu[index] = cpuNanos / 1e6 / block;
-            } else {
-                block = (int) Math.max(1, Math.ceil(blockMillis / millis));
-            }
+            return new double[] {(System.nanoTime() - wallBefore) / 1e6, (SYSTEM.getProcessCpuTime() - cpuBefore) / 1e6
+            };
         }
 
         Measurement measurement() {
