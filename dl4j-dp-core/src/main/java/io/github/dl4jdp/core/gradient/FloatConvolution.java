@@ -22,8 +22,8 @@ final class FloatConvolution {
     static final long MAX_HELD = 16L << 20;
     /** Numbers of patches that the backward pass may take over from the forward pass: 32 MiB. */
     private static final long MAX_PATCHES = 8L << 20;
-    /** Examples that a thread takes at a time. */
-    private static final int BLOCK = 4;
+    /** Examples that a thread takes at a time: at the end of every layer the threads wait for each other. */
+    private static final int BLOCK = 1;
 
     private final CpuBlas blas;
     private final FloatActivation activation;

@@ -11,7 +11,7 @@ record FloatMaxPooling(
     /** The winner of a window that has none: it lies in the padding, or holds nothing above minus infinity. */
     private static final int NONE = -1;
     /** Examples that a thread takes at a time. */
-    private static final int BLOCK = 16;
+    private static final int BLOCK = 4;
 
     int outHeight() {
         return out[0];

@@ -18,7 +18,7 @@ final class OneDnn {
 
     private static final long OUT_FIRST = 1;
 
-    /** Examples that a thread takes at a time, if there are several threads. */
+    /** The most examples that a thread takes at a time, if there are several threads. */
     private static final int BLOCK = 32;
 
     private final ParallelRanges ranges;
@@ -72,13 +72,16 @@ final class OneDnn {
             int[] dilation,
             boolean same) {
         int examples = (int) x.size(0);
-        if (ranges.threads() == 1 || examples <= BLOCK) {
+        if (ranges.threads() == 1) {
             convolve(contexts[0], x, weights, bias, z, strides, pad, dilation, same);
             return;
         }
+        // An even number of blocks of nearly the same size: a short last one would leave one of two threads idle.
+        int pairs = (examples + 2 * BLOCK - 1) / (2 * BLOCK);
+        int block = (examples + 2 * pairs - 1) / (2 * pairs);
         ranges.run(
                 examples,
-                BLOCK,
+                block,
                 (worker, from, to) -> Nd4jThreads.alone(() -> convolve(
                         contexts[worker],
                         x.get(NDArrayIndex.interval(from, to)),
