@@ -75,27 +75,7 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
         }
 
         TapeRecorder direction(String prefix) {
-            return new TapeRecorder() {
-                @Override
-                public boolean isRecording() {
-                    return recorder.isRecording();
-                }
-
-                @Override
-                public int examples() {
-                    return recorder.examples();
-                }
-
-                @Override
-                public int threads() {
-                    return recorder.threads();
-                }
-
-                @Override
-                public boolean needsInputGradient() {
-                    return recorder.needsInputGradient();
-                }
-
+            return new ForwardingRecorder(recorder) {
                 @Override
                 public void record(LayerTape tape) {
                     add(new PrefixedTape(prefix, tape));

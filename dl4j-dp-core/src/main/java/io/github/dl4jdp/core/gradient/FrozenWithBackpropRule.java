@@ -33,20 +33,9 @@ record FrozenWithBackpropRule(GradientRules rules) implements PerExampleGradient
                 WrapperRules.hook(rules, WrapperRules.wrapped(layer), new Discarding(recorder)));
     }
 
-    private record Discarding(TapeRecorder recorder) implements TapeRecorder {
-        @Override
-        public boolean isRecording() {
-            return recorder.isRecording();
-        }
-
-        @Override
-        public int examples() {
-            return recorder.examples();
-        }
-
-        @Override
-        public boolean needsInputGradient() {
-            return recorder.needsInputGradient();
+    private static final class Discarding extends ForwardingRecorder {
+        Discarding(TapeRecorder recorder) {
+            super(recorder);
         }
 
         @Override

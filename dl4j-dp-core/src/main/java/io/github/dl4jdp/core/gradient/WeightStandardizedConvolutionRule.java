@@ -100,34 +100,15 @@ final class WeightStandardizedConvolutionRule implements PerExampleGradientRule 
     }
 
     /** Hands on the convolution's tapes with the pull-back added. */
-    private static final class Pullback implements TapeRecorder {
+    private static final class Pullback extends ForwardingRecorder {
         private final TapeRecorder recorder;
         private final Map<String, INDArray> parameters;
         private @Nullable WeightStandardization standardization;
 
         Pullback(TapeRecorder recorder, Map<String, INDArray> parameters) {
+            super(recorder);
             this.recorder = recorder;
             this.parameters = parameters;
-        }
-
-        @Override
-        public boolean isRecording() {
-            return recorder.isRecording();
-        }
-
-        @Override
-        public int examples() {
-            return recorder.examples();
-        }
-
-        @Override
-        public boolean needsInputGradient() {
-            return recorder.needsInputGradient();
-        }
-
-        @Override
-        public int threads() {
-            return recorder.threads();
         }
 
         /** Twice as many: those that were pulled back are in double precision. */
