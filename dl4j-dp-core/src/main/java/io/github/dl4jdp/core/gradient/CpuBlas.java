@@ -103,15 +103,24 @@ final class CpuBlas {
      * from several threads at once bring each other to a crawl.
      */
     void withSingleThreadedProducts(Runnable body) {
-        int threads = openblas_nolapack.blas_get_num_threads();
-        if (threads == 1) {
-            body.run();
-            return;
-        }
-        openblas_nolapack.blas_set_num_threads(1);
+        int threads = threads();
+        setThreads(1);
         try {
             body.run();
         } finally {
+            setThreads(threads);
+        }
+    }
+
+    /** The number of threads that a product uses. */
+    int threads() {
+        return openblas_nolapack.blas_get_num_threads();
+    }
+
+    /** Sets {@link #threads}, for the whole process. */
+    void setThreads(int threads) {
+        // A third of a millisecond: the library's symbols are looked up each time.
+        if (threads != threads()) {
             openblas_nolapack.blas_set_num_threads(threads);
         }
     }

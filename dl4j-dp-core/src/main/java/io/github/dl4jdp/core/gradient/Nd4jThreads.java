@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.bytedeco.openblas.global.openblas_nolapack;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.nativeblas.NativeOps;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
@@ -13,14 +13,15 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  * W3 takes 58 ms so, and 29 ms with this.
  */
 public final class Nd4jThreads {
-    private final boolean active;
+    /** Null if there is nothing to do. */
+    private final @Nullable CpuBlas blas;
+
     private boolean held;
     private int operationThreads;
     private int productThreads;
 
-    /** @param active whether there is anything to do */
-    private Nd4jThreads(boolean active) {
-        this.active = active;
+    private Nd4jThreads(@Nullable CpuBlas blas) {
+        this.blas = blas;
     }
 
     /**
@@ -30,25 +31,22 @@ public final class Nd4jThreads {
      * @param shared whether all layers that train share out their work themselves: otherwise ND4J keeps its threads
      */
     public static Nd4jThreads of(int threads, boolean shared) {
-        return new Nd4jThreads(threads > 1 && shared && CpuBlas.find() != null);
+        return new Nd4jThreads(threads > 1 && shared ? CpuBlas.find() : null);
     }
 
     /** Limits ND4J to one thread until {@link #release}: products for all, other operations for the thread that calls both. */
     public void hold() {
-        if (!active) {
+        if (blas == null) {
             return;
         }
         NativeOps operations = NativeOpsHolder.getInstance().getDeviceNativeOps();
         if (!held) {
             operationThreads = operations.ompGetMaxThreads();
-            productThreads = openblas_nolapack.blas_get_num_threads();
+            productThreads = blas.threads();
             held = true;
         }
         operations.setOmpNumThreads(1);
-        // Setting it takes a third of a millisecond: the library's symbols are looked up each time.
-        if (openblas_nolapack.blas_get_num_threads() != 1) {
-            openblas_nolapack.blas_set_num_threads(1);
-        }
+        blas.setThreads(1);
     }
 
     /** Runs {@code operation} of ND4J on the calling thread alone, one of several that do so at the same time. */
@@ -69,11 +67,11 @@ public final class Nd4jThreads {
 
     /** Gives ND4J back the threads that it had. */
     public void release() {
-        if (!held) {
+        if (blas == null || !held) {
             return;
         }
         NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(operationThreads);
-        openblas_nolapack.blas_set_num_threads(productThreads);
+        blas.setThreads(productThreads);
         held = false;
     }
 }
