@@ -46,10 +46,8 @@ final class GravesLstmRule implements PerExampleGradientRule {
         Hooked(GravesLSTM layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            if (layerConf().getNOut() <= LstmPass.SMALL) {
-                recorder.sharesWork(); // ND4J's threads would only slow it down
-            }
             this.pass = new LstmPass(
+                    recorder,
                     layerConf().getNOut(),
                     layerConf().getActivationFn(),
                     layerConf().getGateActivationFn(),

@@ -22,7 +22,7 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  */
 final class LstmPass {
     /** Layers up to this size have products, in every time step, that several threads make slower: 128 units, 103 ms on one thread, 170 on two. */
-    static final int SMALL = 256;
+    private static final int SMALL = 256;
 
     private static final String WEIGHT = LSTMParamInitializer.INPUT_WEIGHT_KEY;
     private static final String RECURRENT = LSTMParamInitializer.RECURRENT_WEIGHT_KEY;
@@ -36,11 +36,14 @@ final class LstmPass {
     private @Nullable INDArray x;
     private @Nullable INDArray delta;
 
-    LstmPass(long hidden, IActivation activation, IActivation gate, boolean hasPeepholes) {
+    LstmPass(TapeRecorder recorder, long hidden, IActivation activation, IActivation gate, boolean hasPeepholes) {
         this.hidden = hidden;
         this.activation = activation;
         this.gate = gate;
         this.hasPeepholes = hasPeepholes;
+        if (hidden <= SMALL) {
+            recorder.sharesWork(); // ND4J's threads would only slow it down
+        }
     }
 
     /**

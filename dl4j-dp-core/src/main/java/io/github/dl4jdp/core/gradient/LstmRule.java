@@ -45,10 +45,8 @@ final class LstmRule implements PerExampleGradientRule {
         Hooked(LSTM layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            if (layerConf().getNOut() <= LstmPass.SMALL) {
-                recorder.sharesWork(); // ND4J's threads would only slow it down
-            }
             this.pass = new LstmPass(
+                    recorder,
                     layerConf().getNOut(),
                     layerConf().getActivationFn(),
                     layerConf().getGateActivationFn(),
