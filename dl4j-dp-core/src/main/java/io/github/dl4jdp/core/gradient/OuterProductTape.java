@@ -98,11 +98,31 @@ final class OuterProductTape implements LayerTape {
                 biasSum[j] += d[i * nOut + j];
             }
         }
+        boolean byInputs = nOut <= nIn;
+        boolean narrow = byInputs && nOut <= NARROW;
+        float[] factor = narrow ? transposed(d, rows, nOut) : d;
+        HostArrays.write(factor, delta, 0, factor.length);
+        FloatPointer left = HostArrays.floats(delta);
         FloatPointer right = HostArrays.floats(input);
         FloatPointer into = HostArrays.floats(weightSum.transpose());
-        if (nOut > nIn) {
-            HostArrays.write(d, delta, 0, d.length);
-            FloatPointer left = HostArrays.floats(delta);
+        if (byInputs) {
+            blas.withSingleThreadedProducts(() -> ranges.run(
+                    nIn,
+                    (narrow ? NARROW_BLOCKS : 1) * ParallelRanges.blockOf(nIn),
+                    (worker, from, to) -> blas.gemm(
+                            !narrow,
+                            false,
+                            nOut,
+                            to - from,
+                            rows,
+                            left,
+                            narrow ? rows : nOut,
+                            NativeFloats.at(right, from),
+                            nIn,
+                            1f,
+                            NativeFloats.at(into, from),
+                            nIn)));
+        } else {
             blas.withSingleThreadedProducts(() -> ranges.run(
                     nOut,
                     ParallelRanges.blockOf(nOut),
@@ -118,45 +138,6 @@ final class OuterProductTape implements LayerTape {
                             nIn,
                             1f,
                             NativeFloats.at(into, (long) from * nIn),
-                            nIn)));
-        } else if (nOut <= NARROW) {
-            try (FloatPointer left = new FloatPointer((long) rows * nOut)) {
-                left.put(transposed(d, rows, nOut), 0, d.length);
-                blas.withSingleThreadedProducts(() -> ranges.run(
-                        nIn,
-                        NARROW_BLOCKS * ParallelRanges.blockOf(nIn),
-                        (worker, from, to) -> blas.gemm(
-                                false,
-                                false,
-                                nOut,
-                                to - from,
-                                rows,
-                                left,
-                                rows,
-                                NativeFloats.at(right, from),
-                                nIn,
-                                1f,
-                                NativeFloats.at(into, from),
-                                nIn)));
-            }
-        } else {
-            HostArrays.write(d, delta, 0, d.length);
-            FloatPointer left = HostArrays.floats(delta);
-            blas.withSingleThreadedProducts(() -> ranges.run(
-                    nIn,
-                    ParallelRanges.blockOf(nIn),
-                    (worker, from, to) -> blas.gemm(
-                            true,
-                            false,
-                            nOut,
-                            to - from,
-                            rows,
-                            left,
-                            nOut,
-                            NativeFloats.at(right, from),
-                            nIn,
-                            1f,
-                            NativeFloats.at(into, from),
                             nIn)));
         }
         if (hasBias) {
