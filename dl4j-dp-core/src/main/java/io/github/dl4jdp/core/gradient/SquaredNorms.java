@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import org.bytedeco.javacpp.FloatPointer;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -37,43 +38,33 @@ final class SquaredNorms {
     /** Adds the squared norms of the rows {@code from} (inclusive) to {@code to} (exclusive) of an array in c order to {@code norms}. */
     static void ofRows(INDArray rows, int from, int to, double[] norms) {
         long length = rows.length() / rows.size(0);
-        int size = (int) Math.min(CHUNK, length);
         if (rows.dataType() == DataType.FLOAT) {
             CpuBlas blas = CpuBlas.find();
-            if (blas != null) {
-                FloatPointer memory = HostArrays.floats(rows);
-                for (int i = from; i < to; i++) {
-                    norms[i] += of(blas, NativeFloats.at(memory, i * length), length);
-                }
-                return;
-            }
-            var chunk = new float[size];
+            FloatPointer memory = HostArrays.floats(rows);
             for (int i = from; i < to; i++) {
-                for (long done = 0; done < length; done += size) {
-                    int n = (int) Math.min(size, length - done);
-                    HostArrays.read(rows, i * length + done, chunk, n);
-                    norms[i] += sum(chunk, n);
-                }
+                norms[i] += of(blas, NativeFloats.at(memory, i * length), length);
             }
-        } else {
-            var chunk = new double[size];
-            for (int i = from; i < to; i++) {
-                for (long done = 0; done < length; done += size) {
-                    int n = (int) Math.min(size, length - done);
-                    HostArrays.read(rows, i * length + done, chunk, n);
-                    norms[i] += sum(chunk, n);
-                }
+            return;
+        }
+        var chunk = new double[(int) Math.min(CHUNK, length)];
+        for (int i = from; i < to; i++) {
+            for (long done = 0; done < length; done += chunk.length) {
+                int n = (int) Math.min(chunk.length, length - done);
+                HostArrays.read(rows, i * length + done, chunk, n);
+                norms[i] += sum(chunk, n);
             }
         }
     }
 
     /** The squared norm of {@code n} numbers in memory; squares that are too large for a float need not be too large for a double. */
-    static double of(CpuBlas blas, FloatPointer memory, long n) {
-        double norm = blas.squaredNorm(memory, n);
-        if (norm < Double.POSITIVE_INFINITY) {
-            return norm;
+    static double of(@Nullable CpuBlas blas, FloatPointer memory, long n) {
+        if (blas != null) {
+            double fast = blas.squaredNorm(memory, n);
+            if (fast < Double.POSITIVE_INFINITY) {
+                return fast;
+            }
         }
-        norm = 0;
+        double norm = 0;
         var chunk = new float[(int) Math.min(CHUNK, n)];
         for (long done = 0; done < n; done += chunk.length) {
             int count = (int) Math.min(chunk.length, n - done);
