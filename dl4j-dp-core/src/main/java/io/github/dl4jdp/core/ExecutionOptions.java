@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.TapeRecorder;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
@@ -17,9 +18,6 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
     private static final int AS_MEMORY_ALLOWS = 0;
     private static final int LARGEST_DEFAULT = 1024;
     private static final int SMALLEST_DEFAULT = 32;
-    /** Numbers of per-example gradients that a layer may hold at a time: 64 MiB of floats. */
-    private static final long HELD = 16L << 20;
-
     private static final int AS_ND4J = 0;
 
     /**
@@ -73,7 +71,7 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
         if (physicalBatchSize != AS_MEMORY_ALLOWS) {
             return physicalBatchSize;
         }
-        long fitting = heldPerExample == 0 ? LARGEST_DEFAULT : HELD / heldPerExample;
+        long fitting = heldPerExample == 0 ? LARGEST_DEFAULT : TapeRecorder.MOST_HELD / heldPerExample;
         return (int) Math.max(SMALLEST_DEFAULT, Math.min(LARGEST_DEFAULT, fitting));
     }
 

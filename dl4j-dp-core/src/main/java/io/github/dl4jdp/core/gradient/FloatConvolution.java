@@ -18,8 +18,6 @@ import org.nd4j.linalg.factory.Nd4j;
  * time.
  */
 final class FloatConvolution {
-    /** Numbers of per-example weight gradients that may be held: 64 MiB. */
-    static final long MAX_HELD = 16L << 20;
     /** Numbers of patches that the backward pass may take over from the forward pass: 32 MiB. */
     private static final long MAX_PATCHES = 8L << 20;
     /** Examples that a thread takes at a time: at the end of every layer the threads wait for each other. */
@@ -161,7 +159,7 @@ final class FloatConvolution {
         var patches = new FloatPatches(g, (int) x.size(2), (int) x.size(3));
         int deltaSize = g.outChannels() * g.positions();
         int weightCount = Math.toIntExact(g.weights());
-        boolean held = examples * g.weights() <= MAX_HELD;
+        boolean held = examples * g.weights() <= TapeRecorder.MOST_HELD;
         boolean reuse = patchesKept;
         int threads = ranges.threads();
         FloatPointer kept = patchMemory.ensure((long) (reuse ? examples : threads) * patches.size());
@@ -240,7 +238,8 @@ final class FloatConvolution {
                 biasGradients,
                 squaredNorms,
                 patchMemory,
-                gradientMemory);
+                gradientMemory,
+                1);
     }
 
     /**

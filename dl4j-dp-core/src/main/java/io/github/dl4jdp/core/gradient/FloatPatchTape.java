@@ -51,35 +51,9 @@ final class FloatPatchTape implements LayerTape {
      * @param biasGradients [examples, outChannels]; empty without bias
      * @param squaredNorms of weights and bias together
      * @param gradientMemory of which {@code gradients} are a part if they are held
+     * @param copies of each example in the batch
      */
     FloatPatchTape(
-            CpuBlas blas,
-            ParallelRanges ranges,
-            FloatPatches patches,
-            PatchGeometry geometry,
-            INDArray x,
-            @Nullable FloatPointer deltas,
-            @Nullable FloatPointer gradients,
-            float[] biasGradients,
-            double[] squaredNorms,
-            NativeFloats patchMemory,
-            NativeFloats gradientMemory) {
-        this(
-                blas,
-                ranges,
-                patches,
-                geometry,
-                x,
-                deltas,
-                gradients,
-                biasGradients,
-                squaredNorms,
-                patchMemory,
-                gradientMemory,
-                1);
-    }
-
-    private FloatPatchTape(
             CpuBlas blas,
             ParallelRanges ranges,
             FloatPatches patches,
@@ -133,36 +107,29 @@ final class FloatPatchTape implements LayerTape {
         int weights = Math.toIntExact(geometry.weights());
         float[] biasSums = sumOfCopies(biasGradients, copies);
         double[] norms = new double[examples];
-        boolean hold = gradients != null || (long) examples * weights <= FloatConvolution.MAX_HELD;
+        boolean hold = gradients != null || (long) examples * weights <= TapeRecorder.MOST_HELD;
         FloatPointer sums = gradients != null
                 ? gradients
                 : gradientMemory.ensure((long) (hold ? examples : ranges.threads()) * weights);
-        FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * scratchSize());
+        var products = new @Nullable Products[ranges.threads()];
+        var totals = new WorkerFloats(ranges);
+        var ones = new WorkerFloats(ranges);
+        if (gradients == null) {
+            FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * scratchSize());
+            Arrays.setAll(products, worker -> new Products(NativeFloats.at(scratch, (long) worker * scratchSize())));
+        }
         blas.withSingleThreadedProducts(() -> ranges.run(examples, EXAMPLES, (worker, from, to) -> {
-            var products = new Products(NativeFloats.at(scratch, (long) worker * scratchSize()));
-            float[] sum = new float[weights];
-            float[] one = new float[weights];
             for (int i = from; i < to; i++) {
                 FloatPointer into = NativeFloats.at(sums, (long) (hold ? i : worker) * weights);
-                if (gradients == null) {
-                    for (int k = 0; k < copies; k++) {
-                        products.add(k * examples + i, 1, k == 0 ? 0 : 1, into);
-                    }
-                    into.get(sum, 0, weights);
+                Products remade = products[worker];
+                if (remade != null) {
+                    remade.sumOfCopies(i, copies, examples, into);
                 } else {
-                    into.get(sum, 0, weights);
-                    for (int k = 1; k < copies; k++) {
-                        NativeFloats.at(gradients, (long) (k * examples + i) * weights)
-                                .get(one, 0, weights);
-                        for (int j = 0; j < weights; j++) {
-                            sum[j] += one[j];
-                        }
-                    }
-                    into.put(sum, 0, weights);
+                    addCopies(i, copies, examples, into, totals.get(worker, weights), ones.get(worker, weights));
                 }
                 int channels = biasSums.length / examples;
-                norms[i] =
-                        SquaredNorms.sum(sum, weights) + SquaredNorms.sum(biasSums, i * channels, (i + 1) * channels);
+                norms[i] = SquaredNorms.of(blas, into, weights)
+                        + SquaredNorms.sum(biasSums, i * channels, (i + 1) * channels);
             }
         }));
         return Optional.of(new FloatPatchTape(
@@ -178,6 +145,19 @@ final class FloatPatchTape implements LayerTape {
                 patchMemory,
                 gradientMemory,
                 copies));
+    }
+
+    /** Adds the held gradients of the other copies of an example to that of the first. */
+    private void addCopies(int example, int copies, int examples, FloatPointer first, float[] total, float[] one) {
+        first.get(total, 0, total.length);
+        for (int k = 1; k < copies; k++) {
+            NativeFloats.at(Objects.requireNonNull(gradients), (long) (k * examples + example) * one.length)
+                    .get(one, 0, one.length);
+            for (int j = 0; j < one.length; j++) {
+                total[j] += one[j];
+            }
+        }
+        first.put(total, 0, total.length);
     }
 
     /** The sums of the copies of each row [examples, ...]. */
@@ -254,6 +234,13 @@ final class FloatPatchTape implements LayerTape {
             d.put(delta, 0, delta.length);
             FloatConvolution.weightGradient(blas, geometry, scratch, d, beta, into);
         }
+
+        /** {@code into} = the sum of {@code P D^T} over the copies of an example. */
+        void sumOfCopies(int example, int copies, int examples, FloatPointer into) {
+            for (int k = 0; k < copies; k++) {
+                add(k * examples + example, 1, k == 0 ? 0 : 1, into);
+            }
+        }
     }
 
     /** Each block sums its rows in memory of its own; the blocks are added in order. */
@@ -317,16 +304,19 @@ final class FloatPatchTape implements LayerTape {
 
     @Override
     public void addRow(int example, Map<String, INDArray> row) {
-        var weights = new double[squaredNorms.length];
-        weights[example] = 1;
         var gradient = new float[Math.toIntExact(geometry.weights())];
         if (gradients != null) {
             NativeFloats.at(gradients, (long) example * gradient.length).get(gradient, 0, gradient.length);
-        } else {
-            sumAgain(weights, gradient);
+        } else if (!discarded[example]) {
+            try (FloatPointer sum = new FloatPointer(gradient.length)) {
+                new Products(patchMemory.ensure(scratchSize())).sumOfCopies(example, copies, squaredNorms.length, sum);
+                sum.get(gradient, 0, gradient.length);
+            }
         }
         add(gradient, row);
         if (biasGradients.length > 0) {
+            var weights = new double[squaredNorms.length];
+            weights[example] = 1;
             addBias(weights, OuterProductTape.parameter(row, ConvolutionParamInitializer.BIAS_KEY));
         }
     }

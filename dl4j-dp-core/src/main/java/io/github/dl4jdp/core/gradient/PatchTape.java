@@ -18,13 +18,11 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  *   dW_i = D_i P_i,  db_i = D_i 1,  sum w_i dW_i = [w_1 D_1 ... w_B D_B] [P_1; ...; P_B]
  * </pre>
  *
- * <p>Where the batch holds several copies of each example, {@code P_i} and {@code D_i} are those of all of them. The per-example weight gradients of this one layer are kept when they are small, and the sum is then one matrix-vector
- * product. Otherwise they are made a few examples at a time for their norms, and the sum is a second product.
+ * <p>Where the batch holds several copies of each example, {@code P_i} and {@code D_i} are those of all of them. The per-example weight
+ * gradients of this one layer are kept when they are small, and the sum is then one matrix-vector product. Otherwise they are made a few
+ * examples at a time for their norms, and the sum is a second product.
  */
 final class PatchTape implements LayerTape {
-    /** Numbers of one layer's per-example gradients that may be held at a time: 64 MiB of floats. */
-    private static final long MAX_HELD = 16L << 20;
-
     /** [rows, inChannels, height, width]; belongs to the network, so it is copied before it is changed. */
     private INDArray x;
     /** [rows, outChannels, positions]; our own. */
@@ -70,7 +68,7 @@ final class PatchTape implements LayerTape {
     @Override
     public void addSquaredNorms(double[] squaredNorms) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            int group = (int) Math.min(examples, Math.max(1, MAX_HELD / geometry.weights()));
+            int group = (int) Math.min(examples, Math.max(1, TapeRecorder.MOST_HELD / geometry.weights()));
             for (int from = 0; from < examples; from += group) {
                 int to = Math.min(examples, from + group);
                 INDArray gradients = weightGradients(from, to);
@@ -135,8 +133,8 @@ final class PatchTape implements LayerTape {
             }
             int rows = copies * examples;
             delta.muli(Nd4j.tile(w, copies).reshape(rows, 1, 1).broadcast(delta.shape()));
-            int group =
-                    Math.max(1, (int) Math.min(rows, MAX_HELD / ((long) geometry.positions() * geometry.patchSize())));
+            int group = Math.max(1, (int)
+                    Math.min(rows, TapeRecorder.MOST_HELD / ((long) geometry.positions() * geometry.patchSize())));
             for (int from = 0; from < rows; from += group) {
                 int to = Math.min(rows, from + group);
                 INDArray patches = geometry.patches(rowsOf(x, from, to))

@@ -45,8 +45,6 @@ final class SequenceTape implements LayerTape {
         }
     }
 
-    /** Numbers of per-example gradients held at a time: 64 MiB of floats. */
-    private static final long MAX_HELD = 16L << 20;
     /** Cost of reading a number in Java and of a matrix-vector product's pass over it, in multiplications of a matrix product; measured. */
     private static final long READ_COST = 100;
 
@@ -72,7 +70,7 @@ final class SequenceTape implements LayerTape {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             long left = factors.stream().mapToLong(Factor::width).sum();
             long weights = left * delta.size(2);
-            boolean holds = weights * examples <= MAX_HELD;
+            boolean holds = weights * examples <= TapeRecorder.MOST_HELD;
             double gramCost =
                     (double) steps * steps * (left + delta.size(2) + 2 * READ_COST) + (double) steps * weights;
             double rowsCost = (double) steps * weights * (holds ? 1 : 2) + (double) ROW_COST * weights;
@@ -87,7 +85,7 @@ final class SequenceTape implements LayerTape {
     private void addNormsOfRows(double[] squaredNorms, boolean hold) {
         for (Factor factor : factors) {
             long weights = factor.width() * delta.size(2);
-            int group = (int) Math.min(examples, Math.max(1, MAX_HELD / weights));
+            int group = (int) Math.min(examples, Math.max(1, TapeRecorder.MOST_HELD / weights));
             for (int from = 0; from < examples; from += group) {
                 int to = Math.min(examples, from + group);
                 INDArray rows = products(factor, from, to).reshape('c', to - from, weights);
@@ -103,7 +101,7 @@ final class SequenceTape implements LayerTape {
     }
 
     private void addNormsOfGrams(double[] squaredNorms) {
-        int group = (int) Math.min(examples, Math.max(1, MAX_HELD / ((long) steps * steps)));
+        int group = (int) Math.min(examples, Math.max(1, TapeRecorder.MOST_HELD / ((long) steps * steps)));
         for (int from = 0; from < examples; from += group) {
             addNormsOfGrams(squaredNorms, from, Math.min(examples, from + group));
         }

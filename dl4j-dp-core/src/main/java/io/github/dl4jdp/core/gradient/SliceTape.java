@@ -19,9 +19,6 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * <p>The gradients are kept while they are small, and made a second time for the weighted sum otherwise.
  */
 final class SliceTape implements LayerTape {
-    /** Numbers of per-example gradients held: 64 MiB of floats. */
-    private static final long MAX_HELD = 16L << 20;
-
     private final Layer worker;
     private final INDArray input;
     private final @Nullable INDArray mask;
@@ -58,7 +55,7 @@ final class SliceTape implements LayerTape {
     public void addSquaredNorms(double[] squaredNorms) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             long parameters = worker.numParams();
-            INDArray rows = parameters * examples <= MAX_HELD
+            INDArray rows = parameters * examples <= TapeRecorder.MOST_HELD
                     ? Nd4j.createUninitialized(epsilon.dataType(), new long[] {examples, parameters}, 'c')
                     : null;
             for (int i = 0; i < examples; i++) {

@@ -17,8 +17,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * done for every example on its own and in double precision: a sum pulled back afterwards would carry the rounding of what was taken out.
  */
 final class StandardizedTape implements LayerTape {
-    /** Numbers of per-example gradients that may be held from the norms to the sum: 64 MiB. */
-    private static final int MAX_HELD = 8 << 20;
+    /** Numbers of per-example gradients that may be held from the norms to the sum: doubles, of which as much memory holds half as many. */
+    private static final long MAX_HELD = TapeRecorder.MOST_HELD / 2;
 
     private final LayerTape convolution;
     private final WeightStandardization standardization;

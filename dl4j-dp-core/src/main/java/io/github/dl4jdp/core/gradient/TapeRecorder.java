@@ -3,6 +3,9 @@ package io.github.dl4jdp.core.gradient;
 
 /** The engine's side of a hooked layer: takes what the layer recorded. One for each hooked layer. */
 public interface TapeRecorder {
+    /** The most numbers of per-example gradients that a layer should hold at a time: 64 MiB of floats. */
+    long MOST_HELD = 16L << 20;
+
     /** Whether the current forward pass belongs to a backward pass that will be recorded. */
     boolean isRecording();
 
@@ -26,8 +29,8 @@ public interface TapeRecorder {
     }
 
     /**
-     * Called while the layer is hooked, by a layer that holds the gradient of every example of a physical batch: physical batches are as small by default as
-     * their memory requires.
+     * Called while the layer is hooked, by a layer that holds the gradient of every example of a physical batch: physical batches are by default
+     * so small that these are at most {@link #MOST_HELD}.
      *
      * @param numbers that the layer holds for each example
      */
