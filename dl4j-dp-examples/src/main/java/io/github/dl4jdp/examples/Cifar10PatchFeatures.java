@@ -92,6 +92,6 @@ public final class Cifar10PatchFeatures extends ExampleMain {
 
     /** A new model of the features. */
     static MultiLayerNetwork network(FeatureFile features, ImageSet images, int seed) {
-        return LinearModel.create(Math.toIntExact(features.shape()[0]), images.classes(), LEARNING_RATE, seed);
+        return LinearModel.create(features.shape(), images.classes(), LEARNING_RATE, seed);
     }
 }

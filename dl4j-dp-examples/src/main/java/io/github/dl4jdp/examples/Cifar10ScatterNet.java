@@ -158,14 +158,16 @@ public final class Cifar10ScatterNet extends ExampleMain {
                 DAMPING);
         FeatureFile trainFeatures = open("scattering-train", extractor, train);
         FeatureFile testFeatures = open("scattering-test", extractor, test);
-        int inputs = Math.toIntExact(trainFeatures.shape()[0]);
-        print(inputs + " features an image");
+        print(trainFeatures.shape()[0] + " features an image");
 
         cell("The plan: the whole data set in every lot, so that the noise is least for the same epsilon");
         DpSgdPlan plan = plan(train.size(), WHITENED_CLIPPING_NORM);
         print(plan);
         MultiLayerNetwork network = LinearModel.create(
-                inputs, train.classes(), orDefault(learningRate, WHITENED_LEARNING_RATE), privacy().seed);
+                trainFeatures.shape(),
+                train.classes(),
+                orDefault(learningRate, WHITENED_LEARNING_RATE),
+                privacy().seed);
         trainLinearModel(network, plan, trainFeatures, train, testFeatures, test);
     }
 

@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.features.FeatureFile;
 import io.github.dl4jdp.examples.data.ImageSet;
 import java.util.stream.IntStream;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.weights.WeightInit;
@@ -15,7 +16,7 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.Nesterovs;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
-/** Softmax regression on features of norm one. */
+/** Softmax regression on features. */
 final class LinearModel {
     private static final double MOMENTUM = 0.9;
 
@@ -24,19 +25,24 @@ final class LinearModel {
     /**
      * A model with weights zero and no bias: classes are about equally frequent by construction of the data sets here, so there is
      * nothing to learn for a bias, and its part of the gradient would be as large as that of all features together.
+     *
+     * @param shape of an example's features, [features] or [channels, height, width]
      */
-    static MultiLayerNetwork create(int inputs, int classes, double learningRate, int seed) {
+    static MultiLayerNetwork create(long[] shape, int classes, double learningRate, int seed) {
+        InputType input = shape.length == 3
+                ? InputType.convolutional(shape[1], shape[2], shape[0])
+                : InputType.feedForward(shape[0]);
         var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
                 .seed(seed)
                 .updater(new Nesterovs(learningRate, MOMENTUM))
                 .list()
                 .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nIn(inputs)
                         .nOut(classes)
                         .hasBias(false)
                         .weightInit(WeightInit.ZERO)
                         .activation(Activation.SOFTMAX)
                         .build())
+                .setInputType(input)
                 .build());
         network.init();
         return network;

@@ -75,8 +75,7 @@ public final class MnistScatterNet extends ExampleMain {
         String suffix = quick ? "-quick" : "";
         FeatureFile trainFeatures = features.open("mnist-scattering-train" + suffix, extractor, train);
         FeatureFile testFeatures = features.open("mnist-scattering-test" + suffix, extractor, test);
-        int inputs = Math.toIntExact(trainFeatures.shape()[0]);
-        print(inputs + " features an image");
+        print(trainFeatures.shape()[0] + " features an image");
 
         cell("The plan: the whole data set in every lot, so that the noise is least for the same epsilon");
         boolean tight = privacy().epsilon() < 2;
@@ -89,7 +88,10 @@ public final class MnistScatterNet extends ExampleMain {
         print(plan);
 
         MultiLayerNetwork network = LinearModel.create(
-                inputs, train.classes(), tight ? LEARNING_RATE : LEARNING_RATE_FROM_EPSILON_2, privacy().seed);
+                trainFeatures.shape(),
+                train.classes(),
+                tight ? LEARNING_RATE : LEARNING_RATE_FROM_EPSILON_2,
+                privacy().seed);
         trainLinearModel(network, plan, trainFeatures, train, testFeatures, test);
     }
 }

@@ -8,7 +8,6 @@ import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.PoolingType;
 import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
-import org.deeplearning4j.nn.weights.WeightInit;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.learning.config.Nesterovs;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
@@ -19,14 +18,7 @@ enum ScatterNetworks {
     LINEAR {
         @Override
         MultiLayerNetwork create(long[] shape, int classes, double learningRate, int seed) {
-            return build(
-                    builder(learningRate, seed)
-                            .list()
-                            .layer(output(classes)
-                                    .hasBias(false)
-                                    .weightInit(WeightInit.ZERO)
-                                    .build()),
-                    shape);
+            return LinearModel.create(shape, classes, learningRate, seed);
         }
     },
 
@@ -34,17 +26,24 @@ enum ScatterNetworks {
     CNN {
         @Override
         MultiLayerNetwork create(long[] shape, int classes, double learningRate, int seed) {
-            return build(
-                    builder(learningRate, seed)
-                            .list()
-                            .layer(convolution())
-                            .layer(new SubsamplingLayer.Builder(PoolingType.MAX)
-                                    .kernelSize(2, 2)
-                                    .stride(2, 2)
-                                    .build())
-                            .layer(convolution())
-                            .layer(output(classes).build()),
-                    shape);
+            var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                    .seed(seed)
+                    .updater(new Nesterovs(learningRate, MOMENTUM))
+                    .list()
+                    .layer(convolution())
+                    .layer(new SubsamplingLayer.Builder(PoolingType.MAX)
+                            .kernelSize(2, 2)
+                            .stride(2, 2)
+                            .build())
+                    .layer(convolution())
+                    .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                            .nOut(classes)
+                            .activation(Activation.SOFTMAX)
+                            .build())
+                    .setInputType(InputType.convolutional(shape[1], shape[2], shape[0]))
+                    .build());
+            network.init();
+            return network;
         }
     };
 
@@ -54,26 +53,11 @@ enum ScatterNetworks {
     /** A new model of features of this shape. */
     abstract MultiLayerNetwork create(long[] shape, int classes, double learningRate, int seed);
 
-    private static NeuralNetConfiguration.Builder builder(double learningRate, int seed) {
-        return new NeuralNetConfiguration.Builder().seed(seed).updater(new Nesterovs(learningRate, MOMENTUM));
-    }
-
     private static ConvolutionLayer convolution() {
         return new ConvolutionLayer.Builder(3, 3)
                 .nOut(FILTERS)
                 .padding(1, 1)
                 .activation(Activation.TANH)
                 .build();
-    }
-
-    private static OutputLayer.Builder output(int classes) {
-        return new OutputLayer.Builder(LossFunction.MCXENT).nOut(classes).activation(Activation.SOFTMAX);
-    }
-
-    private static MultiLayerNetwork build(NeuralNetConfiguration.ListBuilder layers, long[] shape) {
-        var network = new MultiLayerNetwork(layers.setInputType(InputType.convolutional(shape[1], shape[2], shape[0]))
-                .build());
-        network.init();
-        return network;
     }
 }
