@@ -18,8 +18,6 @@ import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.weightnoise.DropConnect;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.util.ModelSerializer;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -31,19 +29,8 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.NoOp;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
-class WeightStandardizedConvolutionTest {
+class WeightStandardizedConvolutionTest extends GradientCheckedLayers {
     private static final int EXAMPLES = 3;
-
-    /** DL4J's gradient check insists. */
-    @BeforeAll
-    static void useDoubleByDefault() {
-        Nd4j.setDefaultDataTypes(DataType.DOUBLE, DataType.DOUBLE);
-    }
-
-    @AfterAll
-    static void useFloatByDefault() {
-        Nd4j.setDefaultDataTypes(DataType.FLOAT, DataType.FLOAT);
-    }
 
     private static MultiLayerNetwork network(ConvolutionLayer.Builder convolution, CNN2DFormat format) {
         var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
