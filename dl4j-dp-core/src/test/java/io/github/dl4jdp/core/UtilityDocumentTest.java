@@ -19,6 +19,7 @@ import io.github.dl4jdp.core.layers.WeightStandardizedConvolution;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
@@ -169,6 +170,6 @@ class UtilityDocumentTest {
 
     @Test
     void document_everyJavaLine_standsInThisTest() throws IOException {
-        DocumentCode.assertRunBy(UtilityDocumentTest.class, "docs/utility.md", 32);
+        DocumentCode.assertRunBy(List.of(UtilityDocumentTest.class, ZooModelsTest.class), "docs/utility.md", 40);
     }
 }

@@ -7,13 +7,17 @@ import io.github.dl4jdp.core.ParameterAverage;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.RandomCropAndFlip;
 import io.github.dl4jdp.core.features.DrawnPatchWeights;
+import io.github.dl4jdp.core.layers.GroupNormalization;
+import io.github.dl4jdp.core.layers.WeightStandardizedConvolution;
 import io.github.dl4jdp.examples.data.CifarData;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.TrainTest;
 import java.io.IOException;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration.ListBuilder;
 import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.deeplearning4j.nn.conf.layers.ActivationLayer;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.PoolingType;
@@ -35,14 +39,21 @@ import picocli.CommandLine.Option;
 public final class Cifar10Cnn extends ExampleMain {
     private static final int LOT_SIZE = 2048;
     private static final double CLIPPING_NORM = 0.1;
-    private static final double LEARNING_RATE = 6;
     private static final double MOMENTUM = 0.9;
     private static final double AVERAGE_DECAY = 0.9;
     private static final int FILTERS = 64;
+    private static final int GROUPS = 16;
     private static final int DRAWING_SEED = 1;
     private static final int QUICK_EXAMPLES = 500;
     /** Pixels by which a copy is shifted at most: an eighth of the width, as De et al. (2022) do. */
     private static final int SHIFT = 4;
+
+    /** What keeps activations on one scale. */
+    enum Normalization {
+        NONE,
+        GROUP,
+        WEIGHTS
+    }
 
     @Mixin
     private final DataOption data = new DataOption();
@@ -62,6 +73,22 @@ public final class Cifar10Cnn extends ExampleMain {
                             + " before clipping, and a step takes about K times as long (default: no augmentation).",
             defaultValue = "0")
     private int augmentations;
+
+    @Option(
+            names = "--normalization",
+            paramLabel = "WAY",
+            description =
+                    "none; group: group normalization after each convolution; weights: that, and standardized weights"
+                            + " (default: ${DEFAULT-VALUE}).",
+            defaultValue = "none")
+    private Normalization normalization = Normalization.NONE;
+
+    @Option(
+            names = "--learning-rate",
+            paramLabel = "R",
+            description = "Learning rate (default: ${DEFAULT-VALUE}).",
+            defaultValue = "6")
+    private double learningRate;
 
     @Option(names = "--random-start", description = "Start the first filters at random, as the others.")
     private boolean randomStart;
@@ -89,7 +116,7 @@ public final class Cifar10Cnn extends ExampleMain {
         DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
                 .withEpochs(quick ? 2 : epochs)
                 .withClippingNorm(CLIPPING_NORM)
-                .withAugmentationMultiplicity(Math.max(1, augmentations))
+                .withAugmentationMultiplicity(augmentations == 0 ? 1 : augmentations)
                 .calibratedTo(
                         new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
         print(plan);
@@ -128,16 +155,14 @@ public final class Cifar10Cnn extends ExampleMain {
         if (!randomStart) {
             first.weightInit(new DrawnPatchWeights(DRAWING_SEED));
         }
-        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+        var layers = new NeuralNetConfiguration.Builder()
                 .seed(privacy().seed)
                 .activation(Activation.TANH)
-                .updater(new Nesterovs(LEARNING_RATE, MOMENTUM))
-                .list()
-                .layer(first.build())
-                .layer(halve())
-                .layer(convolution(3).padding(1, 1).build())
-                .layer(halve())
-                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                .updater(new Nesterovs(learningRate, MOMENTUM))
+                .list();
+        block(layers, first);
+        block(layers, convolution(3).padding(1, 1));
+        var network = new MultiLayerNetwork(layers.layer(new OutputLayer.Builder(LossFunction.MCXENT)
                         .nOut(10)
                         .activation(Activation.SOFTMAX)
                         .build())
@@ -147,8 +172,23 @@ public final class Cifar10Cnn extends ExampleMain {
         return network;
     }
 
-    private static ConvolutionLayer.Builder convolution(int kernel) {
-        return new ConvolutionLayer.Builder(kernel, kernel).nOut(FILTERS);
+    /** A convolution, its normalization if there is one, tanh, and the maximum over 2x2. */
+    private void block(ListBuilder layers, ConvolutionLayer.Builder convolution) {
+        if (normalization == Normalization.NONE) {
+            layers.layer(convolution.build());
+        } else {
+            layers.layer(convolution.activation(Activation.IDENTITY).build())
+                    .layer(new GroupNormalization.Builder(GROUPS).build())
+                    .layer(new ActivationLayer(Activation.TANH));
+        }
+        layers.layer(halve());
+    }
+
+    private ConvolutionLayer.Builder convolution(int kernel) {
+        var builder = normalization == Normalization.WEIGHTS
+                ? new WeightStandardizedConvolution.Builder(kernel, kernel)
+                : new ConvolutionLayer.Builder(kernel, kernel);
+        return builder.nOut(FILTERS);
     }
 
     private static SubsamplingLayer halve() {

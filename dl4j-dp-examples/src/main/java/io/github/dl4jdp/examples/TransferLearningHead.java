@@ -8,24 +8,19 @@ import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MnistData;
 import io.github.dl4jdp.examples.data.TrainTest;
 import java.io.IOException;
+import java.util.stream.Stream;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
-import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.inputs.InputType;
-import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
-import org.deeplearning4j.nn.conf.layers.DenseLayer;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
-import org.deeplearning4j.nn.conf.layers.PoolingType;
-import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
-import org.nd4j.linalg.activations.Activation;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
-import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.Nesterovs;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
 
 /**
  * A body that learnt from public data, and a head that learns from private ones: DL4J's transfer learning, with privacy. Here the
@@ -38,20 +33,49 @@ public final class TransferLearningHead extends ExampleMain {
     private static final int PUBLIC_CLASSES = 5;
     private static final int PUBLIC_EPOCHS = 2;
     private static final int PUBLIC_BATCH = 64;
-    private static final double PUBLIC_LEARNING_RATE = 1e-3;
 
     private static final int LOT_SIZE = 2048;
-    private static final int EPOCHS = 10;
     private static final double CLIPPING_NORM = 1;
     private static final double LEARNING_RATE = 0.5;
     private static final double MOMENTUM = 0.9;
 
-    private static final int LAST_FROZEN_LAYER = 4;
-    private static final int BODY_OUTPUTS = 32;
     private static final int QUICK_EXAMPLES = 1000;
+
+    /** What of a transferred network trains privately. */
+    enum Part {
+        HEAD,
+        ALL
+    }
 
     @Mixin
     private final DataOption data = new DataOption();
+
+    @Option(
+            names = "--body",
+            paramLabel = "NETWORK",
+            description = "small, or lenet: the one of DL4J's model zoo (default: ${DEFAULT-VALUE}).",
+            defaultValue = "small")
+    private TransferBody body = TransferBody.SMALL;
+
+    @Option(
+            names = "--train",
+            paramLabel = "PART",
+            description = "What trains privately: head, with the body frozen, or all (default: ${DEFAULT-VALUE}).",
+            defaultValue = "head")
+    private Part part = Part.HEAD;
+
+    @Option(
+            names = "--learning-rate",
+            paramLabel = "R",
+            description = "Learning rate of the private training (default: by body and part).")
+    private @Nullable Double learningRate;
+
+    @Option(
+            names = "--epochs",
+            paramLabel = "N",
+            description = "Passes over the private digits (default: ${DEFAULT-VALUE}).",
+            defaultValue = "10")
+    private int epochs;
 
     private TransferLearningHead() {
         super(1.0);
@@ -76,26 +100,27 @@ public final class TransferLearningHead extends ExampleMain {
                 + privateTest.numExamples() + " to test");
 
         cell("The body: plain training on the public digits");
-        MultiLayerNetwork source = network();
+        MultiLayerNetwork source = body.create(PUBLIC_CLASSES, privacy().seed);
         MultiLayerNetwork untrained = source.clone();
         source.fit(new ExistingDataSetIterator(publicTrain.batchBy(PUBLIC_BATCH)), quick ? 1 : PUBLIC_EPOCHS);
 
         cell("The plan: what will be run on the private digits and what it may cost");
         DpSgdPlan plan = DpSgdPlan.poisson(privateTrain.numExamples(), Math.min(LOT_SIZE, privateTrain.numExamples()))
-                .withEpochs(quick ? 1 : EPOCHS)
+                .withEpochs(quick ? 1 : epochs)
                 .withClippingNorm(CLIPPING_NORM)
                 .calibratedTo(
                         new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
         print(plan);
 
-        cell("Private training of new heads: the body is frozen, so that the budget is spent on "
-                + (BODY_OUTPUTS + 1) * PUBLIC_CLASSES + " weights");
+        cell("Private training with a new head: "
+                + (part == Part.HEAD ? "the body is frozen" : "the body goes on learning"));
         Table table = new Table("body", "epsilon", "test accuracy on private digits");
         for (boolean trained : new boolean[] {true, false}) {
             MultiLayerNetwork network = withNewHead(trained ? source : untrained);
             PrivacyEngine engine = PrivacyEngine.attach(network, plan);
             fitWithProgress(network, engine, privateTrain);
             if (trained) {
+                print("weights that train: " + trainedParameters(network));
                 print(engine.report());
             }
             table.row(
@@ -110,52 +135,22 @@ public final class TransferLearningHead extends ExampleMain {
         print(table);
     }
 
-    private MultiLayerNetwork network() {
-        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
-                .seed(privacy().seed)
-                .activation(Activation.TANH)
-                .updater(new Adam(PUBLIC_LEARNING_RATE))
-                .list()
-                .layer(new ConvolutionLayer.Builder(8, 8)
-                        .nOut(16)
-                        .stride(2, 2)
-                        .padding(2, 2)
-                        .build())
-                .layer(halve())
-                .layer(new ConvolutionLayer.Builder(4, 4).nOut(32).build())
-                .layer(halve())
-                .layer(new DenseLayer.Builder().nOut(BODY_OUTPUTS).build())
-                .layer(head(PUBLIC_CLASSES))
-                .setInputType(InputType.convolutional(28, 28, 1))
-                .build());
-        network.init();
-        return network;
-    }
-
-    private static SubsamplingLayer halve() {
-        return new SubsamplingLayer.Builder(PoolingType.MAX)
-                .kernelSize(2, 2)
-                .stride(2, 2)
-                .build();
-    }
-
-    private static OutputLayer head(int classes) {
-        return new OutputLayer.Builder(LossFunction.MCXENT)
-                .nIn(BODY_OUTPUTS)
-                .nOut(classes)
-                .activation(Activation.SOFTMAX)
-                .build();
-    }
-
-    /** DL4J's transfer learning: layers 0 to 4 as they are and frozen, a new output layer. */
-    private static MultiLayerNetwork withNewHead(MultiLayerNetwork body) {
-        return new TransferLearning.Builder(body)
+    /** DL4J's transfer learning: layers 0 to 4 as they are, frozen or not, and a new output layer. */
+    private MultiLayerNetwork withNewHead(MultiLayerNetwork network) {
+        var builder = new TransferLearning.Builder(network)
                 .fineTuneConfiguration(new FineTuneConfiguration.Builder()
-                        .updater(new Nesterovs(LEARNING_RATE, MOMENTUM))
-                        .build())
-                .setFeatureExtractor(LAST_FROZEN_LAYER)
-                .removeOutputLayer()
-                .addLayer(head(PUBLIC_CLASSES))
-                .build();
+                        .updater(new Nesterovs(learningRate != null ? learningRate : LEARNING_RATE, MOMENTUM))
+                        .build());
+        if (part == Part.HEAD) {
+            builder.setFeatureExtractor(TransferBody.LAST_LAYER);
+        }
+        return builder.removeOutputLayer().addLayer(body.head(PUBLIC_CLASSES)).build();
+    }
+
+    private static long trainedParameters(MultiLayerNetwork network) {
+        return Stream.of(network.getLayers())
+                .filter(layer -> !(layer instanceof FrozenLayer))
+                .mapToLong(Layer::numParams)
+                .sum();
     }
 }

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Every main from its first cell to its last, with {@code --quick}, on data that look like the real ones. */
 class QuickRunsTest {
@@ -65,6 +66,29 @@ class QuickRunsTest {
                 .contains("2 copies of each example, their gradients averaged before clipping")
                 .contains("(epsilon = 2.000, delta = 1.00e-05)")
                 .contains("test accuracy");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"group", "weights"})
+    void photographs_quickWithNormalization_runsToTheEnd(String normalization) throws Exception {
+        FakeData.cifar(folder, IMAGES / 5, IMAGES);
+
+        String out = run(Cifar10Cnn.class, "--data", folder.toString(), "--normalization", normalization);
+
+        assertThat(out).contains("(epsilon = 2.000, delta = 1.00e-05)").contains("test accuracy");
+    }
+
+    @ParameterizedTest
+    @CsvSource({"small, all, 10485", "lenet, head, 2505", "lenet, all, 1253575"})
+    void transferLearning_quickBodies_trainTheWeightsSaid(String body, String part, String weights) throws Exception {
+        FakeData.mnist(folder, IMAGES, IMAGES);
+
+        String out = run(TransferLearningHead.class, "--data", folder.toString(), "--body", body, "--train", part);
+
+        assertThat(out)
+                .contains("weights that train: " + weights)
+                .contains("(epsilon = 2.000, delta = 1.00e-05)")
+                .contains("trained on public digits");
     }
 
     @ParameterizedTest
