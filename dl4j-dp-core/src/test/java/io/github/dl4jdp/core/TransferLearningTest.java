@@ -12,6 +12,7 @@ import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
+import org.deeplearning4j.nn.transferlearning.TransferLearningHelper;
 import org.deeplearning4j.nn.weights.WeightInit;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -122,5 +123,28 @@ class TransferLearningTest {
         assertThat(kind.json(network))
                 .contains("\"noiseMultiplier\" : 1.0")
                 .doesNotContain("\"noiseMultiplier\" : 3.0");
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void fit_headOnFeaturesOfTheBody_trainsItAsInTheWholeNetwork(NetworkKind kind) {
+        // Without noise: what noise a weight gets under a seed depends on where it stands among all the weights.
+        DpSgdPlan plan = PLAN.withoutNoise().withSeed(3);
+        Model network = newHead(kind.classifier(DataType.FLOAT, new Sgd(0.1)), tune -> tune.updater(new Adam(0.1)));
+        var helper = network instanceof MultiLayerNetwork multiLayer
+                ? new TransferLearningHelper(multiLayer)
+                : new TransferLearningHelper((ComputationGraph) network);
+        DataSet features = helper.featurize(data());
+        Model head = network instanceof MultiLayerNetwork ? helper.unfrozenMLN() : helper.unfrozenGraph();
+        PrivacyEngine engineOfHead = PrivacyEngine.attach(head, plan);
+        kind.fit(head, engineOfHead.lots(features), plan.epochs());
+
+        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
+        kind.fit(network, engine.lots(data()), plan.epochs());
+
+        assertThat(engineOfHead.steps()).isEqualTo(4);
+        assertThat(head.params().equalsWithEps(kind.layers(network)[1].params(), 1e-5))
+                .as("%s, in the whole network %s", head.params(), kind.layers(network)[1].params())
+                .isTrue();
     }
 }

@@ -39,8 +39,12 @@ public final class Cifar10ScatterNet extends ExampleMain {
     private static final int LINEAR_EPOCHS = 40;
     private static final int CNN_EPOCHS = 60;
     private static final int LOT_SIZE = 8192;
+    /** Of the linear model: at a small epsilon fewer steps, each with less noise in its mean. */
+    private static final int LOT_SIZE_BELOW_EPSILON_2 = 16_384;
+
     private static final double CLIPPING_NORM = 0.1;
     private static final double LEARNING_RATE = 4;
+    private static final double LEARNING_RATE_BELOW_EPSILON_2 = 2;
     private static final double WHITENED_CLIPPING_NORM = 0.25;
     private static final double WHITENED_LEARNING_RATE = 220;
 
@@ -85,10 +89,13 @@ public final class Cifar10ScatterNet extends ExampleMain {
     @Option(names = "--steps", paramLabel = "N", description = "Updates (default: by model and epsilon).")
     private @Nullable Integer steps;
 
-    @Option(names = "--lot-size", paramLabel = "N", description = "Expected examples an update (default: by model).")
+    @Option(
+            names = "--lot-size",
+            paramLabel = "N",
+            description = "Expected examples an update (default: by model and epsilon).")
     private @Nullable Integer lotSize;
 
-    @Option(names = "--learning-rate", paramLabel = "R", description = "Learning rate (default: by model).")
+    @Option(names = "--learning-rate", paramLabel = "R", description = "Learning rate (default: by model and epsilon).")
     private @Nullable Double learningRate;
 
     private Cifar10ScatterNet() {
@@ -137,7 +144,10 @@ public final class Cifar10ScatterNet extends ExampleMain {
         DpSgdPlan charged = released.chargedTo(plan);
         print(charged);
         MultiLayerNetwork network = model.create(
-                trainFeatures.shape(), train.classes(), orDefault(learningRate, LEARNING_RATE), privacy().seed);
+                trainFeatures.shape(),
+                train.classes(),
+                orDefault(learningRate, largeLots() ? LEARNING_RATE_BELOW_EPSILON_2 : LEARNING_RATE),
+                privacy().seed);
         trainOnFeatures(
                 model == ScatterNetworks.CNN ? "private, convolutional" : "private, linear",
                 network,
@@ -184,9 +194,13 @@ public final class Cifar10ScatterNet extends ExampleMain {
                 DRAWING_SEED);
     }
 
+    private boolean largeLots() {
+        return model == ScatterNetworks.LINEAR && privacy().epsilon() < 2;
+    }
+
     private DpSgdPlan plan(int size, double clippingNorm) {
         boolean whitened = normalization == Normalization.WHITENED;
-        int lot = lotSize != null ? lotSize : whitened ? size : LOT_SIZE;
+        int lot = lotSize != null ? lotSize : whitened ? size : largeLots() ? LOT_SIZE_BELOW_EPSILON_2 : LOT_SIZE;
         DpSgdPlan plan = DpSgdPlan.poisson(size, Math.min(size, lot)).withClippingNorm(clippingNorm);
         if (steps != null || privacy().quick) {
             plan = plan.withSteps(steps != null ? steps : QUICK_STEPS);
