@@ -43,17 +43,46 @@ final class InMemoryExamples implements RandomAccessExamples {
 
     @Override
     public MultiDataSet get(long[] indices) {
-        int[] rows = Arrays.stream(indices).mapToInt(Math::toIntExact).toArray();
+        int[] rows = intRows(indices);
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             return map(data, array -> rows(array, rows));
         }
     }
 
+    @Override
+    public MultiDataSet get(long[] indices, MultiDataSet spent) {
+        int[] rows = intRows(indices);
+        fill(data.getFeatures(), rows, spent.getFeatures());
+        fill(data.getLabels(), rows, spent.getLabels());
+        fill(data.getFeaturesMaskArrays(), rows, spent.getFeaturesMaskArrays());
+        fill(data.getLabelsMaskArrays(), rows, spent.getLabelsMaskArrays());
+        return spent;
+    }
+
+    private static int[] intRows(long[] indices) {
+        return Arrays.stream(indices).mapToInt(Math::toIntExact).toArray();
+    }
+
     private static INDArray rows(INDArray array, int[] indices) {
         long[] shape = array.shape().clone();
-        INDArray gathered = Nd4j.pullRows(array.reshape('c', shape[0], array.length() / shape[0]), 1, indices, 'c');
+        INDArray gathered = Nd4j.pullRows(asMatrix(array), 1, indices, 'c');
         shape[0] = indices.length;
         return gathered.reshape('c', shape);
+    }
+
+    private static void fill(
+            @Nullable INDArray @Nullable [] arrays, int[] indices, @Nullable INDArray @Nullable [] to) {
+        for (int i = 0; arrays != null && to != null && i < arrays.length; i++) {
+            INDArray array = arrays[i];
+            INDArray target = to[i];
+            if (array != null && target != null) {
+                Nd4j.pullRows(asMatrix(array), asMatrix(target), 1, indices);
+            }
+        }
+    }
+
+    private static INDArray asMatrix(INDArray array) {
+        return array.reshape('c', array.size(0), array.length() / array.size(0));
     }
 
     /** A view where possible: the reshape to rows must not copy the data set at every lot. */

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import java.util.Arrays;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -25,6 +26,12 @@ final class LotSource {
     private final int physicalBatchSize;
     private final @Nullable ReadAhead readAhead;
     private long passEnd;
+
+    /** Arrays that may be filled again: what was in them has been accumulated. */
+    private @Nullable MultiDataSet spent;
+
+    /** Arrays of the physical batch that is being accumulated. */
+    private @Nullable MultiDataSet inUse;
 
     /** @param augmentation makes the copies of the examples, if they are augmented */
     LotSource(
@@ -74,22 +81,46 @@ final class LotSource {
     }
 
     private MultiDataSet read(long lot, long[] members, int part) {
-        if (readAhead == null) {
-            return batch(lot, members, part);
+        if (part > 0 && inUse != null) {
+            spent = inUse; // the next part is asked for when this one has been accumulated
         }
-        MultiDataSet batch = readAhead.get(lot, part, () -> batch(lot, members, part));
-        if (part + 1 < parts(members, physicalBatchSize)) {
-            readAhead.start(lot, part + 1, () -> batch(lot, members, part + 1));
-        } else if (lot < training.plan().steps()) {
-            long[] next = training.drawLot(lot + 1, data.size());
-            readAhead.start(lot + 1, 0, () -> batch(lot + 1, next, 0));
+        inUse = null;
+        boolean isLast = part + 1 == parts(members, physicalBatchSize);
+        MultiDataSet batch = readAhead == null
+                ? reader(lot, members, part).get()
+                : readAhead.get(lot, part, () -> reader(lot, members, part).get());
+        if (readAhead != null && !isLast) {
+            readAhead.start(lot, part + 1, reader(lot, members, part + 1));
+        } else if (readAhead != null && lot < training.plan().steps()) {
+            readAhead.start(lot + 1, 0, reader(lot + 1, training.drawLot(lot + 1, data.size()), 0));
+        }
+        if (!isLast && augmentation == null) {
+            // As they are now: a preprocessor may put arrays of its own in their place.
+            inUse = new org.nd4j.linalg.dataset.MultiDataSet(
+                    batch.getFeatures().clone(),
+                    batch.getLabels().clone(),
+                    clone(batch.getFeaturesMaskArrays()),
+                    clone(batch.getLabelsMaskArrays()));
         }
         return batch;
     }
 
-    private MultiDataSet batch(long lot, long[] members, int part) {
+    private static INDArray @Nullable [] clone(INDArray @Nullable [] arrays) {
+        return arrays == null ? null : arrays.clone();
+    }
+
+    /** What reads a physical batch; takes the arrays that it may fill at once, so that no other does. */
+    private Supplier<MultiDataSet> reader(long lot, long[] members, int part) {
         long[] rows = part(members, physicalBatchSize, part);
-        MultiDataSet examples = fetch(data, rows);
+        MultiDataSet free = spent;
+        if (free == null || free.getFeatures(0).size(0) != rows.length) {
+            return () -> batch(fetch(data, rows), lot, rows);
+        }
+        spent = null;
+        return () -> checked(data.get(rows, free), rows);
+    }
+
+    private MultiDataSet batch(MultiDataSet examples, long lot, long[] rows) {
         return augmentation == null ? examples : training.augmentedLots().copiesOf(examples, augmentation, lot, rows);
     }
 
@@ -126,20 +157,21 @@ final class LotSource {
         return (int) Math.max(1, ((long) members.length + physicalBatchSize - 1) / physicalBatchSize);
     }
 
-    /** Parts of nearly the same size: a short last one would cost almost as much as a full one. */
+    /** All parts but the last are of the physical batch size, so that their arrays can be filled again. */
     static long[] part(long[] members, int physicalBatchSize, int part) {
         if (members.length == 0) {
             return new long[] {0};
         }
-        int parts = parts(members, physicalBatchSize);
-        int from = (int) ((long) members.length * part / parts);
-        int to = (int) ((long) members.length * (part + 1) / parts);
-        return Arrays.copyOfRange(members, from, to);
+        int from = Math.multiplyExact(part, physicalBatchSize);
+        return Arrays.copyOfRange(members, from, (int) Math.min(members.length, (long) from + physicalBatchSize));
     }
 
     /** The sampled examples and nothing else: a row too many would be an example that nobody drew. */
     static MultiDataSet fetch(RandomAccessExamples data, long[] members) {
-        MultiDataSet examples = data.get(members);
+        return checked(data.get(members), members);
+    }
+
+    private static MultiDataSet checked(MultiDataSet examples, long[] members) {
         for (INDArray[] arrays : new INDArray[][] {
             examples.getFeatures(),
             examples.getLabels(),

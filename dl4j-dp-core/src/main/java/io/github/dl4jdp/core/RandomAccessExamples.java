@@ -21,6 +21,16 @@ public interface RandomAccessExamples {
      */
     MultiDataSet get(long[] indices);
 
+    /**
+     * As {@link #get(long[])}; may fill the arrays of an earlier call again and return those. Memory that is new for every physical batch
+     * costs more time than copying the examples into it. By default, takes new arrays.
+     *
+     * @param spent what an earlier call for as many indices returned; nobody uses its arrays any more
+     */
+    default MultiDataSet get(long[] indices, MultiDataSet spent) {
+        return get(indices);
+    }
+
     /** Examples held in memory by a {@link DataSet}; each row of its arrays is one example. */
     static RandomAccessExamples of(DataSet data) {
         return new InMemoryExamples(InMemoryExamples.toMultiDataSet(data));

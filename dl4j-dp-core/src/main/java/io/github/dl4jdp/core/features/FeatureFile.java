@@ -144,12 +144,17 @@ public final class FeatureFile {
         all[0] = indices.length;
         System.arraycopy(shape, 0, all, 1, shape.length);
         INDArray out = Nd4j.createUninitialized(DataType.FLOAT, all, 'c');
+        read(indices, out);
+        return out;
+    }
+
+    /** The same into an array of that shape, in C order. */
+    void read(int[] indices, INDArray to) {
         float[] row = new float[length];
         for (int i = 0; i < indices.length; i++) {
             read(indices[i], row, 0);
-            HostArrays.write(row, out, (long) i * length, length);
+            HostArrays.write(row, to, (long) i * length, length);
         }
-        return out;
     }
 
     /**

@@ -29,9 +29,22 @@ final class LabelledFeatures implements RandomAccessExamples {
 
     @Override
     public org.nd4j.linalg.dataset.api.MultiDataSet get(long[] indices) {
-        int[] rows = Arrays.stream(indices).mapToInt(Math::toIntExact).toArray();
+        int[] rows = intRows(indices);
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             return new MultiDataSet(features.read(rows), Nd4j.pullRows(labels, 1, rows, 'c'));
         }
+    }
+
+    @Override
+    public org.nd4j.linalg.dataset.api.MultiDataSet get(
+            long[] indices, org.nd4j.linalg.dataset.api.MultiDataSet spent) {
+        int[] rows = intRows(indices);
+        features.read(rows, spent.getFeatures(0));
+        Nd4j.pullRows(labels, spent.getLabels(0), 1, rows);
+        return spent;
+    }
+
+    private static int[] intRows(long[] indices) {
+        return Arrays.stream(indices).mapToInt(Math::toIntExact).toArray();
     }
 }

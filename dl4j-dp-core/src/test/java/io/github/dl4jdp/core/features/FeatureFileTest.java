@@ -175,6 +175,11 @@ class FeatureFileTest {
         assertThat(two.getFeatures(0).shape()).containsExactly(2, 2, 1);
         assertThat(two.getFeatures(0).ravel().toFloatVector()).containsExactly(30, 18, 12, 6);
         assertThat(two.getLabels(0).toFloatMatrix()).isDeepEqualTo(new float[][] {{0.25f, 0.75f}, {0, 1}});
+        MultiDataSet again = examples.get(new long[] {0, 3}, two);
+        assertThat(again.getFeatures(0)).isSameAs(two.getFeatures(0));
+        assertThat(again.getFeatures())
+                .isEqualTo(examples.get(new long[] {0, 3}).getFeatures());
+        assertThat(again.getLabels(0).toFloatMatrix()).isDeepEqualTo(new float[][] {{1, 0}, {0.25f, 0.75f}});
         assertThatThrownBy(() -> file.withLabels(Nd4j.ones(3, 2)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("[4, classes], was [3, 2]");
