@@ -248,4 +248,36 @@ public sealed interface DpEvent {
             events = List.copyOf(events);
         }
     }
+
+    /**
+     * The best of several runs of one mechanism, whose number is drawn at random: a search for hyper-parameters.
+     *
+     * <p><b>Formal guarantee.</b> What is released is the output of one run, the best by a total order of the outputs. It is bounded by the theorems
+     * below, from the Renyi curve of one run, under the same relation. It holds if
+     *
+     * <ul>
+     *   <li>the number of runs is {@link RunCount#draw drawn} from exactly this distribution, independently of the data and of the runs, and all
+     *       of them are made;
+     *   <li>nobody learns that number, nor anything of the other runs: no accuracies, no logs, no running time;
+     *   <li>every run is the same mechanism with randomness of its own. Hyper-parameters that are drawn for each run anew, from a distribution
+     *       fixed beforehand, belong to it; {@code event} must then bound the run for each of them;
+     *   <li>the score by which outputs are compared is part of a run and covered by {@code event}, as one computed on public data or from the released
+     *       parameters alone is, or one that was released with noise that {@code event} includes. A score on private data that is not covered voids
+     *       the guarantee;
+     *   <li>where the number is zero, as only a Poisson distribution can make it, the output does not depend on the data.
+     * </ul>
+     *
+     * <p>An {@link EpsilonDelta} with a delta above zero has no Renyi curve and cannot be a part of {@code event}.
+     *
+     * @param event one run, with all that its output and its score reveal
+     * @param runs distribution of the number of runs
+     * @see <a href="https://arxiv.org/abs/2110.03620">Papernot and Steinke 2022, theorems 2 (truncated negative binomial) and 6 (Poisson)</a>
+     */
+    record RepeatAndSelect(DpEvent event, RunCount runs) implements DpEvent {
+        /** The best of several runs of {@code event}. */
+        public RepeatAndSelect {
+            Objects.requireNonNull(event, "event");
+            Objects.requireNonNull(runs, "runs");
+        }
+    }
 }

@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NoOp;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
@@ -23,8 +24,9 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A leaf is a mechanism that has one pair of dominating distributions: {@link NonPrivate}, {@link Gaussian},
  * {@link Laplace}, {@link GaussianMixture}, {@link EpsilonDelta}, and {@link PoissonSampled},
- * {@link TruncatedPoissonSampled} or {@link SampledWithoutReplacement} around one {@link Gaussian} or {@link Laplace}. The
- * order of leaves does not matter to any accountant here, so equal ones are counted together.
+ * {@link TruncatedPoissonSampled} or {@link SampledWithoutReplacement} around one {@link Gaussian} or {@link Laplace}. A
+ * {@link RepeatAndSelect} is a leaf too, whatever its runs are. The order of leaves does not matter to any accountant here, so
+ * equal ones are counted together.
  */
 final class EventParts {
 
@@ -87,6 +89,8 @@ final class EventParts {
             addTruncated(sampled, count);
         } else if (event instanceof SampledWithoutReplacement sampled) {
             addWithoutReplacement(sampled, count);
+        } else if (event instanceof RepeatAndSelect selection) {
+            addSelection(selection, count);
         } else if (!(event instanceof NoOp)) {
             addLeaf(event, count);
         }
@@ -149,6 +153,28 @@ final class EventParts {
         } else if (!(inner instanceof NoOp)) {
             throw refuse(sampled, "only Gaussian noise can be amplified by a sample of fixed size");
         }
+    }
+
+    /** A selection among runs that do nothing is nothing; among runs without protection it has none. */
+    private void addSelection(RepeatAndSelect selection, long count) {
+        EventParts run = new EventParts(accountant, relation, leaf -> null);
+        run.add(selection.event(), 1);
+        if (run.leaves.isEmpty()) {
+            return;
+        }
+        if (run.leaves.keySet().stream().anyMatch(NonPrivate.class::isInstance)) {
+            addLeaf(new NonPrivate(), count);
+            return;
+        }
+        addLeaf(selection, count);
+        new EventParts(accountant, relation, this::refusalInSelection).add(selection.event(), 1);
+    }
+
+    private @Nullable String refusalInSelection(DpEvent leaf) {
+        if (leaf instanceof EpsilonDelta pair && pair.delta() > 0) {
+            return "of what is run several times to select the best, a delta has no Renyi bound";
+        }
+        return check.refusal(leaf);
     }
 
     /**

@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.GaussianMixture;
 import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
 import org.apache.commons.numbers.gamma.RegularizedBeta;
@@ -19,6 +20,9 @@ final class LossPairs {
     /** Why the leaf has no dominating pair under the relation, or null if it has. */
     static @Nullable String refusal(DpEvent leaf, NeighboringRelation relation) {
         boolean replace = relation == NeighboringRelation.REPLACE_ONE;
+        if (leaf instanceof RepeatAndSelect) {
+            return "a selection among several runs is bounded here by Renyi divergences only; use RdpAccountant";
+        }
         if (leaf instanceof GaussianMixture && replace) {
             return "a random distance is a matter of groups that join or leave, not of replacement";
         }

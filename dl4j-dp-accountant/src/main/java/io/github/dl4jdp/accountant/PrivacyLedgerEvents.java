@@ -71,6 +71,10 @@ final class PrivacyLedgerEvents {
                 write(part, json);
             }
             json.writeEndArray();
+        } else if (event instanceof DpEvent.RepeatAndSelect selection) {
+            writeField("event", selection.event(), json);
+            json.writeNumberField("mean", selection.runs().mean());
+            json.writeNumberField("shape", selection.runs().shape());
         } else if (!(event instanceof DpEvent.NoOp || event instanceof DpEvent.NonPrivate)) {
             throw new IllegalArgumentException("event must be of a kind that a ledger can hold, was " + event);
         }
@@ -133,6 +137,9 @@ final class PrivacyLedgerEvents {
                         new DpEvent.SampledWithoutReplacement(
                                 fields.integer("sourceSize"), fields.integer("sampleSize"), fields.event("event"));
                     case "SelfComposed" -> new DpEvent.SelfComposed(fields.event("event"), fields.integer("count"));
+                    case "RepeatAndSelect" ->
+                        new DpEvent.RepeatAndSelect(
+                                fields.event("event"), new RunCount(fields.number("mean"), fields.number("shape")));
                     case "Composed" -> new DpEvent.Composed(fields.events("events"));
                     default ->
                         throw new IllegalArgumentException("type must be that of an event, was " + fields.text("type"));

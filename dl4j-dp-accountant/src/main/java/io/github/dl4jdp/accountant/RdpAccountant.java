@@ -29,6 +29,7 @@ import java.util.stream.Stream;
  *
  * @see <a href="https://arxiv.org/abs/1607.00133">Abadi et al. 2016, section 3.2</a> (moments accountant)
  * @see <a href="https://arxiv.org/abs/1908.10530">Mironov, Talwar and Zhang 2019</a> (sampled Gaussian)
+ * @see <a href="https://arxiv.org/abs/2110.03620">Papernot and Steinke 2022</a> (the best of several runs)
  * @see <a href="https://arxiv.org/abs/2004.00010">Canonne, Kamath and Steinke 2020, proposition 12</a> (conversion)
  */
 public final class RdpAccountant implements PrivacyAccountant {
@@ -146,7 +147,7 @@ public final class RdpAccountant implements PrivacyAccountant {
             pure = 1 / laplace.noiseMultiplier();
         }
         pureEpsilon += count * pure;
-        double[] curve = curves.computeIfAbsent(leaf, l -> RenyiCurves.curve(l, orders));
+        double[] curve = curves.computeIfAbsent(leaf, l -> RenyiCurves.curve(l, relation, orders));
         for (int i = 0; i < rdp.length; i++) {
             double term = count * curve[i] - lost[i];
             double sum = rdp[i] + term;

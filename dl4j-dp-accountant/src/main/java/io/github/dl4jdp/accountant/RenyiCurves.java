@@ -5,6 +5,7 @@ import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import java.util.function.DoubleUnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -27,7 +28,10 @@ final class RenyiCurves {
 
     /** Why the leaf has no Renyi curve under the relation, or null if it has. */
     static @Nullable String refusal(DpEvent leaf, NeighboringRelation relation) {
-        if (leaf instanceof Gaussian || leaf instanceof Laplace || leaf instanceof EpsilonDelta) {
+        if (leaf instanceof Gaussian
+                || leaf instanceof Laplace
+                || leaf instanceof EpsilonDelta
+                || leaf instanceof RepeatAndSelect) {
             return null;
         }
         if (leaf instanceof PoissonSampled sampled && sampled.event() instanceof Gaussian) {
@@ -46,7 +50,12 @@ final class RenyiCurves {
     }
 
     /** The curve of a leaf that was not refused, at the given orders. */
-    static double[] curve(DpEvent leaf, double[] orders) {
+    static double[] curve(DpEvent leaf, NeighboringRelation relation, double[] orders) {
+        if (leaf instanceof RepeatAndSelect selection) {
+            RdpAccountant run = new RdpAccountant(relation, orders);
+            run.compose(selection.event());
+            return SelectionRenyi.curve(selection.runs(), run);
+        }
         DoubleUnaryOperator divergence = divergence(leaf);
         double[] curve = new double[orders.length];
         double usable = Double.POSITIVE_INFINITY;

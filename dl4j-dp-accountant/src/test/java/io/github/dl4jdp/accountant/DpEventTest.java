@@ -17,6 +17,7 @@ import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NoOp;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
@@ -57,7 +58,8 @@ class DpEventTest {
             Map.entry(TruncatedPoissonSampled.class, new Bounds(NONE, EnumSet.of(ZERO_OUT))),
             Map.entry(SampledWithoutReplacement.class, new Bounds(EnumSet.of(REPLACE_ONE), EnumSet.of(REPLACE_ONE))),
             Map.entry(SelfComposed.class, new Bounds(SAME_SENSITIVITY, ALL)),
-            Map.entry(Composed.class, new Bounds(ALL, ALL)));
+            Map.entry(Composed.class, new Bounds(ALL, ALL)),
+            Map.entry(RepeatAndSelect.class, new Bounds(ALL, NONE)));
 
     private static final double[] NOT_POSITIVE = {0, -1, Double.NaN, Double.POSITIVE_INFINITY};
     private static final double[] NO_PROBABILITY = {-1e-300, 1.0000000001, Double.NaN};
@@ -107,7 +109,7 @@ class DpEventTest {
                     String name = kind + " " + relation + " " + event;
                     assertThat(accountant.supports(event)).as(name).isEqualTo(supported);
                     if (supported) {
-                        assertBounded(accountant, event, name);
+                        assertBounded(kind, accountant, event, name);
                     } else {
                         assertRefused(accountant, event, name);
                     }
@@ -116,7 +118,7 @@ class DpEventTest {
         }
     }
 
-    private static void assertBounded(PrivacyAccountant accountant, DpEvent event, String name) {
+    private static void assertBounded(AccountantKind kind, PrivacyAccountant accountant, DpEvent event, String name) {
         double epsilon = accountant.compose(event).epsilon(1e-5);
         if (event instanceof NoOp) {
             assertThat(epsilon).as(name).isZero();
@@ -125,8 +127,7 @@ class DpEventTest {
         } else {
             assertThat(epsilon).as(name).isPositive().isFinite();
         }
-        PrivacyAccountant again =
-                AccountantKind.PLD.create(accountant.relation()).compose(accountant.event());
+        PrivacyAccountant again = kind.create(accountant.relation()).compose(accountant.event());
         assertThat(again.event()).as(name).isEqualTo(accountant.event());
     }
 

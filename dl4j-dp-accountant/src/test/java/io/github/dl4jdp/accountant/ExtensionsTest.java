@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
 import java.util.HashMap;
@@ -22,8 +23,8 @@ import org.junit.jupiter.api.Test;
 
 /** Peers' values for mechanisms beside DP-SGD, each written with the events that there are. */
 class ExtensionsTest {
-    /** Neither a mechanism's cost (the sensitivity of a matrix) nor an event (choosing among runs). */
-    private static final Set<String> NOT_OFFERED = Set.of("bandmf_min_sep_sensitivity", "repeat_and_select");
+    /** Not a mechanism's cost: the sensitivity of a matrix. */
+    private static final Set<String> NOT_OFFERED = Set.of("bandmf_min_sep_sensitivity");
 
     /** Known to the accountants only as pure epsilon: the bound may be a little larger than the peers'. */
     private static final Set<String> KNOWN_BY_EPSILON =
@@ -95,6 +96,11 @@ class ExtensionsTest {
             case "group_privacy_no_sampling" -> {
                 DpEvent run = new SelfComposed(new Gaussian(value(p, "noise_multiplier")), (long) value(p, "steps"));
                 yield addOrRemove(GroupPrivacy.event(run, (int) value(p, "group_size")));
+            }
+            case "repeat_and_select" -> {
+                // The base is given in words: Poisson sampled Gaussians, q = 0.01, sigma = 2, 1000 steps.
+                double shape = row.get("params").contains("shape=inf") ? Double.POSITIVE_INFINITY : value(p, "shape");
+                yield addOrRemove(new RepeatAndSelect(dpSgd(0.01, 2, 1000), new RunCount(value(p, "mean"), shape)));
             }
             case "laplace" -> addOrRemove(new Laplace(value(p, "b")));
             case "poisson_sampled_laplace" ->

@@ -23,7 +23,9 @@ class PrivacyLedgerEventsTest {
                 new DpEvent.EpsilonDelta(Double.POSITIVE_INFINITY, 0.0),
                 new DpEvent.PoissonSampled(Double.MIN_VALUE, GAUSSIAN),
                 new DpEvent.SampledWithoutReplacement(Long.MAX_VALUE, 256, GAUSSIAN),
-                new DpEvent.SelfComposed(new DpEvent.PoissonSampled(1.0, GAUSSIAN), 123_456_789_012L));
+                new DpEvent.SelfComposed(new DpEvent.PoissonSampled(1.0, GAUSSIAN), 123_456_789_012L),
+                new DpEvent.RepeatAndSelect(new DpEvent.NoOp(), RunCount.poisson(1)),
+                new DpEvent.RepeatAndSelect(GAUSSIAN, new RunCount(1 + 1e-15, -0.9)));
         List<DpEvent> events = new ArrayList<>(SampleEvents.ONE_OF_EACH_KIND);
         events.addAll(extreme);
         for (DpEvent event : events) {
@@ -48,6 +50,14 @@ class PrivacyLedgerEventsTest {
                         + "\"event\":{\"type\":\"Gaussian\",\"noiseMultiplier\":1.1}}");
     }
 
+    @Test
+    void write_search_isTheDocumentedForm() {
+        DpEvent search = new DpEvent.RepeatAndSelect(GAUSSIAN, RunCount.poisson(20));
+        assertThat(PrivacyLedgerEvents.write(search))
+                .isEqualTo("{\"type\":\"RepeatAndSelect\",\"event\":{\"type\":\"Gaussian\",\"noiseMultiplier\":1.1},"
+                        + "\"mean\":20.0,\"shape\":\"Infinity\"}");
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
@@ -65,6 +75,7 @@ class PrivacyLedgerEventsTest {
                 "{\"type\":\"Gaussian\",\"noiseMultiplier\":1.0",
                 "{\"type\":\"Gaussian\",\"noiseMultiplier\":true}",
                 "{\"type\":\"Composed\",\"events\":[1]}",
+                "{\"type\":\"RepeatAndSelect\",\"event\":{\"type\":\"NoOp\"},\"mean\":0.5,\"shape\":0.0}",
                 "{\"type\":\"SelfComposed\",\"event\":{\"type\":\"NoOp\"},\"count\":99999999999999999999}",
                 "{\"type\":\"SelfComposed\",\"event\":{\"type\":\"NoOp\"},\"count\":1.5}"
             })
