@@ -61,7 +61,8 @@ class DocumentsTest {
         assertThat(epsilon).isBetween(1.134, 1.135);
         assertThat(sigma).isGreaterThan(1.1);
         assertThat(found).isBetween(0.01, 0.03);
-        DocumentCode.assertRunBy(DocumentsTest.class, "docs/accounting.md", 5);
+        DocumentCode.assertRunBy(
+                List.of(DocumentsTest.class, HyperparameterSearchTest.class), "docs/accounting.md", 25);
     }
 
     @Test

@@ -23,6 +23,7 @@ import picocli.CommandLine.Command;
             EpsilonCommand.class,
             NoiseCommand.class,
             DeltaCommand.class,
+            SearchCommand.class,
             StatementCommand.class,
             PlotCommand.class
         },

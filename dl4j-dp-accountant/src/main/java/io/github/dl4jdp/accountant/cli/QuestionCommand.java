@@ -3,6 +3,7 @@ package io.github.dl4jdp.accountant.cli;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.github.dl4jdp.accountant.AccountantKind;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.io.PrintWriter;
@@ -62,6 +63,11 @@ abstract class QuestionCommand implements Callable<Integer> {
 
     abstract double answer(Setting setting);
 
+    /** Which accountant gives the answer. */
+    AccountantKind answeredBy() {
+        return options.accountant;
+    }
+
     /** The options of this command alone. */
     abstract Map<String, Double> given();
 
@@ -102,20 +108,26 @@ abstract class QuestionCommand implements Callable<Integer> {
         StringWriter text = new StringWriter();
         try (JsonGenerator generator = new JsonFactory().createGenerator(text)) {
             generator.writeStartObject();
-            if (answer < Double.POSITIVE_INFINITY) {
-                generator.writeNumberField(answerName(), answer);
-            } else {
-                generator.writeStringField(answerName(), "infinity");
-            }
+            generator.writeFieldName(answerName());
+            writeNumber(generator, answer, Double.toString(answer));
             for (Map.Entry<String, Double> value : values.entrySet()) {
                 generator.writeFieldName(value.getKey());
-                generator.writeNumber(Setting.text(value.getValue()));
+                writeNumber(generator, value.getValue(), Setting.text(value.getValue()));
             }
-            generator.writeStringField("accountant", options.accountant.name().toLowerCase(Locale.ROOT));
+            generator.writeStringField("accountant", answeredBy().name().toLowerCase(Locale.ROOT));
             generator.writeStringField("relation", "add-or-remove-one");
             generator.writeEndObject();
         }
         return text.toString();
+    }
+
+    /** JSON has no number that is infinite. */
+    private static void writeNumber(JsonGenerator generator, double value, String text) throws IOException {
+        if (value < Double.POSITIVE_INFINITY) {
+            generator.writeNumber(text);
+        } else {
+            generator.writeString("infinity");
+        }
     }
 
     private void table(String file, Setting defaults, PrintWriter out) throws IOException {

@@ -5,6 +5,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import io.github.dl4jdp.accountant.RunCount;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
@@ -19,6 +20,9 @@ final class Setting {
     static final String EXAMPLES = "examples";
     static final String LOT_SIZE = "lot_size";
     static final String EPOCHS = "epochs";
+    static final String EXPECTED_RUNS = "expected_runs";
+    static final String SHAPE = "shape";
+    static final String RUN_EPSILON = "run_epsilon";
 
     /** Counts above this are not all whole numbers as doubles. */
     private static final double LARGEST_COUNT = 0x1p53;
@@ -97,6 +101,11 @@ final class Setting {
             return Math.max(1, (long) Math.ceil(number(EPOCHS)));
         }
         return Math.max(1, (long) Math.ceil(steps() * samplingProbability() - 1e-9));
+    }
+
+    /** The distribution of the number of runs of a search. */
+    RunCount runs() {
+        return new RunCount(number(EXPECTED_RUNS), number(SHAPE));
     }
 
     DpEvent event(double noiseMultiplier) {

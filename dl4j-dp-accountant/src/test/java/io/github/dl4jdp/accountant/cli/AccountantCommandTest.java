@@ -142,7 +142,7 @@ class AccountantCommandTest {
     void help_listsCommands() {
         Result result = run("--help");
         assertThat(result.code).isZero();
-        assertThat(result.out).contains("epsilon", "noise", "delta", "statement", "plot");
+        assertThat(result.out).contains("epsilon", "noise", "delta", "search", "statement", "plot");
         assertThat(run("epsilon --help").out).contains("--sampling-probability=Q");
     }
 
