@@ -46,7 +46,9 @@ class TrustDocumentTest {
     private static boolean isAccountantTest(String className, String name) throws IOException {
         Path source = ACCOUNTANT_TESTS.resolve(className + ".java");
         return Files.exists(source)
-                && Pattern.compile("@(Test|ParameterizedTest|Property)\\b[^;{}]*void " + name + "\\(")
+                && Pattern.compile(
+                                "@(Test|ParameterizedTest|Property)\\b((?!void ).)*void " + name + "\\(",
+                                Pattern.DOTALL)
                         .matcher(Files.readString(source))
                         .find();
     }
