@@ -138,7 +138,9 @@ final class LotSource {
         training.beginLot();
         int parts = parts(members, physicalBatchSize);
         for (int part = 0; part < parts - 1; part++) {
-            training.accumulate(preProcess.apply(read.apply(part)));
+            MultiDataSet batch = read.apply(part);
+            int examples = training.augmentedLots().examplesOf(batch);
+            training.accumulate(preProcess.apply(ExampleWeights.understandable(batch)), examples);
         }
         MultiDataSet last = read.apply(parts - 1);
         if (members.length == 0) {
@@ -147,10 +149,9 @@ final class LotSource {
             fill(last.getLabels(), 0);
             fill(last.getFeaturesMaskArrays(), 1);
             fill(last.getLabelsMaskArrays(), 1);
-            return training.expect(preProcess.apply(last), 0);
         }
-        last = preProcess.apply(last);
-        return training.expect(last, training.augmentedLots().examplesOf(last));
+        int examples = members.length == 0 ? 0 : training.augmentedLots().examplesOf(last);
+        return training.expect(preProcess.apply(ExampleWeights.understandable(last)), examples);
     }
 
     private static int parts(long[] members, int physicalBatchSize) {

@@ -256,9 +256,13 @@ final class PrivateTraining implements AutoCloseable {
         }
     }
 
-    /** Runs a physical batch that does not end its lot. */
-    void accumulate(MultiDataSet part) {
-        int examples = augmentedLots.examplesOf(part);
+    /**
+     * Runs a physical batch that does not end its lot.
+     *
+     * @param examples how many of its examples count: the first ones
+     */
+    void accumulate(MultiDataSet part, int examples) {
+        int rows = augmentedLots.examplesOf(part);
         pass.open((int) part.getFeatures(0).size(0), new BackwardPass.Observer() {
             @Override
             public void starting() {}
@@ -266,7 +270,7 @@ final class PrivateTraining implements AutoCloseable {
             @Override
             public void complete(List<LayerTape> tapes) {
                 network.requirePassOver(part, Segment.WHOLE);
-                clippedSum.add(ofExamples(tapes, examples), examples, examples);
+                clippedSum.add(ofExamples(tapes, rows), examples, rows);
             }
         });
         try {
@@ -279,7 +283,7 @@ final class PrivateTraining implements AutoCloseable {
     /**
      * Hands out the last physical batch of a lot: the next backward pass must be over it, or the next ones over its segments.
      *
-     * @param examples how many of its examples count: all, or none
+     * @param examples how many of its examples count: the first ones, or none
      * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
      */
     MultiDataSet expect(MultiDataSet last, int examples) {
