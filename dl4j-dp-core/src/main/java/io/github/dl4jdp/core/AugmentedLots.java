@@ -84,8 +84,7 @@ final class AugmentedLots {
         long rows = batch.getFeatures(0).size(0);
         if (rows % copies != 0) {
             throw new IllegalStateException("a batch must have " + copies
-                    + " rows for each example, as the plan's augmentation multiplicity says, has " + rows
-                    + ": a preprocessor must keep the rows as they are");
+                    + " rows for each example, as the plan's augmentation multiplicity says, has " + rows);
         }
         return (int) (rows / copies);
     }

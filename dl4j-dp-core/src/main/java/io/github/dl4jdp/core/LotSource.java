@@ -140,7 +140,7 @@ final class LotSource {
         for (int part = 0; part < parts - 1; part++) {
             MultiDataSet batch = read.apply(part);
             int examples = training.augmentedLots().examplesOf(batch);
-            training.accumulate(preProcess.apply(ExampleWeights.understandable(batch)), examples);
+            training.accumulate(preProcessed(batch, preProcess), examples);
         }
         MultiDataSet last = read.apply(parts - 1);
         if (members.length == 0) {
@@ -151,7 +151,19 @@ final class LotSource {
             fill(last.getLabelsMaskArrays(), 1);
         }
         int examples = members.length == 0 ? 0 : training.augmentedLots().examplesOf(last);
-        return training.expect(preProcess.apply(ExampleWeights.understandable(last)), examples);
+        return training.expect(preProcessed(last, preProcess), examples);
+    }
+
+    /** A row more would be an example whose contribution nobody bounds. */
+    private static MultiDataSet preProcessed(MultiDataSet batch, UnaryOperator<MultiDataSet> preProcess) {
+        MultiDataSet raw = ExampleWeights.understandable(batch);
+        long rows = raw.getFeatures(0).size(0);
+        MultiDataSet processed = preProcess.apply(raw);
+        if (processed.getFeatures(0).size(0) != rows) {
+            throw new IllegalStateException("a preprocessor must keep the rows of a batch, which had " + rows
+                    + ", has made " + processed.getFeatures(0).size(0) + " of them");
+        }
+        return processed;
     }
 
     private static int parts(long[] members, int physicalBatchSize) {

@@ -183,7 +183,7 @@ class AugmentedLotsTest extends AugmentedRuns {
                 set -> set.setFeatures(set.getFeatures().get(NDArrayIndex.interval(1, set.numExamples()))));
         assertThatThrownBy(lots::next)
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("must have 3 rows for each example");
+                .hasMessageContaining("a preprocessor must keep the rows of a batch");
         assertThat(engine.steps()).isZero();
     }
 

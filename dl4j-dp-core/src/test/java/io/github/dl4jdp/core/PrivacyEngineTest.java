@@ -9,11 +9,13 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -356,5 +358,29 @@ class PrivacyEngineTest {
         assertThat(kind.iterations(network)).isEqualTo(4);
         assertThatThrownBy(() -> engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)))
                 .hasMessageContaining("exhausted");
+    }
+
+    /** An example that stands in a lot twice would move the sum by two clipping norms. */
+    @ParameterizedTest
+    @ValueSource(ints = {5, 60})
+    void lots_preprocessorThatRepeatsRows_isRefused(int physicalBatch) {
+        MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));
+        var options = ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch);
+        var plan = DpSgdPlan.poisson(60, 30)
+                .withSteps(2)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1)
+                .withDelta(1e-5);
+        var engine = PrivacyEngine.attach(network, plan, options);
+        var lots = engine.lots(Networks.data(DataType.DOUBLE, 60));
+        lots.setPreProcessor(rows -> {
+            rows.setFeatures(Nd4j.concat(0, rows.getFeatures(), rows.getFeatures()));
+            rows.setLabels(Nd4j.concat(0, rows.getLabels(), rows.getLabels()));
+        });
+
+        assertThatThrownBy(lots::next)
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("a preprocessor must keep the rows of a batch");
+        assertThat(engine.steps()).isZero();
     }
 }
