@@ -58,9 +58,9 @@ public final class DrawnPatchWeights implements IWeightInit {
         }
         int count = Math.toIntExact(shape[0]);
         var filters = new PatchFilters(PatchOptions.of(count, 1), (int) shape[1], new SplittableRandom(seed));
-        float[][] chosen = Arrays.copyOf(filters.filters, count);
-        for (float[] filter : chosen) {
-            centre(filter);
+        float[][] chosen = new float[count][];
+        for (int k = 0; k < count; k++) {
+            chosen[k] = centred(filters.inPixels(k));
         }
         INDArray weights = paramView.reshape(order, shape);
         weights.assign(Nd4j.create(chosen).reshape('c', shape).castTo(paramView.dataType()));
@@ -68,14 +68,13 @@ public final class DrawnPatchWeights implements IWeightInit {
     }
 
     /** The same brightness all over is no pattern. */
-    private static void centre(float[] filter) {
-        double sum = 0;
-        for (float value : filter) {
-            sum += value;
-        }
+    private static float[] centred(double[] filter) {
+        double mean = Arrays.stream(filter).average().orElseThrow();
+        float[] out = new float[filter.length];
         for (int d = 0; d < filter.length; d++) {
-            filter[d] -= (float) (sum / filter.length);
+            out[d] = (float) (filter[d] - mean);
         }
+        return out;
     }
 
     @Override

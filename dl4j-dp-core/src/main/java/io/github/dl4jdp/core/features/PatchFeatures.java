@@ -6,23 +6,24 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.random.RandomGenerator;
-import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
 
 /**
  * Features of small photographs that were learnt from drawn pictures alone: how strongly the parts of an image answer to
  * hundreds of small patterns.
  *
- * <p>Every 6x6 patch (each second pixel) gets mean zero and unit contrast and is compared with 600 whitened patches of random
- * drawings and their mirror images; what exceeds a threshold, for either sign, is averaged over the cells of a 3x3 grid and over
- * the image and its mirror image, so the features do not tell left from right. Of the 1,200 averages a cell, the 300 directions
- * of largest variance among the drawings are kept and scaled to nearly equal variance; then the whole vector is scaled to norm
- * one. Neither filters nor scales come from any example: two are equal when their seed and sizes are, on every machine.
+ * <p>Every 6x6 patch is whitened, scaled to norm one and compared with 320 whitened patches of random drawings and their mirror
+ * images; what exceeds a threshold, for either sign, is averaged over the overlapping cells of a 4x4 grid and over the image and
+ * its mirror image, so the features do not tell left from right. The averages' square roots go through a cosine transform over the
+ * grid. Of the 16 x 640 numbers, the 2,720 directions of largest variance among the drawings are kept, each within one frequency
+ * of the transform, and scaled to nearly equal variance; then the whole vector is scaled to norm one. Neither filters nor scales
+ * come from any example: two are equal when their seed and sizes are, on every machine.
  *
  * <p>A linear model of features with nearly equal variances learns in few steps, which is what noise leaves room for.
  *
- * <p>Source: A. Coates and A. Ng, ICML 2011, for the encoding; X. Tang et al., Differentially Private Image Classification by
- * Learning Priors from Random Processes, NeurIPS 2023, for learning from drawn pictures.
+ * <p>Source: A. Coates and A. Ng, ICML 2011, for the encoding; L. Thiry, M. Arbel, E. Belilovsky, E. Oyallon, The Unreasonable
+ * Effectiveness of Patches in Deep Convolutional Kernels Methods, ICLR 2021, for whitened patches of norm one; X. Tang et al.,
+ * Differentially Private Image Classification by Learning Priors from Random Processes, NeurIPS 2023, for learning from drawn
+ * pictures.
  */
 public final class PatchFeatures implements FeatureExtractor {
     private static final int CELLS = PatchOptions.GRID * PatchOptions.GRID;
@@ -36,12 +37,7 @@ public final class PatchFeatures implements FeatureExtractor {
     private final PatchOptions options;
     private final PatchFilters filters;
 
-    /** Subtracted from the averages of a cell. */
-    private final float[] means;
-
-    /** Row i has the weights of average i in the components. */
-    private final float[][] projection;
-
+    private final PatchComponents components;
     private final ConcurrentLinkedQueue<PatchResponses> idle = new ConcurrentLinkedQueue<>();
 
     private PatchFeatures(int channels, int height, int width, long seed, PatchOptions options) {
@@ -52,9 +48,7 @@ public final class PatchFeatures implements FeatureExtractor {
         this.options = options;
         RandomGenerator random = new SplittableRandom(seed);
         this.filters = new PatchFilters(options, channels, random);
-        float[][] drawn = averagesOfDrawings(random);
-        this.means = means(drawn);
-        this.projection = projection(drawn);
+        this.components = new PatchComponents(spectraOfDrawings(random), CELLS * options.components());
     }
 
     /**
@@ -72,8 +66,8 @@ public final class PatchFeatures implements FeatureExtractor {
     /**
      * As above, with a choice of how many features: fewer are faster, and less accurate.
      *
-     * @param filters pairs of patterns, of mirror images; 600 above
-     * @param components features a cell, at most twice {@code filters}; 300 above
+     * @param filters pairs of patterns, of mirror images; 320 above
+     * @param components a sixteenth of the number of features, at most twice {@code filters}; 170 above
      * @throws IllegalArgumentException as above, or if {@code filters < 1} or {@code components} is not in [1, 2 filters]
      */
     public static PatchFeatures learn(int channels, int height, int width, long seed, int filters, int components) {
@@ -96,20 +90,15 @@ public final class PatchFeatures implements FeatureExtractor {
         }
     }
 
-    private float[][] averagesOfDrawings(RandomGenerator random) {
+    private float[][][] spectraOfDrawings(RandomGenerator random) {
         int size = 2 * Math.max(height, width);
         DeadLeaves leaves = new DeadLeaves(random, size);
         var responses = new PatchResponses(filters, channels, height, width);
-        float[][] out = new float[options.scalePictures() * 4 * CELLS][2 * options.filters()];
-        int next = 0;
-        for (int picture = 0; picture < options.scalePictures(); picture++) {
+        float[][][] out = new float[options.scalePictures() * 4][CELLS][2 * options.filters()];
+        for (int n = 0; n < out.length; n += 4) {
             float[] drawn = PatchFilters.asChannels(leaves.next(), channels);
             for (int part = 0; part < 4; part++) {
-                float[] image = crop(drawn, size, part / 2 * height, part % 2 * width);
-                float[][] cells = new float[CELLS][];
-                System.arraycopy(out, next, cells, 0, CELLS);
-                responses.average(image, cells);
-                next += CELLS;
+                responses.spectrum(crop(drawn, size, part / 2 * height, part % 2 * width), out[n + part]);
             }
         }
         return out;
@@ -125,52 +114,6 @@ public final class PatchFeatures implements FeatureExtractor {
         return out;
     }
 
-    private static float[] means(float[][] drawn) {
-        double[] sums = new double[drawn[0].length];
-        for (float[] row : drawn) {
-            for (int i = 0; i < sums.length; i++) {
-                sums[i] += row[i];
-            }
-        }
-        float[] out = new float[sums.length];
-        for (int i = 0; i < sums.length; i++) {
-            out[i] = (float) (sums[i] / drawn.length);
-        }
-        return out;
-    }
-
-    private float[][] projection(float[][] drawn) {
-        int size = means.length;
-        double[][] covariance = new double[size][size];
-        double[] centred = new double[size];
-        for (float[] row : drawn) {
-            for (int i = 0; i < size; i++) {
-                centred[i] = row[i] - means[i];
-            }
-            // Products in this form are equal in both triangles, to the bit: the decomposition asks for that. Only
-            // ratios
-            // of variances matter, so the sum is not divided.
-            for (int i = 0; i < size; i++) {
-                double[] target = covariance[i];
-                for (int j = 0; j < size; j++) {
-                    target[j] += centred[i] * centred[j];
-                }
-            }
-        }
-        var eigen = new EigenDecompositionSymmetric(new Array2DRowRealMatrix(covariance, false));
-        double largest = eigen.getEigenvalue(0);
-        float[][] out = new float[size][options.components()];
-        for (int component = 0; component < options.components(); component++) {
-            double share = Math.max(0, eigen.getEigenvalue(component)) / largest;
-            double scale = 1 / Math.sqrt(share + PatchOptions.COMPONENT_DAMPING);
-            double[] vector = eigen.getEigenvector(component).toArray();
-            for (int i = 0; i < size; i++) {
-                out[i][component] = (float) (scale * vector[i]);
-            }
-        }
-        return out;
-    }
-
     @Override
     public long[] inputShape() {
         return new long[] {channels, height, width};
@@ -178,20 +121,20 @@ public final class PatchFeatures implements FeatureExtractor {
 
     @Override
     public long[] outputShape() {
-        return new long[] {(long) CELLS * options.components()};
+        return new long[] {components.count()};
     }
 
     @Override
     public String identity() {
         return String.format(
-                Locale.ROOT, "patches %s input=%dx%dx%d seed=%d version=1", options, channels, height, width, seed);
+                Locale.ROOT, "patches %s input=%dx%dx%d seed=%d version=2", options, channels, height, width, seed);
     }
 
     /**
      * {@inheritDoc}
      *
      * @param examples images [count, channels, height, width], from 0 to 1
-     * @return features [count, 9 x 300], each of norm one (or zero, where an image is not finite)
+     * @return features [count, 16 x 170], each of norm one (or zero, where an image is not finite)
      */
     @Override
     public float[] extract(float[] examples) {
@@ -201,35 +144,18 @@ public final class PatchFeatures implements FeatureExtractor {
                     "length of examples must be a multiple of " + each + ", was " + examples.length);
         }
         int count = examples.length / each;
-        int length = CELLS * options.components();
+        int length = components.count();
         float[] features = new float[Math.multiplyExact(count, length)];
         PatchResponses polled = idle.poll();
         PatchResponses responses = polled != null ? polled : new PatchResponses(filters, channels, height, width);
-        float[][] averages = new float[CELLS][means.length];
-        float[] cell = new float[options.components()];
+        float[][] spectrum = new float[CELLS][2 * options.filters()];
         for (int i = 0; i < count; i++) {
-            responses.average(Arrays.copyOfRange(examples, i * each, (i + 1) * each), averages);
-            for (int c = 0; c < CELLS; c++) {
-                project(averages[c], cell);
-                System.arraycopy(cell, 0, features, i * length + c * cell.length, cell.length);
-            }
+            responses.spectrum(Arrays.copyOfRange(examples, i * each, (i + 1) * each), spectrum);
+            components.project(spectrum, features, i * length);
             normalize(features, i * length, length);
         }
         idle.add(responses);
         return features;
-    }
-
-    private void project(float[] averages, float[] to) {
-        Arrays.fill(to, 0);
-        for (int i = 0; i < averages.length; i += 2) {
-            Rows.addScaled(
-                    to,
-                    projection[i],
-                    averages[i] - means[i],
-                    projection[i + 1],
-                    averages[i + 1] - means[i + 1],
-                    to.length);
-        }
     }
 
     private static void normalize(float[] features, int from, int length) {

@@ -3,8 +3,6 @@ package io.github.dl4jdp.core.features;
 
 import java.util.Arrays;
 import java.util.random.RandomGenerator;
-import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
 
 /**
  * Whitened patches of drawn pictures, used as filters: random patches work about as well as learnt dictionaries (A. Coates and
@@ -18,11 +16,13 @@ final class PatchFilters {
     private final int channels;
     private final int dimension;
 
-    /** Row k is filter k, already whitened: it acts on patches of equal contrast. The second half mirrors the first. */
-    final float[][] filters;
+    final PatchWhitening whitening;
 
-    /** What is added to the response of filter k, because whitening subtracts a mean. */
-    final float[] biases;
+    /** Row k is filter k, a whitened patch of norm one. Mirroring it negates its second half. */
+    final double[][] filters;
+
+    /** Median norm of whitened patches. */
+    final double medianNorm;
 
     PatchFilters(PatchOptions options, int channels, RandomGenerator random) {
         this.channels = channels;
@@ -34,21 +34,22 @@ final class PatchFilters {
         }
         double[] mean = new double[dimension];
         double[][] covariance = moments(pictures, random, mean);
-        double[][] whitening = inverseRoot(covariance);
-        double[][] chosen = choose(options.filters(), pictures, random, mean, whitening);
-        this.filters = new float[2 * chosen.length][dimension];
-        this.biases = new float[2 * chosen.length];
-        for (int k = 0; k < chosen.length; k++) {
-            double[] filter = multiply(whitening, chosen[k]);
-            double bias = 0;
-            for (int d = 0; d < dimension; d++) {
-                filters[k][d] = (float) filter[d];
-                filters[chosen.length + k][mirror(d)] = (float) filter[d];
-                bias -= filter[d] * mean[d];
-            }
-            biases[k] = (float) bias;
-            biases[chosen.length + k] = (float) bias;
+        this.whitening = new PatchWhitening(mean, covariance);
+        double[][] candidates = new double[CANDIDATES_PER_FILTER * options.filters()][];
+        for (int n = 0; n < candidates.length; n++) {
+            candidates[n] = whitening.coordinates(patch(pictures, random));
         }
+        double[] norms = Arrays.stream(candidates)
+                .mapToDouble(PatchFilters::norm)
+                .sorted()
+                .toArray();
+        this.medianNorm = norms[norms.length / 2];
+        this.filters = choose(options.filters(), candidates);
+    }
+
+    /** What to weigh the pixels of a patch by, so that they answer to it as filter k does. */
+    double[] inPixels(int k) {
+        return whitening.inPixels(filters[k]);
     }
 
     /** Colour pictures as they are, or their mean over the channels. */
@@ -64,11 +65,6 @@ final class PatchFilters {
         return grey;
     }
 
-    private static int mirror(int d) {
-        int column = d % PatchOptions.SIDE;
-        return d - column + PatchOptions.SIDE - 1 - column;
-    }
-
     /** Mean and covariance of patches and their mirror images. */
     private double[][] moments(float[][] pictures, RandomGenerator random, double[] mean) {
         int patches = PATCHES_PER_PICTURE * pictures.length;
@@ -76,7 +72,7 @@ final class PatchFilters {
         for (int n = 0; n < patches; n++) {
             double[] patch = patch(pictures, random);
             for (int d = 0; d < dimension; d++) {
-                mean[d] += (patch[d] + patch[mirror(d)]) / (2.0 * patches);
+                mean[d] += (patch[d] + patch[PatchWhitening.mirror(d)]) / (2.0 * patches);
                 for (int e = 0; e < dimension; e++) {
                     second[d][e] += patch[d] * patch[e];
                 }
@@ -85,7 +81,9 @@ final class PatchFilters {
         double[][] covariance = new double[dimension][dimension];
         for (int d = 0; d < dimension; d++) {
             for (int e = 0; e < dimension; e++) {
-                covariance[d][e] = (second[d][e] + second[mirror(d)][mirror(e)]) / (2.0 * patches) - mean[d] * mean[e];
+                covariance[d][e] =
+                        (second[d][e] + second[PatchWhitening.mirror(d)][PatchWhitening.mirror(e)]) / (2.0 * patches)
+                                - mean[d] * mean[e];
             }
         }
         return covariance;
@@ -129,42 +127,13 @@ final class PatchFilters {
         }
     }
 
-    private double[][] inverseRoot(double[][] covariance) {
-        var eigen = new EigenDecompositionSymmetric(new Array2DRowRealMatrix(covariance, false));
-        double[][] out = new double[dimension][dimension];
-        for (int j = 0; j < dimension; j++) {
-            double scale = 1 / Math.sqrt(Math.max(0, eigen.getEigenvalue(j)) + PatchOptions.PATCH_DAMPING);
-            double[] vector = eigen.getEigenvector(j).toArray();
-            for (int d = 0; d < dimension; d++) {
-                for (int e = 0; e < dimension; e++) {
-                    out[d][e] += scale * vector[d] * vector[e];
-                }
-            }
-        }
-        return out;
-    }
-
-    /** Whitened patches of norm one, out of the half that has more than the median before: the others are nearly flat. */
-    private double[][] choose(
-            int count, float[][] pictures, RandomGenerator random, double[] mean, double[][] whitening) {
-        double[][] candidates = new double[CANDIDATES_PER_FILTER * count][];
-        double[] norms = new double[candidates.length];
-        for (int n = 0; n < candidates.length; n++) {
-            double[] patch = patch(pictures, random);
-            for (int d = 0; d < dimension; d++) {
-                patch[d] -= mean[d];
-            }
-            candidates[n] = multiply(whitening, patch);
-            norms[n] = norm(candidates[n]);
-        }
-        double[] sorted = norms.clone();
-        Arrays.sort(sorted);
-        double median = sorted[sorted.length / 2];
+    /** Those of norm one out of the half that has more than the median before: the others are nearly flat. */
+    private double[][] choose(int count, double[][] candidates) {
         double[][] chosen = new double[count][];
         int found = 0;
         for (int n = 0; found < count; n++) {
-            if (norms[n] >= median) {
-                double norm = norms[n];
+            double norm = norm(candidates[n]);
+            if (norm >= medianNorm) {
                 chosen[found++] =
                         Arrays.stream(candidates[n]).map(v -> v / norm).toArray();
             }
@@ -178,17 +147,5 @@ final class PatchFilters {
             sum += x * x;
         }
         return Math.sqrt(sum);
-    }
-
-    private static double[] multiply(double[][] matrix, double[] v) {
-        double[] out = new double[matrix.length];
-        for (int r = 0; r < matrix.length; r++) {
-            double sum = 0;
-            for (int c = 0; c < v.length; c++) {
-                sum += matrix[r][c] * v[c];
-            }
-            out[r] = sum;
-        }
-        return out;
     }
 }

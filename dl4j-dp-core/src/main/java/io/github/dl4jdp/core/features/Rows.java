@@ -87,6 +87,13 @@ final class Rows {
         }
     }
 
+    /** {@code sum <- sum + p a}. */
+    static void addScaled(float[] sum, float[] a, float p, int length) {
+        for (int i = 0; i < length; i++) {
+            sum[i] = sum[i] + p * a[i];
+        }
+    }
+
     /** {@code to <- p a + q b + r c + s d}. */
     static void combine(
             float[] to, float[] a, float p, float[] b, float q, float[] c, float r, float[] d, float s, int length) {
@@ -131,12 +138,40 @@ final class Rows {
         }
     }
 
-    /** {@code (a, b) <- (max(0, a - t), max(0, -a - t))}. */
-    static void threshold(float[] a, float[] b, float t, int length) {
+    /** {@code (above, below) <- (above + max(0, a - t), below + max(0, -a - t))}. */
+    static void addExcess(float[] above, float[] below, float[] a, float t, int length) {
         for (int i = 0; i < length; i++) {
             float x = a[i];
-            a[i] = Math.max(0f, x - t);
-            b[i] = Math.max(0f, -x - t);
+            above[i] = above[i] + Math.max(0f, x - t);
+            below[i] = below[i] + Math.max(0f, -x - t);
+        }
+    }
+
+    /** {@code sum <- sum + p a a}, entry by entry. */
+    static void addSquares(float[] sum, float[] a, float p, int length) {
+        for (int i = 0; i < length; i++) {
+            sum[i] = sum[i] + p * (a[i] * a[i]);
+        }
+    }
+
+    /** {@code a <- a scale + p}, entry by entry. */
+    static void scaleEach(float[] a, float[] scale, float p, int length) {
+        for (int i = 0; i < length; i++) {
+            a[i] = a[i] * scale[i] + p;
+        }
+    }
+
+    /** {@code a <- sqrt(a)}, entry by entry. */
+    static void root(float[] a, int length) {
+        for (int i = 0; i < length; i++) {
+            a[i] = (float) Math.sqrt(a[i]);
+        }
+    }
+
+    /** {@code a <- 1 / sqrt(a)}, entry by entry. */
+    static void inverseRoot(float[] a, int length) {
+        for (int i = 0; i < length; i++) {
+            a[i] = 1 / (float) Math.sqrt(a[i]);
         }
     }
 

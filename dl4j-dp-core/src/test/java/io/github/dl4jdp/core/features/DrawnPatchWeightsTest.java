@@ -51,7 +51,7 @@ class DrawnPatchWeightsTest {
         PatchFilters expected = new PatchFilters(PatchOptions.of(FILTERS, 1), 3, new java.util.SplittableRandom(3));
         for (int k = 0; k < FILTERS; k++) {
             INDArray filter = weights.get(NDArrayIndex.point(k)).dup('c').reshape(108);
-            INDArray drawn = Nd4j.createFromArray(expected.filters[k]);
+            INDArray drawn = Nd4j.createFromArray(expected.inPixels(k)).castTo(DataType.FLOAT);
             assertThat(filter.sumNumber().doubleValue()).isCloseTo(0, within(1e-4));
             assertThat(filter.distance2(drawn.sub(drawn.meanNumber()))).isLessThan(1e-4);
             assertThat(filter.norm2Number().doubleValue()).isGreaterThan(0.1);

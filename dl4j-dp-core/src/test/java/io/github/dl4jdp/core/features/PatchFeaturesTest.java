@@ -22,10 +22,10 @@ class PatchFeaturesTest {
     void extract_image_hasNormOneAndTheShapeSaid() {
         float[] out = features.extract(random(2 * EACH));
 
-        assertThat(features.outputShape()).containsExactly(90);
-        assertThat(out).hasSize(180);
-        assertThat(norm(Arrays.copyOfRange(out, 0, 90))).isCloseTo(1, within(1e-6));
-        assertThat(norm(Arrays.copyOfRange(out, 90, 180))).isCloseTo(1, within(1e-6));
+        assertThat(features.outputShape()).containsExactly(160);
+        assertThat(out).hasSize(320);
+        assertThat(norm(Arrays.copyOfRange(out, 0, 160))).isCloseTo(1, within(1e-6));
+        assertThat(norm(Arrays.copyOfRange(out, 160, 320))).isCloseTo(1, within(1e-6));
     }
 
     @Test
@@ -75,55 +75,88 @@ class PatchFeaturesTest {
 
         float[] out = features.extract(images);
 
-        assertThat(Arrays.copyOfRange(out, 90, 180)).isEqualTo(alone);
-        assertThat(Arrays.copyOfRange(out, 0, 90)).containsOnly(0f);
+        assertThat(Arrays.copyOfRange(out, 160, 320)).isEqualTo(alone);
+        assertThat(Arrays.copyOfRange(out, 0, 160)).containsOnly(0f);
         assertThat(out).doesNotContain(Float.NaN);
     }
 
     @Test
-    void average_randomImage_equalsTheDefinition() {
+    void spectrum_randomImage_equalsTheDefinition() {
         PatchFilters filters = new PatchFilters(SMALL, 3, new SplittableRandom(1));
         float[] image = random(EACH);
-        float[][] averages = new float[9][24];
+        float[][] spectrum = new float[16][24];
 
-        new PatchResponses(filters, 3, SIDE, SIDE).average(image, averages);
+        new PatchResponses(filters, 3, SIDE, SIDE).spectrum(image, spectrum);
 
-        // Six positions along each axis, two a cell.
-        for (int cell = 0; cell < 9; cell++) {
+        // Eleven positions along each axis.
+        PatchPooling pooling = new PatchPooling(11, 11, 24);
+        float[][] sums = new float[pooling.boxes()][24];
+        for (int position = 0; position < 121; position++) {
+            int row = position / 11;
+            int column = position % 11;
+            double[] direct = whitened(filters, image, row, column, false);
+            double[] mirrored = whitened(filters, image, row, 10 - column, true);
+            float[] box = sums[pooling.box(row, column)];
             for (int k = 0; k < 12; k++) {
-                double positive = 0;
-                double negative = 0;
-                for (int position = 0; position < 4; position++) {
-                    int row = 2 * (cell / 3 * 2 + position / 2);
-                    int column = 2 * (cell % 3 * 2 + position % 2);
-                    int mirroredColumn = SIDE - 6 - column;
-                    double direct = response(filters, k, image, row, column);
-                    double mirrored = response(filters, 12 + k, image, row, mirroredColumn);
-                    positive += Math.max(0, direct - 0.25) + Math.max(0, mirrored - 0.25);
-                    negative += Math.max(0, -direct - 0.25) + Math.max(0, -mirrored - 0.25);
+                for (double[] patch : new double[][] {direct, mirrored}) {
+                    double response = response(filters.filters[k], patch);
+                    box[k] += (float) Math.max(0, response - 0.12);
+                    box[12 + k] += (float) Math.max(0, -response - 0.12);
                 }
-                assertThat((double) averages[cell][2 * k]).isCloseTo(positive / 8, within(1e-5));
-                assertThat((double) averages[cell][2 * k + 1]).isCloseTo(negative / 8, within(1e-5));
             }
         }
+        float[][] expected = new float[16][24];
+        pooling.spectrum(sums, expected);
+        for (int frequency = 0; frequency < 16; frequency++) {
+            assertThat(spectrum[frequency]).containsExactly(expected[frequency], within(1e-4f));
+        }
+        assertThat(norm(spectrum[0])).isGreaterThan(0.1);
     }
 
-    private static double response(PatchFilters filters, int k, float[] image, int row, int column) {
+    /** A patch, or its mirror image, whitened, without the directions that are left out, and of norm nearly one. */
+    private static double[] whitened(PatchFilters filters, float[] image, int row, int column, boolean mirror) {
         double[] patch = new double[108];
         double mean = 0;
         for (int d = 0; d < 108; d++) {
-            patch[d] = image[d / 36 * SIDE * SIDE + (row + d / 6 % 6) * SIDE + column + d % 6];
+            int across = mirror ? 5 - d % 6 : d % 6;
+            patch[d] = image[d / 36 * SIDE * SIDE + (row + d / 6 % 6) * SIDE + column + across];
             mean += patch[d] / 108;
         }
         double variance = 0;
         for (double value : patch) {
             variance += (value - mean) * (value - mean) / 108;
         }
-        double sum = filters.biases[k];
         for (int d = 0; d < 108; d++) {
-            sum += filters.filters[k][d] * (patch[d] - mean) / Math.sqrt(variance + 100.0 / (255 * 255));
+            patch[d] = (patch[d] - mean) / Math.sqrt(variance + 100.0 / (255 * 255));
         }
-        return sum;
+        double[] out = kept(filters.whitening.coordinates(patch));
+        double squares = Math.pow(0.5 * filters.medianNorm, 2);
+        for (double value : out) {
+            squares += value * value;
+        }
+        for (int j = 0; j < out.length; j++) {
+            out[j] /= Math.sqrt(squares);
+        }
+        return out;
+    }
+
+    private static double response(double[] filter, double[] patch) {
+        double[] weights = kept(filter);
+        double sum = 0;
+        double squares = 0;
+        for (int j = 0; j < weights.length; j++) {
+            sum += weights[j] * patch[j];
+            squares += weights[j] * weights[j];
+        }
+        return sum / Math.sqrt(squares);
+    }
+
+    /** 32 of the 54 symmetric coordinates and 32 of the 54 others. */
+    private static double[] kept(double[] coordinates) {
+        double[] out = new double[64];
+        System.arraycopy(coordinates, 0, out, 0, 32);
+        System.arraycopy(coordinates, 54, out, 32, 32);
+        return out;
     }
 
     @Test
@@ -144,9 +177,9 @@ class PatchFeaturesTest {
     void learn_fewFilters_givesAsManyFeatures() {
         PatchFeatures few = PatchFeatures.learn(1, 16, 16, 5, 8, 6);
 
-        assertThat(few.outputShape()).containsExactly(9 * 6);
+        assertThat(few.outputShape()).containsExactly(16 * 6);
         assertThat(norm(few.extract(random(256)))).isCloseTo(1, within(1e-6));
-        assertThat(PatchOptions.of(600, 300)).isEqualTo(PatchOptions.standard());
+        assertThat(PatchOptions.of(320, 170)).isEqualTo(PatchOptions.standard());
     }
 
     @Test
