@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.features;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.Arrays;
 import java.util.Random;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -15,7 +16,7 @@ class PatchPoolingTest {
             @ForAll @IntRange(min = 11, max = 59) int rows, @ForAll @IntRange(min = 11, max = 59) int columns) {
         double[][] responses = new double[rows][columns];
         for (double[] row : responses) {
-            java.util.Arrays.fill(row, 2.25);
+            Arrays.fill(row, 2.25);
         }
 
         float[][] spectrum = spectrum(responses);
@@ -52,7 +53,7 @@ class PatchPoolingTest {
         }
     }
 
-    /** Of responses to an image and of none to its mirror image but zero: so all are given twice, once mirrored. */
+    /** Every response is added twice: as the image's, and as that of its mirror image. */
     private static float[][] spectrum(double[][] responses) {
         int rows = responses.length;
         int columns = responses[0].length;
