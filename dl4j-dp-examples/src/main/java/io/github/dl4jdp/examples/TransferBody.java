@@ -17,7 +17,7 @@ import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 /** Networks of digits [1, 28, 28] for {@link TransferLearningHead}: layers 0 to 4 are the body, layer 5 is the head. */
 enum TransferBody {
     /** Two small convolutions and 32 features: 10,000 weights. */
-    SMALL(32) {
+    SMALL(32, 0.5) {
         @Override
         MultiLayerNetwork create(int classes, int seed) {
             var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
@@ -43,7 +43,7 @@ enum TransferBody {
     },
 
     /** LeNet of DL4J's model zoo, as it comes: 500 features, 1.25 million weights. */
-    LENET(500) {
+    LENET(500, 0.2) {
         @Override
         MultiLayerNetwork create(int classes, int seed) {
             return (MultiLayerNetwork) LeNet.builder()
@@ -61,9 +61,11 @@ enum TransferBody {
     private static final double PUBLIC_LEARNING_RATE = 1e-3;
 
     private final int features;
+    private final double learningRate;
 
-    TransferBody(int features) {
+    TransferBody(int features, double learningRate) {
         this.features = features;
+        this.learningRate = learningRate;
     }
 
     /** A network that has learnt nothing yet. */
@@ -72,6 +74,11 @@ enum TransferBody {
     /** How many numbers the body hands to the head. */
     int features() {
         return features;
+    }
+
+    /** The learning rate with which all of it trains privately. */
+    double learningRate() {
+        return learningRate;
     }
 
     /** A new head, for {@code classes} classes. */

@@ -36,7 +36,7 @@ public final class TransferLearningHead extends ExampleMain {
 
     private static final int LOT_SIZE = 2048;
     private static final double CLIPPING_NORM = 1;
-    private static final double LEARNING_RATE = 0.5;
+    private static final double LEARNING_RATE_OF_HEAD = 0.5;
     private static final double MOMENTUM = 0.9;
 
     private static final int QUICK_EXAMPLES = 1000;
@@ -139,12 +139,19 @@ public final class TransferLearningHead extends ExampleMain {
     private MultiLayerNetwork withNewHead(MultiLayerNetwork network) {
         var builder = new TransferLearning.Builder(network)
                 .fineTuneConfiguration(new FineTuneConfiguration.Builder()
-                        .updater(new Nesterovs(learningRate != null ? learningRate : LEARNING_RATE, MOMENTUM))
+                        .updater(new Nesterovs(learningRate(), MOMENTUM))
                         .build());
         if (part == Part.HEAD) {
             builder.setFeatureExtractor(TransferBody.LAST_LAYER);
         }
         return builder.removeOutputLayer().addLayer(body.head(PUBLIC_CLASSES)).build();
+    }
+
+    private double learningRate() {
+        if (learningRate != null) {
+            return learningRate;
+        }
+        return part == Part.HEAD ? LEARNING_RATE_OF_HEAD : body.learningRate();
     }
 
     private static long trainedParameters(MultiLayerNetwork network) {
