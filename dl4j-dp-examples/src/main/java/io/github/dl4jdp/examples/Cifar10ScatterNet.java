@@ -38,6 +38,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
     private static final int QUICK_STEPS = 3;
     private static final int LINEAR_EPOCHS = 40;
     private static final int CNN_EPOCHS = 60;
+    private static final int CNN_EPOCHS_BELOW_EPSILON_2 = 20;
     private static final int LOT_SIZE = 8192;
     /** Of the linear model: at a small epsilon fewer steps, each with less noise in its mean. */
     private static final int LOT_SIZE_BELOW_EPSILON_2 = 16_384;
@@ -206,8 +207,10 @@ public final class Cifar10ScatterNet extends ExampleMain {
             plan = plan.withSteps(steps != null ? steps : QUICK_STEPS);
         } else if (whitened) {
             plan = plan.withSteps(privacy().epsilon() < 2 ? STEPS : STEPS_FROM_EPSILON_2);
+        } else if (model == ScatterNetworks.CNN) {
+            plan = plan.withEpochs(privacy().epsilon() < 2 ? CNN_EPOCHS_BELOW_EPSILON_2 : CNN_EPOCHS);
         } else {
-            plan = plan.withEpochs(model == ScatterNetworks.CNN ? CNN_EPOCHS : LINEAR_EPOCHS);
+            plan = plan.withEpochs(LINEAR_EPOCHS);
         }
         return plan.calibratedTo(
                 new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
