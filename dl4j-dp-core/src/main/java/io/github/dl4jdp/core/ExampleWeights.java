@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -21,11 +20,7 @@ final class ExampleWeights {
             return batch;
         }
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            return new org.nd4j.linalg.dataset.MultiDataSet(
-                    twice(batch.getFeatures()),
-                    twice(batch.getLabels()),
-                    twice(batch.getFeaturesMaskArrays()),
-                    twice(batch.getLabelsMaskArrays()));
+            return InMemoryExamples.map(batch, array -> Nd4j.concat(0, array, array));
         }
     }
 
@@ -38,17 +33,5 @@ final class ExampleWeights {
             }
         }
         return false;
-    }
-
-    private static @Nullable INDArray @Nullable [] twice(@Nullable INDArray @Nullable [] arrays) {
-        if (arrays == null) {
-            return null;
-        }
-        @Nullable INDArray[] out = new @Nullable INDArray[arrays.length];
-        for (int i = 0; i < arrays.length; i++) {
-            INDArray array = arrays[i];
-            out[i] = array == null ? null : Nd4j.concat(0, array, array);
-        }
-        return out;
     }
 }

@@ -90,7 +90,8 @@ final class InMemoryExamples implements RandomAccessExamples {
         return array.ordering() == 'c' && !array.isView() ? array : array.dup('c');
     }
 
-    private static MultiDataSet map(MultiDataSet data, UnaryOperator<INDArray> function) {
+    /** A new data set of what the function makes of every array that is there. */
+    static MultiDataSet map(MultiDataSet data, UnaryOperator<INDArray> function) {
         return new org.nd4j.linalg.dataset.MultiDataSet(
                 map(data.getFeatures(), function),
                 map(data.getLabels(), function),

@@ -96,17 +96,9 @@ final class LotSource {
         }
         if (!isLast && augmentation == null) {
             // As they are now: a preprocessor may put arrays of its own in their place.
-            inUse = new org.nd4j.linalg.dataset.MultiDataSet(
-                    batch.getFeatures().clone(),
-                    batch.getLabels().clone(),
-                    clone(batch.getFeaturesMaskArrays()),
-                    clone(batch.getLabelsMaskArrays()));
+            inUse = InMemoryExamples.map(batch, UnaryOperator.identity());
         }
         return batch;
-    }
-
-    private static INDArray @Nullable [] clone(INDArray @Nullable [] arrays) {
-        return arrays == null ? null : arrays.clone();
     }
 
     /** What reads a physical batch; takes the arrays that it may fill at once, so that no other does. */
