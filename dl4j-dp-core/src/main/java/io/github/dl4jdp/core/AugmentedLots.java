@@ -51,7 +51,7 @@ final class AugmentedLots {
             KeystreamGenerator random = generator(lot);
             for (int k = 0; k < copies; k++) {
                 for (int i = 0; i < members.length; i++) {
-                    random.restart(Math.addExact(Math.multiplyExact(members[i], (long) copies), k));
+                    random.restart(keyOf(members[i], k));
                     augment(features, (long) k * members.length + i, augmentation, random);
                 }
             }
@@ -87,6 +87,21 @@ final class AugmentedLots {
                     + " rows for each example, as the plan's augmentation multiplicity says, has " + rows);
         }
         return (int) (rows / copies);
+    }
+
+    /** A number for each row of {@link #copiesOf}, which no other example and copy has. */
+    long[] keysOf(long[] members) {
+        var keys = new long[Math.multiplyExact(members.length, copies)];
+        for (int k = 0; k < copies; k++) {
+            for (int i = 0; i < members.length; i++) {
+                keys[k * members.length + i] = keyOf(members[i], k);
+            }
+        }
+        return keys;
+    }
+
+    private long keyOf(long member, int copy) {
+        return Math.addExact(Math.multiplyExact(member, (long) copies), copy);
     }
 
     /** Notes that lots of augmented examples were asked for. */

@@ -2,6 +2,8 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.TapeRecorder;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -16,6 +18,29 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /** A {@link MultiLayerNetwork} with hooks: {@code getLayers()} returns its live array, so a layer is replaced in place. */
 final class HookedMultiLayerNetwork implements HookedNetwork {
+    /** For layers that backpropagation does not come to. */
+    private static final TapeRecorder UNRECORDED = new TapeRecorder() {
+        @Override
+        public boolean isRecording() {
+            return false;
+        }
+
+        @Override
+        public int examples() {
+            throw new IllegalStateException("a layer below a frozen one has no backward pass");
+        }
+
+        @Override
+        public boolean needsInputGradient() {
+            return false;
+        }
+
+        @Override
+        public void record(LayerTape tape) {
+            throw new IllegalStateException("a layer below a frozen one has no gradients");
+        }
+    };
+
     private final MultiLayerNetwork network;
     private final Layer[] original;
     private final Layer[] hooked;
@@ -47,6 +72,9 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
             if (i >= first) {
                 var recorder = pass.recorder(trainable.size() - 1, hasTrainableBelow);
                 hooked[i] = rules.find(layers[i]).orElseThrow().hook(layers[i], recorder);
+            } else if (!(layers[i] instanceof FrozenLayer)) {
+                // It runs as in training all the same, and is to treat rows and configurations as hooked layers do.
+                hooked[i] = rules.find(layers[i]).orElseThrow().hook(layers[i], UNRECORDED);
             }
             from += length;
         }

@@ -77,7 +77,7 @@ final class LotSource {
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
         long lot = training.steps() + 1;
         long[] members = training.drawLot(lot, data.size());
-        return feed(training, members, physicalBatchSize, part -> read(lot, members, part), preProcess);
+        return feed(training, members, 0, physicalBatchSize, part -> read(lot, members, part), preProcess);
     }
 
     private MultiDataSet read(long lot, long[] members, int part) {
@@ -119,11 +119,14 @@ final class LotSource {
     /**
      * Feeds all but the last physical batch of one lot through the engine and returns the last one, which {@code fit} is to have.
      *
+     * @param members of the lot, in the order in which they are read
+     * @param before how many examples of the pass came before the data set that they are numbered in
      * @param read gives the physical batches by their number; of an empty lot, any one example
      */
     static MultiDataSet feed(
             PrivateTraining training,
             long[] members,
+            long before,
             int physicalBatchSize,
             IntFunction<MultiDataSet> read,
             UnaryOperator<MultiDataSet> preProcess) {
@@ -132,7 +135,8 @@ final class LotSource {
         for (int part = 0; part < parts - 1; part++) {
             MultiDataSet batch = read.apply(part);
             int examples = training.augmentedLots().examplesOf(batch);
-            training.accumulate(preProcessed(batch, preProcess), examples);
+            training.accumulate(
+                    preProcessed(batch, preProcess), examples, numbers(members, before, physicalBatchSize, part));
         }
         MultiDataSet last = read.apply(parts - 1);
         if (members.length == 0) {
@@ -143,7 +147,14 @@ final class LotSource {
             fill(last.getLabelsMaskArrays(), 1);
         }
         int examples = members.length == 0 ? 0 : training.augmentedLots().examplesOf(last);
-        return training.expect(preProcessed(last, preProcess), examples);
+        return training.expect(
+                preProcessed(last, preProcess), examples, numbers(members, before, physicalBatchSize, parts - 1));
+    }
+
+    private static long[] numbers(long[] members, long before, int physicalBatchSize, int part) {
+        return Arrays.stream(part(members, physicalBatchSize, part))
+                .map(member -> before + member)
+                .toArray();
     }
 
     /** A row more would be an example whose contribution nobody bounds. */

@@ -202,6 +202,7 @@ final class ModelValidator {
                             : "it is not known to treat every example on its own; replace it, or write a rule for it");
         }
         var reasons = new ArrayList<>(rule.get().problems(layer));
+        reasons.addAll(StochasticParts.problems(layer));
         if (TrainableLayer.trains(layer) && !holdsItsUpdaters(layer)) {
             reasons.add(
                     "its updater cannot be wrapped, so that a copy of the network would train without privacy; use DL4J's own"

@@ -56,6 +56,7 @@ final class OwnPasses {
         return LotSource.feed(
                 training,
                 members,
+                examples - rows,
                 physicalBatchSize,
                 part -> LotSource.fetch(data, LotSource.part(members, physicalBatchSize, part)),
                 UnaryOperator.identity());

@@ -9,6 +9,7 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -45,6 +46,8 @@ final class PrivateTraining implements AutoCloseable {
     private final BackwardPass pass;
     private final Nd4jThreads nd4jThreads;
     private final RandomStreams streams;
+    private final LotDraws draws;
+    private final StochasticParts stochasticParts;
     private final LotClipping clipping;
     private final ClippedSum clippedSum;
     private final NoisyRelease noisyRelease;
@@ -56,6 +59,7 @@ final class PrivateTraining implements AutoCloseable {
     private Lifecycle lifecycle = Lifecycle.IDLE;
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
+    private long[] expectedMembers = {};
     /** Number of the segment, from 0, whose release is next. */
     private long segment;
 
@@ -74,11 +78,13 @@ final class PrivateTraining implements AutoCloseable {
         this.pass = new BackwardPass(options.threadCount());
         this.configuration = NetworkConfiguration.of(model);
         configuration.privatize(plan);
+        this.streams =
+                plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
+        this.draws = new LotDraws(streams);
+        this.stochasticParts = StochasticParts.install(configuration.layers(), draws);
         this.network = HookedNetwork.hook(model, rules, pass);
         this.nd4jThreads = Nd4jThreads.of(options.threadCount(), pass.sharesAllWork());
         configuration.installUpdater(this);
-        this.streams =
-                plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
         Double reached = progress.clippingNorm();
         this.clipping = new LotClipping(
                 plan.clipping(),
@@ -159,6 +165,7 @@ final class PrivateTraining implements AutoCloseable {
         if (lifecycle == Lifecycle.DETACHED) {
             return;
         }
+        unhook();
         configuration.removeUpdater();
         end();
     }
@@ -166,13 +173,19 @@ final class PrivateTraining implements AutoCloseable {
     /** Gives the network back to plain DL4J. */
     void detach() {
         requireAttached();
+        unhook();
         configuration.restoreUpdater();
         end();
     }
 
-    private void end() {
+    /** First of all, so that DL4J's own updater is built on the layers and configurations that stay. */
+    private void unhook() {
         network.unhook();
-        pass.close();
+        stochasticParts.restore();
+    }
+
+    private void end() {
+        closePass();
         nd4jThreads.release();
         spending.close();
         lifecycle = Lifecycle.DETACHED;
@@ -198,8 +211,9 @@ final class PrivateTraining implements AutoCloseable {
         requireStepsLeft();
         nd4jThreads.hold();
         network.requireFiniteParameters();
-        pass.close();
+        closePass();
         expected = null;
+        segment = 0;
         lifecycle = Lifecycle.IDLE;
         clippedSum.clear();
         if (plan.truncation() != null) {
@@ -260,9 +274,11 @@ final class PrivateTraining implements AutoCloseable {
      * Runs a physical batch that does not end its lot.
      *
      * @param examples how many of its examples count: the first ones
+     * @param members number of each example in its data set or pass
      */
-    void accumulate(MultiDataSet part, int examples) {
+    void accumulate(MultiDataSet part, int examples, long[] members) {
         int rows = augmentedLots.examplesOf(part);
+        openDraws(members);
         pass.open((int) part.getFeatures(0).size(0), new BackwardPass.Observer() {
             @Override
             public void starting() {}
@@ -276,7 +292,21 @@ final class PrivateTraining implements AutoCloseable {
         try {
             network.forwardAndBackward(part);
         } finally {
-            pass.close();
+            closePass();
+        }
+    }
+
+    private void closePass() {
+        pass.close();
+        draws.close();
+    }
+
+    /** Random draws from here on are those of the next release, for copies of these examples. */
+    private void openDraws(long[] members) {
+        long lots = segment == 0 ? steps : steps - 1;
+        draws.open(lots * plan.releasesPerLot() + segment + 1, augmentedLots.keysOf(members));
+        for (Layer layer : configuration.layers()) {
+            layer.clearNoiseWeightParams(); // DL4J keeps noised weights until a backward pass that may not have come
         }
     }
 
@@ -284,13 +314,15 @@ final class PrivateTraining implements AutoCloseable {
      * Hands out the last physical batch of a lot: the next backward pass must be over it, or the next ones over its segments.
      *
      * @param examples how many of its examples count: the first ones, or none
+     * @param members number of each example in its data set or pass
      * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
      */
-    MultiDataSet expect(MultiDataSet last, int examples) {
+    MultiDataSet expect(MultiDataSet last, int examples, long[] members) {
         Truncation truncation = plan.truncation();
         MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation.maximumLength());
         expected = lot;
         expectedExamples = examples;
+        expectedMembers = members;
         segment = 0;
         openPass(lot);
         return lot;
@@ -298,6 +330,7 @@ final class PrivateTraining implements AutoCloseable {
 
     private void openPass(MultiDataSet lot) {
         lifecycle = Lifecycle.EXPECTING;
+        openDraws(expectedMembers);
         pass.open((int) lot.getFeatures(0).size(0), new BackwardPass.Observer() {
             @Override
             public void starting() {
@@ -376,6 +409,7 @@ final class PrivateTraining implements AutoCloseable {
     /** Called by the updater after it has turned the gradient into an update. */
     void afterUpdate() {
         lifecycle = Lifecycle.IDLE;
+        draws.close();
         MultiDataSet lot = expected;
         if (lot != null) {
             clippedSum.clear();

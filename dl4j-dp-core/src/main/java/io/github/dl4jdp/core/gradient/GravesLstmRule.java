@@ -89,7 +89,7 @@ final class GravesLstmRule implements PerExampleGradientRule {
             INDArray below = InputGradients.placeholder(input, workspaceMgr);
             if (recorder.needsInputGradient()) {
                 INDArray series = pass.inputGradient(key -> getParamWithNoise(key, true, workspaceMgr), workspaceMgr);
-                below = permuteIfNWC(backpropDropOutIfPresent(series));
+                below = backpropDropOutIfPresent(permuteIfNWC(series)); // the mask has the input's format
             }
             recorder.record(tape);
             weightNoiseParams.clear();

@@ -150,7 +150,8 @@ final class SimpleRnnRule implements PerExampleGradientRule {
             }
             INDArray below = InputGradients.placeholder(input, workspaceMgr);
             if (recorder.needsInputGradient()) {
-                below = permuteIfNWC(backpropDropOutIfPresent(InputGradients.timeMajor(w, delta, workspaceMgr)));
+                // The mask has the input's format.
+                below = backpropDropOutIfPresent(permuteIfNWC(InputGradients.timeMajor(w, delta, workspaceMgr)));
             }
             recorder.record(tape);
             weightNoiseParams.clear();

@@ -85,6 +85,11 @@ public final class RandomStreams {
         return new KeystreamGenerator(streamKey(label, index), 0L);
     }
 
+    /** Returns the stream of a label and an index, by the rules of {@link #stream}, to be read in any order. */
+    public IndexedKeystream indexed(String label, long index) {
+        return new IndexedKeystream(streamKey(label, index));
+    }
+
     /** Returns the key of a stream, by the rules of {@link #stream}. */
     SecretKey streamKey(String label, long index) {
         Objects.requireNonNull(label, "label");
