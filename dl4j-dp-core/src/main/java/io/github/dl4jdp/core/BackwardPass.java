@@ -31,6 +31,7 @@ final class BackwardPass {
     private final Set<Integer> sharing = new HashSet<>();
     private long heldPerExample;
     private int examples;
+    private double @Nullable [] @Nullable [] weights;
     private @Nullable Observer observer;
 
     /** @param threads the most that a layer may use */
@@ -54,9 +55,14 @@ final class BackwardPass {
         return sharing.size() == tapes.length;
     }
 
-    /** Records the next backward pass, which is over a batch of {@code examples} rows. */
-    void open(int examples, Observer observer) {
+    /**
+     * Records the next backward pass, which is over a batch of {@code examples} rows.
+     *
+     * @param weights as in {@link ExampleWeights}
+     */
+    void open(int examples, double @Nullable [] @Nullable [] weights, Observer observer) {
         this.examples = examples;
+        this.weights = weights;
         this.observer = observer;
         Arrays.fill(tapes, null);
         recorded = 0;
@@ -69,9 +75,19 @@ final class BackwardPass {
         recorded = 0;
     }
 
-    /** The recorder of the trainable layer at {@code position}, counted in the order of the parameters. */
-    TapeRecorder recorder(int position, boolean needsInputGradient) {
+    /**
+     * The recorder of the trainable layer at {@code position}, counted in the order of the parameters.
+     *
+     * @param output which of the network's outputs the layer is, -1 for none
+     */
+    TapeRecorder recorder(int position, boolean needsInputGradient, int output) {
         return new TapeRecorder() {
+            @Override
+            public double @Nullable [] lossWeights() {
+                double[][] all = weights;
+                return output < 0 || all == null ? null : all[output];
+            }
+
             @Override
             public boolean isRecording() {
                 return observer != null;

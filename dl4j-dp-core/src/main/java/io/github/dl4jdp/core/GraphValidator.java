@@ -2,53 +2,29 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.NetworkParts;
+import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
-import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.GraphVertex;
 import org.deeplearning4j.nn.conf.graph.L2NormalizeVertex;
-import org.deeplearning4j.nn.conf.graph.L2Vertex;
 import org.deeplearning4j.nn.conf.graph.LayerVertex;
 import org.deeplearning4j.nn.conf.graph.MergeVertex;
-import org.deeplearning4j.nn.conf.graph.PoolHelperVertex;
-import org.deeplearning4j.nn.conf.graph.PreprocessorVertex;
 import org.deeplearning4j.nn.conf.graph.ReshapeVertex;
-import org.deeplearning4j.nn.conf.graph.ScaleVertex;
-import org.deeplearning4j.nn.conf.graph.ShiftVertex;
 import org.deeplearning4j.nn.conf.graph.StackVertex;
-import org.deeplearning4j.nn.conf.graph.SubsetVertex;
 import org.deeplearning4j.nn.conf.graph.UnstackVertex;
-import org.deeplearning4j.nn.conf.graph.rnn.DuplicateToTimeSeriesVertex;
-import org.deeplearning4j.nn.conf.graph.rnn.LastTimeStepVertex;
-import org.deeplearning4j.nn.conf.graph.rnn.ReverseTimeSeriesVertex;
 import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.jspecify.annotations.Nullable;
 
 /** Finds everything that stands in the way of training a {@link ComputationGraph} with privacy. */
 final class GraphValidator {
-    /** Vertices without parameters whose output row for an example depends on that example's rows alone. */
-    private static final Set<Class<? extends GraphVertex>> EXAMPLE_WISE = Set.of(
-            MergeVertex.class,
-            ElementWiseVertex.class,
-            SubsetVertex.class,
-            ReshapeVertex.class,
-            L2Vertex.class,
-            L2NormalizeVertex.class,
-            ScaleVertex.class,
-            ShiftVertex.class,
-            PoolHelperVertex.class,
-            PreprocessorVertex.class,
-            LastTimeStepVertex.class,
-            DuplicateToTimeSeriesVertex.class,
-            ReverseTimeSeriesVertex.class);
-
     private final ComputationGraph network;
     private final GradientRules rules;
     private final @Nullable Truncation truncation;
@@ -114,10 +90,17 @@ final class GraphValidator {
     }
 
     private void checkLayer(org.deeplearning4j.nn.graph.vertex.GraphVertex vertex, LayerVertex conf) {
-        if (!GraphTopology.isFrozen(vertex)) {
-            ModelValidator.layerProblems(vertex.getLayer(), rules).forEach(reason -> add(vertex, reason));
+        var layerConf = conf.getLayerConf().getLayer();
+        ModelValidator.layerProblems(layerConf, vertex.getLayer(), rules, topology.isReached(vertex))
+                .forEach(reason -> add(vertex, reason));
+        if (GraphTopology.isFrozen(vertex)
+                && TimeDistributedRule.isIn(vertex.getLayer())
+                && !(vertex.getLayer() instanceof FrozenLayer)) {
+            add(
+                    vertex,
+                    "in a FrozenVertex DL4J mixes up the masks of the examples that come to TimeDistributed; use a FrozenLayer");
         }
-        ModelValidator.preProcessorProblems(conf.getPreProcessor()).forEach(reason -> add(vertex, reason));
+        ModelValidator.preProcessorProblems(conf.getPreProcessor(), rules).forEach(reason -> add(vertex, reason));
     }
 
     private void checkVertex(org.deeplearning4j.nn.graph.vertex.GraphVertex vertex, GraphVertex conf) {
@@ -127,12 +110,10 @@ final class GraphValidator {
             add(
                     vertex,
                     "it moves examples along the batch, so that a row is no longer one example; use one branch of layers for each input");
-        } else if (!EXAMPLE_WISE.contains(conf.getClass())) {
-            add(
-                    vertex,
-                    conf.numParams(true) > 0
-                            ? "there is no per-example gradient rule for its parameters; use layers instead"
-                            : "it is not known to treat every example on its own; use DL4J's own vertices");
+        } else if (conf.numParams(true) > 0) {
+            add(vertex, "there is no per-example gradient rule for its parameters; use layers instead");
+        } else if (!NetworkParts.problems(conf, rules).isEmpty()) {
+            NetworkParts.problems(conf, rules).forEach(reason -> add(vertex, reason));
         } else if (conf instanceof MergeVertex merge && merge.getMergeAxis() < 1) {
             add(vertex, "it may merge along the batch; give it a merge axis from 1 on");
         } else if (conf instanceof L2NormalizeVertex normalize
@@ -141,8 +122,6 @@ final class GraphValidator {
             add(vertex, "it normalises over the batch; give it dimensions from 1 on");
         } else if (conf instanceof ReshapeVertex reshape && !keepsFirstDimension(reshape)) {
             add(vertex, "its new shape must begin with -1, so that every example keeps a row of its own");
-        } else if (conf instanceof PreprocessorVertex preProcessor) {
-            ModelValidator.preProcessorProblems(preProcessor.getPreProcessor()).forEach(reason -> add(vertex, reason));
         }
     }
 

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -47,9 +48,14 @@ final class HookedComputationGraph implements HookedNetwork {
                         length));
             }
             if (topology.isReached(vertex) && vertex.hasLayer()) {
-                var recorder = pass.recorder(trainable.size() - 1, topology.hasTrainableBelow(vertex));
+                var recorder = pass.recorder(
+                        trainable.size() - 1,
+                        topology.hasTrainableBelow(vertex),
+                        network.getConfiguration().getNetworkOutputs().indexOf(vertex.getVertexName()));
                 hooked[topology.layerIndex(vertex)] =
                         rules.find(vertex.getLayer()).orElseThrow().hook(vertex.getLayer(), recorder);
+            } else if (vertex instanceof LayerVertex) {
+                hooked[topology.layerIndex(vertex)] = TimeDistributedRule.inOrder(vertex.getLayer());
             }
             from += length;
         }

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.TapeRecorder;
+import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -70,11 +71,13 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
                         length));
             }
             if (i >= first) {
-                var recorder = pass.recorder(trainable.size() - 1, hasTrainableBelow);
+                var recorder = pass.recorder(trainable.size() - 1, hasTrainableBelow, i == layers.length - 1 ? 0 : -1);
                 hooked[i] = rules.find(layers[i]).orElseThrow().hook(layers[i], recorder);
             } else if (!(layers[i] instanceof FrozenLayer)) {
                 // It runs as in training all the same, and is to treat rows and configurations as hooked layers do.
                 hooked[i] = rules.find(layers[i]).orElseThrow().hook(layers[i], UNRECORDED);
+            } else {
+                hooked[i] = TimeDistributedRule.inOrder(layers[i]);
             }
             from += length;
         }

@@ -2,7 +2,11 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.NetworkParts;
+import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -12,20 +16,21 @@ import org.deeplearning4j.nn.api.OptimizationAlgorithm;
 import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
-import org.deeplearning4j.nn.conf.preprocessor.Cnn3DToFeedForwardPreProcessor;
-import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
-import org.deeplearning4j.nn.conf.preprocessor.CnnToRnnPreProcessor;
-import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToCnn3DPreProcessor;
-import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToCnnPreProcessor;
-import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToRnnPreProcessor;
-import org.deeplearning4j.nn.conf.preprocessor.RnnToCnnPreProcessor;
-import org.deeplearning4j.nn.conf.preprocessor.RnnToFeedForwardPreProcessor;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
+import org.deeplearning4j.nn.layers.feedforward.autoencoder.AutoEncoder;
 import org.deeplearning4j.nn.layers.normalization.BatchNormalization;
 import org.deeplearning4j.nn.layers.ocnn.OCNNOutputLayer;
+import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
+import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
+import org.deeplearning4j.nn.layers.recurrent.MaskZeroLayer;
+import org.deeplearning4j.nn.layers.recurrent.TimeDistributedLayer;
+import org.deeplearning4j.nn.layers.samediff.SameDiffLayer;
 import org.deeplearning4j.nn.layers.training.CenterLossOutputLayer;
 import org.deeplearning4j.nn.layers.variational.VariationalAutoencoder;
+import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -34,19 +39,17 @@ import org.nd4j.linalg.learning.config.IUpdater;
 
 /** Finds everything that stands in the way of training a network with privacy. */
 final class ModelValidator {
-    /**
-     * Preprocessors that keep the first dimension, one row in is one row out, or whose rows are the time steps of the examples, in
-     * the order that the rules expect.
-     */
-    private static final Set<Class<? extends InputPreProcessor>> EXAMPLE_WISE_PREPROCESSORS = Set.of(
-            CnnToFeedForwardPreProcessor.class,
-            FeedForwardToCnnPreProcessor.class,
-            Cnn3DToFeedForwardPreProcessor.class,
-            FeedForwardToCnn3DPreProcessor.class,
-            RnnToFeedForwardPreProcessor.class,
-            FeedForwardToRnnPreProcessor.class,
-            RnnToCnnPreProcessor.class,
-            CnnToRnnPreProcessor.class);
+    /** Layers that mix the examples of a batch in training, or have no gradient for each, but run on single examples once they are frozen. */
+    private static final Set<Class<? extends Layer>> INFERENCE_EXAMPLE_WISE =
+            Set.of(BatchNormalization.class, VariationalAutoencoder.class, AutoEncoder.class);
+
+    /** Wrappers that are what the layer inside is, in inference. */
+    private static final Set<Class<? extends Layer>> INFERENCE_WRAPPERS = Set.of(
+            FrozenLayer.class,
+            FrozenLayerWithBackprop.class,
+            TimeDistributedLayer.class,
+            LastTimeStepLayer.class,
+            MaskZeroLayer.class);
 
     /** Layers that can never be private as they are, with the reason and the remedy. */
     private static final Map<Class<? extends Layer>, String> NEVER_PRIVATE = Map.of(
@@ -87,6 +90,7 @@ final class ModelValidator {
             var conf = network.getLayerWiseConfigurations();
             checkNetwork(network, network.getUpdater(false), conf.getDataType(), problems);
             if (!isAttached(network.getUpdater(false))) {
+                checkMiniBatch(network, conf.getConfs(), problems);
                 TruncationValidator.networkProblems(
                                 conf.getBackpropType(), conf.getTbpttFwdLength(), conf.getTbpttBackLength(), truncation)
                         .forEach(reason -> problems.add(ModelProblem.ofNetwork(network, reason)));
@@ -102,6 +106,10 @@ final class ModelValidator {
                 TruncationValidator.networkProblems(
                                 conf.getBackpropType(), conf.getTbpttFwdLength(), conf.getTbpttBackLength(), truncation)
                         .forEach(reason -> problems.add(ModelProblem.ofNetwork(network, reason)));
+                checkMiniBatch(
+                        network,
+                        Arrays.stream(network.getLayers()).map(Layer::conf).toList(),
+                        problems);
                 problems.addAll(GraphValidator.problems(network, rules, truncation));
             }
         } else {
@@ -141,6 +149,18 @@ final class ModelValidator {
         }
     }
 
+    /** The plan divides by the expected lot size, and preprocessors must know how many examples there are. */
+    private static void checkMiniBatch(
+            Model network, List<NeuralNetConfiguration> layers, List<ModelProblem> problems) {
+        if (!network.conf().isMiniBatch() || layers.stream().anyMatch(conf -> conf != null && !conf.isMiniBatch())) {
+            problems.add(ModelProblem.ofNetwork(
+                    network,
+                    "miniBatch(false) makes DL4J take all examples of a batch for the time steps of one, and asks for no division, while"
+                            + " the plan divides by its expected lot size; build the network with miniBatch(true), DL4J's default, and multiply the"
+                            + " learning rate by the expected lot size to have the sum"));
+        }
+    }
+
     private static void checkLayers(
             MultiLayerNetwork network,
             GradientRules rules,
@@ -151,13 +171,10 @@ final class ModelValidator {
         boolean trains = false;
         long from = 0;
         for (int i = 0; i < layers.length; i++) {
-            // A frozen layer runs as in inference. One that lies below it runs as in training, although it stands
-            // still.
-            if (!(layers[i] instanceof FrozenLayer)) {
-                trains |= i >= first && TrainableLayer.trains(layers[i]);
-                for (String reason : layerProblems(layers[i], rules)) {
-                    add(problems, layers[i], i, reason);
-                }
+            trains |= i >= first && TrainableLayer.trains(layers[i]);
+            var conf = network.getLayerWiseConfigurations().getConf(i).getLayer();
+            for (String reason : layerProblems(conf, layers[i], rules, i >= first)) {
+                add(problems, layers[i], i, reason);
             }
             if (truncation != null) {
                 for (String reason : TruncationValidator.layerProblems(layers[i])) {
@@ -165,7 +182,7 @@ final class ModelValidator {
                 }
             }
             for (String reason :
-                    preProcessorProblems(network.getLayerWiseConfigurations().getInputPreProcess(i))) {
+                    preProcessorProblems(network.getLayerWiseConfigurations().getInputPreProcess(i), rules)) {
                 add(problems, layers[i], i, reason);
             }
             if (!ownsRange(layers[i], network.params(), from)) {
@@ -179,16 +196,57 @@ final class ModelValidator {
     }
 
     /** What is wrong with a preprocessor between two layers. */
-    static List<String> preProcessorProblems(@Nullable InputPreProcessor preProcessor) {
-        if (preProcessor == null || EXAMPLE_WISE_PREPROCESSORS.contains(preProcessor.getClass())) {
+    static List<String> preProcessorProblems(@Nullable InputPreProcessor preProcessor, GradientRules rules) {
+        return preProcessor == null ? List.of() : NetworkParts.problems(preProcessor, rules);
+    }
+
+    /**
+     * What is wrong with a layer, frozen or not.
+     *
+     * @param conf its configuration in the network
+     * @param isReached whether backpropagation comes to it
+     */
+    static List<String> layerProblems(
+            org.deeplearning4j.nn.conf.layers.Layer conf, Layer layer, GradientRules rules, boolean isReached) {
+        var reasons = new LinkedHashSet<String>(
+                layer.getClass() == FrozenLayer.class
+                        ? inferenceProblems(((FrozenLayer) layer).getInsideLayer(), rules)
+                        : trainingProblems(layer, rules));
+        if (reasons.isEmpty() || rules.find(layer).isPresent() || layer.getClass() == FrozenLayer.class) {
+            reasons.addAll(NetworkParts.problems(conf, layer, rules));
+        }
+        if (!isReached && !TimeDistributedRule.canOrder(layer)) {
+            reasons.add(
+                    "in it DL4J mixes up the masks of the examples that come to TimeDistributed, and backpropagation does not"
+                            + " come to it; use TimeDistributed without a wrapper around it");
+        }
+        return List.copyOf(reasons);
+    }
+
+    /** What is wrong with a layer that runs as in inference and does not train. */
+    private static List<String> inferenceProblems(Layer layer, GradientRules rules) {
+        if (INFERENCE_EXAMPLE_WISE.contains(layer.getClass())) {
             return List.of();
         }
-        return List.of("its preprocessor " + preProcessor.getClass().getSimpleName()
-                + " is not known to keep one row for each example");
+        if (INFERENCE_WRAPPERS.contains(layer.getClass())) {
+            return inferenceProblems(((BaseWrapperLayer) layer).getUnderlying(), rules);
+        }
+        var rule = rules.find(layer);
+        if (rule.isEmpty()) {
+            return List.of(
+                    "it is not known to treat every example on its own, and frozen layers must do so too; replace it, write a rule"
+                            + " (GradientRules.builtIn().with(rule)), or opt in to it (withFallback)");
+        }
+        // What a backward pass needs is asked of no frozen layer, but SameDiff graphs and the configurations opted in
+        // to
+        // must be known.
+        boolean everythingMatters =
+                layer instanceof SameDiffLayer || layer instanceof GlobalPoolingLayer || rules.isFallback(layer);
+        return everythingMatters ? rule.get().problems(layer) : List.of();
     }
 
     /** What is wrong with a layer that runs as in training. */
-    static List<String> layerProblems(Layer layer, GradientRules rules) {
+    private static List<String> trainingProblems(Layer layer, GradientRules rules) {
         String never = NEVER_PRIVATE.get(layer.getClass());
         if (never != null) {
             return List.of(never);
@@ -197,9 +255,10 @@ final class ModelValidator {
         if (rule.isEmpty()) {
             return List.of(
                     layer.numParams() > 0
-                            ? "there is no per-example gradient rule for its parameters; replace it, freeze it, write a rule"
+                            ? "there is no per-example gradient rule for its parameters; replace it, write a rule"
                                     + " (GradientRules.builtIn().with(rule)), or opt in to the slow fallback (withFallback)"
-                            : "it is not known to treat every example on its own; replace it, or write a rule for it");
+                            : "it is not known to treat every example on its own; replace it, write a rule for it, or opt in to it"
+                                    + " (GradientRules.builtIn().withFallback)");
         }
         var reasons = new ArrayList<>(rule.get().problems(layer));
         reasons.addAll(StochasticParts.problems(layer));

@@ -116,9 +116,10 @@ public final class PerExampleGradients {
         var pass = new BackwardPass(ExecutionOptions.defaults().threadCount());
         HookedNetwork network = HookedNetwork.hook(model, rules, pass);
         try {
-            var collector = new Collector(network, data, result);
-            pass.open(rows(data), collector);
-            network.forwardAndBackward(data);
+            var weighted = ExampleWeights.of(data);
+            var collector = new Collector(network, weighted.batch(), result);
+            pass.open(rows(data), weighted.weights(), collector);
+            network.forwardAndBackward(weighted.batch());
             return collector.value();
         } finally {
             network.unhook();

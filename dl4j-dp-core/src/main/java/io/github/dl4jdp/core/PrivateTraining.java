@@ -60,6 +60,7 @@ final class PrivateTraining implements AutoCloseable {
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
     private long[] expectedMembers = {};
+    private double @Nullable [] @Nullable [] weights;
     /** Number of the segment, from 0, whose release is next. */
     private long segment;
 
@@ -276,10 +277,12 @@ final class PrivateTraining implements AutoCloseable {
      * @param examples how many of its examples count: the first ones
      * @param members number of each example in its data set or pass
      */
-    void accumulate(MultiDataSet part, int examples, long[] members) {
+    void accumulate(MultiDataSet batch, int examples, long[] members) {
+        var weighted = ExampleWeights.of(batch);
+        MultiDataSet part = weighted.batch();
         int rows = augmentedLots.examplesOf(part);
         openDraws(members);
-        pass.open((int) part.getFeatures(0).size(0), new BackwardPass.Observer() {
+        pass.open((int) part.getFeatures(0).size(0), weighted.weights(), new BackwardPass.Observer() {
             @Override
             public void starting() {}
 
@@ -320,18 +323,20 @@ final class PrivateTraining implements AutoCloseable {
     MultiDataSet expect(MultiDataSet last, int examples, long[] members) {
         Truncation truncation = plan.truncation();
         MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation.maximumLength());
-        expected = lot;
+        var weighted = ExampleWeights.of(lot);
+        expected = weighted.batch();
+        weights = weighted.weights();
         expectedExamples = examples;
         expectedMembers = members;
         segment = 0;
-        openPass(lot);
-        return lot;
+        openPass(weighted.batch());
+        return weighted.batch();
     }
 
     private void openPass(MultiDataSet lot) {
         lifecycle = Lifecycle.EXPECTING;
         openDraws(expectedMembers);
-        pass.open((int) lot.getFeatures(0).size(0), new BackwardPass.Observer() {
+        pass.open((int) lot.getFeatures(0).size(0), weights, new BackwardPass.Observer() {
             @Override
             public void starting() {
                 requireIntact();

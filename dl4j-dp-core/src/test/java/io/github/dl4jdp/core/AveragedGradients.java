@@ -33,7 +33,7 @@ record AveragedGradients(INDArray rows, double[] norms, INDArray sum) {
         try {
             @Nullable AveragedGradients[] result = {null};
             int rows = (int) data.getFeatures(0).size(0);
-            pass.open(rows, new BackwardPass.Observer() {
+            pass.open(rows, null, new BackwardPass.Observer() {
                 @Override
                 public void starting() {}
 

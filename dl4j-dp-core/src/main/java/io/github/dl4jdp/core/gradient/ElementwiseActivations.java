@@ -51,6 +51,11 @@ final class ElementwiseActivations {
 
     private ElementwiseActivations() {}
 
+    /** Their classes. */
+    static Set<Class<? extends IActivation>> classes() {
+        return ELEMENTWISE;
+    }
+
     /** What is wrong with an activation function inside a recurrence, with the remedy. */
     static List<String> problems(IActivation activation) {
         return ELEMENTWISE.contains(activation.getClass())

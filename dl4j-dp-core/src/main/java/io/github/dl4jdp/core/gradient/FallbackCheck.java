@@ -130,7 +130,7 @@ final class FallbackCheck {
         if (!(largest <= tolerance)) {
             throw new IllegalArgumentException("layer " + name
                     + " must treat every example on its own to be trained with privacy, but " + worst + " by " + largest
-                    + " of the largest value; change the layer, or freeze it");
+                    + " of the largest value; change the layer, or use one of DL4J's own");
         }
     }
 

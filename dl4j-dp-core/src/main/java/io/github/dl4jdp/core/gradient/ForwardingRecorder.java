@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import org.jspecify.annotations.Nullable;
+
 /** Asks another recorder, for a layer inside another one whose tapes are not recorded as they are. */
 abstract class ForwardingRecorder implements TapeRecorder {
     private final TapeRecorder recorder;
@@ -17,6 +19,11 @@ abstract class ForwardingRecorder implements TapeRecorder {
     @Override
     public final int examples() {
         return recorder.examples();
+    }
+
+    @Override
+    public final double @Nullable [] lossWeights() {
+        return recorder.lossWeights();
     }
 
     @Override

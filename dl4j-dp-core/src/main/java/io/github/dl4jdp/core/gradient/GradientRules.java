@@ -14,10 +14,7 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.layers.ActivationLayer;
 import org.deeplearning4j.nn.layers.DropoutLayer;
-import org.deeplearning4j.nn.layers.LossLayer;
 import org.deeplearning4j.nn.layers.RepeatVector;
-import org.deeplearning4j.nn.layers.convolution.Cnn3DLossLayer;
-import org.deeplearning4j.nn.layers.convolution.CnnLossLayer;
 import org.deeplearning4j.nn.layers.convolution.Cropping1DLayer;
 import org.deeplearning4j.nn.layers.convolution.Cropping2DLayer;
 import org.deeplearning4j.nn.layers.convolution.Cropping3DLayer;
@@ -31,9 +28,6 @@ import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling1D;
 import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling2D;
 import org.deeplearning4j.nn.layers.convolution.upsampling.Upsampling3D;
 import org.deeplearning4j.nn.layers.normalization.LocalResponseNormalization;
-import org.deeplearning4j.nn.layers.objdetect.Yolo2OutputLayer;
-import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
-import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
 import org.deeplearning4j.nn.layers.samediff.SameDiffLayer;
 import org.deeplearning4j.nn.layers.util.MaskLayer;
 import org.nd4j.linalg.dataset.DataSet;
@@ -48,19 +42,6 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 public final class GradientRules {
     private static final List<PerExampleGradientRule> BUILT_IN = List.of(
             new DenseRule(),
-            new OutputRule(),
-            new LossRule(
-                    LossLayer.class, layer -> ((LossLayer) layer).layerConf().getLossFn()),
-            new LossRule(
-                    RnnLossLayer.class,
-                    layer -> ((RnnLossLayer) layer).layerConf().getLossFn()),
-            new LossRule(
-                    CnnLossLayer.class,
-                    layer -> ((CnnLossLayer) layer).layerConf().getLossFn()),
-            new LossRule(
-                    Cnn3DLossLayer.class,
-                    layer -> ((Cnn3DLossLayer) layer).layerConf().getLossFn()),
-            new RnnOutputRule(),
             new LstmRule(),
             new GravesLstmRule(),
             new SimpleRnnRule(),
@@ -78,7 +59,7 @@ public final class GradientRules {
             new ExampleWiseRule(ActivationLayer.class),
             new ExampleWiseRule(DropoutLayer.class),
             new SubsamplingRule(),
-            new ExampleWiseRule(GlobalPoolingLayer.class),
+            new GlobalPoolingRule(),
             new ExampleWiseRule(LocalResponseNormalization.class),
             new ExampleWiseRule(ZeroPaddingLayer.class),
             new ExampleWiseRule(Cropping2DLayer.class),
@@ -93,12 +74,21 @@ public final class GradientRules {
             new ExampleWiseRule(ZeroPadding3DLayer.class),
             new ExampleWiseRule(SpaceToDepth.class),
             new ExampleWiseRule(RepeatVector.class),
-            new ExampleWiseRule(MaskLayer.class),
-            new ExampleWiseRule(Yolo2OutputLayer.class));
+            new ExampleWiseRule(MaskLayer.class));
 
     private final Map<Class<? extends Layer>, PerExampleGradientRule> byClass;
     private final List<PerExampleGradientRule> added;
     private final List<Fallback> fallbacks;
+    private final List<Part> parts;
+
+    /**
+     * A part of the user's that was looked at.
+     *
+     * @param type its class, exactly
+     * @param underMasks whether batches with masks were looked at
+     * @param looked what it was checked on, in words
+     */
+    private record Part(Class<?> type, boolean underMasks, String looked) {}
 
     /**
      * A layer of the user's that takes the slice-wise path.
@@ -109,11 +99,13 @@ public final class GradientRules {
      */
     private record Fallback(Class<? extends Layer> layerClass, Class<?> configuration, String looked) {}
 
-    private GradientRules(List<PerExampleGradientRule> added, List<Fallback> fallbacks) {
+    private GradientRules(List<PerExampleGradientRule> added, List<Fallback> fallbacks, List<Part> parts) {
         this.added = List.copyOf(added);
         this.fallbacks = List.copyOf(fallbacks);
+        this.parts = List.copyOf(parts);
         var map = new LinkedHashMap<Class<? extends Layer>, PerExampleGradientRule>();
         BUILT_IN.forEach(rule -> map.put(rule.layerClass(), rule));
+        losses().forEach(rule -> map.put(rule.layerClass(), rule));
         SlicedLayers.rules(configurations(SameDiffLayer.class)).forEach(rule -> map.put(rule.layerClass(), rule));
         wrappers().forEach(rule -> map.put(rule.layerClass(), rule));
         for (var fallback : fallbacks) {
@@ -137,6 +129,12 @@ public final class GradientRules {
                 .collect(Collectors.toSet());
     }
 
+    /** The rules of layers that compute a loss. */
+    private List<PerExampleGradientRule> losses() {
+        return Stream.concat(Stream.of(new OutputRule(this), new RnnOutputRule(this)), LossRule.all(this).stream())
+                .toList();
+    }
+
     /** The rules that look up the rule of a layer inside. */
     private List<PerExampleGradientRule> wrappers() {
         return List.of(
@@ -149,7 +147,7 @@ public final class GradientRules {
 
     /** The rules of the library. */
     public static GradientRules builtIn() {
-        return new GradientRules(List.of(), List.of());
+        return new GradientRules(List.of(), List.of(), List.of());
     }
 
     /**
@@ -160,7 +158,7 @@ public final class GradientRules {
     public GradientRules with(PerExampleGradientRule rule) {
         var all = new ArrayList<>(added);
         all.add(rule);
-        return new GradientRules(all, fallbacks);
+        return new GradientRules(all, fallbacks, parts);
     }
 
     /**
@@ -221,7 +219,88 @@ public final class GradientRules {
                                 + realBatches.length + " batches)"));
             }
         });
-        return new GradientRules(added, all.stream().distinct().toList());
+        return new GradientRules(added, all.stream().distinct().toList(), parts);
+    }
+
+    /**
+     * These rules, and a part of your own that layers or vertices are built of: a loss function, an activation function (not one inside a recurrence), a dropout without
+     * randomness, a preprocessor between layers, a constraint, or a vertex without parameters. Only you can say that it treats every example on its
+     * own; what shows on the batches given is checked first, in double precision, by the whole network in training: no activation and no gradient of
+     * one example may change when others are exchanged or leave, an example alone must give what it gives in its batch, and the gradients of
+     * single examples must add up to the batch's. A constraint must make the same of the parameters whatever the batch was. The report names the
+     * part among the guarantee's assumptions.
+     *
+     * <p>A part that was looked at without masks only is refused in training with masks.
+     *
+     * @param part its class, exactly; of a vertex, that of its configuration
+     * @param network an initialised network with such a part; it stays as it is
+     * @param realBatches batches of what it will be trained on, public or not: nothing is released, but a failed check says so
+     * @throws IllegalArgumentException if the network has no such part, it is of a kind that cannot be opted in to or needs no opt-in, it fails the check, or
+     *     a batch has no two different examples
+     */
+    public GradientRules withPart(Class<?> part, Model network, DataSet... realBatches) {
+        return withPart(
+                part,
+                network,
+                Arrays.stream(realBatches).map(DataSet::toMultiDataSet).toArray(MultiDataSet[]::new));
+    }
+
+    /** As {@link #withPart(Class, Model, DataSet...)}, for networks of several inputs or outputs. */
+    public GradientRules withPart(Class<?> part, Model network, MultiDataSet... realBatches) {
+        String words = NetworkParts.wordsFor(part)
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "part must be a loss function, activation function, dropout, preprocessor, constraint or vertex, was "
+                                + part.getName() + "; for layers, use withFallback"));
+        if (NetworkParts.isKnown(part)) {
+            throw new IllegalArgumentException("part must be a class of your own, was " + part.getName()
+                    + ", which the library knows: no opt-in is needed");
+        }
+        if (realBatches.length == 0) {
+            throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
+        }
+        PartCheck.require(part, words, network, realBatches);
+        boolean underMasks = Arrays.stream(realBatches).anyMatch(MultiDataSet::hasMaskArrays);
+        return trusting(
+                part,
+                underMasks,
+                "the " + words + " " + part.getName() + " treats every example on its own (opted in to; checked on "
+                        + realBatches.length + " batches" + (underMasks ? "" : " without masks") + ")");
+    }
+
+    /** These rules and a part that was looked at. */
+    GradientRules trusting(Class<?> part, boolean underMasks, String looked) {
+        var all = new ArrayList<>(parts);
+        all.removeIf(known -> known.type() == part);
+        all.add(new Part(part, underMasks, looked));
+        return new GradientRules(added, fallbacks, all);
+    }
+
+    /** Whether a part of exactly this class was opted in to. */
+    boolean hasOptedInTo(Class<?> part) {
+        return parts.stream().anyMatch(known -> known.type() == part);
+    }
+
+    /** Whether a layer is of a class that the user added a rule for. */
+    boolean isConfigurationOfTheUsers(Layer layer) {
+        return added.stream().anyMatch(rule -> rule.layerClass() == layer.getClass());
+    }
+
+    /** Whether layers of this class were let in by an opt-in. */
+    public boolean isFallback(Layer layer) {
+        return find(layer).filter(FallbackRule.class::isInstance).isPresent();
+    }
+
+    /** Whether the fallback was opted in to for exactly this configuration class. */
+    boolean hasOptedInToLayers(Class<?> configuration) {
+        return fallbacks.stream().anyMatch(fallback -> fallback.configuration() == configuration);
+    }
+
+    /** The parts that were opted in to without a look at batches with masks. */
+    public List<String> notCheckedUnderMasks() {
+        return parts.stream()
+                .filter(part -> !part.underMasks())
+                .map(part -> part.type().getName())
+                .toList();
     }
 
     private void requireWithoutRule(String called, Layer layer) {
@@ -247,7 +326,9 @@ public final class GradientRules {
                                 .map(rule -> "the per-example gradients of "
                                         + rule.layerClass().getName() + " are right (a rule added to the library's: "
                                         + rule.path() + ")"),
-                        fallbacks.stream().map(Fallback::looked).distinct())
+                        Stream.concat(
+                                fallbacks.stream().map(Fallback::looked).distinct(),
+                                parts.stream().map(Part::looked)))
                 .toList();
     }
 

@@ -12,8 +12,12 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The output layer: a dense layer whose delta is the derivative of the loss, see {@link OuterProductTape}. */
-final class OutputRule implements PerExampleGradientRule {
+/**
+ * The output layer: a dense layer whose delta is the derivative of the loss, see {@link OuterProductTape}.
+ *
+ * @param rules know the losses that were opted in to
+ */
+record OutputRule(GradientRules rules) implements PerExampleGradientRule {
     @Override
     public Class<? extends Layer> layerClass() {
         return OutputLayer.class;
@@ -21,7 +25,8 @@ final class OutputRule implements PerExampleGradientRule {
 
     @Override
     public List<String> problems(Layer layer) {
-        return PerExampleLosses.problems(((OutputLayer) layer).layerConf().getLossFn());
+        return PerExampleLosses.problems(
+                ((OutputLayer) layer).layerConf().getLossFn().getClass(), rules);
     }
 
     @Override
@@ -90,9 +95,11 @@ final class OutputRule implements PerExampleGradientRule {
             assertInputSet(true);
             INDArray z = preOutput2d(true, workspaceMgr);
             INDArray labels2d = getLabels2d(workspaceMgr, ArrayType.BP_WORKING_MEM);
-            INDArray delta = layerConf()
-                    .getLossFn()
-                    .computeGradient(labels2d, z, layerConf().getActivationFn(), maskArray);
+            INDArray delta = WeightedLosses.weighted(
+                    recorder,
+                    layerConf()
+                            .getLossFn()
+                            .computeGradient(labels2d, z, layerConf().getActivationFn(), maskArray));
             INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
             INDArray below = input.rank() == 2 && fast != null && recorder.needsInputGradient()
                     ? below(fast, weights, delta, workspaceMgr)

@@ -48,16 +48,22 @@ final class PerExampleLosses {
 
     private PerExampleLosses() {}
 
+    /** Their classes. */
+    static Set<Class<? extends ILossFunction>> classes() {
+        return SUMS_OVER_EXAMPLES;
+    }
+
     /** What is wrong with a loss function, with the remedy; empty for a sum over examples. */
-    static List<String> problems(ILossFunction loss) {
-        if (SUMS_OVER_EXAMPLES.contains(loss.getClass())) {
+    static List<String> problems(Class<?> loss, GradientRules rules) {
+        if (SUMS_OVER_EXAMPLES.contains(loss) || rules.hasOptedInTo(loss)) {
             return List.of();
         }
-        if (loss instanceof LossFMeasure) {
+        if (loss == LossFMeasure.class) {
             return List.of(
                     "the F-measure is a function of the whole batch, so no example has a gradient of its own; use LossBinaryXENT");
         }
-        return List.of("the loss function " + loss.getClass().getName()
-                + " is not known to be a sum over examples; use one of DL4J's own per-example losses");
+        return List.of("the loss function " + loss.getName()
+                + " is not known to be a sum over examples; use one of DL4J's own per-example losses, or opt in to it by a check"
+                + " on real batches (GradientRules.builtIn().withPart)");
     }
 }

@@ -13,8 +13,12 @@ import org.deeplearning4j.util.TimeSeriesUtils;
 import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** The output layer in every time step, see {@link SequenceTape}. */
-final class RnnOutputRule implements PerExampleGradientRule {
+/**
+ * The output layer in every time step, see {@link SequenceTape}.
+ *
+ * @param rules know the losses that were opted in to
+ */
+record RnnOutputRule(GradientRules rules) implements PerExampleGradientRule {
     @Override
     public Class<? extends Layer> layerClass() {
         return RnnOutputLayer.class;
@@ -22,7 +26,8 @@ final class RnnOutputRule implements PerExampleGradientRule {
 
     @Override
     public List<String> problems(Layer layer) {
-        return PerExampleLosses.problems(((RnnOutputLayer) layer).layerConf().getLossFn());
+        return PerExampleLosses.problems(
+                ((RnnOutputLayer) layer).layerConf().getLossFn().getClass(), rules);
     }
 
     @Override
@@ -56,9 +61,11 @@ final class RnnOutputRule implements PerExampleGradientRule {
             applyDropOutIfNecessary(true, workspaceMgr);
             INDArray z = preOutput2d(true, workspaceMgr);
             INDArray labels2d = getLabels2d(workspaceMgr, ArrayType.BP_WORKING_MEM);
-            INDArray delta = layerConf()
-                    .getLossFn()
-                    .computeGradient(labels2d, z, layerConf().getActivationFn(), maskArray);
+            INDArray delta = WeightedLosses.weighted(
+                    recorder,
+                    layerConf()
+                            .getLossFn()
+                            .computeGradient(labels2d, z, layerConf().getActivationFn(), maskArray));
             INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
             INDArray below = InputGradients.dense(recorder, weights, delta, input, workspaceMgr);
             if (recorder.needsInputGradient()) {

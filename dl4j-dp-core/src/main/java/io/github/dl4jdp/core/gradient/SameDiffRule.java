@@ -53,7 +53,7 @@ final class SameDiffRule implements PerExampleGradientRule {
                 ? List.of()
                 : List.of("the SameDiff layer " + conf.getName()
                         + " is not known to treat every example on its own; opt in to it"
-                        + " (GradientRules.builtIn().withFallback), or use DL4J's own layers, or freeze it");
+                        + " (GradientRules.builtIn().withFallback), or use DL4J's own layers");
     }
 
     @Override

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import org.jspecify.annotations.Nullable;
+
 /** The engine's side of a hooked layer: takes what the layer recorded. One for each hooked layer. */
 public interface TapeRecorder {
     /** The most numbers of per-example gradients that a layer should hold at a time: 64 MiB of floats. */
@@ -22,6 +24,14 @@ public interface TapeRecorder {
      * input's shape: nobody reads it.
      */
     boolean needsInputGradient();
+
+    /**
+     * The weights of the examples of the current physical batch, for a layer that computes a loss: it multiplies the derivative of each example's loss by them. Null
+     * if there are none.
+     */
+    default double @Nullable [] lossWeights() {
+        return null;
+    }
 
     /** The most threads that the layer may use for itself, the calling one included; results must not depend on it. */
     default int threads() {

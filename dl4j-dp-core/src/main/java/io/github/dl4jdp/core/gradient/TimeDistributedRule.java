@@ -2,10 +2,18 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
+import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
+import org.deeplearning4j.nn.conf.layers.recurrent.TimeDistributed;
 import org.deeplearning4j.nn.layers.ActivationLayer;
+import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
+import org.deeplearning4j.nn.layers.recurrent.BidirectionalLayer;
+import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
 import org.deeplearning4j.nn.layers.recurrent.TimeDistributedLayer;
+import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -19,7 +27,11 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * @param rules find the rule of the layer inside
  */
-record TimeDistributedRule(GradientRules rules) implements PerExampleGradientRule {
+public record TimeDistributedRule(GradientRules rules) implements PerExampleGradientRule {
+    /** What {@link #inOrder} looks into. */
+    private static final Set<Class<? extends Layer>> ORDERED = Set.of(
+            TimeDistributedLayer.class, FrozenLayer.class, FrozenLayerWithBackprop.class, LastTimeStepLayer.class);
+
     @Override
     public Class<? extends Layer> layerClass() {
         return TimeDistributedLayer.class;
@@ -39,6 +51,62 @@ record TimeDistributedRule(GradientRules rules) implements PerExampleGradientRul
     public Layer hook(Layer layer, TapeRecorder recorder) {
         var inner = WrapperRules.hook(rules, WrapperRules.wrapped(layer), recorder);
         return new Hooked(inner, format((TimeDistributedLayer) layer));
+    }
+
+    /**
+     * A layer that only runs forward, with masks in the order of the rows in every {@link TimeDistributedLayer} inside it; itself if there is none.
+     *
+     * @param layer frozen, or below a frozen one
+     */
+    public static Layer inOrder(Layer layer) {
+        if (!(layer instanceof BaseWrapperLayer wrapper)) {
+            return layer;
+        }
+        Layer inside = wrapper.getUnderlying();
+        Layer inner = inOrder(inside);
+        if (layer.getClass() == TimeDistributedLayer.class) {
+            return new Hooked(inner, format((TimeDistributedLayer) layer));
+        }
+        if (inner == inside) {
+            return layer;
+        }
+        if (layer.getClass() == FrozenLayer.class) {
+            return new FrozenLayer(inner);
+        }
+        if (layer.getClass() == FrozenLayerWithBackprop.class) {
+            return new FrozenLayerWithBackprop(inner);
+        }
+        if (layer.getClass() == LastTimeStepLayer.class) {
+            return new LastTimeStepLayer(inner);
+        }
+        throw new IllegalArgumentException("a TimeDistributed layer inside a "
+                + layer.getClass().getName() + " has no known order of its masks; use it without that wrapper");
+    }
+
+    /** Whether {@link #inOrder} can put every TimeDistributed layer inside this one in order. */
+    public static boolean canOrder(Layer layer) {
+        if (layer instanceof BidirectionalLayer) {
+            return layer.conf().getLayer() instanceof Bidirectional conf
+                    && !isTimeDistributed(conf.getFwd())
+                    && !isTimeDistributed(conf.getBwd());
+        }
+        if (!(layer instanceof BaseWrapperLayer wrapper)) {
+            return true;
+        }
+        Layer inside = wrapper.getUnderlying();
+        return canOrder(inside) && (ORDERED.contains(layer.getClass()) || !isIn(inside));
+    }
+
+    /** Whether a layer is, or wraps, a TimeDistributed one. */
+    public static boolean isIn(Layer layer) {
+        return layer instanceof TimeDistributedLayer
+                || (layer instanceof BaseWrapperLayer wrapper && isIn(wrapper.getUnderlying()));
+    }
+
+    private static boolean isTimeDistributed(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return conf instanceof TimeDistributed
+                || (conf instanceof org.deeplearning4j.nn.conf.layers.wrapper.BaseWrapperLayer wrapper
+                        && isTimeDistributed(wrapper.getUnderlying()));
     }
 
     /** DL4J's layer does not tell its format, but shows it in how many rows it makes of two features in three time steps. */

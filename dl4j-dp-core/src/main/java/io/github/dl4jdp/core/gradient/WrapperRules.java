@@ -18,7 +18,7 @@ final class WrapperRules {
         return rules.find(inner)
                 .map(rule -> rule.problems(inner))
                 .orElseGet(() -> List.of("there is no per-example gradient rule for the layer inside it, "
-                        + inner.getClass().getSimpleName() + "; replace it, freeze it, or write a rule"
+                        + inner.getClass().getSimpleName() + "; replace it, or write a rule"
                         + " (GradientRules.builtIn().with(rule))"));
     }
 

@@ -225,7 +225,13 @@ public abstract class PerExampleGradientRuleContract {
             again.setParams(params);
             return again;
         };
-        new NeighbouringRuns(networks, multi(data), multi(replacement), rules()).check(clippingNorm);
+        new NeighbouringRuns(networks, multi(data), multi(replacement), trusting()).check(clippingNorm);
+    }
+
+    /** The rules, and what the cases have of their own. */
+    private GradientRules trusting() {
+        return rules().trusting(FixedDropout.class, true, "a mask by position")
+                .trusting(FixedWeightNoise.class, true, "noise by position");
     }
 
     private static MultiDataSet multi(DataSet data) {

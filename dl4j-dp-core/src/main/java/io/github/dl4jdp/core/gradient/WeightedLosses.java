@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.Arrays;
+import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.LossLayer;
+import org.deeplearning4j.nn.layers.convolution.Cnn3DLossLayer;
+import org.deeplearning4j.nn.layers.convolution.CnnLossLayer;
+import org.deeplearning4j.nn.layers.objdetect.Yolo2OutputLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.common.primitives.Pair;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/** Example weights: the derivative of an example's loss times its weight, whatever the loss, see {@link TapeRecorder#lossWeights}. */
+final class WeightedLosses {
+    private WeightedLosses() {}
+
+    /**
+     * Multiplies rows of the loss's derivative by the weights of their examples.
+     *
+     * @param delta [rows, ...], first dimension as in {@link TimeMajor#ofRows}; may be changed
+     */
+    static INDArray weighted(TapeRecorder recorder, INDArray delta) {
+        double @Nullable [] weights = recorder.isRecording() ? recorder.lossWeights() : null;
+        if (weights == null) {
+            return delta;
+        }
+        int rows = Math.toIntExact(delta.size(0));
+        double[] all = new double[rows];
+        for (int row = 0; row < rows; row++) {
+            all[row] = weights[row % weights.length];
+        }
+        long[] shape = new long[delta.rank()];
+        Arrays.fill(shape, 1);
+        shape[0] = rows;
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return delta.muli(Nd4j.createFromArray(all).castTo(delta.dataType()).reshape(shape));
+        }
+    }
+
+    private static Pair<Gradient, INDArray> weighted(TapeRecorder recorder, Pair<Gradient, INDArray> backward) {
+        backward.setSecond(weighted(recorder, backward.getSecond()));
+        return backward;
+    }
+
+    static final class Plain extends LossLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+
+        Plain(LossLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+            LayerState.place(layer, this);
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+        }
+    }
+
+    static final class OverTime extends RnnLossLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+
+        OverTime(RnnLossLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+            LayerState.place(layer, this);
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+        }
+    }
+
+    static final class OverPixels extends CnnLossLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+
+        OverPixels(CnnLossLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+            LayerState.place(layer, this);
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+        }
+    }
+
+    static final class OverVoxels extends Cnn3DLossLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+
+        OverVoxels(Cnn3DLossLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+            LayerState.place(layer, this);
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+        }
+    }
+
+    static final class OfBoxes extends Yolo2OutputLayer {
+        private static final long serialVersionUID = 1L;
+        private final transient TapeRecorder recorder;
+
+        OfBoxes(Yolo2OutputLayer layer, TapeRecorder recorder) {
+            super(layer.conf(), layer.getDataType());
+            this.recorder = recorder;
+            LayerState.place(layer, this);
+        }
+
+        @Override
+        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+        }
+    }
+}
