@@ -1,39 +1,69 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant.cli;
 
+import io.github.dl4jdp.accountant.PrivacyLedgerException;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.NoSuchFileException;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Model.CommandSpec;
 
 /**
  * The accountant on the command line.
  *
- * <p>Exit codes: 0 for an answer, 1 where a file cannot be read or written, 2 for bad arguments. Errors go to standard error.
+ * <p>Exit codes: 0 for an answer, 1 where a file cannot be read or written or a computation fails, 2 for bad arguments or bad
+ * content of a file. An error is one line on standard error, and nothing is on standard output then.
  */
 @Command(
         name = "dl4j-dp-accountant",
         mixinStandardHelpOptions = true,
-        version = "dl4j-dp-accountant 0.1.0",
-        description = "Differential privacy accounting for DP-SGD with Poisson lots and Gaussian noise.",
+        versionProvider = AccountantCommand.Version.class,
+        description = "Differential privacy accounting for DP-SGD.",
         subcommands = {
             EpsilonCommand.class,
             NoiseCommand.class,
             DeltaCommand.class,
+            StepsCommand.class,
+            LotSizeCommand.class,
             SearchCommand.class,
             StatementCommand.class,
             PlotCommand.class
         },
         synopsisSubcommandLabel = "COMMAND")
 public final class AccountantCommand {
+    /** What more there is of a message, such as an event of a thousand parts, is left out of its middle. */
+    private static final int LONGEST_MESSAGE = 1000;
+
+    private static final Pattern CONTROL = Pattern.compile("[\\p{Cntrl}\\p{Zl}\\p{Zp}\\s]+");
+
+    /** The library's version, as its jar says it. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"dl4j-dp-accountant " + number()};
+        }
+
+        static String number() {
+            return Objects.requireNonNullElse(
+                    AccountantCommand.class.getPackage().getImplementationVersion(), "development");
+        }
+    }
 
     private AccountantCommand() {}
 
     /** Runs the command line and exits. */
     public static void main(String[] arguments) {
+        if (System.getProperty("java.awt.headless") == null) {
+            System.setProperty("java.awt.headless", "true"); // plots need no display
+        }
         System.exit(run(writer(System.out), writer(System.err), arguments));
     }
 
@@ -43,30 +73,96 @@ public final class AccountantCommand {
 
     /** Runs the command line with the given outputs and returns the exit code. */
     static int run(PrintWriter out, PrintWriter err, String... arguments) {
-        CommandLine commands = new CommandLine(new AccountantCommand())
-                .setOut(out)
-                .setErr(err)
-                .setCaseInsensitiveEnumValuesAllowed(true)
-                .setExecutionExceptionHandler(AccountantCommand::explain);
-        commands.getSubcommands().values().forEach(command -> command.getCommandSpec()
-                .mixinStandardHelpOptions(true));
         if (arguments.length == 0) {
-            commands.usage(err);
+            commands(out, err).usage(err);
             return CommandLine.ExitCode.USAGE;
         }
-        return commands.execute(arguments);
-    }
-
-    private static int explain(Exception e, CommandLine command, CommandLine.ParseResult parsed) throws Exception {
-        if (e instanceof IllegalArgumentException) {
-            command.getErr().println(Objects.requireNonNullElse(e.getMessage(), "bad arguments"));
-            command.getErr().println("Try '" + command.getCommandSpec().qualifiedName() + " --help'.");
-            return CommandLine.ExitCode.USAGE;
+        StringWriter answer = new StringWriter();
+        int code;
+        try {
+            code = commands(new PrintWriter(answer), err).execute(arguments);
+        } catch (RuntimeException | OutOfMemoryError | StackOverflowError e) {
+            code = explain(e, err, "dl4j-dp-accountant");
         }
-        if (e instanceof IOException) {
-            command.getErr().println("cannot read or write: " + e.getMessage());
+        if (code != CommandLine.ExitCode.OK) {
+            return code;
+        }
+        out.print(answer);
+        out.flush();
+        if (out.checkError()) {
+            print(err, "standard output must take the answer, but cannot be written to");
             return CommandLine.ExitCode.SOFTWARE;
         }
-        throw e;
+        return code;
+    }
+
+    private static CommandLine commands(PrintWriter out, PrintWriter err) {
+        CommandLine commands = new CommandLine(new AccountantCommand());
+        commands.getSubcommands().values().forEach(AccountantCommand::complete);
+        return commands.setOut(out)
+                .setErr(err)
+                .setExpandAtFiles(false)
+                .setCaseInsensitiveEnumValuesAllowed(true)
+                .setParameterExceptionHandler((e, given) ->
+                        explain(e, err, e.getCommandLine().getCommandSpec().qualifiedName()))
+                .setExecutionExceptionHandler((e, command, parsed) ->
+                        explain(e, err, command.getCommandSpec().qualifiedName()));
+    }
+
+    private static void complete(CommandLine command) {
+        CommandSpec spec = command.getCommandSpec();
+        spec.mixinStandardHelpOptions(true).versionProvider(new Version());
+        if (command.getCommand() instanceof SettingCommand setting) {
+            setting.parameters().forEach(parameter -> spec.addOption(parameter.spec()));
+        }
+    }
+
+    private static int explain(Throwable e, PrintWriter err, String command) {
+        String message = Objects.requireNonNullElse(e.getMessage(), "")
+                .replace("use PldAccountant", "use --accountant pld")
+                .replace("use RdpAccountant", "use --accountant rdp");
+        String help = " (see '" + command + " --help')";
+        if (e instanceof InvalidPathException) {
+            print(err, "a file must have a name that this system knows, was " + message + help);
+            return CommandLine.ExitCode.USAGE;
+        }
+        if (e instanceof ArithmeticException) {
+            print(err, "numbers must be such that counts stay below 2^63: " + message + help);
+            return CommandLine.ExitCode.USAGE;
+        }
+        if (e instanceof IllegalArgumentException || e instanceof CommandLine.ParameterException) {
+            print(err, (message.isEmpty() ? "bad arguments" : message) + help);
+            return CommandLine.ExitCode.USAGE;
+        }
+        if (e instanceof PrivacyLedgerException) {
+            print(err, message);
+        } else if (e instanceof IOException) {
+            print(err, "cannot read or write: " + reason(e) + message);
+        } else if (e instanceof IllegalStateException) {
+            print(err, message);
+        } else if (e instanceof OutOfMemoryError) {
+            print(err, "there must be more memory for this; give java a larger -Xmx, or ask for less");
+        } else {
+            print(err, "this must not happen, please report it: " + e);
+        }
+        return CommandLine.ExitCode.SOFTWARE;
+    }
+
+    /** What the messages of some exceptions, which are only the file's name, leave out. */
+    private static String reason(Throwable e) {
+        return e instanceof NoSuchFileException
+                ? "there is no file "
+                : e instanceof AccessDeniedException ? "no permission for " : "";
+    }
+
+    /** One line, whatever was in the arguments. */
+    private static void print(PrintWriter err, String message) {
+        String line = CONTROL.matcher(message).replaceAll(" ").trim();
+        int half = LONGEST_MESSAGE / 2;
+        err.println(
+                line.length() <= LONGEST_MESSAGE
+                        ? line
+                        : line.substring(0, half) + " ... " + line.substring(line.length() - half));
+        err.flush();
     }
 }

@@ -2,45 +2,33 @@
 package io.github.dl4jdp.accountant.cli;
 
 import io.github.dl4jdp.accountant.NoiseCalibration;
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
-import java.util.Map;
-import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
+import java.util.List;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
 
 @Command(name = "noise", description = "The noise multiplier that a guarantee needs.")
 final class NoiseCommand extends QuestionCommand {
-    @Option(names = "--epsilon", paramLabel = "E", description = "Epsilon of the guarantee.")
-    @Nullable
-    Double epsilon;
-
-    @Option(names = "--delta", paramLabel = "D", description = "Delta of the guarantee.")
-    @Nullable
-    Double delta;
-
     @Override
-    Map<String, Double> given() {
-        Map<String, Double> values = new TreeMap<>();
-        SettingOptions.put(values, Setting.EPSILON, epsilon);
-        SettingOptions.put(values, Setting.DELTA, delta);
-        return values;
+    List<Parameter> parameters() {
+        return and(RUN, Parameter.EPSILON, Parameter.DELTA);
     }
 
     @Override
-    String answerName() {
-        return Setting.NOISE_MULTIPLIER;
+    Parameter answerName() {
+        return Parameter.NOISE_MULTIPLIER;
     }
 
     @Override
     String explanation(Setting setting) {
-        return "is the noise multiplier for epsilon " + setting.number(Setting.EPSILON) + " at delta "
-                + setting.number(Setting.DELTA) + " (add-or-remove-one, Poisson lots, " + options.accountant + ")";
+        return "is the noise multiplier for epsilon " + setting.number(Parameter.EPSILON) + " at delta "
+                + setting.number(Parameter.DELTA) + " (" + setting.description() + ", " + setting.accountantKind()
+                + ")";
     }
 
     @Override
     double answer(Setting setting) {
-        PrivacyGuarantee target = new PrivacyGuarantee(setting.number(Setting.EPSILON), setting.number(Setting.DELTA));
-        return NoiseCalibration.to(target).withAccountant(options.accountant).noiseMultiplier(setting::event);
+        warn(setting.deltaWarning());
+        return NoiseCalibration.to(setting.target())
+                .withAccountant(setting.accountantKind())
+                .noiseMultiplier(setting::event);
     }
 }

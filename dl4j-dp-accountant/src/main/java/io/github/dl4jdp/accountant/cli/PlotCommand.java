@@ -2,16 +2,18 @@
 package io.github.dl4jdp.accountant.cli;
 
 import io.github.dl4jdp.accountant.AccountantKind;
-import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.TreeMap;
-import java.util.concurrent.Callable;
+import java.util.function.DoubleFunction;
 import org.jspecify.annotations.Nullable;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.BitmapEncoder.BitmapFormat;
@@ -22,13 +24,10 @@ import org.knowm.xchart.XYChartBuilder;
 import org.knowm.xchart.style.Styler.LegendPosition;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 @Command(name = "plot", description = "Plots epsilon against steps or against noise, by both accountants.")
-final class PlotCommand implements Callable<Integer> {
+final class PlotCommand extends SettingCommand {
     private static final int POINTS = 50;
 
     /** What runs along the horizontal axis. */
@@ -37,67 +36,76 @@ final class PlotCommand implements Callable<Integer> {
         NOISE
     }
 
-    @Mixin
-    SettingOptions options = new SettingOptions();
-
-    @Option(
-            names = "--noise-multiplier",
-            paramLabel = "S",
-            required = true,
-            description = "Noise standard deviation / clipping norm; against noise, the middle of the axis.")
-    @Nullable
-    Double noiseMultiplier;
-
-    @Option(names = "--delta", paramLabel = "D", required = true, description = "Delta of the guarantee.")
-    @Nullable
-    Double delta;
-
     @Option(
             names = "--against",
             paramLabel = "steps|noise",
             defaultValue = "steps",
-            description = "The horizontal axis (default: ${DEFAULT-VALUE}).")
+            description =
+                    "The horizontal axis; against noise, the noise multiplier is in its middle (default: ${DEFAULT-VALUE}).")
     Against against = Against.STEPS;
 
     @Option(names = "--output", paramLabel = "FILE", required = true, description = "A .png or .svg file.")
     @Nullable
     Path output;
 
-    @Spec
-    @Nullable
-    CommandSpec spec;
+    @Override
+    List<Parameter> parameters() {
+        return and(without(RUN, Parameter.ACCOUNTANT), Parameter.NOISE_MULTIPLIER, Parameter.DELTA);
+    }
 
     @Override
     public Integer call() throws IOException {
-        if (output == null || spec == null) {
+        if (output == null) {
             throw new IllegalStateException("commands are run by picocli");
         }
         String name = output.toString().toLowerCase(Locale.ROOT);
         if (!name.endsWith(".png") && !name.endsWith(".svg")) {
             throw new IllegalArgumentException("--output must end in .png or .svg, was " + output);
         }
-        Map<String, Double> values = new TreeMap<>(options.given());
-        SettingOptions.put(values, Setting.NOISE_MULTIPLIER, noiseMultiplier);
-        SettingOptions.put(values, Setting.DELTA, delta);
-        XYChart chart = chart(new Setting(values));
-        if (name.endsWith(".png")) {
-            BitmapEncoder.saveBitmap(chart, output.toString(), BitmapFormat.PNG);
-        } else {
-            VectorGraphicsEncoder.saveVectorGraphic(chart, output.toString(), VectorGraphicsFormat.SVG);
+        Setting setting = Setting.of(given());
+        double delta = setting.number(Parameter.DELTA);
+        if (!(delta > 0 && delta < 1)) {
+            throw new IllegalArgumentException("delta must be > 0 and < 1 for a plot, was " + delta);
         }
-        spec.commandLine().getOut().println(output);
+        setting.event(); // what is wrong with it is wrong with every point
+        if (Files.exists(output) && !(Files.isRegularFile(output) && Files.isWritable(output))) {
+            throw new IOException(output + " must be a file that can be written to");
+        }
+        // The picture takes its place when it is complete; a folder that cannot take it is found before the
+        // computation.
+        Path target = Files.exists(output) ? output.toRealPath() : output.toAbsolutePath();
+        Path unfinished = target.resolveSibling("." + target.getFileName() + "." + Long.toHexString(System.nanoTime()));
+        Files.createFile(unfinished);
+        try {
+            XYChart chart = chart(setting, delta);
+            try (OutputStream stream = new BufferedOutputStream(Files.newOutputStream(unfinished))) {
+                if (name.endsWith(".png")) {
+                    BitmapEncoder.saveBitmap(chart, stream, BitmapFormat.PNG);
+                } else {
+                    VectorGraphicsEncoder.saveVectorGraphic(chart, stream, VectorGraphicsFormat.SVG);
+                }
+            }
+            Files.move(unfinished, target, StandardCopyOption.REPLACE_EXISTING);
+        } finally {
+            Files.deleteIfExists(unfinished);
+        }
+        warn(setting.deltaWarning());
+        out().println(output);
+        printWarnings();
         return 0;
     }
 
-    private XYChart chart(Setting setting) {
-        double sigma = setting.number(Setting.NOISE_MULTIPLIER);
-        double probability = setting.number(Setting.DELTA);
+    private XYChart chart(Setting setting, double delta) {
+        double sigma = setting.number(Parameter.NOISE_MULTIPLIER);
         String title = String.format(
                 Locale.ROOT,
-                "q = %.4g, %s, delta %.3g",
-                setting.samplingProbability(),
+                "%s%s, delta %.3g, %s",
+                setting.sampling() == LotSampling.GIVEN_BATCHES
+                        ? ""
+                        : String.format(Locale.ROOT, "q = %.4g, ", setting.samplingProbability()),
                 against == Against.STEPS ? "noise multiplier " + sigma : setting.steps() + " steps",
-                probability);
+                delta,
+                setting.description());
         XYChart chart = new XYChartBuilder()
                 .width(800)
                 .height(500)
@@ -105,48 +113,54 @@ final class PlotCommand implements Callable<Integer> {
                 .xAxisTitle(against == Against.STEPS ? "steps" : "noise multiplier")
                 .yAxisTitle("epsilon")
                 .build();
-        chart.getStyler().setLegendPosition(LegendPosition.InsideNE);
+        chart.getStyler()
+                .setLegendPosition(against == Against.STEPS ? LegendPosition.InsideNW : LegendPosition.InsideNE);
+        List<Double> points = against == Against.STEPS ? steps(setting.steps()) : noise(sigma);
+        DoubleFunction<DpEvent> event =
+                against == Against.STEPS ? steps -> setting.event(sigma, (long) steps) : setting::event;
         for (AccountantKind kind : AccountantKind.values()) {
+            String name = kind == AccountantKind.PLD ? "tight (pld)" : "moments accountant (rdp)";
             List<Double> x = new ArrayList<>();
             List<Double> y = new ArrayList<>();
-            if (against == Against.STEPS) {
-                chart.getStyler().setLegendPosition(LegendPosition.InsideNW);
-                alongSteps(kind, setting, sigma, probability, x, y);
-            } else {
-                alongNoise(kind, setting, sigma, probability, x, y);
+            for (double point : points) {
+                PrivacyAccountant accountant = kind.create(setting.relation());
+                if (accountant.supports(event.apply(point))) {
+                    double epsilon = accountant.compose(event.apply(point)).epsilon(delta);
+                    if (epsilon < Double.POSITIVE_INFINITY) {
+                        x.add(point);
+                        y.add(epsilon);
+                    }
+                }
             }
-            chart.addSeries(kind == AccountantKind.PLD ? "tight (pld)" : "moments accountant (rdp)", x, y)
-                    .setMarker(SeriesMarkers.NONE);
+            if (x.isEmpty()) {
+                warn("the curve of the " + name + " accountant is left out: it has no finite epsilon here");
+            } else {
+                chart.addSeries(name, x, y).setMarker(x.size() == 1 ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE);
+            }
+        }
+        if (chart.getSeriesMap().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "noise_multiplier must be such that epsilon is finite somewhere on the axis, was "
+                            + Setting.text(sigma));
         }
         return chart;
     }
 
-    private static void alongSteps(
-            AccountantKind kind, Setting setting, double sigma, double delta, List<Double> x, List<Double> y) {
-        PrivacyAccountant accountant = kind.create(NeighboringRelation.ADD_OR_REMOVE_ONE);
-        long done = 0;
-        for (int i = 1; i <= POINTS; i++) {
-            long steps = Math.max(done + 1, Math.round((double) setting.steps() * i / POINTS));
-            accountant.compose(setting.event(sigma, steps - done));
-            done = steps;
-            add(x, y, (double) steps, accountant.epsilon(delta));
+    /** At most {@link #POINTS} numbers of steps, the last one all of them. */
+    static List<Double> steps(long all) {
+        List<Double> points = new ArrayList<>();
+        int count = (int) Math.min(POINTS, all);
+        for (int i = 1; i <= count; i++) {
+            points.add((double) Math.round((double) all * i / count));
         }
+        return points;
     }
 
-    private static void alongNoise(
-            AccountantKind kind, Setting setting, double sigma, double delta, List<Double> x, List<Double> y) {
+    private static List<Double> noise(double sigma) {
+        List<Double> points = new ArrayList<>();
         for (int i = 0; i <= POINTS; i++) {
-            double noise = sigma * Math.pow(4, (double) i / POINTS - 0.5);
-            PrivacyAccountant accountant =
-                    kind.create(NeighboringRelation.ADD_OR_REMOVE_ONE).compose(setting.event(noise));
-            add(x, y, noise, accountant.epsilon(delta));
+            points.add(sigma * Math.pow(4, (double) i / POINTS - 0.5));
         }
-    }
-
-    private static void add(List<Double> x, List<Double> y, double at, double epsilon) {
-        if (epsilon < Double.POSITIVE_INFINITY) {
-            x.add(at);
-            y.add(epsilon);
-        }
+        return points;
     }
 }

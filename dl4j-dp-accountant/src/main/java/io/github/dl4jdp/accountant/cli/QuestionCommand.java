@@ -5,41 +5,26 @@ import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import io.github.dl4jdp.accountant.AccountantKind;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.io.PrintWriter;
-import java.io.Reader;
 import java.io.StringWriter;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.math.RoundingMode;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
-import java.util.concurrent.Callable;
 import org.apache.commons.csv.CSVFormat;
-import org.apache.commons.csv.CSVParser;
 import org.apache.commons.csv.CSVPrinter;
-import org.apache.commons.csv.CSVRecord;
 import org.jspecify.annotations.Nullable;
-import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
-import picocli.CommandLine.Spec;
 
 /** A command that answers with one number, for one setting or for every row of a file. */
-abstract class QuestionCommand implements Callable<Integer> {
+abstract class QuestionCommand extends SettingCommand {
     /** Digits of the plain answer, rounded to the safe side. */
     private static final int DIGITS = 6;
 
-    @Mixin
-    SettingOptions options = new SettingOptions();
-
-    @Option(names = "--json", description = "Answer with a JSON object.")
+    @Option(names = "--json", description = "Answer with a JSON object, or an array of them with --csv.")
     boolean json;
 
     @Option(
@@ -51,12 +36,16 @@ abstract class QuestionCommand implements Callable<Integer> {
     @Nullable
     String csv;
 
-    @Spec
+    @Option(
+            names = "--other-columns",
+            paramLabel = "NAME",
+            split = ",",
+            description = "Columns of the file that are passed through though they look like parameters.")
     @Nullable
-    CommandSpec spec;
+    List<String> otherColumns;
 
-    /** The name of the answer. */
-    abstract String answerName();
+    /** The answer. */
+    abstract Parameter answerName();
 
     /** What is said after the number. */
     abstract String explanation(Setting setting);
@@ -64,37 +53,45 @@ abstract class QuestionCommand implements Callable<Integer> {
     abstract double answer(Setting setting);
 
     /** Which accountant gives the answer. */
-    AccountantKind answeredBy() {
-        return options.accountant;
+    AccountantKind answeredBy(Setting setting) {
+        return setting.accountantKind();
     }
 
-    /** The options of this command alone. */
-    abstract Map<String, Double> given();
+    /** What JSON shows of a setting: all that was given, and what follows from it where that is not plain. */
+    Map<Parameter, Object> shown(Setting setting) {
+        return setting.values();
+    }
 
     @Override
     public Integer call() throws IOException {
-        Map<String, Double> values = new TreeMap<>(options.given());
-        values.putAll(given());
-        Setting setting = new Setting(values);
-        PrintWriter out = spec().commandLine().getOut();
+        Map<Parameter, Object> given = given();
+        Setting setting = Setting.of(given);
         if (csv != null) {
-            table(csv, setting, out);
-            return 0;
-        }
-        double answer = answer(setting);
-        if (json) {
-            out.println(json(values, answer));
+            if (setting.isOfEvent()) {
+                throw new IllegalArgumentException("csv and " + (setting.has(Parameter.EVENT) ? "event" : "ledger")
+                        + " exclude each other; leave one of them out");
+            }
+            Set<String> others = otherColumns == null ? Set.of() : Set.copyOf(otherColumns);
+            SettingTable table = SettingTable.read(
+                    csv, new SettingTable.Question(parameters(), answerName(), given.keySet(), others));
+            out().print(table(table, setting));
+        } else if (otherColumns != null) {
+            throw new IllegalArgumentException("other-columns must come with csv, whose columns they are");
         } else {
-            out.println(rounded(answer) + " " + explanation(setting));
+            double answer = checked(answer(setting));
+            out().println(json ? json(setting, answer, Map.of()) : plain(answer) + " " + explanation(setting));
         }
+        printWarnings();
         return 0;
     }
 
-    CommandSpec spec() {
-        if (spec == null) {
-            throw new IllegalStateException("commands are run by picocli");
+    private static double checked(double answer) {
+        if (answer >= 0) {
+            return answer;
         }
-        return spec;
+        // Negative or NaN
+        throw new IllegalStateException(
+                "the accountant failed: it answers " + Double.toString(answer).replace("NaN", "with no number"));
     }
 
     /** Six digits, rounded upwards: more epsilon, more delta and more noise are the safe side. */
@@ -104,89 +101,88 @@ abstract class QuestionCommand implements Callable<Integer> {
                 : Double.toString(value);
     }
 
-    private String json(Map<String, Double> values, double answer) throws IOException {
+    /** The number that an explanation follows. */
+    String plain(double value) {
+        return rounded(value);
+    }
+
+    /** All digits. */
+    String exact(double value) {
+        return Double.toString(value);
+    }
+
+    private String json(Setting setting, double answer, Map<String, String> others) throws IOException {
         StringWriter text = new StringWriter();
         try (JsonGenerator generator = new JsonFactory().createGenerator(text)) {
             generator.writeStartObject();
-            generator.writeFieldName(answerName());
-            writeNumber(generator, answer, Double.toString(answer));
-            for (Map.Entry<String, Double> value : values.entrySet()) {
+            generator.writeFieldName(answerName().column());
+            write(generator, answer, exact(answer));
+            Map<String, Object> values = new TreeMap<>();
+            shown(setting).forEach((parameter, value) -> values.put(parameter.column(), value));
+            values.keySet().removeAll(List.of("accountant", "relation", "sampling"));
+            for (Map.Entry<String, Object> value : values.entrySet()) {
                 generator.writeFieldName(value.getKey());
-                writeNumber(generator, value.getValue(), Setting.text(value.getValue()));
+                write(generator, value.getValue(), Setting.text(value.getValue()));
             }
-            generator.writeStringField("accountant", answeredBy().name().toLowerCase(Locale.ROOT));
-            generator.writeStringField("relation", "add-or-remove-one");
+            for (Map.Entry<String, String> other : new TreeMap<>(others).entrySet()) {
+                generator.writeStringField(other.getKey(), other.getValue());
+            }
+            generator.writeStringField("accountant", Parameter.text(answeredBy(setting)));
+            generator.writeStringField("relation", Parameter.text(setting.relation()));
+            if (!setting.isOfEvent()) {
+                generator.writeStringField("sampling", Parameter.text(setting.sampling()));
+            }
             generator.writeEndObject();
         }
         return text.toString();
     }
 
     /** JSON has no number that is infinite. */
-    private static void writeNumber(JsonGenerator generator, double value, String text) throws IOException {
-        if (value < Double.POSITIVE_INFINITY) {
+    private static void write(JsonGenerator generator, Object value, String text) throws IOException {
+        if (!(value instanceof Double number)) {
+            generator.writeString(text);
+        } else if (number < Double.POSITIVE_INFINITY) {
             generator.writeNumber(text);
         } else {
             generator.writeString("infinity");
         }
     }
 
-    private void table(String file, Setting defaults, PrintWriter out) throws IOException {
-        CSVFormat format = CSVFormat.DEFAULT
-                .builder()
-                .setHeader()
-                .setSkipHeaderRecord(true)
-                .setTrim(true)
-                .setIgnoreEmptyLines(true)
-                .build();
-        try (Reader reader = open(file);
-                CSVParser parser = format.parse(reader);
-                CSVPrinter printer = new CSVPrinter(
-                        out,
-                        CSVFormat.DEFAULT.builder().setRecordSeparator('\n').build())) {
-            List<String> header = new ArrayList<>(parser.getHeaderNames());
-            if (header.contains(answerName())) {
-                throw new IllegalArgumentException("column " + answerName() + " is the answer and cannot be given");
-            }
-            header.add(answerName());
+    /** All rows are answered before the first is printed: a bad one leaves no half table behind. */
+    private String table(SettingTable table, Setting defaults) throws IOException {
+        StringBuilder text = new StringBuilder();
+        List<String> objects = new ArrayList<>();
+        try (CSVPrinter printer = new CSVPrinter(
+                text, CSVFormat.DEFAULT.builder().setRecordSeparator('\n').build())) {
+            List<String> header = new ArrayList<>(table.header());
+            header.add(answerName().column());
             printer.printRecord(header);
-            for (CSVRecord row : parser) {
-                List<String> cells = new ArrayList<>(row.toList());
-                cells.add(Double.toString(answer(row, parser.getHeaderNames(), defaults)));
+            for (SettingTable.Row row : table.rows()) {
+                Setting setting = defaults.with(row.values());
+                double answer;
+                try {
+                    answer = checked(answer(setting));
+                } catch (IllegalArgumentException | ArithmeticException | IllegalStateException e) {
+                    throw row.failure(e);
+                }
+                List<String> cells = new ArrayList<>(row.cells());
+                cells.add(exact(answer));
                 printer.printRecord(cells);
-            }
-            printer.flush();
-        }
-    }
-
-    private static Reader open(String file) throws IOException {
-        return file.equals("-")
-                ? new InputStreamReader(System.in, StandardCharsets.UTF_8)
-                : Files.newBufferedReader(Path.of(file), StandardCharsets.UTF_8);
-    }
-
-    private double answer(CSVRecord row, List<String> header, Setting defaults) {
-        try {
-            if (!row.isConsistent()) {
-                throw new IllegalArgumentException(
-                        "it has " + row.size() + " cells where the header has " + header.size());
-            }
-            Map<String, Double> values = new TreeMap<>();
-            for (String column : header) {
-                if (!row.get(column).isEmpty()) {
-                    values.put(column, number(column, row.get(column)));
+                if (json) {
+                    objects.add(json(setting, answer, others(table, row)));
                 }
             }
-            return answer(defaults.with(values));
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException("row " + row.getRecordNumber() + ": " + e.getMessage(), e);
         }
+        return json ? "[\n" + String.join(",\n", objects) + "\n]\n" : text.toString();
     }
 
-    private static double number(String column, String cell) {
-        try {
-            return Double.parseDouble(cell);
-        } catch (NumberFormatException e) {
-            throw new IllegalArgumentException(column + " must be a number, was " + cell, e);
+    private static Map<String, String> others(SettingTable table, SettingTable.Row row) {
+        Map<String, String> others = new TreeMap<>();
+        for (int i = 0; i < row.cells().size(); i++) {
+            if (table.parameters().get(i) == null) {
+                others.put(table.header().get(i), row.cells().get(i));
+            }
         }
+        return others;
     }
 }

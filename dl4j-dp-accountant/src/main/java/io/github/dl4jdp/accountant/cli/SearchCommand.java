@@ -3,16 +3,14 @@ package io.github.dl4jdp.accountant.cli;
 
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
-import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.RunCount;
+import java.util.EnumMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.TreeMap;
-import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
-import picocli.CommandLine.Option;
 
 @Command(
         name = "search",
@@ -36,70 +34,40 @@ final class SearchCommand extends QuestionCommand {
         Distribution(double shape) {
             this.shape = shape;
         }
-    }
 
-    @Option(
-            names = "--noise-multiplier",
-            paramLabel = "S",
-            description = "Noise standard deviation / clipping norm, of each run.")
-    @Nullable
-    Double noiseMultiplier;
-
-    @Option(
-            names = "--run-epsilon",
-            paramLabel = "R",
-            description =
-                    "Instead of the noise multiplier: the epsilon to which each run is calibrated, by --accountant"
-                            + " and at the same delta.")
-    @Nullable
-    Double runEpsilon;
-
-    @Option(names = "--delta", paramLabel = "D", description = "Delta of the search's guarantee.")
-    @Nullable
-    Double delta;
-
-    @Option(names = "--expected-runs", paramLabel = "K", description = "Expected number of runs.")
-    @Nullable
-    Double expectedRuns;
-
-    @Option(
-            names = "--distribution",
-            paramLabel = "logarithmic|geometric|poisson",
-            description = "Distribution of the number of runs (default: logarithmic, the cheapest of them).")
-    @Nullable
-    Distribution distribution;
-
-    @Option(
-            names = "--shape",
-            paramLabel = "H",
-            description = "Instead of the distribution: shape of the truncated negative binomial distribution, > -1.")
-    @Nullable
-    Double shape;
-
-    @Override
-    Map<String, Double> given() {
-        if (distribution != null && shape != null) {
-            throw new IllegalArgumentException("--distribution and --shape exclude each other");
+        double shape() {
+            return shape;
         }
-        Map<String, Double> values = new TreeMap<>();
-        SettingOptions.put(values, Setting.NOISE_MULTIPLIER, noiseMultiplier);
-        SettingOptions.put(values, Setting.RUN_EPSILON, runEpsilon);
-        SettingOptions.put(values, Setting.DELTA, delta);
-        SettingOptions.put(values, Setting.EXPECTED_RUNS, expectedRuns);
-        double named = distribution == null ? Distribution.LOGARITHMIC.shape : distribution.shape;
-        values.put(Setting.SHAPE, shape == null ? named : shape);
-        return values;
     }
 
     @Override
-    String answerName() {
-        return Setting.EPSILON;
+    List<Parameter> parameters() {
+        return and(
+                without(RUN, Parameter.EARLIER_RELEASES, Parameter.EARLIER_LEDGER),
+                Parameter.NOISE_MULTIPLIER,
+                Parameter.RUN_EPSILON,
+                Parameter.DELTA,
+                Parameter.EXPECTED_RUNS,
+                Parameter.DISTRIBUTION,
+                Parameter.SHAPE);
+    }
+
+    @Override
+    Parameter answerName() {
+        return Parameter.EPSILON;
     }
 
     /** Selections have a Renyi bound only; the option is about a single run. */
     @Override
-    AccountantKind answeredBy() {
+    AccountantKind answeredBy(Setting setting) {
         return AccountantKind.RDP;
+    }
+
+    @Override
+    Map<Parameter, Object> shown(Setting setting) {
+        Map<Parameter, Object> shown = new EnumMap<>(setting.values());
+        shown.put(Parameter.SHAPE, setting.runs().shape());
+        return shown;
     }
 
     @Override
@@ -111,30 +79,29 @@ final class SearchCommand extends QuestionCommand {
                 name = known.name().toLowerCase(Locale.ROOT);
             }
         }
-        return "is epsilon at delta " + setting.number(Setting.DELTA) + " of the best of "
-                + Setting.text(count.mean()) + " runs expected (" + name + ", add-or-remove-one, Poisson lots, RDP)"
+        return "is epsilon at delta " + setting.number(Parameter.DELTA) + " of the best of "
+                + Setting.text(count.mean()) + " runs expected (" + name + ", " + setting.description() + ", RDP)"
                 + ASSUMPTIONS;
     }
 
     @Override
     double answer(Setting setting) {
-        double target = setting.number(Setting.DELTA);
+        double target = setting.number(Parameter.DELTA);
+        warn(setting.deltaWarning());
         return AccountantKind.RDP
-                .create(NeighboringRelation.ADD_OR_REMOVE_ONE)
+                .create(setting.relation())
                 .compose(new RepeatAndSelect(setting.event(noise(setting, target)), setting.runs()))
                 .epsilon(target);
     }
 
-    private double noise(Setting setting, double target) {
-        if (!setting.has(Setting.RUN_EPSILON)) {
-            return setting.number(Setting.NOISE_MULTIPLIER);
+    private static double noise(Setting setting, double target) {
+        if (!setting.has(Parameter.RUN_EPSILON)) {
+            return setting.number(Parameter.NOISE_MULTIPLIER);
         }
-        if (setting.has(Setting.NOISE_MULTIPLIER)) {
-            throw new IllegalArgumentException(
-                    Setting.NOISE_MULTIPLIER + " and " + Setting.RUN_EPSILON + " exclude each other");
-        }
-        return NoiseCalibration.to(new PrivacyGuarantee(setting.number(Setting.RUN_EPSILON), target))
-                .withAccountant(options.accountant)
+        setting.exclude(Parameter.NOISE_MULTIPLIER, Parameter.RUN_EPSILON);
+        return NoiseCalibration.to(
+                        new PrivacyGuarantee(setting.number(Parameter.RUN_EPSILON), target, setting.relation()))
+                .withAccountant(setting.accountantKind())
                 .noiseMultiplier(setting::event);
     }
 }

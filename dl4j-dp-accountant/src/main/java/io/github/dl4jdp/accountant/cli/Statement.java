@@ -3,19 +3,20 @@ package io.github.dl4jdp.accountant.cli;
 
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
+import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
-import io.github.dl4jdp.accountant.DpEvent.Gaussian;
-import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
-import io.github.dl4jdp.accountant.GroupPrivacy;
 import io.github.dl4jdp.accountant.NeighboringRelation;
-import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
-import io.github.dl4jdp.accountant.RdpAccountant;
 import io.github.dl4jdp.accountant.TradeOffCurve;
 import java.io.IOException;
 import java.io.StringWriter;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.OptionalDouble;
+import java.util.function.Supplier;
 
 /**
  * A privacy statement: what is guaranteed, to whom, under which assumptions, and what is not covered.
@@ -24,13 +25,8 @@ import java.util.Locale;
  */
 final class Statement {
     private static final double FALSE_POSITIVES = 0.01;
-
-    private static final List<String> ASSUMPTIONS = List.of(
-            "Every lot is a Poisson sample: each example takes part in each step independently with the same probability.",
-            "Every example's gradient is clipped to a fixed L2 norm, and Gaussian noise with a standard deviation of the"
-                    + " noise multiplier times that norm is added to the sum, from a cryptographic generator.",
-            "The number of steps, the sampling probability and the clipping norm do not depend on the data.",
-            "Initial parameters, pre-training and preprocessing do not depend on the protected data.");
+    /** The usual advice is a delta well below 1 / examples: here, a tenth of it. */
+    private static final double WELL_BELOW = 0.1;
 
     private static final List<String> NOT_COVERED = List.of(
             "Choosing hyper-parameters, features or a model by looking at the protected data.",
@@ -38,122 +34,295 @@ final class Statement {
             "Several examples of one person: the unit is one example; the epsilon of a group is larger.",
             "Whoever can see the raw data, the gradients before noise, or the random generator's state.");
 
+    private final Setting setting;
+    private final AccountantKind kind;
+    private final NeighboringRelation relation;
     private final double delta;
-    private final double noiseMultiplier;
-    private final double samplingProbability;
-    private final long steps;
-    private final long passes;
-    private final double tight;
-    private final double renyi;
-    private final double shuffled;
-    private final double pair;
+    private final double epsilon;
+    private final OptionalDouble other;
+    private final Map<Integer, OptionalDouble> groups = new LinkedHashMap<>();
+    private final OptionalDouble shuffled;
     private final double truePositives;
+    private final Grade grade;
+    private final List<String> warnings = new ArrayList<>();
 
     Statement(Setting setting) {
-        delta = setting.number(Setting.DELTA);
-        noiseMultiplier = setting.number(Setting.NOISE_MULTIPLIER);
-        samplingProbability = setting.samplingProbability();
-        steps = setting.steps();
-        passes = setting.passes();
-        DpEvent run = setting.event(noiseMultiplier);
-        PrivacyAccountant accountant = new PldAccountant().compose(run);
-        tight = accountant.epsilon(delta);
-        renyi = new RdpAccountant().compose(run).epsilon(delta);
-        shuffled = new PldAccountant(NeighboringRelation.ZERO_OUT)
-                .compose(new SelfComposed(new Gaussian(noiseMultiplier), passes))
-                .epsilon(delta);
-        pair = new PldAccountant().compose(GroupPrivacy.event(run, 2)).epsilon(delta);
+        this.setting = setting;
+        kind = setting.accountantKind();
+        relation = setting.relation();
+        delta = setting.number(Parameter.DELTA);
+        if (setting.has(Parameter.CLIPPING_NORM)) {
+            setting.positive(Parameter.CLIPPING_NORM);
+        }
+        DpEvent all = setting.event();
+        PrivacyAccountant accountant = setting.accountant().compose(all);
+        epsilon = accountant.epsilon(delta);
+        other = epsilon(otherKind(), () -> all);
+        setting.groups().forEach(size -> groups.put(size, epsilon(kind, () -> setting.eventForGroup(size))));
+        shuffled = ofSamples()
+                ? epsilonUnderZeroOut(setting.with(Map.of(Parameter.RELATION, NeighboringRelation.ZERO_OUT)))
+                : OptionalDouble.empty();
         truePositives = TradeOffCurve.of(accountant).truePositiveRate(FALSE_POSITIVES);
+        double share = setting.has(Parameter.EXAMPLES) ? 1.0 / setting.examples() : 1;
+        grade = Grade.of(epsilon, delta, share, truePositives, relation);
+        grade.warning().ifPresent(warnings::add);
+        if (!setting.has(Parameter.EXAMPLES)) {
+            warnings.add(
+                    "the number of examples was not given; delta means something only where it is well below 1 / examples");
+        } else if (delta < share && delta > WELL_BELOW * share) {
+            warnings.add("delta is below 1 / examples = " + Setting.significant(share)
+                    + ", but not well below it, a tenth or less");
+        }
+    }
+
+    private AccountantKind otherKind() {
+        return kind == AccountantKind.PLD ? AccountantKind.RDP : AccountantKind.PLD;
+    }
+
+    /** Whether privacy is amplified by Poisson samples, which shuffled data are not. */
+    private boolean ofSamples() {
+        return !setting.isOfEvent() && !setting.hasEarlier() && setting.sampling() == LotSampling.POISSON;
+    }
+
+    private OptionalDouble epsilonUnderZeroOut(Setting withoutSampling) {
+        return OptionalDouble.of(withoutSampling
+                .accountant()
+                .compose(withoutSampling.withoutSampling())
+                .epsilon(delta));
+    }
+
+    /** Nothing where no bound is known. */
+    private OptionalDouble epsilon(AccountantKind by, Supplier<DpEvent> event) {
+        try {
+            return OptionalDouble.of(by.create(relation).compose(event.get()).epsilon(delta));
+        } catch (IllegalArgumentException e) {
+            return OptionalDouble.empty();
+        }
+    }
+
+    Grade grade() {
+        return grade;
     }
 
     private static String number(double value) {
         return QuestionCommand.rounded(value);
     }
 
+    private static String number(OptionalDouble value) {
+        return value.isPresent() ? number(value.getAsDouble()) : "not known";
+    }
+
+    private static String name(AccountantKind kind) {
+        return kind == AccountantKind.PLD ? "privacy loss distributions" : "moments accountant";
+    }
+
+    private String mechanism() {
+        if (setting.isOfEvent()) {
+            return "What was released is that of " + setting.releases() + ".";
+        }
+        StringBuilder text = new StringBuilder("The model was trained with DP-SGD: ");
+        if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
+            text.append(setting.passes()).append(" passes over the data in given batches");
+        } else {
+            text.append(setting.steps())
+                    .append(" steps, each on lots in which an example takes part with probability ")
+                    .append(setting.samplingProbability());
+        }
+        if (setting.has(Parameter.EXAMPLES)) {
+            text.append(", of ").append(setting.examples()).append(" examples");
+        }
+        if (setting.has(Parameter.LOT_SIZE)) {
+            text.append(setting.sampling() == LotSampling.POISSON ? ", expected lot size " : ", lot size ")
+                    .append(Setting.text(setting.number(Parameter.LOT_SIZE)));
+        }
+        text.append(", with noise multiplier ").append(setting.number(Parameter.NOISE_MULTIPLIER));
+        optional(text, Parameter.NOISE_SCHEDULE, " times ");
+        optional(text, Parameter.CLIPPING_NORM, ", clipping norm ");
+        optional(text, Parameter.COUNT_NOISE, ", noise of the count ");
+        optional(text, Parameter.RELEASES_PER_LOT, ", releases per lot ");
+        return text.append('.').toString();
+    }
+
+    private void optional(StringBuilder text, Parameter parameter, String before) {
+        Object value = setting.values().get(parameter);
+        if (value != null) {
+            text.append(before).append(Setting.text(value));
+        }
+    }
+
+    private List<String> assumptions() {
+        if (setting.isOfEvent()) {
+            return List.of(
+                    "Everything that was released about the data is in it, with noise as it says, from a cryptographic"
+                            + " generator.",
+                    "What was released, how often and with which noise, does not depend on the data.",
+                    "Initial parameters, pre-training and preprocessing do not depend on the protected data.");
+        }
+        return List.of(
+                switch (setting.sampling()) {
+                    case POISSON ->
+                        "Every lot is a Poisson sample: each example takes part in each step independently with the same"
+                                + " probability.";
+                    case FIXED_SIZE ->
+                        "Every lot is drawn uniformly among all sets of its size, anew for each step, and the number of"
+                                + " examples is public.";
+                    case GIVEN_BATCHES ->
+                        "Each example is at most once in a pass, in an order that does not depend on the data, and the"
+                                + " number of examples is public.";
+                },
+                (setting.has(Parameter.COUNT_NOISE)
+                                ? "Every example's gradient is clipped to an L2 norm that follows from noised counts"
+                                : "Every example's gradient is clipped to a fixed L2 norm")
+                        + ", and Gaussian noise with a standard deviation of the"
+                        + " noise multiplier times that norm is added to the sum, from a cryptographic generator.",
+                "The number of steps, the sampling probability and the clipping norm do not depend on the data.",
+                "Initial parameters, pre-training and preprocessing do not depend on the protected data.");
+    }
+
     String markdown() {
-        return String.format(
-                Locale.ROOT,
-                """
-                # Privacy statement
-
-                The model was trained with DP-SGD: %d steps, each on lots in which an example takes part with probability %s,
-                with noise multiplier %s.
-
-                ## Guarantee
-                **Epsilon %s at delta %s**, for add-or-remove-one: the trained parameters, and everything else released
-                during training, hide whether any one example was in the data.
-                * Unit of privacy: one example. For two examples of one person together: epsilon %s.
-                * In other words: an attacker who wrongly accuses 1 %% of the absent finds out at most %s %% of the present.
-                * Computed with privacy loss distributions (an upper bound); the moments accountant says %s.
-                * Setting: central. A trusted party holds the data and trains.
+        StringBuilder text =
+                new StringBuilder("# Privacy statement\n\n").append(mechanism()).append('\n');
+        if (setting.hasEarlier()) {
+            text.append("Other releases about the same data are counted in.\n");
+        }
+        warnings.forEach(
+                warning -> text.append("\n> **Warning**: ").append(warning).append('\n'));
+        text.append("\n## Guarantee\n**Epsilon ")
+                .append(number(epsilon))
+                .append(" at delta ")
+                .append(delta);
+        text.append("**, for ")
+                .append(Parameter.text(relation))
+                .append(", which means: two data sets are neighbors if ");
+        text.append(relation.description())
+                .append(".\n")
+                .append(grade.sentence())
+                .append('\n');
+        text.append("* Unit of privacy: one example.\n");
+        groups.forEach((size, of) -> text.append("* For ")
+                .append(size == 2 ? "two" : size.toString())
+                .append(" examples of one person together: epsilon ")
+                .append(of.isPresent() ? number(of) : "not known by this accountant")
+                .append(".\n"));
+        text.append("* In other words: an attacker who wrongly accuses 1 % of the absent finds out at most ")
+                .append(number(100 * truePositives))
+                .append(" % of the present.\n");
+        text.append("* Computed with ")
+                .append(kind == AccountantKind.RDP ? "the " : "")
+                .append(name(kind));
+        text.append(" (an upper bound); by ").append(otherKind() == AccountantKind.RDP ? "the " : "");
+        text.append(name(otherKind())).append(" it is ").append(number(other)).append(".\n");
+        text.append("* Setting: central. A trusted party holds the data and trains.\n");
+        text.append("* Computed by dl4j-dp-accountant, version ")
+                .append(AccountantCommand.Version.number())
+                .append(".\n");
+        shuffled.ifPresent(
+                value -> text.append(String.format(Locale.ROOT, """
 
                 ## If lots were not Poisson samples
                 Where the data were only shuffled, or walked in a fixed order, amplification by sampling does not hold. What
                 holds then is **epsilon %s** at delta %s, for zero-out (an example replaced by an empty one), with one noisy
                 release per pass over the data, %d passes, each example at most once a pass, in an order that does not depend
                 on the data.
-
-                ## Assumptions
-                %s
-                ## Not covered
-                %s""",
-                steps,
-                samplingProbability,
-                noiseMultiplier,
-                number(tight),
-                delta,
-                number(pair),
-                number(100 * truePositives),
-                number(renyi),
-                number(shuffled),
-                delta,
-                passes,
-                list(ASSUMPTIONS),
-                list(NOT_COVERED));
+                """, number(value), delta, setting.passes())));
+        list(text.append("\n## Assumptions\n"), assumptions());
+        list(text.append("\n## Not covered\n"), NOT_COVERED);
+        return text.toString();
     }
 
-    private static String list(List<String> lines) {
-        StringBuilder text = new StringBuilder();
+    private static void list(StringBuilder text, List<String> lines) {
         lines.forEach(line -> text.append("* ").append(line).append('\n'));
-        return text.toString();
     }
 
     String json() throws IOException {
         StringWriter text = new StringWriter();
         try (JsonGenerator json = new JsonFactory().createGenerator(text).useDefaultPrettyPrinter()) {
             json.writeStartObject();
+            json.writeStringField("version", AccountantCommand.Version.number());
             json.writeObjectFieldStart("guarantee");
-            epsilon(json, "epsilon", tight);
+            epsilon(json, "epsilon", OptionalDouble.of(epsilon));
             json.writeNumberField("delta", delta);
-            json.writeStringField("relation", "add-or-remove-one");
+            json.writeStringField("relation", Parameter.text(relation));
+            json.writeStringField("relation_in_words", "two data sets are neighbors if " + relation.description());
             json.writeStringField("unit", "example");
             json.writeStringField("setting", "central");
-            json.writeStringField("accountant", "privacy loss distributions");
-            epsilon(json, "epsilon_moments_accountant", renyi);
-            epsilon(json, "epsilon_two_examples", pair);
+            json.writeStringField("accountant", name(kind));
+            json.writeStringField("grade", Parameter.text(grade.level()));
+            json.writeStringField("in_words", grade.sentence().replace("**", ""));
+            epsilon(
+                    json,
+                    otherKind() == AccountantKind.RDP
+                            ? "epsilon_moments_accountant"
+                            : "epsilon_privacy_loss_distributions",
+                    other);
+            OptionalDouble pair = groups.get(2);
+            if (pair != null) {
+                epsilon(json, "epsilon_two_examples", pair);
+            }
+            json.writeArrayFieldStart("groups");
+            for (Map.Entry<Integer, OptionalDouble> group : groups.entrySet()) {
+                json.writeStartObject();
+                json.writeNumberField("examples", group.getKey());
+                epsilon(json, "epsilon", group.getValue());
+                json.writeEndObject();
+            }
+            json.writeEndArray();
             json.writeNumberField("true_positive_rate_at_0.01", truePositives);
             json.writeEndObject();
-            json.writeObjectFieldStart("without_poisson_sampling");
-            epsilon(json, "epsilon", shuffled);
-            json.writeNumberField("delta", delta);
-            json.writeStringField("relation", "zero-out");
-            json.writeNumberField("passes", passes);
-            json.writeEndObject();
-            json.writeObjectFieldStart("mechanism");
-            json.writeNumberField("sampling_probability", samplingProbability);
-            json.writeNumberField("noise_multiplier", noiseMultiplier);
-            json.writeNumberField("steps", steps);
-            json.writeEndObject();
-            array(json, "assumptions", ASSUMPTIONS);
+            array(json, "warnings", warnings);
+            if (shuffled.isPresent()) {
+                json.writeObjectFieldStart("without_poisson_sampling");
+                epsilon(json, "epsilon", shuffled);
+                json.writeNumberField("delta", delta);
+                json.writeStringField("relation", "zero-out");
+                json.writeNumberField("passes", setting.passes());
+                json.writeEndObject();
+            }
+            mechanism(json);
+            array(json, "assumptions", assumptions());
             array(json, "not_covered", NOT_COVERED);
             json.writeEndObject();
         }
         return text.toString();
     }
 
-    private static void epsilon(JsonGenerator json, String name, double value) throws IOException {
-        if (value < Double.POSITIVE_INFINITY) {
-            json.writeNumberField(name, value);
+    private void mechanism(JsonGenerator json) throws IOException {
+        json.writeObjectFieldStart("mechanism");
+        if (setting.isOfEvent()) {
+            json.writeStringField("releases", setting.releases());
+        } else {
+            json.writeStringField("sampling", Parameter.text(setting.sampling()));
+            if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
+                json.writeNumberField("passes", setting.passes());
+            } else {
+                json.writeNumberField("sampling_probability", setting.samplingProbability());
+                json.writeNumberField("steps", setting.steps());
+            }
+            json.writeNumberField("noise_multiplier", setting.number(Parameter.NOISE_MULTIPLIER));
+        }
+        for (Parameter parameter : List.of(
+                Parameter.EXAMPLES,
+                Parameter.LOT_SIZE,
+                Parameter.CLIPPING_NORM,
+                Parameter.COUNT_NOISE,
+                Parameter.RELEASES_PER_LOT)) {
+            if (setting.has(parameter)) {
+                json.writeFieldName(parameter.column());
+                json.writeNumber(Setting.text(setting.number(parameter)));
+            }
+        }
+        Object schedule = setting.values().get(Parameter.NOISE_SCHEDULE);
+        if (schedule != null) {
+            json.writeStringField("noise_schedule", Setting.text(schedule));
+        }
+        json.writeEndObject();
+    }
+
+    private static void epsilon(JsonGenerator json, String name, OptionalDouble value) throws IOException {
+        if (value.isEmpty()) {
+            json.writeStringField(name, "not known");
+        } else if (value.getAsDouble() < Double.POSITIVE_INFINITY) {
+            json.writeNumberField(name, value.getAsDouble());
         } else {
             json.writeStringField(name, "infinity");
         }

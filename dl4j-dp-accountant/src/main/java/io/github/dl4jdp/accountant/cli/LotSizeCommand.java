@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant.cli;
+
+import io.github.dl4jdp.accountant.NoiseCalibration;
+import java.util.List;
+import picocli.CommandLine.Command;
+
+@Command(
+        name = "lot-size",
+        description = "The largest lot size that a guarantee allows: with a lot larger by one it would be exceeded.")
+final class LotSizeCommand extends QuestionCommand {
+    @Override
+    List<Parameter> parameters() {
+        return and(
+                without(RUN, Parameter.SAMPLING_PROBABILITY, Parameter.LOT_SIZE),
+                Parameter.NOISE_MULTIPLIER,
+                Parameter.EPSILON,
+                Parameter.DELTA);
+    }
+
+    @Override
+    Parameter answerName() {
+        return Parameter.LOT_SIZE;
+    }
+
+    @Override
+    String explanation(Setting setting) {
+        return "is the largest lot size within epsilon " + setting.number(Parameter.EPSILON) + " at delta "
+                + setting.number(Parameter.DELTA) + " (" + setting.description() + ", " + setting.accountantKind()
+                + ")";
+    }
+
+    @Override
+    double answer(Setting setting) {
+        if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
+            throw new IllegalArgumentException(
+                    "sampling must be poisson or fixed-size, was given-batches, which cost a release a pass whatever their size");
+        }
+        warn(setting.deltaWarning());
+        double sigma = setting.number(Parameter.NOISE_MULTIPLIER);
+        return NoiseCalibration.to(setting.target())
+                .withAccountant(setting.accountantKind())
+                .lotSize(setting.examples(), size -> setting.with(Parameter.LOT_SIZE, (double) size)
+                        .event(sigma));
+    }
+
+    @Override
+    String exact(double value) {
+        return Setting.text(value);
+    }
+
+    @Override
+    String plain(double value) {
+        return exact(value);
+    }
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant.cli;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.DpEvent.Composed;
+import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Releases that are not described by numbers, but by an event or by a ledger.
+ *
+ * @param event null where there is nothing of the kind
+ * @param relation the ledger's, null for an event, which holds under the relation asked for
+ * @param description in a few words
+ */
+record Releases(@Nullable DpEvent event, @Nullable NeighboringRelation relation, String description) {
+
+    private static final Releases NONE = new Releases(null, null, "");
+
+    /** What one of these two parameters names. */
+    static Releases of(Map<Parameter, Object> values, Parameter event, Parameter ledger) throws IOException {
+        Object asEvent = values.get(event);
+        Object asLedger = values.get(ledger);
+        if (asEvent != null && asLedger != null) {
+            throw new IllegalArgumentException(
+                    event.column() + " and " + ledger.column() + " exclude each other; leave one of them out");
+        }
+        if (asEvent != null) {
+            return new Releases(
+                    event(event, asEvent.toString().trim()),
+                    null,
+                    event.column().replace('_', ' '));
+        }
+        return asLedger == null ? NONE : ledger(Path.of(asLedger.toString()));
+    }
+
+    private static DpEvent event(Parameter parameter, String text) throws IOException {
+        if (text.isEmpty()) {
+            throw new IllegalArgumentException(parameter.column() + " must be JSON or a file, was empty");
+        }
+        if (text.startsWith("{")) {
+            return event(parameter.column(), text);
+        }
+        byte[] bytes = InputFile.read(text);
+        return event(
+                parameter.column() + " in " + text,
+                InputFile.decode(text, bytes).trim());
+    }
+
+    private static DpEvent event(String name, String json) {
+        try {
+            return DpEvent.fromJson(json);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(name + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static Releases ledger(Path file) {
+        PrivacyLedgerHistory history = PrivacyLedgerHistory.read(file);
+        DpEvent all = new Composed(history.charges().stream()
+                .<DpEvent>map(charge -> new SelfComposed(charge.event(), charge.count()))
+                .toList());
+        return new Releases(
+                all,
+                history.terms().relation(),
+                "ledger of " + history.steps() + (history.steps() == 1 ? " charge" : " charges") + " in "
+                        + history.sessions() + (history.sessions() == 1 ? " session" : " sessions"));
+    }
+}

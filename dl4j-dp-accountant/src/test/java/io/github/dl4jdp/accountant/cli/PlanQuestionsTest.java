@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.DpEvent.Composed;
+import io.github.dl4jdp.accountant.DpEvent.Gaussian;
+import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
+import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import io.github.dl4jdp.accountant.GroupPrivacy;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.PldAccountant;
+import io.github.dl4jdp.accountant.PrivacyLedger;
+import io.github.dl4jdp.accountant.RdpAccountant;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.io.Writer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** All that a training plan can be is a question for the command line too, and its answer is that of the plan's event. */
+class PlanQuestionsTest {
+    private static final String RUN = "--examples 60000 --lot-size 256 --epochs 15 --noise-multiplier 1.1 ";
+    private static final DpEvent STEP = new PoissonSampled(256.0 / 60_000, new Gaussian(1.1));
+
+    @TempDir
+    Path folder;
+
+    private static void assertEpsilon(String options, NeighboringRelation relation, DpEvent event) {
+        double exact = new PldAccountant(relation).compose(event).epsilon(1e-5);
+        assertThat(Outcome.of("epsilon --delta 1e-5 " + options).number())
+                .as(options)
+                .isBetween(exact, exact * (1 + 1e-5));
+    }
+
+    @Test
+    void epsilon_everySampling_isThatOfThePlansEvent() {
+        assertEpsilon(RUN + "--sampling poisson", NeighboringRelation.ADD_OR_REMOVE_ONE, new SelfComposed(STEP, 3516));
+        assertEpsilon(RUN + "--relation zero-out", NeighboringRelation.ZERO_OUT, new SelfComposed(STEP, 3516));
+        assertEpsilon(
+                RUN + "--relation REPLACE_ONE",
+                NeighboringRelation.REPLACE_ONE,
+                new SelfComposed(new PoissonSampled(256.0 / 60_000, new Gaussian(0.55)), 3516));
+        assertEpsilon(
+                RUN + "--sampling fixed-size",
+                NeighboringRelation.REPLACE_ONE,
+                new SelfComposed(new SampledWithoutReplacement(60_000, 256, new Gaussian(0.55)), 3516));
+        assertEpsilon(
+                RUN + "--sampling given-batches",
+                NeighboringRelation.ZERO_OUT,
+                new SelfComposed(new Gaussian(1.1), 15));
+        assertEpsilon(
+                RUN + "--sampling given-batches --relation replace-one",
+                NeighboringRelation.REPLACE_ONE,
+                new SelfComposed(new Gaussian(0.55), 15));
+    }
+
+    /** 235 batches of 256 end the first pass over 60,000 examples: the next one begins another. */
+    @Test
+    void epsilon_givenBatchesBySteps_countsThePassesThatBegin() {
+        String batches = "--sampling given-batches --examples 60000 --lot-size 256 --noise-multiplier 4 --steps ";
+        assertEpsilon(batches + 234, NeighboringRelation.ZERO_OUT, new SelfComposed(new Gaussian(4), 1));
+        assertEpsilon(batches + 235, NeighboringRelation.ZERO_OUT, new SelfComposed(new Gaussian(4), 2));
+    }
+
+    @Test
+    void epsilon_schedulesGroupsAndReleases_areThoseOfThePlansEvent() {
+        assertEpsilon(
+                RUN + "--noise-schedule 1:1.2,2001:1",
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                new Composed(List.of(
+                        new SelfComposed(new PoissonSampled(256.0 / 60_000, new Gaussian(1.1 * 1.2)), 2000),
+                        new SelfComposed(STEP, 1516))));
+        assertEpsilon(
+                RUN + "--noise-schedule 1:1,5000:2",
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                new SelfComposed(STEP, 3516));
+        assertEpsilon(
+                RUN + "--group-size 3",
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                GroupPrivacy.event(new SelfComposed(STEP, 3516), 3));
+        assertEpsilon(
+                RUN + "--releases-per-lot 4",
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                new SelfComposed(new PoissonSampled(256.0 / 60_000, new SelfComposed(new Gaussian(1.1), 4)), 3516));
+        assertEpsilon(
+                RUN + "--count-noise 12.8",
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                new SelfComposed(
+                        new PoissonSampled(
+                                256.0 / 60_000, new Composed(List.of(new Gaussian(1.1), new Gaussian(25.6)))),
+                        3516));
+        DpEvent before = new Gaussian(5);
+        double exact = new PldAccountant().compose(before).compose(STEP, 3516).epsilon(1e-5);
+        Outcome outcome = Outcome.of("epsilon --delta 1e-5 " + RUN + "--earlier-releases", before.toJson());
+        assertThat(outcome.number()).isBetween(exact, exact * (1 + 1e-5));
+    }
+
+    /** The product of doubles 0.1 N is above the whole number that it is written for; what counts is what is written. */
+    @Test
+    void epsilon_fractionsOfEpochs_countStepsExactly() {
+        double exact = new PldAccountant()
+                .compose(new PoissonSampled(0.001, new Gaussian(1)), 300)
+                .epsilon(1e-5);
+        assertThat(Outcome.of("epsilon --delta 1e-5 --examples 10000 --lot-size 10 --epochs 0.3 --noise-multiplier 1")
+                        .number())
+                .isBetween(exact, exact * (1 + 1e-5));
+    }
+
+    @Test
+    void steps_largestNumber_isWithinAndOneMoreIsNot() {
+        String run = " --sampling-probability 0.01 --noise-multiplier 1.1 --delta 1e-5 ";
+        String answer = Outcome.of("steps --epsilon 2" + run).answered().out();
+        long steps = Long.parseLong(answer.substring(0, answer.indexOf(' ')));
+        assertThat(answer).contains("is the largest number of steps within epsilon 2.0 at delta 1.0E-5");
+        assertThat(Outcome.of("epsilon" + run + "--steps " + steps).number()).isLessThanOrEqualTo(2);
+        assertThat(Outcome.of("epsilon" + run + "--steps " + (steps + 1)).number())
+                .isGreaterThan(2);
+        assertThat(Outcome.of("steps --json --epsilon 2" + run).answered().out())
+                .startsWith("{\"steps\":" + steps + ",");
+        Outcome.of("steps --epsilon 0.001 --sampling-probability 0.5 --noise-multiplier 1 --delta 1e-5")
+                .refused("target epsilon must be at least");
+    }
+
+    @Test
+    void lotSize_largest_isWithinAndOneMoreIsNot() {
+        for (String sampling : List.of("poisson", "fixed-size")) {
+            String run = " --examples 60000 --steps 2000 --noise-multiplier 2.5 --delta 1e-6 --sampling " + sampling;
+            String answer = Outcome.of("lot-size --epsilon 2" + run).answered().out();
+            long size = Long.parseLong(answer.substring(0, answer.indexOf(' ')));
+            assertThat(Outcome.of("epsilon" + run + " --lot-size " + size).number())
+                    .isLessThanOrEqualTo(2);
+            assertThat(Outcome.of("epsilon" + run + " --lot-size " + (size + 1)).number())
+                    .isGreaterThan(2);
+        }
+        Outcome.of(
+                        "lot-size --epsilon 2 --examples 60000 --epochs 2 --noise-multiplier 2 --delta 1e-6 --sampling given-batches")
+                .refused("sampling must be poisson or fixed-size");
+    }
+
+    @Test
+    void event_jsonOrFile_isComposedUnderTheRelation() throws IOException {
+        DpEvent event = new Composed(List.of(new SelfComposed(STEP, 100), new DpEvent.Laplace(3)));
+        double exact = new PldAccountant().compose(event).epsilon(1e-5);
+        assertThat(Outcome.of("epsilon --delta 1e-5 --event", event.toJson()).number())
+                .isBetween(exact, exact * (1 + 1e-5));
+        Path file = folder.resolve("event.json");
+        Files.writeString(file, "\uFEFF" + event.toJson() + "\n");
+        assertThat(Outcome.of("epsilon --delta 1e-5 --event", file.toString()).number())
+                .isBetween(exact, exact * (1 + 1e-5));
+        double delta = new PldAccountant().compose(event).delta(1);
+        assertThat(Outcome.of("delta --epsilon 1 --event", event.toJson()).number())
+                .isBetween(delta, delta * (1 + 1e-5));
+
+        Outcome.of("epsilon --delta 1e-5 --steps 3 --event", event.toJson())
+                .refused("event and steps exclude each other");
+        Outcome.of("epsilon --delta 1e-5 --event", "{\"type\":\"Gauss\"}").refused("event: type");
+        Outcome.of("epsilon --delta 1e-5 --event", "{").refused("event: event must be a JSON object");
+        Outcome.of("epsilon --delta 1e-5 --event", "").refused("event must be JSON or a file, was empty");
+        Outcome.of("epsilon --delta 1e-5 --event", new SampledWithoutReplacement(10, 1, new Gaussian(1)).toJson())
+                .refused("replace-one");
+    }
+
+    private Path ledger(NeighboringRelation relation, DpEvent event, long steps) {
+        Path file = folder.resolve(relation + "-" + steps + ".ledger");
+        try (PrivacyLedger ledger =
+                PrivacyLedger.open(file, new PrivacyLedger.Terms("plan", "network", "1", relation, event))) {
+            if (steps > 0) {
+                ledger.charge(steps);
+            }
+        }
+        return file;
+    }
+
+    @Test
+    void ledger_whatItHasSpent_isTheEpsilonOfItsCharges() throws IOException {
+        Path file = ledger(NeighboringRelation.ADD_OR_REMOVE_ONE, STEP, 120);
+        double exact = new PldAccountant().compose(STEP, 120).epsilon(1e-5);
+        byte[] before = Files.readAllBytes(file);
+        Outcome outcome = Outcome.of("epsilon --delta 1e-5 --ledger", file.toString());
+        assertThat(outcome.number()).isBetween(exact, exact * (1 + 1e-5));
+        assertThat(outcome.out()).contains("(add-or-remove-one, ledger of 120 charges in 1 session, PLD)");
+        assertThat(Files.readAllBytes(file)).isEqualTo(before);
+        double both = new PldAccountant().compose(STEP, 120 + 3516).epsilon(1e-5);
+        assertThat(Outcome.of("epsilon --delta 1e-5 " + RUN + "--earlier-ledger", file.toString())
+                        .number())
+                .isBetween(both, both * (1 + 1e-5));
+        double noise = Outcome.of(
+                        "noise --epsilon 2 --delta 1e-5 --examples 60000 --lot-size 256 --epochs 15 --earlier-ledger",
+                        file.toString())
+                .number();
+        assertThat(new PldAccountant()
+                        .compose(STEP, 120)
+                        .compose(new PoissonSampled(256.0 / 60_000, new Gaussian(noise)), 3516)
+                        .epsilon(1e-5))
+                .isBetween(1.999, 2.0);
+    }
+
+    @Test
+    void ledger_otherRelation_isItsOwnOrRefused() {
+        Path file =
+                ledger(NeighboringRelation.REPLACE_ONE, new SampledWithoutReplacement(1000, 10, new Gaussian(2)), 7);
+        assertThat(Outcome.of("epsilon --delta 1e-5 --ledger", file.toString())
+                        .answered()
+                        .out())
+                .contains("replace-one");
+        Outcome.of("epsilon --delta 1e-5 --relation zero-out --ledger", file.toString())
+                .refused("relation must be that of the ledger, replace-one, was zero-out");
+        Path other = ledger(NeighboringRelation.ZERO_OUT, new Gaussian(4), 2);
+        Outcome.of("epsilon --delta 1e-5 --ledger " + other + " --earlier-ledger", file.toString())
+                .refused("earlier_ledger must be under the relation of ledger");
+        Outcome.of(
+                        "epsilon --delta 1e-5 " + RUN + "--sampling given-batches --earlier-ledger",
+                        folder.resolve(ledger(NeighboringRelation.ADD_OR_REMOVE_ONE, STEP, 1))
+                                .toString())
+                .refused("relation must be one of zero-out, replace-one for given batches");
+    }
+
+    @Test
+    void ledger_thatIsNone_isOneLineAndExitCodeOne() throws IOException {
+        Path broken = folder.resolve("broken");
+        Files.writeString(broken, "not a ledger\nat all\n");
+        for (Path file : List.of(folder.resolve("missing"), broken, folder)) {
+            Outcome outcome = Outcome.of("epsilon --delta 1e-5 --ledger", file.toString());
+            assertThat(outcome.code()).isEqualTo(1);
+            assertThat(outcome.out()).isEmpty();
+            assertThat(outcome.err().lines()).hasSize(1);
+            assertThat(outcome.err()).contains(file.toString());
+        }
+    }
+
+    /** Whatever contradicts itself is refused: nothing of what was given goes unused in silence. */
+    @Test
+    void contradictions_areRefused() {
+        String run = "epsilon --delta 1e-5 --noise-multiplier 1 ";
+        Outcome.of(run + "--steps 3 --epochs 1 --examples 10 --lot-size 1")
+                .refused("steps and epochs exclude each other");
+        Outcome.of(run + "--steps 3 --sampling-probability 0.1 --lot-size 1").refused("exclude each other");
+        Outcome.of(run + "--steps 3 --sampling-probability 0.1 --sampling fixed-size")
+                .refused("sampling_probability must not be given for lots of fixed size");
+        Outcome.of(run + "--epochs 3 --sampling-probability 0.1 --sampling given-batches")
+                .refused("sampling_probability must not be given for given batches");
+        Outcome.of(run + "--steps 3 --examples 10 --lot-size 2.5 --sampling fixed-size")
+                .refused("lot_size must be a whole number");
+        Outcome.of(run + "--steps 3 --examples 10 --lot-size 20 --sampling given-batches")
+                .refused("lot_size must be <= examples");
+        Outcome.of(run + "--steps 3 --examples 10 --lot-size 2 --sampling fixed-size --relation zero-out")
+                .refused("relation must be one of replace-one for lots of fixed size");
+        Outcome.of(run + "--steps 3 --sampling-probability 0.1 --count-noise 1 --releases-per-lot 2")
+                .refused("releases_per_lot and count_noise exclude each other");
+        Outcome.of(run + "--steps 3 --sampling-probability 0.1 --delta 1e-3").refused("--delta");
+        for (String schedule :
+                List.of("2:1", "1:0", "1:1,1:2", "1:1,5:NaN", "1", "", "1:1,", "1.5:1", "1:1;2:2", "1:1e400")) {
+            Outcome.of(run + "--steps 3 --sampling-probability 0.1 --noise-schedule", schedule)
+                    .refused("--noise-schedule");
+        }
+        for (String size : List.of("0", "-1", "1.5", "1001", "NaN", "Infinity")) {
+            Outcome.of(run + "--steps 3 --sampling-probability 0.1 --group-size " + size)
+                    .refused("group_size must be a whole number from 1 to 1000");
+        }
+    }
+
+    @Test
+    void version_option_saysIt() {
+        assertThat(Outcome.of("--version").answered().out()).startsWith("dl4j-dp-accountant ");
+        assertThat(Outcome.of("noise --version").answered().out()).startsWith("dl4j-dp-accountant ");
+    }
+
+    /** Disks fill up and pipes close: no answer is then no success. */
+    @Test
+    void answer_thatCannotBeWritten_isNoSuccess() {
+        Writer full = new Writer() {
+            @Override
+            public void write(char[] text, int offset, int length) throws IOException {
+                throw new IOException("No space left on device");
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        StringWriter err = new StringWriter();
+        int code = AccountantCommand.run(new PrintWriter(full), new PrintWriter(err), "--version");
+        assertThat(code).isEqualTo(1);
+        assertThat(err.toString().lines()).hasSize(1);
+    }
+
+    @Test
+    void plot_fewSteps_plotsNoMoreThanThese() throws IOException {
+        Path file = folder.resolve("three.svg");
+        String run = "plot --noise-multiplier 1.1 --sampling-probability 0.01 --delta 1e-5 --output ";
+        Outcome.of(run + file + " --steps 3").answered();
+        assertThat(Files.readString(file)).contains("<svg");
+        for (long all : new long[] {1, 2, 3, 49, 50, 51, 3516, (1L << 53) - 1}) {
+            assertThat(PlotCommand.steps(all))
+                    .hasSize((int) Math.min(50, all))
+                    .isSorted()
+                    .doesNotHaveDuplicates()
+                    .endsWith((double) all)
+                    .allMatch(steps -> steps >= 1 && steps == Math.rint(steps));
+        }
+        Outcome.of(run + file + " --steps 1").answered();
+    }
+
+    @Test
+    void plot_whatCannotBeDrawnOrWritten_failsAtOnceAndLeavesNothing() throws IOException {
+        String run = "plot --noise-multiplier 1.1 --sampling-probability 0.01 --steps 9007199254740991 ";
+        Outcome.of(run + "--delta 0 --output " + folder.resolve("a.png"))
+                .refused("delta must be > 0 and < 1 for a plot, was 0.0");
+        Outcome.of(run + "--delta 1 --output " + folder.resolve("a.png")).refused("delta must be > 0 and < 1");
+        for (String path : List.of("no/such/folder/a.png", "folder.svg", "file.png/a.png")) {
+            Files.createDirectories(folder.resolve("folder.svg"));
+            Files.writeString(folder.resolve("file.png"), "kept");
+            long start = System.nanoTime();
+            Outcome outcome = Outcome.of(run + "--delta 1e-5 --output " + folder.resolve(path));
+            assertThat(outcome.code()).isEqualTo(1);
+            assertThat(outcome.out()).isEmpty();
+            assertThat(outcome.err().lines()).hasSize(1);
+            assertThat(System.nanoTime() - start).isLessThan(20_000_000_000L);
+        }
+        assertThat(Files.readString(folder.resolve("file.png"))).isEqualTo("kept");
+        try (Stream<Path> files = Files.list(folder)) {
+            assertThat(files.map(file -> file.getFileName().toString()))
+                    .containsExactlyInAnyOrder("folder.svg", "file.png");
+        }
+    }
+
+    @Test
+    void rdp_whereOnlyPldHasABound_saysSo() {
+        Outcome.of("epsilon --delta 1e-5 --accountant rdp --relation replace-one " + RUN.trim())
+                .refused("use --accountant pld");
+        double rdp = new RdpAccountant(NeighboringRelation.REPLACE_ONE)
+                .compose(new SampledWithoutReplacement(60_000, 256, new Gaussian(0.55)), 3516)
+                .epsilon(1e-5);
+        assertThat(Outcome.of("epsilon --delta 1e-5 --accountant rdp --sampling fixed-size " + RUN.trim())
+                        .number())
+                .isBetween(rdp, rdp * (1 + 1e-5));
+    }
+}
