@@ -40,11 +40,12 @@ final class AtomPair implements LossPair {
     }
 
     @Override
-    public LossLattice lattice(double step, double tail) {
-        long last = Math.max(1, (long) Math.ceil(epsilon / step));
-        LossLattice lattice = new LossLattice(step, -last, last);
-        lattice.atom(epsilon, (1 - delta) * likely() * (1 + 8 * 0x1p-53));
-        lattice.atom(-epsilon, (1 - delta) * unlikely() * (1 + 8 * 0x1p-53));
+    public LossLattice lattice(LossGrid grid, double tail) {
+        long last = Math.max(1, grid.floor(epsilon) + 1);
+        LossLattice lattice = new LossLattice(grid, -last, last);
+        double up = 1 + 8 * 0x1p-53;
+        lattice.atom(epsilon, (1 - delta) * likely() * up, (1 - delta) * unlikely() * up);
+        lattice.atom(-epsilon, (1 - delta) * unlikely() * up, (1 - delta) * likely() * up);
         lattice.outside(0, delta, delta, 0);
         return lattice;
     }

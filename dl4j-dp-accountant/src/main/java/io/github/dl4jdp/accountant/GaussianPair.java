@@ -21,6 +21,17 @@ final class GaussianPair implements LossPair {
     /** Beyond this loss the ratio of the densities no longer fits beside them in a double. */
     private static final double LARGE_LOSS = 500;
 
+    /** Above this loss exp(loss) is better known by its difference from one. */
+    private static final double SMALL_LOSS = -0.5;
+
+    /** More than all tails together that are too small for a double. */
+    private static final double UNDERFLOW = 0x1p-1000;
+
+    private static final double UNIT = 0x1p-53;
+
+    /** Enough for planning, on which no guarantee rests. */
+    private static final int MOST_NODES = 5000;
+
     private final double[] centre;
     private final double[] base;
     private final double[] difference;
@@ -96,24 +107,52 @@ final class GaussianPair implements LossPair {
         return new GaussianPair(centre, base, difference, sigma, pair::solve);
     }
 
-    /** The outcome whose loss is l, by bisection; minus infinity where every loss is larger. */
+    /** The outcome whose loss is l, by Newton's method kept in a bracket; minus infinity where every loss is larger. */
     private double solve(double l) {
         double low = -60 * sigma;
         double high = Arrays.stream(centre).max().orElseThrow() + 60 * sigma;
         if (loss(low) >= l) {
             return Double.NEGATIVE_INFINITY;
         }
-        while (true) {
-            double middle = (low + high) / 2;
-            if (!(middle > low && middle < high)) {
-                return high;
-            }
-            if (loss(middle) < l) {
-                low = middle;
+        double x = low + (high - low) / 2;
+        for (int i = 0; ; i++) {
+            double error = loss(x) - l;
+            if (error < 0) {
+                low = x;
             } else {
-                high = middle;
+                high = x;
             }
+            double move = error / slope(x);
+            if (Math.abs(move) <= 0x1p-53 * Math.abs(x)) {
+                return x;
+            }
+            double next = x - move;
+            // Where Newton's steps do not halve the bracket soon, bisection does.
+            if (!(next > low && next < high) || i % 4 == 3) {
+                next = low + (high - low) / 2;
+                if (!(next > low && next < high)) {
+                    return high;
+                }
+            }
+            x = next;
         }
+    }
+
+    /** The derivative of the loss at x: the difference of the mean centres, given x, under P and under Q. */
+    private double slope(double x) {
+        double top = top(x);
+        double q = 0;
+        double meanQ = 0;
+        double p = 0;
+        double meanP = 0;
+        for (int k = 0; k < centre.length; k++) {
+            double density = Math.exp(exponent(k, x) - top);
+            q += base[k] * density;
+            meanQ += base[k] * density * centre[k];
+            p += weight(k, true) * density;
+            meanP += weight(k, true) * density * centre[k];
+        }
+        return (meanP / p - meanQ / q) / (sigma * sigma);
     }
 
     /** log(P/Q) at x. */
@@ -187,7 +226,7 @@ final class GaussianPair implements LossPair {
         double high = highest(tail);
         // The loss turns from one Gaussian to the next within a few sigma^2.
         double step = sigma * Math.min(0.4, sigma);
-        int n = (int) Math.min(200_000, Math.ceil((high - low) / step)) + 1;
+        int n = (int) Math.min(MOST_NODES, Math.ceil((high - low) / step)) + 1;
         step = (high - low) / (n - 1);
         LossMoments moments = new LossMoments(n);
         for (int i = 0; i < n; i++) {
@@ -200,27 +239,27 @@ final class GaussianPair implements LossPair {
     }
 
     @Override
-    public LossLattice lattice(double step, double tail) {
-        long first = (long) Math.floor(loss(lowest(tail)) / step);
-        long last = Math.max(first + 1, (long) Math.ceil(loss(highest(tail)) / step));
-        LossLattice lattice = new LossLattice(step, first, last);
-        double slope = 0;
-        Point low = new Point(inverse.applyAsDouble(first * step));
+    public LossLattice lattice(LossGrid grid, double tail) {
+        long first = grid.floor(loss(lowest(tail)));
+        long last = Math.max(first + 1, grid.floor(loss(highest(tail))) + 1);
+        LossLattice lattice = new LossLattice(grid, first, last);
+        double furthest = 0;
+        Point low = new Point(inverse.applyAsDouble(grid.loss(first)));
         outside(lattice, low, true);
         for (long j = first; j < last; j++) {
-            Point high = new Point(inverse.applyAsDouble((j + 1) * step));
+            Point high = new Point(inverse.applyAsDouble(grid.loss(j + 1)));
             add(lattice, j, low, high);
             if (low.x > Double.NEGATIVE_INFINITY) {
-                slope = Math.max(slope, Math.abs(low.x));
+                furthest = Math.max(furthest, Math.abs(low.x));
             }
             low = high;
         }
         outside(lattice, low, false);
         double spread = Arrays.stream(centre).max().orElseThrow()
                 - Arrays.stream(centre).min().orElseThrow();
-        slope = Math.max(slope, Math.abs(low.x)) * spread / (sigma * sigma);
+        double slope = Math.max(furthest, Math.abs(low.x)) * spread / (sigma * sigma);
         // A breakpoint is rounded, and so is the loss that it stands for.
-        lattice.slack(16 * 0x1p-53 * (slope + step * Math.max(Math.abs((double) first), Math.abs((double) last))));
+        lattice.slack(16 * UNIT * (slope + Math.max(Math.abs(grid.loss(first)), Math.abs(grid.loss(last)))));
         return lattice;
     }
 
@@ -248,30 +287,46 @@ final class GaussianPair implements LossPair {
     }
 
     private void add(LossLattice lattice, long j, Point low, Point high) {
-        double lowLoss = j * lattice.step();
-        double highLoss = (j + 1) * lattice.step();
-        if (highLoss > LARGE_LOSS) {
+        double lowLoss = lattice.grid().loss(j);
+        double highLoss = lattice.grid().loss(j + 1);
+        if (Math.max(-lowLoss, highLoss) > LARGE_LOSS) {
             addLarge(lattice, j, low, high);
             return;
         }
-        double up = Math.expm1(lowLoss);
-        double upHigh = Math.expm1(highLoss);
         double aboveLow = 0;
+        double errorP = 0;
         double belowHigh = 0;
-        double mass = 0;
-        double error = 0;
+        double errorQ = 0;
+        double massP = UNDERFLOW;
+        double massQ = UNDERFLOW;
+        double excessLow = Math.expm1(lowLoss);
+        double excessHigh = Math.expm1(-highLoss);
         for (int k = 0; k < centre.length; k++) {
             double part = between(low, high, k);
-            double partError = low.error[k] + high.error[k] + (low.z[k] < 0 && high.z[k] >= 0 ? 0x1p-53 : 0);
-            double lowFactor = difference[k] - base[k] * up;
-            double highFactor = base[k] * upHigh - difference[k];
-            aboveLow += lowFactor * part;
-            belowHigh += highFactor * part;
-            double largest = Math.max(Math.abs(difference[k]), base[k] * Math.max(Math.abs(up), Math.abs(upHigh)));
-            error += 2 * largest * (partError + 4 * 0x1p-53 * part);
-            mass += weight(k, true) * (part + partError);
+            double partError = low.error[k] + high.error[k] + (low.z[k] < 0 && high.z[k] >= 0 ? UNIT : 0);
+            double unsure = 2 * (partError + 8 * UNIT * part);
+            double p = weight(k, true);
+            double q = base[k];
+            // P - exp(lo) Q and Q - exp(-hi) P, as differences of what is small for losses near zero, of the weights far from it.
+            if (lowLoss > SMALL_LOSS) {
+                aboveLow += (difference[k] - q * excessLow) * part;
+                errorP += (Math.abs(difference[k]) + q * Math.abs(excessLow)) * unsure;
+            } else {
+                aboveLow += (p - q * (1 + excessLow)) * part;
+                errorP += (p + q * Math.exp(lowLoss)) * unsure;
+            }
+            if (highLoss < -SMALL_LOSS) {
+                belowHigh -= (difference[k] + p * excessHigh) * part;
+                errorQ += (Math.abs(difference[k]) + p * Math.abs(excessHigh)) * unsure;
+            } else {
+                belowHigh += (q - p * Math.exp(-highLoss)) * part;
+                errorQ += (q + p * Math.exp(-highLoss)) * unsure;
+            }
+            massP += p * (part + partError);
+            massQ += q * (part + partError);
         }
-        lattice.interval(j, aboveLow, belowHigh, error, mass * (1 + 8 * 0x1p-53));
+        double up = 1 + 16 * UNIT;
+        lattice.interval(j, aboveLow, errorP, massP * up, belowHigh, errorQ, massQ * up);
     }
 
     private static double between(Point low, Point high, int k) {
@@ -281,40 +336,61 @@ final class GaussianPair implements LossPair {
         return high.z[k] < 0 ? Math.max(0, high.tail[k] - low.tail[k]) : 1 - low.tail[k] - high.tail[k];
     }
 
-    /** Where exp(loss) and Q would leave the range of doubles, their product is formed from logarithms. */
+    /** Where exp(loss) and Q, or exp(-loss) and P, would leave the range of doubles, their product is formed from logarithms. */
     private void addLarge(LossLattice lattice, long j, Point low, Point high) {
-        double lowLoss = j * lattice.step();
-        double highLoss = (j + 1) * lattice.step();
-        double p = 0;
-        double error = 0;
+        double lowLoss = lattice.grid().loss(j);
+        double highLoss = lattice.grid().loss(j + 1);
+        double massP = UNDERFLOW;
+        double massQ = UNDERFLOW;
         double lowQ = 0;
-        double highQ = 0;
+        double highP = 0;
+        double furthest = 0;
         for (int k = 0; k < centre.length; k++) {
-            double part = between(low, high, k);
-            p += weight(k, true) * part;
-            error += weight(k, true) * (low.error[k] + high.error[k]);
+            double part = between(low, high, k) + low.error[k] + high.error[k]
+                    + (low.z[k] < 0 && high.z[k] >= 0 ? UNIT : 0);
+            if (weight(k, true) > 0) {
+                massP += weight(k, true) * part;
+                highP += weight(k, true) * scaled(-highLoss, low.z[k], high.z[k]);
+            }
             if (base[k] > 0) {
+                massQ += base[k] * part;
                 lowQ += base[k] * scaled(lowLoss, low.z[k], high.z[k]);
-                highQ += base[k] * scaled(highLoss, low.z[k], high.z[k]);
+            }
+            furthest = Math.max(furthest, high.z[k] * high.z[k]);
+            if (low.x > Double.NEGATIVE_INFINITY) {
+                furthest = Math.max(furthest, low.z[k] * low.z[k]);
             }
         }
-        double exponents = 8 * (highLoss + high.z[0] * high.z[0] + 8) * 0x1p-53;
-        lattice.interval(j, p - lowQ, highQ - p, error + exponents * (p + highQ), (p + error) * (1 + 8 * 0x1p-53));
+        double relative = 16 * (Math.max(Math.abs(lowLoss), Math.abs(highLoss)) + furthest + 16) * UNIT;
+        double up = 1 + 16 * UNIT;
+        lattice.interval(
+                j,
+                massP - lowQ,
+                relative * (massP + lowQ),
+                massP * up,
+                massQ - highP,
+                relative * (massQ + highP),
+                massQ * up);
     }
 
     /** exp(log) (Phi(high) - Phi(low)) for a pair of points where that is no larger than about one. */
     private static double scaled(double log, double low, double high) {
+        if (high < 0) {
+            return scaled(log, -high, -low);
+        }
         if (low <= 0) {
             return Math.exp(log) * (Erfc.value(-high / SQRT2) - Erfc.value(-low / SQRT2)) / 2;
         }
         double near = Math.exp(log - low * low / 2) * Erfcx.value(low / SQRT2);
-        double far = Math.exp(log - high * high / 2) * Erfcx.value(high / SQRT2);
+        double far = high < Double.POSITIVE_INFINITY
+                ? Math.exp(log - high * high / 2) * Erfcx.value(high / SQRT2)
+                : 0;
         return (near - far) / 2;
     }
 
     private void outside(LossLattice lattice, Point point, boolean below) {
-        double p = 0;
-        double q = 0;
+        double p = UNDERFLOW;
+        double q = UNDERFLOW;
         for (int k = 0; k < centre.length; k++) {
             double side = below ? point.below(k) : point.z[k] < 0 ? 1 - point.tail[k] : point.tail[k];
             double bound = side * (1 + TAIL_ERROR * (1 + point.z[k] * point.z[k]));

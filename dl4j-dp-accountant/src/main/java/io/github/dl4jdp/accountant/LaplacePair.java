@@ -71,15 +71,16 @@ final class LaplacePair implements LossPair {
     }
 
     @Override
-    public LossLattice lattice(double step, double tail) {
-        long first = (long) Math.floor(lowestLoss / step);
-        long last = Math.max(first + 1, (long) Math.ceil(highestLoss / step));
-        LossLattice lattice = new LossLattice(step, first, last);
-        lattice.atom(lowestLoss, lowestMass() * (1 + 8 * 0x1p-53));
-        lattice.atom(highestLoss, highestMass() * (1 + 8 * 0x1p-53));
+    public LossLattice lattice(LossGrid grid, double tail) {
+        long first = grid.floor(lowestLoss);
+        long last = Math.max(first + 1, grid.floor(highestLoss) + 1);
+        LossLattice lattice = new LossLattice(grid, first, last);
+        double up = 1 + 8 * 0x1p-53;
+        lattice.atom(lowestLoss, lowestMass() * up, 0.5);
+        lattice.atom(highestLoss, highestMass() * up, Math.exp(-rate) / 2 * up);
         double low = 0;
         for (long j = first; j < last; j++) {
-            double high = inverse((j + 1) * step);
+            double high = inverse(grid.loss(j + 1));
             if (high > low) {
                 add(lattice, j, low, high);
                 low = high;
@@ -90,21 +91,24 @@ final class LaplacePair implements LossPair {
             add(lattice, last - 1, low, 1);
         }
         double largest = Math.max(Math.abs(lowestLoss), Math.abs(highestLoss));
-        lattice.slack(16 * 0x1p-53 * (2 * rate + largest + step));
+        lattice.slack(16 * 0x1p-53 * (2 * rate + largest + grid.width(last - 1)));
         return lattice;
     }
 
     /** The outcomes between two points of [0, 1]. */
     private void add(LossLattice lattice, long j, double low, double high) {
+        double lowLoss = lattice.grid().loss(j);
+        double highLoss = lattice.grid().loss(j + 1);
         double width = -Math.expm1((low - high) * rate) / 2;
         double logQ = -low * rate;
-        double atZero = Math.exp(logQ) * width;
+        double q0 = Math.exp(logQ) * width;
         double atOne = Math.exp((high - 1) * rate) * width;
-        double p = (1 - q) * atZero + q * atOne;
-        double lowQ = Math.exp(logQ + j * lattice.step()) * width;
-        double highQ = Math.exp(logQ + (j + 1) * lattice.step()) * width;
-        double relative = (16 + 4 * rate + 2 * Math.abs((j + 1) * lattice.step())) * 0x1p-53;
-        double error = relative * (p + lowQ + highQ);
-        lattice.interval(j, p - lowQ, highQ - p, error, p * (1 + relative));
+        double p = (1 - q) * q0 + q * atOne;
+        double lowQ = Math.exp(logQ + lowLoss) * width;
+        double highP = Math.exp(-highLoss) * p;
+        double relative = (16 + 4 * rate + 2 * Math.max(Math.abs(lowLoss), Math.abs(highLoss))) * 0x1p-53;
+        double up = 1 + relative;
+        lattice.interval(
+                j, p - lowQ, relative * (p + lowQ), p * up, q0 - highP, relative * (q0 + highP), q0 * up);
     }
 }

@@ -96,7 +96,7 @@ final class LossComposition {
     }
 
     private Part part(LossPair pair) {
-        LossLattice lattice = pair.lattice(plan.step(), plan.tail());
+        LossLattice lattice = pair.lattice(LossGrid.even(plan.step()), plan.tail());
         double[][] tilted = new double[2][fourier.length()];
         Side forward = tilt(lattice.forward(), plan.direction(false), tilted[0]);
         Side backward = tilt(lattice.backward(), plan.direction(true), tilted[1]);

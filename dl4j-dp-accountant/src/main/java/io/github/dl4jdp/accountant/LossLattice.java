@@ -10,39 +10,48 @@ import java.util.Arrays;
  * so that both masses are kept:
  *
  * <pre>{@code
- * p_hi = (P - exp(lo) Q) / (1 - exp(-step)),      p_lo = (exp(hi) Q - P) / (exp(step) - 1).
+ * p_hi = (P - exp(lo) Q) / (1 - exp(lo - hi)),      q_lo = (Q - exp(-hi) P) / (1 - exp(lo - hi)).
  * }</pre>
  *
  * The hockey-stick divergence of the result is the chord of the original, which is convex, so it is never below (Doroshenko
- * et al. 2022, "Connect the Dots"); its error is of second order in the step. Rounding errors are added to both masses.
+ * et al. 2022, "Connect the Dots"); its error is of second order in the step.
+ *
+ * <p>The two directions are kept apart, for what is pessimistic in one is optimistic in the other. In each, the mass at the larger
+ * loss is raised by what rounding may have cost it, and the rest of the interval's mass goes to the smaller loss: mass only
+ * ever moves towards larger losses, and none is counted twice.
  */
 final class LossLattice {
-    private final double step;
+    private static final double UNIT = 0x1p-53;
+
+    private final LossGrid grid;
     private final long first;
+    /** Masses of the loss log(P/Q) under P, and of its negative under Q. */
     private final double[] p;
-    private final double lowShare;
-    private final double highShare;
+
+    private final double[] q;
+    /** How much of each mass may be padding for rounding errors. */
+    private final double[] paddingP;
+
+    private final double[] paddingQ;
 
     private double pBelow;
     private double pAbove;
     private double qBelow;
     private double qAbove;
     private double slack;
-    /** How much of each mass may be padding for rounding errors. */
-    private final double[] padding;
 
-    /** An empty lattice from loss {@code first * step} to {@code last * step}. */
-    LossLattice(double step, long first, long last) {
-        this.step = step;
+    /** An empty lattice from the grid's point {@code first} to {@code last}. */
+    LossLattice(LossGrid grid, long first, long last) {
+        this.grid = grid;
         this.first = first;
         this.p = new double[Math.toIntExact(last - first + 1)];
-        this.padding = new double[p.length];
-        this.lowShare = (1 + 4 * 0x1p-53) / Math.expm1(step);
-        this.highShare = (1 + 4 * 0x1p-53) / -Math.expm1(-step);
+        this.q = new double[p.length];
+        this.paddingP = new double[p.length];
+        this.paddingQ = new double[p.length];
     }
 
-    double step() {
-        return step;
+    LossGrid grid() {
+        return grid;
     }
 
     /** By how much the loss of an outcome may exceed what its place on the lattice says, for rounding of the outcome. */
@@ -58,16 +67,26 @@ final class LossLattice {
      * Adds the outcomes whose losses lie between lattice points {@code j} and {@code j + 1}.
      *
      * @param aboveLow P - exp(lo) Q
-     * @param belowHigh exp(hi) Q - P
-     * @param error bound on the error of each
-     * @param mass upper bound on P
+     * @param errorP bound on its error
+     * @param massP upper bound on P
+     * @param belowHigh Q - exp(-hi) P
+     * @param errorQ bound on its error
+     * @param massQ upper bound on Q
      */
-    void interval(long j, double aboveLow, double belowHigh, double error, double mass) {
+    void interval(
+            long j, double aboveLow, double errorP, double massP, double belowHigh, double errorQ, double massQ) {
         int i = (int) (j - first);
-        padding[i + 1] += 2 * error * highShare + 16 * 0x1p-53 * mass;
-        padding[i] += 2 * error * lowShare + 16 * 0x1p-53 * mass;
-        p[i + 1] += clamp((aboveLow + error) * highShare, mass);
-        p[i] += clamp((belowHigh + error) * lowShare, mass);
+        double share = (1 + 8 * UNIT) / -Math.expm1(-grid.width(j));
+        double high = clamp((aboveLow + errorP) * share, massP);
+        p[i + 1] += high;
+        p[i] += massP - high;
+        paddingP[i + 1] += Math.min(2 * errorP * share, massP) + 32 * UNIT * massP;
+        paddingP[i] += 32 * UNIT * massP;
+        double low = clamp((belowHigh + errorQ) * share, massQ);
+        q[i] += low;
+        q[i + 1] += massQ - low;
+        paddingQ[i] += Math.min(2 * errorQ * share, massQ) + 32 * UNIT * massQ;
+        paddingQ[i + 1] += 32 * UNIT * massQ;
     }
 
     private static double clamp(double value, double mass) {
@@ -75,16 +94,18 @@ final class LossLattice {
         return value <= mass ? Math.max(value, 0) : mass;
     }
 
-    /** Adds an outcome of known loss with mass {@code mass} under P. */
-    void atom(double loss, double mass) {
-        long j = Math.min(Math.max((long) Math.floor(loss / step), first), first + p.length - 2);
-        double error = 8 * 0x1p-53 * mass * (1 + Math.abs(loss));
+    /** Adds an outcome of known loss with mass {@code massP} under P and {@code massQ} under Q. */
+    void atom(double loss, double massP, double massQ) {
+        long j = Math.min(Math.max(grid.floor(loss), first), first + p.length - 2);
+        double error = 16 * UNIT * (1 + Math.abs(loss));
         interval(
                 j,
-                mass * -Math.expm1(j * step - loss),
-                mass * Math.expm1((j + 1) * step - loss),
-                error,
-                mass * (1 + 4 * 0x1p-53));
+                massP * -Math.expm1(grid.loss(j) - loss),
+                error * massP,
+                massP,
+                massQ * -Math.expm1(loss - grid.loss(j + 1)),
+                error * massQ,
+                massQ);
     }
 
     /** Adds masses outside the lattice: P and Q below the first point and above the last. */
@@ -98,47 +119,48 @@ final class LossLattice {
     /** The loss log(P/Q) under P. */
     LossMasses forward() {
         double[] mass = p.clone();
-        double[] unsure = padding.clone();
+        double[] unsure = paddingP.clone();
         mass[0] += pBelow;
         // What was moved further than a step counts as padding too.
         unsure[0] += pBelow;
-        return new LossMasses(step, first, mass, unsure, pAbove);
+        return new LossMasses(grid, first, mass, unsure, pAbove);
     }
 
-    /** The loss log(Q/P) under Q: the same atoms seen from the other side, where an atom of loss l has Q = exp(-l) P. */
+    /** The loss log(Q/P) under Q. */
     LossMasses backward() {
-        int n = p.length;
-        double[] mass = new double[n];
-        double[] unsure = new double[n];
-        for (int i = 0; i < n; i++) {
-            if (p[i] > 0) {
-                double loss = step * (first + i);
-                double rounding = (4 + 2 * Math.abs(loss)) * 0x1p-53;
-                double ratio = Math.exp(-loss) * (1 + rounding);
-                mass[n - 1 - i] = p[i] * ratio;
-                unsure[n - 1 - i] = (padding[i] + 2 * rounding * p[i]) * ratio;
-            }
-        }
+        double[] mass = reversed(q);
+        double[] unsure = reversed(paddingQ);
         mass[0] += qAbove;
         unsure[0] += qAbove;
-        return new LossMasses(step, -(first + n - 1), mass, unsure, qBelow);
+        return new LossMasses(grid, -(first + p.length - 1), mass, unsure, qBelow);
+    }
+
+    private static double[] reversed(double[] values) {
+        double[] reversed = new double[values.length];
+        for (int i = 0; i < values.length; i++) {
+            reversed[values.length - 1 - i] = values[i];
+        }
+        return reversed;
     }
 
     /** The lattice of the mixture that is {@code other} with the given probability and this otherwise. */
     LossLattice mixedWith(LossLattice other, double probability) {
         long from = Math.min(first, other.first);
         long to = Math.max(first + p.length, other.first + other.p.length) - 1;
-        LossLattice mixed = new LossLattice(step, from, to);
+        LossLattice mixed = new LossLattice(grid, from, to);
         mixed.addAll(this, 1 - probability);
         mixed.addAll(other, probability);
         return mixed;
     }
 
     private void addAll(LossLattice part, double probability) {
-        double factor = probability * (1 + 4 * 0x1p-53);
+        double factor = probability * (1 + 4 * UNIT);
+        int shift = (int) (part.first - first);
         for (int i = 0; i < part.p.length; i++) {
-            p[(int) (part.first - first) + i] += factor * part.p[i];
-            padding[(int) (part.first - first) + i] += factor * part.padding[i] + 8 * 0x1p-53 * part.p[i];
+            p[shift + i] += factor * part.p[i];
+            q[shift + i] += factor * part.q[i];
+            paddingP[shift + i] += factor * part.paddingP[i] + 8 * UNIT * part.p[i];
+            paddingQ[shift + i] += factor * part.paddingQ[i] + 8 * UNIT * part.q[i];
         }
         outside(factor * part.pBelow, factor * part.qBelow, factor * part.pAbove, factor * part.qAbove);
         slack(part.slack);
@@ -150,20 +172,26 @@ final class LossLattice {
      */
     LossLattice symmetric() {
         int last = (int) (first + p.length - 1);
-        LossLattice symmetric = new LossLattice(step, -last, last);
+        LossLattice symmetric = new LossLattice(grid, -last, last);
         // What is left is largest where the padding was not needed at all.
-        double rest = 1 + 2 * Arrays.stream(padding).sum() + p.length * 0x1p-53;
+        double rest = 1 + 2 * Arrays.stream(paddingP).sum() + p.length * UNIT;
         for (int j = 1; j <= last; j++) {
             double up = p[(int) (j - first)];
-            double down = up * Math.exp(-j * step);
+            double loss = grid.loss(j);
+            double down = up * Math.exp(-loss) * (1 + (8 + 4 * loss) * UNIT);
+            double padding = paddingP[(int) (j - first)];
             symmetric.p[last + j] = up;
-            symmetric.p[last - j] = down * (1 + (4 + 2 * j * step) * 0x1p-53);
-            symmetric.padding[last + j] = padding[(int) (j - first)];
-            symmetric.padding[last - j] = symmetric.padding[last + j] + 1e-15;
-            rest -= up + down;
+            symmetric.p[last - j] = down;
+            symmetric.paddingP[last + j] = padding;
+            symmetric.paddingP[last - j] = padding + (16 + 8 * loss) * UNIT * down;
+            rest -= up + down / (1 + (8 + 4 * loss) * UNIT);
         }
         symmetric.p[last] = Math.max(0, rest);
-        symmetric.padding[last] = 2 * Arrays.stream(padding).sum() + 4 * p.length * 0x1p-53;
+        symmetric.paddingP[last] = 2 * Arrays.stream(paddingP).sum() + 4 * p.length * UNIT;
+        for (int i = 0; i < symmetric.p.length; i++) {
+            symmetric.q[symmetric.p.length - 1 - i] = symmetric.p[i];
+            symmetric.paddingQ[symmetric.p.length - 1 - i] = symmetric.paddingP[i];
+        }
         symmetric.outside(qAbove, pAbove, pAbove, qAbove);
         symmetric.slack(slack);
         return symmetric;

@@ -2,19 +2,19 @@
 package io.github.dl4jdp.accountant;
 
 /**
- * A privacy loss on a lattice, rounded upwards: mass[i] at loss (first + i) step, of which unsure[i] may be padding, {@code infinite} beyond any bound.
+ * A privacy loss on a lattice, rounded upwards: mass[i] at the grid's point first + i, of which unsure[i] may be padding, {@code infinite} beyond any bound.
  *
  * <p>Masses are upper bounds, so they may sum to a little more than one.
  */
 final class LossMasses {
-    private final double step;
+    private final LossGrid grid;
     private final long first;
     private final double[] mass;
     private final double[] unsure;
     private final double infinite;
 
-    LossMasses(double step, long first, double[] mass, double[] unsure, double infinite) {
-        this.step = step;
+    LossMasses(LossGrid grid, long first, double[] mass, double[] unsure, double infinite) {
+        this.grid = grid;
         this.first = first;
         this.mass = mass;
         this.unsure = unsure;
@@ -34,6 +34,10 @@ final class LossMasses {
         return mass[i];
     }
 
+    double loss(int i) {
+        return grid.loss(first + i);
+    }
+
     double infinite() {
         return infinite;
     }
@@ -49,14 +53,14 @@ final class LossMasses {
     }
 
     private double logMoment(double[] of, double theta) {
-        double top = theta * step * (theta > 0 ? first + of.length - 1 : first);
+        double top = theta * grid.loss(theta > 0 ? first + of.length - 1 : first);
         double sum = 0;
         // Blocks keep the rounding error of a long sum near that of a short one.
         for (int start = 0; start < of.length; start += 64) {
             double block = 0;
             int end = Math.min(start + 64, of.length);
             for (int i = start; i < end; i++) {
-                block += of[i] * Math.exp(theta * step * (first + i) - top);
+                block += of[i] * Math.exp(theta * grid.loss(first + i) - top);
             }
             sum += block;
         }
@@ -65,7 +69,7 @@ final class LossMasses {
 
     /** Relative error of the tilted masses and their sum, for a tilt theta. */
     double sumError(double theta) {
-        double exponents = 3 * Math.abs(theta) * step * (Math.abs((double) first) + mass.length) + 8;
+        double exponents = 3 * Math.abs(theta) * (Math.abs(grid.loss(first)) + Math.abs(grid.loss(first + mass.length))) + 8;
         return (exponents + 66 + mass.length / 64.0) * 0x1p-53;
     }
 }

@@ -12,10 +12,10 @@ interface LossPair {
     /**
      * The pair on a lattice.
      *
-     * @param step distance of the lattice points
+     * @param grid the losses of the lattice
      * @param tail mass that may be moved beyond the lattice's ends
      */
-    LossLattice lattice(double step, double tail);
+    LossLattice lattice(LossGrid grid, double tail);
 
     /** Quadrature nodes of the loss, for planning; tails of mass {@code tail} may be left out. */
     LossMoments moments(double tail);

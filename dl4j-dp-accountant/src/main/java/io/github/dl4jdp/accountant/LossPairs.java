@@ -116,8 +116,8 @@ final class LossPairs {
      */
     private record SymmetricPair(LossPair half) implements LossPair {
         @Override
-        public LossLattice lattice(double step, double tail) {
-            return half.lattice(step, tail).symmetric();
+        public LossLattice lattice(LossGrid grid, double tail) {
+            return half.lattice(grid, tail).symmetric();
         }
 
         @Override
@@ -137,8 +137,8 @@ final class LossPairs {
     /** {@code second} with the given probability, {@code first} otherwise; which of them is known to both sides. */
     private record MixedPair(LossPair first, LossPair second, double probability) implements LossPair {
         @Override
-        public LossLattice lattice(double step, double tail) {
-            return first.lattice(step, tail).mixedWith(second.lattice(step, tail), probability);
+        public LossLattice lattice(LossGrid grid, double tail) {
+            return first.lattice(grid, tail).mixedWith(second.lattice(grid, tail), probability);
         }
 
         @Override

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.accountant;
+
+/**
+ * An increasing sequence of losses, one for every whole number, symmetric around the loss zero at 0.
+ *
+ * <p>Either all neighbours are one step apart, or the steps double with every octave, as those of floating-point numbers do.
+ */
+final class LossGrid {
+    private final double step;
+    /** Points of an octave; 0 where all steps are equal. */
+    private final int octave;
+
+    private LossGrid(double step, int octave) {
+        this.step = step;
+        this.octave = octave;
+    }
+
+    /** The losses j step. */
+    static LossGrid even(double step) {
+        return new LossGrid(step, 0);
+    }
+
+    /**
+     * The losses j step up to 2 octave; from then on each octave has as many points as the one before, twice as far apart.
+     *
+     * @param step a power of two, so that the losses are exact
+     */
+    static LossGrid octaves(double step, int octave) {
+        return new LossGrid(step, octave);
+    }
+
+    double loss(long j) {
+        if (octave == 0) {
+            return j * step;
+        }
+        long m = Math.abs(j);
+        int level = level(m);
+        double loss = Math.scalb((double) (m - (long) level * octave), level) * step;
+        return j < 0 ? -loss : loss;
+    }
+
+    private int level(long m) {
+        return m < 2L * octave ? 0 : (int) (m / octave) - 1;
+    }
+
+    /** loss(j + 1) - loss(j). */
+    double width(long j) {
+        return octave == 0 ? step : Math.scalb(step, level(j >= 0 ? j : -j - 1));
+    }
+
+    /** The point of the largest loss that is not above the given one, up to rounding. */
+    long floor(double loss) {
+        if (octave == 0) {
+            return (long) Math.floor(loss / step);
+        }
+        double steps = Math.abs(loss) / step;
+        int level = steps < 2.0 * octave ? 0 : Math.getExponent(steps / octave);
+        double place = Math.scalb(steps, -level);
+        long shift = (long) level * octave;
+        return loss >= 0 ? shift + (long) Math.floor(place) : -shift - (long) Math.ceil(place);
+    }
+}
