@@ -22,43 +22,58 @@ final class CompositionCache {
     /** Nobody cares by how much such an epsilon is too large. */
     private static final double NEGLIGIBLE_EPSILON = 1e-5;
 
-    private @Nullable LossComposition composition;
+    /** An even lattice that is longer is slower than one of octaves. */
+    private static final int LONGEST_EVEN = 1 << 15;
+
+    private @Nullable Composition composition;
     private Map<LossPair, Long> composed = Map.of();
     private double target;
     private double capacity;
 
     /** A composition planned for about this delta. */
-    LossComposition compositionForDelta(Map<LossPair, Long> pairs, double delta) {
+    Composition compositionForDelta(Map<LossPair, Long> pairs, double delta) {
         boolean near = delta <= target * DELTA_REACH && delta * DELTA_REACH >= target;
-        LossComposition kept = extended(pairs, near);
+        Composition kept = extended(pairs, near);
         return kept != null ? kept : remember(pairs, delta, growth -> forDelta(pairs, delta, growth));
     }
 
     /** Where few events with rare, large losses make epsilon far smaller than Chernoff's bound, it is planned for again. */
-    private static LossComposition forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
-        LossComposition first = new LossComposition(LossPlan.forDelta(pairs, delta, growth), pairs);
+    private static Composition forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
+        LossPlan plan = LossPlan.forDelta(pairs, delta, growth);
+        if (!isShort(plan)) {
+            return OctaveComposition.near(pairs, delta, growth);
+        }
+        LossComposition first = new LossComposition(plan, pairs);
         double epsilon = first.epsilon(delta);
         if (epsilon >= first.leastEpsilon() || epsilon < NEGLIGIBLE_EPSILON) {
             return first;
         }
-        LossComposition second = new LossComposition(LossPlan.forDeltaNear(pairs, delta, growth, epsilon), pairs);
+        LossPlan again = LossPlan.forDeltaNear(pairs, delta, growth, epsilon);
+        Composition second =
+                isShort(again) ? new LossComposition(again, pairs) : OctaveComposition.near(pairs, delta, growth);
         return second.epsilon(delta) < epsilon ? second : first;
     }
 
-    /** A composition planned for about this epsilon. */
-    LossComposition compositionForEpsilon(Map<LossPair, Long> pairs, double epsilon) {
-        boolean near = Math.abs(epsilon - target) <= EPSILON_REACH * target;
-        LossComposition kept = extended(pairs, near);
-        return kept != null
-                ? kept
-                : remember(
-                        pairs,
-                        epsilon,
-                        growth -> new LossComposition(LossPlan.forEpsilon(pairs, epsilon, growth), pairs));
+    private static Composition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth) {
+        LossPlan plan = LossPlan.forEpsilon(pairs, epsilon, growth);
+        return isShort(plan)
+                ? new LossComposition(plan, pairs)
+                : OctaveComposition.near(pairs, plan.delta(), growth);
     }
 
-    private @Nullable LossComposition extended(Map<LossPair, Long> pairs, boolean near) {
-        LossComposition kept = composition;
+    private static boolean isShort(LossPlan plan) {
+        return !plan.coarse() && plan.length() <= LONGEST_EVEN;
+    }
+
+    /** A composition planned for about this epsilon. */
+    Composition compositionForEpsilon(Map<LossPair, Long> pairs, double epsilon) {
+        boolean near = Math.abs(epsilon - target) <= EPSILON_REACH * target;
+        Composition kept = extended(pairs, near);
+        return kept != null ? kept : remember(pairs, epsilon, growth -> forEpsilon(pairs, epsilon, growth));
+    }
+
+    private @Nullable Composition extended(Map<LossPair, Long> pairs, boolean near) {
+        Composition kept = composition;
         if (kept == null || !near || total(pairs) > capacity || !pairs.keySet().equals(composed.keySet())) {
             return null;
         }
@@ -79,14 +94,14 @@ final class CompositionCache {
 
     @FunctionalInterface
     private interface Planning {
-        LossComposition composed(double growth);
+        Composition composed(double growth);
     }
 
-    private LossComposition remember(Map<LossPair, Long> pairs, double newTarget, Planning planning) {
+    private Composition remember(Map<LossPair, Long> pairs, double newTarget, Planning planning) {
         double total = total(pairs);
         double ahead = Math.min(MOST_HEADROOM, (total + LEAST_HEADROOM) / total);
         double growth = composition == null ? 1 : Math.max(HEADROOM, ahead);
-        LossComposition fresh = planning.composed(growth);
+        Composition fresh = planning.composed(growth);
         composition = fresh;
         composed = Map.copyOf(pairs);
         target = newTarget;

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>See Koskela, Jalko and Honkela 2020 (Fourier accountant) and Gopi, Lee and Wutschitz 2021.
  */
-final class LossComposition {
+final class LossComposition implements Composition {
     /*
      * Let X be the sum of the lattice losses under P, finite ones only. With a tilt t >= 0 and M = E[exp(t X)] the weights
      * g(x) = Pr[X = x] exp(t x) / M form a distribution again, whose mass is where delta comes from:
@@ -127,18 +127,13 @@ final class LossComposition {
         return masses.logMoment(tilt) + masses.sumError(tilt);
     }
 
-    /** Whether the lattice had to be coarser than planned: the bound holds but may be loose. */
-    boolean coarse() {
-        return plan.coarse();
-    }
-
     /** Below this epsilon the bound holds but may be loose. */
     double leastEpsilon() {
         return plan.leastEpsilon();
     }
 
-    /** Adds events of a kind that is already here. */
-    void add(LossPair pair, long count) {
+    @Override
+    public void add(LossPair pair, long count) {
         Part part = parts.get(pair);
         if (part == null) {
             throw new IllegalArgumentException("pair must be part of the plan");
@@ -193,8 +188,8 @@ final class LossComposition {
         return (infinite + above) * SCAN;
     }
 
-    /** The larger epsilon of the two directions; infinite where the computation cannot be trusted. */
-    double epsilon(double delta) {
+    @Override
+    public double epsilon(double delta) {
         double epsilon = Math.max(epsilon(curve(0), delta), epsilon(curve(1), delta));
         return (epsilon + sum(Part::slack)) * (1 + 4 * UNIT);
     }
@@ -226,8 +221,8 @@ final class LossComposition {
         return Math.max(0, epsilon);
     }
 
-    /** The larger delta of the two directions; one where the computation cannot be trusted. */
-    double delta(double epsilon) {
+    @Override
+    public double delta(double epsilon) {
         double shifted = Math.max(0, epsilon * (1 - 4 * UNIT) - sum(Part::slack));
         return Math.min(1, Math.max(delta(curve(0), shifted), delta(curve(1), shifted)));
     }

@@ -74,6 +74,15 @@ final class LossMoments {
         return shift == 0 ? Math.log1p(sum) : shift + Math.log(sum);
     }
 
+    /** Mean size of the loss under P, or of its reverse under Q. */
+    double meanSize(boolean reversed) {
+        double sum = 0;
+        for (int i = 0; i < count; i++) {
+            sum += Math.exp(logWeight[2 * i + (reversed ? 0 : 1)]) * Math.abs(loss[i]);
+        }
+        return sum;
+    }
+
     /** Variance of the loss under P, or of its reverse under Q. */
     double variance(boolean reversed) {
         double first = 0;

@@ -79,6 +79,7 @@ final class LossPlan {
     private final double step;
     private final int length;
     private final double tail;
+    private final double delta;
     private final boolean coarse;
     private final double leastEpsilon;
     private final Direction forward;
@@ -90,6 +91,7 @@ final class LossPlan {
             double step,
             int length,
             double tail,
+            double delta,
             boolean coarse,
             double leastEpsilon,
             Direction forward,
@@ -97,6 +99,7 @@ final class LossPlan {
         this.step = step;
         this.length = length;
         this.tail = tail;
+        this.delta = delta;
         this.coarse = coarse;
         this.leastEpsilon = leastEpsilon;
         this.forward = forward;
@@ -257,7 +260,7 @@ final class LossPlan {
             window += spread * step;
             int needed = (int) Math.min(MAX_LENGTH, Math.ceil(window / step) + 8);
             int length = Math.max(64, needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1);
-            return new LossPlan(step, Math.min(MAX_LENGTH, length), tail, coarse, least, forward, backward);
+            return new LossPlan(step, Math.min(MAX_LENGTH, length), tail, delta, coarse, least, forward, backward);
         }
 
         /** What wraps around from above must not land above epsilon, which is rarely far below Chernoff's bound. */
@@ -343,6 +346,11 @@ final class LossPlan {
 
     double tail() {
         return tail;
+    }
+
+    /** About the delta that this plan is for, or less. */
+    double delta() {
+        return delta;
     }
 
     /** Below this epsilon the bound holds but may be loose. */

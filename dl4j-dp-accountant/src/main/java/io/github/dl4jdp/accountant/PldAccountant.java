@@ -6,7 +6,6 @@ import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
@@ -35,8 +34,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PldAccountant implements PrivacyAccountant {
     private static final String NAME = "PldAccountant";
-    /** By which factors {@link #byMoreEvents} raises the numbers of events. */
-    private static final List<Long> MORE_EVENTS = List.of(2L, 4L);
 
     private final NeighboringRelation relation;
     private final Map<DpEvent, Long> leaves = new LinkedHashMap<>();
@@ -45,7 +42,6 @@ public final class PldAccountant implements PrivacyAccountant {
 
     private final CompositionCache forEpsilon = new CompositionCache();
     private final CompositionCache forDelta = new CompositionCache();
-    private final Map<Long, CompositionCache> forMoreEvents = new HashMap<>();
     private @Nullable GaussianPart gaussianPart;
 
     /** All Gaussian events together: one Gaussian of distance mu. */
@@ -118,32 +114,9 @@ public final class PldAccountant implements PrivacyAccountant {
         if (delta == 0) {
             return byRdp(rdp -> rdp.epsilon(0), Double.POSITIVE_INFINITY);
         }
-        LossComposition composition = forEpsilon.compositionForDelta(pairs(), delta);
-        double epsilon = composition.epsilon(delta);
-        if (composition.coarse() || !(epsilon < Double.POSITIVE_INFINITY)) {
-            // All are bounds, so the smallest one is.
-            return Math.min(
-                    Math.min(epsilon >= 0 ? epsilon : Double.POSITIVE_INFINITY, byMoreEvents(delta)),
-                    byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY));
-        }
-        return epsilon;
-    }
-
-    /** More of the same events cost no less: a bound from where their lattice is easier to lay, as with rare large losses it can be. */
-    private double byMoreEvents(double delta) {
-        double least = Double.POSITIVE_INFINITY;
-        for (long factor : MORE_EVENTS) {
-            Map<LossPair, Long> more = new LinkedHashMap<>();
-            pairs().forEach((pair, count) -> more.put(pair, count > Long.MAX_VALUE / factor ? count : count * factor));
-            double epsilon = forMoreEvents
-                    .computeIfAbsent(factor, f -> new CompositionCache())
-                    .compositionForDelta(more, delta)
-                    .epsilon(delta);
-            if (epsilon >= 0) {
-                least = Math.min(least, epsilon);
-            }
-        }
-        return least;
+        double epsilon = forEpsilon.compositionForDelta(pairs(), delta).epsilon(delta);
+        // Where the computation cannot be trusted.
+        return epsilon < Double.POSITIVE_INFINITY ? epsilon : byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY);
     }
 
     @Override
@@ -159,12 +132,8 @@ public final class PldAccountant implements PrivacyAccountant {
         if (epsilon == Double.POSITIVE_INFINITY) {
             return byRdp(rdp -> rdp.delta(epsilon), 1);
         }
-        LossComposition composition = forDelta.compositionForEpsilon(pairs(), epsilon);
-        double delta = composition.delta(epsilon);
-        if (composition.coarse() || !(delta < 1)) {
-            return Math.min(delta >= 0 ? delta : 1, byRdp(rdp -> rdp.delta(epsilon), 1));
-        }
-        return delta;
+        double delta = forDelta.compositionForEpsilon(pairs(), epsilon).delta(epsilon);
+        return delta < 1 ? delta : byRdp(rdp -> rdp.delta(epsilon), 1);
     }
 
     /**
