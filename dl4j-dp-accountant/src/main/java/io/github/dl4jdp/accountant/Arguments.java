@@ -59,4 +59,25 @@ final class Arguments {
         }
         throw new IllegalArgumentException(name + " must be >= " + minimum + " and <= " + maximum + ", was " + value);
     }
+
+    /** The sum, rounded upwards. */
+    static double addUp(double a, double b) {
+        double sum = a + b;
+        double part = sum - a;
+        // Knuth's error of a sum
+        double lost = (a - (sum - part)) + (b - part);
+        return lost > 0 ? Math.nextUp(sum) : sum;
+    }
+
+    /** The product, rounded upwards. */
+    static double multiplyUp(double a, double b) {
+        double product = a * b;
+        return Math.fma(a, b, -product) > 0 ? Math.nextUp(product) : product;
+    }
+
+    /** 1 / x, rounded upwards, for x > 0. */
+    static double reciprocalUp(double x) {
+        double reciprocal = 1 / x;
+        return Math.fma(reciprocal, x, -1) < 0 ? Math.nextUp(reciprocal) : reciprocal;
+    }
 }

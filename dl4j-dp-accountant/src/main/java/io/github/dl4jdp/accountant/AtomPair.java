@@ -10,7 +10,7 @@ final class AtomPair implements LossPair {
     private final double epsilon;
     private final double delta;
 
-    /** A finite {@code epsilon} and a {@code delta} in [0, 1). */
+    /** A finite {@code epsilon} and a {@code delta} in [0, 1]. */
     AtomPair(double epsilon, double delta) {
         this.epsilon = epsilon;
         this.delta = delta;

@@ -15,6 +15,9 @@ final class GaussianTradeOff {
     /** Twice the error of the two terms of delta, relative to the larger: both functions are good to a few ulps. */
     private static final double ROUNDING = 16 * 0x1p-53;
 
+    /** Where exp(-x^2) is below the smallest double. */
+    private static final double LARGEST_EXPONENT_ROOT = 27.5;
+
     private GaussianTradeOff() {}
 
     /** delta at {@code epsilon >= 0} for {@code mu > 0}, rounded upwards. */
@@ -25,6 +28,9 @@ final class GaussianTradeOff {
         double near = (epsilon / mu - mu / 2) / SQRT2;
         double far = (epsilon / mu + mu / 2) / SQRT2;
         double delta;
+        if (near > LARGEST_EXPONENT_ROOT) {
+            return Double.MIN_VALUE;
+        }
         if (near > 0) {
             // exp(epsilon - far^2) = exp(-near^2): taken out of both terms nothing overflows.
             double first = Erfcx.value(near) / 2;
@@ -34,7 +40,7 @@ final class GaussianTradeOff {
             double first = Erfc.value(near) / 2;
             delta = first - Math.exp(-near * near) * Erfcx.value(far) / 2 + ROUNDING * first;
         }
-        return Math.min(1, Math.max(0, delta));
+        return Math.min(1, Math.max(Double.MIN_VALUE, delta));
     }
 
     /** The smallest epsilon at {@code delta} in (0, 1) for {@code mu > 0}, rounded upwards. */

@@ -9,11 +9,18 @@ import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
+import java.util.List;
 import org.apache.commons.numbers.gamma.RegularizedBeta;
 import org.jspecify.annotations.Nullable;
 
 /** The dominating pairs of the leaves that have one. */
 final class LossPairs {
+
+    /** More noise than this is counted as this much, which costs more: outcomes would drown in the rounding of their place. */
+    private static final double LARGEST_NOISE = 1e9;
+
+    /** Less noise than this is counted as none: what is sampled is then known. */
+    static final double SMALLEST_NOISE = 1e-7;
 
     private LossPairs() {}
 
@@ -45,10 +52,10 @@ final class LossPairs {
             return GaussianPair.plain(gaussian.noiseMultiplier());
         }
         if (leaf instanceof Laplace laplace) {
-            return new LaplacePair(1, laplace.noiseMultiplier());
+            return laplace(1, laplace.noiseMultiplier());
         }
         if (leaf instanceof GaussianMixture mixture) {
-            return GaussianPair.mixture(mixture.sensitivities(), mixture.probabilities(), mixture.noiseMultiplier());
+            return mixture(mixture);
         }
         if (leaf instanceof EpsilonDelta pair) {
             return new AtomPair(pair.epsilon(), pair.delta());
@@ -58,12 +65,50 @@ final class LossPairs {
         }
         if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof Gaussian gaussian) {
             double q = Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize());
-            return new SymmetricPair(GaussianPair.poisson(q, gaussian.noiseMultiplier()));
+            double sigma = gaussian.noiseMultiplier();
+            return sigma < SMALLEST_NOISE ? revealed(q) : new SymmetricPair(GaussianPair.poisson(q, bounded(sigma)));
         }
         if (leaf instanceof TruncatedPoissonSampled sampled && sampled.event() instanceof Gaussian gaussian) {
-            return truncated(sampled, gaussian.noiseMultiplier());
+            double sigma = gaussian.noiseMultiplier();
+            return sigma < SMALLEST_NOISE
+                    ? revealed(sampled.samplingProbability())
+                    : truncated(sampled, bounded(sigma));
         }
         throw new IllegalStateException("no dominating pair for " + leaf);
+    }
+
+    private static double bounded(double sigma) {
+        return Math.min(sigma, LARGEST_NOISE);
+    }
+
+    /** What says whether the example was sampled, and nothing else. */
+    private static LossPair revealed(double q) {
+        return new AtomPair(0, q);
+    }
+
+    private static LossPair laplace(double q, double scale) {
+        return scale < SMALLEST_NOISE ? revealed(q) : new LaplacePair(q, bounded(scale));
+    }
+
+    private static LossPair mixture(GaussianMixture mixture) {
+        double sigma = mixture.noiseMultiplier();
+        double furthest = mixture.sensitivities().stream().mapToDouble(d -> d).max().orElseThrow();
+        if (!(furthest > 0)) {
+            return new AtomPair(0, 0);
+        }
+        // Only the ratio counts.
+        double scale = 1 / furthest;
+        List<Double> sensitivities =
+                mixture.sensitivities().stream().map(d -> d * scale).toList();
+        double relative = sigma * scale * (1 - 0x1p-50);
+        if (!(relative >= SMALLEST_NOISE)) {
+            double moved = 0;
+            for (int j = 0; j < sensitivities.size(); j++) {
+                moved += sensitivities.get(j) > 0 ? mixture.probabilities().get(j) : 0;
+            }
+            return revealed(Math.min(1, moved * (1 + 1e-12)));
+        }
+        return GaussianPair.mixture(sensitivities, mixture.probabilities(), bounded(relative));
     }
 
     /**
@@ -73,9 +118,12 @@ final class LossPairs {
     private static LossPair poisson(PoissonSampled sampled, NeighboringRelation relation) {
         double q = sampled.samplingProbability();
         if (sampled.event() instanceof Laplace laplace) {
-            return new LaplacePair(q, laplace.noiseMultiplier());
+            return laplace(q, laplace.noiseMultiplier());
         }
-        double sigma = ((Gaussian) sampled.event()).noiseMultiplier();
+        double sigma = bounded(((Gaussian) sampled.event()).noiseMultiplier());
+        if (sigma < SMALLEST_NOISE) {
+            return revealed(q);
+        }
         return switch (relation) {
             case ADD_OR_REMOVE_ONE, ZERO_OUT -> GaussianPair.poisson(q, sigma);
             case REPLACE_ONE -> GaussianPair.poissonReplace(q, sigma);

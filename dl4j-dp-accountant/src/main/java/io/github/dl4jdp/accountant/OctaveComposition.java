@@ -38,8 +38,13 @@ final class OctaveComposition implements Composition {
         }
     }
 
-    /** Points of an octave: an epsilon then comes out about 0.05 % too large, a delta 2 %. */
+    /** Points of an octave: an epsilon then comes out less than 0.1 % too large. */
     private static final int OCTAVE = 128;
+
+    /** Where points are a loss of one or more apart, splitting an atom moves nearly all of it up: they must be closer. */
+    private static final int OCTAVE_OF_LARGE = 256;
+
+    private static final double LARGE_LOSS = 16;
 
     /** The smallest step divides the typical loss of one event into so many. */
     private static final double FINENESS = 256;
@@ -108,9 +113,10 @@ final class OctaveComposition implements Composition {
         }
         double finest = Math.max(squares / sum / FINENESS, SMALLEST_STEP);
         double step = Math.scalb(1, Math.getExponent(finest));
-        double octaves = Math.log(largest * Math.min(MOST_AT_ONCE, events) / (step * OCTAVE)) / Math.log(2);
+        int octave = largest > LARGE_LOSS ? OCTAVE_OF_LARGE : OCTAVE;
+        double octaves = Math.log(largest * Math.min(MOST_AT_ONCE, events) / (step * octave)) / Math.log(2);
         int levels = (int) Math.min(MOST_LEVELS, Math.max(2, Math.ceil(octaves) + 1));
-        return new OctaveComposition(pairs, step, OCTAVE, levels, tail, negligible);
+        return new OctaveComposition(pairs, step, octave, levels, tail, negligible);
     }
 
     private OctaveMasses[] product() {

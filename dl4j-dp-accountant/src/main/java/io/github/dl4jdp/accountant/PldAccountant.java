@@ -34,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PldAccountant implements PrivacyAccountant {
     private static final String NAME = "PldAccountant";
+    /** Gaussian events further apart than this are told apart, whatever else there is. */
+    private static final double LARGEST_DISTANCE = 1 / LossPairs.SMALLEST_NOISE;
 
     private final NeighboringRelation relation;
     private final Map<DpEvent, Long> leaves = new LinkedHashMap<>();
@@ -111,12 +113,15 @@ public final class PldAccountant implements PrivacyAccountant {
             double mu = mu();
             return mu == 0 ? 0 : delta == 0 ? Double.POSITIVE_INFINITY : GaussianTradeOff.epsilon(mu, delta);
         }
-        if (delta == 0) {
-            return byRdp(rdp -> rdp.epsilon(0), Double.POSITIVE_INFINITY);
+        if (delta == 0 || mu() > LARGEST_DISTANCE) {
+            return byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY);
         }
         double epsilon = forEpsilon.compositionForDelta(pairs(), delta).epsilon(delta);
-        // Where the computation cannot be trusted.
-        return epsilon < Double.POSITIVE_INFINITY ? epsilon : byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY);
+        return isKnownOtherwise(epsilon < Double.POSITIVE_INFINITY)
+                ? Math.min(
+                        epsilon >= 0 ? epsilon : Double.POSITIVE_INFINITY,
+                        byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY))
+                : epsilon;
     }
 
     @Override
@@ -129,11 +134,18 @@ public final class PldAccountant implements PrivacyAccountant {
             double mu = mu();
             return mu == 0 ? 0 : GaussianTradeOff.delta(mu, epsilon);
         }
-        if (epsilon == Double.POSITIVE_INFINITY) {
+        if (epsilon == Double.POSITIVE_INFINITY || mu() > LARGEST_DISTANCE) {
             return byRdp(rdp -> rdp.delta(epsilon), 1);
         }
         double delta = forDelta.compositionForEpsilon(pairs(), epsilon).delta(epsilon);
-        return delta < 1 ? delta : byRdp(rdp -> rdp.delta(epsilon), 1);
+        return isKnownOtherwise(delta < 1)
+                ? Math.min(delta >= 0 ? delta : 1, byRdp(rdp -> rdp.delta(epsilon), 1))
+                : delta;
+    }
+
+    /** Whether the Renyi accountant's answer, a bound too, may be better: where the lattice gives none, and for pure guarantees. */
+    private boolean isKnownOtherwise(boolean trusted) {
+        return !trusted || leaves.keySet().stream().anyMatch(EpsilonDelta.class::isInstance);
     }
 
     /**
@@ -171,13 +183,13 @@ public final class PldAccountant implements PrivacyAccountant {
     }
 
     private double mu() {
-        double precision = 0;
+        double mu = 0;
         for (Map.Entry<DpEvent, Long> leaf : leaves.entrySet()) {
             if (leaf.getKey() instanceof Gaussian gaussian) {
-                precision += leaf.getValue() / (gaussian.noiseMultiplier() * gaussian.noiseMultiplier());
+                mu = Math.hypot(mu, Math.sqrt(leaf.getValue()) / gaussian.noiseMultiplier());
             }
         }
-        return Math.sqrt(precision) * (1 + leaves.size() * 0x1p-53);
+        return mu * (1 + (4 + 2 * leaves.size()) * 0x1p-53);
     }
 
     /** What there is to compose: one pair for all Gaussian events, and one for every other kind. */

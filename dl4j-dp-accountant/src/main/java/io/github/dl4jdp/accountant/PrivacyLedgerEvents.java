@@ -245,10 +245,17 @@ final class PrivacyLedgerEvents {
             if (value instanceof Double number) {
                 return number;
             }
+            if (value instanceof Long number) {
+                double nearest = number;
+                if ((long) nearest == number && nearest < 0x1p63) {
+                    return nearest;
+                }
+                throw new IllegalArgumentException(name + " must be exact in double precision, was " + value);
+            }
             if ("Infinity".equals(value)) {
                 return Double.POSITIVE_INFINITY;
             }
-            throw new IllegalArgumentException(name + " must be a number with a fraction, was " + value);
+            throw new IllegalArgumentException(name + " must be a number, was " + value);
         }
     }
 }

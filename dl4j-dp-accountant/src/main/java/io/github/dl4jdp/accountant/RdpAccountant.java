@@ -37,6 +37,8 @@ public final class RdpAccountant implements PrivacyAccountant {
 
     private static final double LARGEST_ORDER = 100_000;
 
+    private static final double UNIT = 0x1p-53;
+
     private final NeighboringRelation relation;
     private final double[] orders;
     private final double[] rdp;
@@ -51,6 +53,10 @@ public final class RdpAccountant implements PrivacyAccountant {
     private double pureEpsilon;
     /** log of the probability that no (epsilon, delta) event fails. */
     private double logNoFailure;
+    /** How many kinds of events can fail, counted each time that one is composed. */
+    private long failing;
+    /** The delta of the only event that can fail, where there is but one. */
+    private double onlyFailure = Double.NaN;
 
     /** An accountant under {@link NeighboringRelation#ADD_OR_REMOVE_ONE} with the default orders. */
     public RdpAccountant() {
@@ -142,11 +148,15 @@ public final class RdpAccountant implements PrivacyAccountant {
         double pure = Double.POSITIVE_INFINITY;
         if (leaf instanceof EpsilonDelta pair) {
             logNoFailure += count * Math.log1p(-pair.delta());
+            if (pair.delta() > 0) {
+                failing++;
+                onlyFailure = failing == 1 && count == 1 ? pair.delta() : Double.NaN;
+            }
             pure = pair.epsilon();
         } else if (leaf instanceof Laplace laplace) {
-            pure = 1 / laplace.noiseMultiplier();
+            pure = Arguments.reciprocalUp(laplace.noiseMultiplier());
         }
-        pureEpsilon += count * pure;
+        pureEpsilon = Arguments.addUp(pureEpsilon, Arguments.multiplyUp(count, pure));
         double[] curve = curves.computeIfAbsent(leaf, l -> RenyiCurves.curve(l, relation, orders));
         for (int i = 0; i < rdp.length; i++) {
             double term = count * curve[i] - lost[i];
@@ -199,8 +209,16 @@ public final class RdpAccountant implements PrivacyAccountant {
 
     /** The part of delta that the (epsilon, delta) events leave, negative or NaN if none. */
     private double withoutFailures(double delta) {
-        double failure = -Math.expm1(logNoFailure);
-        return failure == 0 ? delta : (delta - failure) / (1 - failure);
+        double failure = failure();
+        return failure == 0 ? delta : (delta - failure) / (1 - failure) * (1 - 4 * UNIT);
+    }
+
+    /** The probability that some (epsilon, delta) event fails, rounded upwards. */
+    private double failure() {
+        if (onlyFailure >= 0) {
+            return onlyFailure;
+        }
+        return Math.min(1, -Math.expm1(logNoFailure) * (1 + (failing + 8) * UNIT));
     }
 
     private int bestIndex(double delta) {
@@ -222,7 +240,9 @@ public final class RdpAccountant implements PrivacyAccountant {
         if (delta * delta + Math.expm1(-rdp[0]) > 0) {
             return 0;
         }
-        return Math.max(0, rdp[i] + offset[i] - Math.log(delta) / (orders[i] - 1));
+        double conversion = Math.log(delta) / (orders[i] - 1);
+        double rounding = 4 * UNIT * (rdp[i] + Math.abs(offset[i]) + Math.abs(conversion));
+        return Math.max(0, rdp[i] + offset[i] - conversion + rounding);
     }
 
     @Override
@@ -231,16 +251,21 @@ public final class RdpAccountant implements PrivacyAccountant {
         if (nonPrivate) {
             return 1;
         }
-        double smallest = Math.sqrt(-Math.expm1(-rdp[0]));
+        double smallest = Math.sqrt(-Math.expm1(-rdp[0])) * (1 + 4 * UNIT);
         for (int i = 0; i < orders.length; i++) {
-            double log = (orders[i] - 1) * (rdp[i] + offset[i] - epsilon);
+            double rounding = 8 * UNIT * (rdp[i] + Math.abs(offset[i]) + epsilon);
+            double log = (orders[i] - 1) * (rdp[i] + offset[i] - epsilon + rounding);
             smallest = Math.min(smallest, log <= 0 ? Math.exp(log) : 1);
         }
+        double failure = failure();
         if (epsilon >= pureEpsilon) {
-            smallest = 0;
+            return failure;
         }
-        double failure = -Math.expm1(logNoFailure);
-        return Math.min(1, failure + (1 - failure) * smallest);
+        if (epsilon == Double.POSITIVE_INFINITY && smallest < 1) {
+            return failure;
+        }
+        double delta = failure + (1 - failure) * Math.max(Double.MIN_VALUE, smallest);
+        return Math.min(1, delta * (1 + 8 * UNIT));
     }
 
     @Override

@@ -89,7 +89,7 @@ final class RenyiCurves {
             return new SampledGaussianRenyi(sampled.samplingProbability(), gaussian.noiseMultiplier())::divergence;
         }
         if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof Gaussian gaussian) {
-            double q = (double) sampled.sampleSize() / sampled.sourceSize();
+            double q = Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize());
             return new WithoutReplacementRenyi(q, gaussian.noiseMultiplier())::divergence;
         }
         throw new IllegalStateException("no Renyi curve for " + leaf);

@@ -32,6 +32,9 @@ final class SampledGaussianRenyi {
 
     private static final double BINOMIAL_BELOW = 0.15;
 
+    /** With less noise than this the integral would need too many nodes. */
+    static final double CLOSED_FORM_BELOW = 0.02;
+
     /** Nodes kept for reuse between orders: z in [-CACHED h, CACHED h]. */
     private static final int CACHED = 2048;
 
@@ -53,6 +56,9 @@ final class SampledGaussianRenyi {
 
     /** D_a(P || Q) for an order {@code a > 1}; infinite where it overflows. */
     double divergence(double a) {
+        if (1 / inverseSigma < CLOSED_FORM_BELOW && a != Math.rint(a)) {
+            return closedForm(a);
+        }
         if (1 / inverseSigma < BINOMIAL_BELOW && a == Math.rint(a)) {
             return binomial(a);
         }
@@ -94,6 +100,45 @@ final class SampledGaussianRenyi {
         }
         double logA = peak > 40 ? peak + Math.log(sum) : Math.log1p(Math.exp(peak) * sum);
         return logA / (a - 1);
+    }
+
+    /**
+     * A bound at any order. With r = exp(t) and b in (1, 2] we have (1 + r)^b <= 1 + b r + r^b (the derivatives are
+     * in this order, as (1 + r)^(b - 1) <= 1 + r^(b - 1)); a = m + b with a whole m, (x + y)^m has a binomial series, and E_Q[r^c] =
+     * exp(c (c - 1) / (2 sigma^2)) for every c. With little noise the largest power decides, which is kept exactly.
+     */
+    private double closedForm(double a) {
+        int m = (int) Math.ceil(a) - 2;
+        double b = a - m;
+        double logX = Math.log1p(-q);
+        double logQ = Math.log(q);
+        double[] logs = new double[3 * (m + 1)];
+        double logBinomial = 0;
+        double peak = 0;
+        for (int j = 0; j <= m; j++) {
+            double log = logBinomial + (m - j) * logX;
+            logs[3 * j] = log + b * logX + j * logQ + logPower(j);
+            logs[3 * j + 1] = log + Math.log(b) + (b - 1) * logX + (j + 1) * logQ + logPower(j + 1);
+            logs[3 * j + 2] = log + (j + b) * logQ + logPower(j + b);
+            logBinomial += Math.log((double) (m - j) / (j + 1));
+        }
+        for (double log : logs) {
+            peak = Math.max(peak, log);
+        }
+        if (!(peak < Double.POSITIVE_INFINITY)) {
+            return Double.POSITIVE_INFINITY;
+        }
+        double sum = 0;
+        for (double log : logs) {
+            sum += Math.exp(log - peak);
+        }
+        return Math.max(0, peak + Math.log(sum) + 1e-14) / (a - 1);
+    }
+
+    /** log E_Q[exp(c t)]. */
+    private double logPower(double c) {
+        double half = c * (c - 1) / 2;
+        return half == 0 ? 0 : half * inverseSigma * inverseSigma;
     }
 
     /** Largest exponent a log(1 + u) - z^2 / 2 over the nodes. */
@@ -159,8 +204,12 @@ final class SampledGaussianRenyi {
         return (j * step - inverseSigma / 2) * inverseSigma;
     }
 
-    /** log(1 - q + q exp(t)) without overflow. */
     private double log1pU(double t) {
+        return log1pU(q, t);
+    }
+
+    /** log(1 - q + q exp(t)) without overflow. */
+    static double log1pU(double q, double t) {
         return t < 30 ? Math.log1p(q * Math.expm1(t)) : t + Math.log(q) + Math.log1p((1 - q) / q * Math.exp(-t));
     }
 }
