@@ -22,8 +22,10 @@ final class CompositionCache {
     /** Nobody cares by how much such an epsilon is too large. */
     private static final double NEGLIGIBLE_EPSILON = 1e-5;
 
-    /** An even lattice that is longer is slower than one of octaves. */
-    private static final int LONGEST_EVEN = 1 << 15;
+    /** An even lattice that is longer is slower than one of octaves, but not as coarse where epsilon is large. */
+    private static final int LONGEST_EVEN = 1 << 16;
+
+    private static final double LARGE_EPSILON = 8;
 
     private @Nullable Composition composition;
     private Map<LossPair, Long> composed = Map.of();
@@ -41,7 +43,7 @@ final class CompositionCache {
     private static Composition forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
         LossPlan plan = LossPlan.forDelta(pairs, delta, growth);
         if (!isShort(plan)) {
-            return OctaveComposition.near(pairs, delta, growth);
+            return OctaveComposition.forDelta(pairs, delta, growth);
         }
         LossComposition first = new LossComposition(plan, pairs);
         double epsilon = first.epsilon(delta);
@@ -50,7 +52,7 @@ final class CompositionCache {
         }
         LossPlan again = LossPlan.forDeltaNear(pairs, delta, growth, epsilon);
         Composition second =
-                isShort(again) ? new LossComposition(again, pairs) : OctaveComposition.near(pairs, delta, growth);
+                isShort(again) ? new LossComposition(again, pairs) : OctaveComposition.forDelta(pairs, delta, growth);
         return second.epsilon(delta) < epsilon ? second : first;
     }
 
@@ -58,11 +60,11 @@ final class CompositionCache {
         LossPlan plan = LossPlan.forEpsilon(pairs, epsilon, growth);
         return isShort(plan)
                 ? new LossComposition(plan, pairs)
-                : OctaveComposition.near(pairs, plan.delta(), growth);
+                : OctaveComposition.forEpsilon(pairs, epsilon, plan.delta(), growth);
     }
 
     private static boolean isShort(LossPlan plan) {
-        return !plan.coarse() && plan.length() <= LONGEST_EVEN;
+        return !plan.coarse() && (plan.length() <= LONGEST_EVEN || plan.leastEpsilon() > LARGE_EPSILON);
     }
 
     /** A composition planned for about this epsilon. */

@@ -307,7 +307,8 @@ final class GaussianPair implements LossPair {
             double unsure = 2 * (partError + 8 * UNIT * part);
             double p = weight(k, true);
             double q = base[k];
-            // P - exp(lo) Q and Q - exp(-hi) P, as differences of what is small for losses near zero, of the weights far from it.
+            // P - exp(lo) Q and Q - exp(-hi) P, as differences of what is small for losses near zero, of the weights
+            // far from it.
             if (lowLoss > SMALL_LOSS) {
                 aboveLow += (difference[k] - q * excessLow) * part;
                 errorP += (Math.abs(difference[k]) + q * Math.abs(excessLow)) * unsure;
@@ -346,8 +347,8 @@ final class GaussianPair implements LossPair {
         double highP = 0;
         double furthest = 0;
         for (int k = 0; k < centre.length; k++) {
-            double part = between(low, high, k) + low.error[k] + high.error[k]
-                    + (low.z[k] < 0 && high.z[k] >= 0 ? UNIT : 0);
+            double part =
+                    between(low, high, k) + low.error[k] + high.error[k] + (low.z[k] < 0 && high.z[k] >= 0 ? UNIT : 0);
             if (weight(k, true) > 0) {
                 massP += weight(k, true) * part;
                 highP += weight(k, true) * scaled(-highLoss, low.z[k], high.z[k]);
@@ -382,9 +383,7 @@ final class GaussianPair implements LossPair {
             return Math.exp(log) * (Erfc.value(-high / SQRT2) - Erfc.value(-low / SQRT2)) / 2;
         }
         double near = Math.exp(log - low * low / 2) * Erfcx.value(low / SQRT2);
-        double far = high < Double.POSITIVE_INFINITY
-                ? Math.exp(log - high * high / 2) * Erfcx.value(high / SQRT2)
-                : 0;
+        double far = high < Double.POSITIVE_INFINITY ? Math.exp(log - high * high / 2) * Erfcx.value(high / SQRT2) : 0;
         return (near - far) / 2;
     }
 

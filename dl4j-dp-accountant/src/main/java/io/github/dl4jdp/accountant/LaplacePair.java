@@ -108,7 +108,6 @@ final class LaplacePair implements LossPair {
         double highP = Math.exp(-highLoss) * p;
         double relative = (16 + 4 * rate + 2 * Math.max(Math.abs(lowLoss), Math.abs(highLoss))) * 0x1p-53;
         double up = 1 + relative;
-        lattice.interval(
-                j, p - lowQ, relative * (p + lowQ), p * up, q0 - highP, relative * (q0 + highP), q0 * up);
+        lattice.interval(j, p - lowQ, relative * (p + lowQ), p * up, q0 - highP, relative * (q0 + highP), q0 * up);
     }
 }

@@ -73,8 +73,7 @@ final class LossLattice {
      * @param errorQ bound on its error
      * @param massQ upper bound on Q
      */
-    void interval(
-            long j, double aboveLow, double errorP, double massP, double belowHigh, double errorQ, double massQ) {
+    void interval(long j, double aboveLow, double errorP, double massP, double belowHigh, double errorQ, double massQ) {
         int i = (int) (j - first);
         double share = (1 + 8 * UNIT) / -Math.expm1(-grid.width(j));
         double high = clamp((aboveLow + errorP) * share, massP);

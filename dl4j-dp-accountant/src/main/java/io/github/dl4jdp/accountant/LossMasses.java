@@ -69,7 +69,8 @@ final class LossMasses {
 
     /** Relative error of the tilted masses and their sum, for a tilt theta. */
     double sumError(double theta) {
-        double exponents = 3 * Math.abs(theta) * (Math.abs(grid.loss(first)) + Math.abs(grid.loss(first + mass.length))) + 8;
+        double exponents =
+                3 * Math.abs(theta) * (Math.abs(grid.loss(first)) + Math.abs(grid.loss(first + mass.length))) + 8;
         return (exponents + 66 + mass.length / 64.0) * 0x1p-53;
     }
 }

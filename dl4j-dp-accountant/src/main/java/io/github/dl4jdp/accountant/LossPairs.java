@@ -92,7 +92,8 @@ final class LossPairs {
 
     private static LossPair mixture(GaussianMixture mixture) {
         double sigma = mixture.noiseMultiplier();
-        double furthest = mixture.sensitivities().stream().mapToDouble(d -> d).max().orElseThrow();
+        double furthest =
+                mixture.sensitivities().stream().mapToDouble(d -> d).max().orElseThrow();
         if (!(furthest > 0)) {
             return new AtomPair(0, 0);
         }

@@ -44,7 +44,7 @@ final class OctaveComposition implements Composition {
     /** Where points are a loss of one or more apart, splitting an atom moves nearly all of it up: they must be closer. */
     private static final int OCTAVE_OF_LARGE = 256;
 
-    private static final double LARGE_LOSS = 16;
+    private static final double LARGE_EPSILON = 24;
 
     /** The smallest step divides the typical loss of one event into so many. */
     private static final double FINENESS = 256;
@@ -72,8 +72,7 @@ final class OctaveComposition implements Composition {
      * @param tail mass that each event may have beyond the lattice
      * @param negligible mass that all that is dropped on the way to the result may sum up to
      */
-    OctaveComposition(
-            Map<LossPair, Long> pairs, double step, int octave, int levels, double tail, double negligible) {
+    OctaveComposition(Map<LossPair, Long> pairs, double step, int octave, int levels, double tail, double negligible) {
         this.negligible = negligible;
         LossGrid grid = LossGrid.octaves(step, octave);
         pairs.forEach((pair, count) -> {
@@ -92,14 +91,23 @@ final class OctaveComposition implements Composition {
         this.total = product();
     }
 
-    /**
-     * A composition that is good for deltas from about the given one.
-     *
-     * @param growth by which factor the number of events may grow
-     */
-    static OctaveComposition near(Map<LossPair, Long> pairs, double delta, double growth) {
+    /** A composition for epsilon at the given delta; the number of events may grow by the factor {@code growth}. */
+    static OctaveComposition forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
+        OctaveComposition first = of(pairs, delta, growth, OCTAVE);
+        return first.epsilon(delta) <= LARGE_EPSILON ? first : of(pairs, delta, growth, OCTAVE_OF_LARGE);
+    }
+
+    /** A composition for delta at the given epsilon, where delta is likely to be about {@code guess} or more. */
+    static OctaveComposition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double guess, double growth) {
+        int octave = epsilon <= LARGE_EPSILON ? OCTAVE : OCTAVE_OF_LARGE;
+        OctaveComposition first = of(pairs, guess, growth, octave);
+        double delta = first.delta(epsilon);
+        return delta >= guess ? first : of(pairs, Math.max(delta * SHARE_DROPPED, 1e-240), growth, octave);
+    }
+
+    static OctaveComposition of(Map<LossPair, Long> pairs, double delta, double growth, int octave) {
         double events = growth * pairs.values().stream().mapToDouble(n -> n).sum();
-        double negligible = Math.max(1e-250, delta * SHARE_DROPPED);
+        double negligible = Math.max(1e-260, delta * SHARE_DROPPED);
         double tail = Math.max(1e-290, negligible / events);
         double sum = 0;
         double squares = 0;
@@ -113,7 +121,6 @@ final class OctaveComposition implements Composition {
         }
         double finest = Math.max(squares / sum / FINENESS, SMALLEST_STEP);
         double step = Math.scalb(1, Math.getExponent(finest));
-        int octave = largest > LARGE_LOSS ? OCTAVE_OF_LARGE : OCTAVE;
         double octaves = Math.log(largest * Math.min(MOST_AT_ONCE, events) / (step * octave)) / Math.log(2);
         int levels = (int) Math.min(MOST_LEVELS, Math.max(2, Math.ceil(octaves) + 1));
         return new OctaveComposition(pairs, step, octave, levels, tail, negligible);
@@ -130,9 +137,8 @@ final class OctaveComposition implements Composition {
                 if (bit == part.powers.size()) {
                     OctaveMasses[] half = part.powers.get(bit - 1);
                     double dropped = negligible / 128 * Math.scalb(1, bit) / events;
-                    part.powers.add(new OctaveMasses[] {
-                        half[0].times(half[0], dropped), half[1].times(half[1], dropped)
-                    });
+                    part.powers.add(
+                            new OctaveMasses[] {half[0].times(half[0], dropped), half[1].times(half[1], dropped)});
                 }
                 if ((part.count >> bit & 1) == 1) {
                     OctaveMasses[] power = part.powers.get(bit);

@@ -34,6 +34,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PldAccountant implements PrivacyAccountant {
     private static final String NAME = "PldAccountant";
+    /** A lattice for a larger epsilon is coarse. */
+    private static final double LARGE_EPSILON = 100;
+
     /** Gaussian events further apart than this are told apart, whatever else there is. */
     private static final double LARGEST_DISTANCE = 1 / LossPairs.SMALLEST_NOISE;
 
@@ -117,7 +120,7 @@ public final class PldAccountant implements PrivacyAccountant {
             return byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY);
         }
         double epsilon = forEpsilon.compositionForDelta(pairs(), delta).epsilon(delta);
-        return isKnownOtherwise(epsilon < Double.POSITIVE_INFINITY)
+        return isKnownOtherwise(epsilon <= LARGE_EPSILON)
                 ? Math.min(
                         epsilon >= 0 ? epsilon : Double.POSITIVE_INFINITY,
                         byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY))
@@ -143,7 +146,7 @@ public final class PldAccountant implements PrivacyAccountant {
                 : delta;
     }
 
-    /** Whether the Renyi accountant's answer, a bound too, may be better: where the lattice gives none, and for pure guarantees. */
+    /** Whether the Renyi accountant's answer, a bound too, may be better: where the lattice gives none or a huge one, and for pure guarantees. */
     private boolean isKnownOtherwise(boolean trusted) {
         return !trusted || leaves.keySet().stream().anyMatch(EpsilonDelta.class::isInstance);
     }
