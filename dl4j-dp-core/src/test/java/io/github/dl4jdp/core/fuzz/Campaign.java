@@ -16,8 +16,6 @@ final class Campaign {
     private int drawn;
     private int undrawable;
 
-    /** The finding for a seed; null where nothing could be drawn. */
-    @Nullable
     Finding check(FuzzCase one) {
         Finding finding = Checks.of(one);
         counts.merge(finding.kind(), 1, Integer::sum);
@@ -27,6 +25,7 @@ final class Campaign {
         return finding;
     }
 
+    /** The case of a seed; null where DL4J cannot build what was drawn. */
     @Nullable
     FuzzCase draw(long seed) {
         FuzzCase one = Generator.draw(seed);
@@ -35,6 +34,10 @@ final class Campaign {
             undrawable++;
         }
         return one;
+    }
+
+    java.util.Set<String> partsThatHeld() {
+        return parts.keySet();
     }
 
     int count(Finding.Kind kind) {
@@ -62,11 +65,11 @@ final class Campaign {
             }
             long start = System.nanoTime();
             Finding finding = campaign.check(one);
-            if (finding != null && (finding.isFault() || verbose)) {
+            if (finding.isFault() || verbose) {
                 System.out.println(finding + "\n   " + one + "  (" + (System.nanoTime() - start) / 1_000_000 + " ms)");
             }
-            if (finding != null && finding.isFault()) {
-                FuzzCase small = Shrinker.shrink(one, finding, 120);
+            if (finding.isFault()) {
+                FuzzCase small = Shrinker.shrink(one, finding, finding.kind() == Finding.Kind.CRASH ? 20 : 120);
                 System.out.println("   shrunk: " + Checks.of(small) + "\n   " + small);
                 Files.writeString(
                         folder.resolve(finding.kind() + "-" + seed + ".java"), Program.of(small, Checks.of(small)));

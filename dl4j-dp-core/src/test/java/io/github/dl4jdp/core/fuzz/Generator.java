@@ -146,7 +146,7 @@ final class Generator {
     }
 
     private Run run(int examples, int segment, int steps) {
-        Kind kind = chance(0.7) ? Kind.FLAT : parts.one(Kind.values());
+        Kind kind = chance(0.7) ? Kind.FLAT : segment > 0 ? parts.one(Kind.PER_LAYER, Kind.AUTOMATIC) : parts.one(Kind.values());
         double norm = chance(0.4) ? 1e-3 : chance(0.3) ? Math.pow(10, from(-20, 20)) : parts.one(0.1, 1.0, 10.0);
         int[] batches = {1, 2, 3, 1000};
         return new Run(
@@ -156,7 +156,7 @@ final class Generator {
                 batches[random.nextInt(4)],
                 from(1, 2),
                 chance(0.2),
-                segment == 0 && chance(0.08) ? from(2, 3) : 1,
+                segment == 0 && !tokens.contains(true) && chance(0.08) ? from(2, 3) : 1,
                 segment,
                 segment == 0 ? 0 : steps + from(0, 2));
     }

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mutants;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import javax.tools.ToolProvider;
+
+/** Compiles the sources with one fault in them and runs tests on that in a process of their own. */
+final class MutantRun {
+    private static final long MOST_MINUTES = 15;
+
+    private MutantRun() {}
+
+    /**
+     * What became of a mutant.
+     *
+     * @param caught whether a test failed, or did not end
+     * @param by which one, or why none
+     */
+    record Outcome(boolean caught, String by) {}
+
+    static Outcome of(Mutant mutant, Path folder) throws IOException, InterruptedException {
+        Path source = folder.resolve("sources").resolve(mutant.file());
+        Files.createDirectories(source.getParent());
+        Files.writeString(source, mutant.applied());
+        Path classes = Files.createDirectories(folder.resolve("classes"));
+        int status = ToolProvider.getSystemJavaCompiler()
+                .run(
+                        null,
+                        null,
+                        null,
+                        "-nowarn",
+                        "-proc:none",
+                        "-d",
+                        classes.toString(),
+                        "-cp",
+                        classPath(),
+                        source.toString());
+        if (status != 0) {
+            return new Outcome(false, "it does not compile");
+        }
+        String module = mutant.tests().stream().anyMatch(MutantRun::isOfAccountant) ? "dl4j-dp-accountant" : "dl4j-dp-core";
+        var command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xmx2g",
+                "-cp",
+                classes + File.pathSeparator + classPath(),
+                MutantTests.class.getName()));
+        for (String test : mutant.tests()) {
+            command.add(qualified(test));
+        }
+        Path log = folder.resolve("log");
+        Process process = new ProcessBuilder(command)
+                .directory(Mutant.TOP.resolve(module).toFile())
+                .redirectErrorStream(true)
+                .redirectOutput(log.toFile())
+                .start();
+        if (!process.waitFor(MOST_MINUTES, TimeUnit.MINUTES)) {
+            process.destroyForcibly();
+            return new Outcome(true, "a test that did not end");
+        }
+        String by = by(log);
+        return switch (process.exitValue()) {
+            case MutantTests.CAUGHT -> new Outcome(true, by);
+            case MutantTests.SURVIVED -> new Outcome(false, "no test failed");
+            case MutantTests.NO_TESTS -> new Outcome(false, "no test ran");
+            default -> new Outcome(false, "the tests ended with " + process.exitValue() + ", see " + log);
+        };
+    }
+
+    private static String by(Path log) throws IOException {
+        try (Stream<String> lines = Files.lines(log, java.nio.charset.StandardCharsets.ISO_8859_1)) {
+            return lines.filter(line -> line.startsWith("CAUGHT "))
+                    .findFirst()
+                    .map(line -> line.substring("CAUGHT ".length()))
+                    .orElse("");
+        }
+    }
+
+    private static String classPath() {
+        return System.getProperty("java.class.path")
+                + File.pathSeparator
+                + Mutant.TOP.resolve("dl4j-dp-accountant/target/test-classes").toAbsolutePath();
+    }
+
+    private static boolean isOfAccountant(String test) {
+        return qualified(test).startsWith("io.github.dl4jdp.accountant.");
+    }
+
+    /** The name by which the process of the tests finds a class or method. */
+    static String qualified(String test) {
+        String[] parts = test.split("\\.");
+        return find(parts[0]) + (parts.length > 1 ? "#" + parts[1] : "");
+    }
+
+    private static String find(String simpleName) {
+        for (String module : List.of("dl4j-dp-core", "dl4j-dp-accountant")) {
+            Path root = Mutant.TOP.resolve(module).resolve("src/test/java");
+            try (Stream<Path> sources = Files.walk(root)) {
+                var found = sources.filter(
+                                source -> source.getFileName().toString().equals(simpleName + ".java"))
+                        .toList();
+                if (found.size() == 1) {
+                    return root.relativize(found.get(0))
+                            .toString()
+                            .replace(File.separatorChar, '.')
+                            .replaceAll("\\.java$", "");
+                }
+            } catch (IOException e) {
+                throw new java.io.UncheckedIOException(e);
+            }
+        }
+        throw new IllegalStateException("there is no one test class " + simpleName);
+    }
+}

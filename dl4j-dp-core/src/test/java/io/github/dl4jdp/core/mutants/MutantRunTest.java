@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mutants;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The tests of the tests: {@code mvn -Pmutants test -pl dl4j-dp-core -am}. {@code -Ddl4jdp.mutants=word} takes those with the word in their name. */
+@Tag("slow")
+@Tag("mutants")
+class MutantRunTest {
+    @Test
+    void run_everyMutant_isCaught(@TempDir Path folder) throws IOException, InterruptedException {
+        var survived = new ArrayList<String>();
+        int number = 0;
+        for (Mutant mutant : Mutant.all()) {
+            if (!mutant.fault().contains(System.getProperty("dl4jdp.mutants", ""))) {
+                continue;
+            }
+            long start = System.nanoTime();
+            MutantRun.Outcome outcome = MutantRun.of(mutant, folder.resolve(Integer.toString(number++)));
+            System.out.printf(
+                    "%s (%d s): %s%n   %s%n",
+                    outcome.caught() ? "caught" : "SURVIVED",
+                    (System.nanoTime() - start) / 1_000_000_000,
+                    mutant.fault(),
+                    outcome.by());
+            if (!outcome.caught()) {
+                survived.add(mutant.fault() + ": " + outcome.by());
+            }
+        }
+        assertThat(survived).isEmpty();
+        assertThat(number).isPositive();
+    }
+}
