@@ -49,6 +49,7 @@ final class MutantRun {
         var command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx2g",
+                "-Djqwik.database=" + folder.resolve("jqwik"),
                 "-cp",
                 classes + File.pathSeparator + classPath(),
                 MutantTests.class.getName()));
