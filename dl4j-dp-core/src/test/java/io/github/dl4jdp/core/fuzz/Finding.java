@@ -11,6 +11,8 @@ record Finding(Kind kind, String text) {
     enum Kind {
         /** DL4J cannot train the network on the data itself. */
         DL4J_FAILS(false),
+        /** DL4J cannot train the network on one of the examples alone, and nothing was charged. */
+        DL4J_FAILS_ALONE(false),
         /** {@code check} refuses the network. */
         REFUSED(false),
         /** {@code fit} refuses the data before anything is charged. */
