@@ -310,6 +310,34 @@ class PrivacyEngineTest {
         assertThat(network.params().distance2(before)).isBetween(8.0, 20.0);
     }
 
+    /** What stands in for an example in an empty lot adds nothing to the sum, not even a bias's gradient. */
+    @ParameterizedTest
+    @EnumSource
+    void fit_emptyLotsWithoutNoise_releaseZero(NetworkKind kind) {
+        var network = kind.classifier(DataType.DOUBLE, new Sgd(0.1));
+        var plan = DpSgdPlan.poisson(1000, 1)
+                .withSteps(4)
+                .withClippingNorm(1.0)
+                .withoutNoise()
+                .withDelta(1e-5)
+                .withSeed(1);
+        var sampler = new LotSampler(io.github.dl4jdp.core.random.RandomStreams.seeded(1), plan.samplingProbability());
+        var lengths = new ArrayList<Double>();
+        kind.setListeners(network, new BaseTrainingListener() {
+            @Override
+            public void onGradientCalculation(Model model) {
+                lengths.add(model.getGradientsViewArray().norm2Number().doubleValue());
+            }
+        });
+
+        kind.fit(network, PrivacyEngine.attach(network, plan).lots(Networks.data(DataType.DOUBLE, 1000)), plan.epochs());
+
+        assertThat(lengths).hasSize(4).contains(0.0).anyMatch(length -> length > 0);
+        for (int lot = 1; lot <= 4; lot++) {
+            assertThat(lengths.get(lot - 1) > 0).isEqualTo(sampler.draw(lot, 1000).length > 0);
+        }
+    }
+
     @ParameterizedTest
     @EnumSource
     void fit_nonFiniteExample_contributesZero(NetworkKind kind) {

@@ -16,6 +16,7 @@ import org.deeplearning4j.nn.conf.CNN2DFormat;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
+import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.GraphVertex;
 import org.deeplearning4j.nn.conf.graph.L2NormalizeVertex;
 import org.deeplearning4j.nn.conf.graph.L2Vertex;
@@ -34,9 +35,11 @@ import org.deeplearning4j.nn.conf.inputs.InputType.InputTypeConvolutional;
 import org.deeplearning4j.nn.conf.inputs.InputType.InputTypeConvolutional3D;
 import org.deeplearning4j.nn.conf.inputs.InputType.InputTypeRecurrent;
 import org.deeplearning4j.nn.conf.layers.Convolution3D;
+import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.EmbeddingLayer;
 import org.deeplearning4j.nn.conf.layers.EmbeddingSequenceLayer;
 import org.deeplearning4j.nn.conf.layers.Layer;
+import org.deeplearning4j.nn.conf.layers.objdetect.Yolo2OutputLayer;
 import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -44,11 +47,16 @@ import org.deeplearning4j.nn.weights.WeightInit;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 
 /** Draws cases: the same one for the same seed. */
 final class Generator {
     private static final int VOCABULARY = 5;
+
+    /** Two boxes of five numbers and two classes. */
+    private static final int BOX_CHANNELS = 14;
+
     private final long seed;
     private final Random random;
     private final Parts parts;
@@ -228,6 +236,16 @@ final class Generator {
     }
 
     private void finish(Tensor at) {
+        if (at.type() instanceof InputTypeConvolutional && chance(0.15)) {
+            Tensor boxes = add(
+                    of(ConvolutionLayer.Builder.class, new int[] {1, 1}).then("nOut", BOX_CHANNELS).then("build"), at);
+            Tensor last = boxes == null ? null : add(of(Yolo2OutputLayer.Builder.class).then("boundingBoxPriors", call(Nd4j.class, "ones", 2, 2)).then("build"), boxes);
+            if (last != null) {
+                outputs.add(last.name());
+                losses.add(new Parts.Loss("", "", "boxes"));
+                return;
+            }
+        }
         for (int attempt = 0; attempt < 4; attempt++) {
             Tensor on = at;
             if (at.type().getType() == InputType.Type.CNN3D && chance(0.5) || at.type().getType() == InputType.Type.CNN && chance(0.5)) {
@@ -322,7 +340,10 @@ final class Generator {
             case 0, 1 -> add(of(MergeVertex.class), tensor, second);
             case 2, 3 -> same(type, second.type()) ? add(of(ElementWiseVertex.class, parts.one(ElementWiseVertex.Op.values())), tensor, second) : null;
             case 4 -> add(of(SubsetVertex.class, 0, Math.max(0, features - 2)), tensor);
-            case 5 -> add(of(ScaleVertex.class, parts.one(-0.5, 2.0)), tensor);
+            case 5 -> {
+                Expression scale = of(ScaleVertex.class, parts.one(-0.5, 2.0));
+                yield add(chance(0.2) ? of(FrozenVertex.class, scale) : scale, tensor);
+            }
             case 6 -> add(of(ShiftVertex.class, 0.5), tensor);
             case 7 -> add(of(L2NormalizeVertex.class), tensor);
             case 8 -> same(type, second.type()) ? add(of(L2Vertex.class), tensor, second) : null;
@@ -445,6 +466,7 @@ final class Generator {
                 }
                 yield labels;
             }
+            case "boxes" -> boxes(shape, axis);
             case "binary" -> whole(shape, 2);
             case "signs" -> filled(shape, () -> random.nextBoolean() ? 1 : -1);
             case "positive" -> filled(shape, () -> 0.1 + 2 * random.nextDouble());
@@ -460,6 +482,26 @@ final class Generator {
             }
             default -> normal(shape, 1);
         };
+    }
+
+    /** Four corners and two classes; an object in every second example or so. */
+    private Values boxes(long[] shape, int axis) {
+        long[] own = shape.clone();
+        own[axis] = 6;
+        Values boxes = filled(own, () -> 0);
+        int height = (int) (axis == 1 ? own[2] : own[1]);
+        int width = (int) (axis == 1 ? own[3] : own[2]);
+        for (int i = 0; i < own[0]; i++) {
+            int y = random.nextInt(height);
+            int x = random.nextInt(width);
+            double[] cell = {x + 0.1, y + 0.2, x + 0.8, y + 0.7, random.nextInt(2), 0};
+            cell[5] = 1 - cell[4];
+            for (int c = 0; c < cell.length && random.nextInt(6) > 0; c++) {
+                int at = axis == 1 ? ((i * 6 + c) * height + y) * width + x : ((i * height + y) * width + x) * 6 + c;
+                boxes.numbers()[at] = cell[c];
+            }
+        }
+        return boxes;
     }
 
     private @Nullable Values featuresMask(InputType type, int examples) {
