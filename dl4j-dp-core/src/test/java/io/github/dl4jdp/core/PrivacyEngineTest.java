@@ -330,7 +330,8 @@ class PrivacyEngineTest {
             }
         });
 
-        kind.fit(network, PrivacyEngine.attach(network, plan).lots(Networks.data(DataType.DOUBLE, 1000)), plan.epochs());
+        kind.fit(
+                network, PrivacyEngine.attach(network, plan).lots(Networks.data(DataType.DOUBLE, 1000)), plan.epochs());
 
         assertThat(lengths).hasSize(4).contains(0.0).anyMatch(length -> length > 0);
         for (int lot = 1; lot <= 4; lot++) {

@@ -46,7 +46,8 @@ final class Campaign {
 
     @Override
     public String toString() {
-        return drawn + " drawn, " + undrawable + " of them not possible in DL4J; " + counts + "; trained parts: " + parts;
+        return drawn + " drawn, " + undrawable + " of them not possible in DL4J; " + counts + "; trained parts: "
+                + parts;
     }
 
     /** Runs from the seed {@code args[0]} for {@code args[1]} seconds, and writes every fault to the folder {@code args[2]}. */

@@ -39,7 +39,8 @@ final class Checks {
 
     static Finding of(FuzzCase one) {
         PrintStream out = System.out;
-        System.setOut(new PrintStream(OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8)); // SameDiff says what it does
+        System.setOut(new PrintStream(
+                OutputStream.nullOutputStream(), false, StandardCharsets.UTF_8)); // SameDiff says what it does
         try {
             return new Checks(one).check();
         } finally {
@@ -48,7 +49,8 @@ final class Checks {
     }
 
     /** The sums that a run released, as a listener sees them, and how it ended. */
-    record Released(List<double[]> sums, long steps, @Nullable RuntimeException failure) {}
+    record Released(
+            List<double[]> sums, long steps, @Nullable RuntimeException failure) {}
 
     private Finding check() {
         Model network;
@@ -82,9 +84,12 @@ final class Checks {
             return failure;
         }
         // The clipping norm of the second lot follows the first one's norms.
-        int comparable = one.run().kind() == FuzzCase.Kind.ADAPTIVE ? Math.max(1, run.sums().size() / FuzzCase.LOTS) : run.sums().size();
+        int comparable = one.run().kind() == FuzzCase.Kind.ADAPTIVE
+                ? Math.max(1, run.sums().size() / FuzzCase.LOTS)
+                : run.sums().size();
         for (int i = 0; i < comparable; i++) {
-            double apart = distance(run.sums().get(i), neighbor.sums().get(i)) / one.run().norm();
+            double apart = distance(run.sums().get(i), neighbor.sums().get(i))
+                    / one.run().norm();
             if (!(apart <= one.bound() * (1 + SLACK) + rounding(type))) {
                 return new Finding(Kind.APART, "release " + i + ": " + apart + " C apart, bound " + one.bound());
             }
@@ -96,10 +101,16 @@ final class Checks {
             return failure;
         }
         for (int i = 0; i < comparable; i++) {
-            double apart = distance(run.sums().get(i), other.sums().get(i)) / one.run().norm();
-            double most = Math.min(one.data().size(), Math.max(norm(run.sums().get(i)) / one.run().norm(), 1e-3));
+            double apart =
+                    distance(run.sums().get(i), other.sums().get(i)) / one.run().norm();
+            double most = Math.min(
+                    one.data().size(),
+                    Math.max(norm(run.sums().get(i)) / one.run().norm(), 1e-3));
             if (!(apart <= (one.plain() ? tolerance(type) * most : one.bound()))) {
-                return new Finding(Kind.BATCHES, "release " + i + ": " + apart + " C apart, the sum is " + norm(run.sums().get(i)) / one.run().norm() + " C long");
+                return new Finding(
+                        Kind.BATCHES,
+                        "release " + i + ": " + apart + " C apart, the sum is "
+                                + norm(run.sums().get(i)) / one.run().norm() + " C long");
             }
         }
         if (!random && one.run().segment() == 0) {
@@ -132,9 +143,12 @@ final class Checks {
         }
         long released = run.sums().size() / one.run().plan(one.data().size()).releasesPerLot();
         if (run.steps() > released) {
-            return new Finding(Kind.CHARGED, run.steps() + " lots charged, " + released + " released: " + text(failure));
+            return new Finding(
+                    Kind.CHARGED, run.steps() + " lots charged, " + released + " released: " + text(failure));
         }
-        boolean refused = (failure instanceof IllegalArgumentException || failure instanceof IllegalStateException || failure instanceof UnsupportedOperationException)
+        boolean refused = (failure instanceof IllegalArgumentException
+                        || failure instanceof IllegalStateException
+                        || failure instanceof UnsupportedOperationException)
                 && failure.getStackTrace().length > 0
                 && failure.getStackTrace()[0].getClassName().startsWith("io.github.dl4jdp.core.")
                 && !failure.getStackTrace()[0].getClassName().contains(".fuzz.");
@@ -171,11 +185,17 @@ final class Checks {
             MultiDataSet data = examples.dataSet(network.params().dataType());
             if (network instanceof MultiLayerNetwork list) {
                 list.setListeners(listener);
-                list.fit(one.run().copies() > 1 ? engine.lots(single(data), Checks::copy) : engine.lots(single(data)), plan.epochs());
+                list.fit(
+                        one.run().copies() > 1 ? engine.lots(single(data), Checks::copy) : engine.lots(single(data)),
+                        plan.epochs());
             } else {
                 var graph = (ComputationGraph) network;
                 graph.setListeners(listener);
-                graph.fit(one.run().copies() > 1 ? engine.multiLots(RandomAccessExamples.of(data), Checks::copy) : engine.lots(data), plan.epochs());
+                graph.fit(
+                        one.run().copies() > 1
+                                ? engine.multiLots(RandomAccessExamples.of(data), Checks::copy)
+                                : engine.lots(data),
+                        plan.epochs());
             }
             return new Released(sums, engine.steps(), null);
         } catch (RuntimeException e) {
@@ -208,7 +228,9 @@ final class Checks {
     }
 
     static double[] gradient(Model network) {
-        INDArray flat = network instanceof MultiLayerNetwork list ? list.getFlattenedGradients() : ((ComputationGraph) network).getFlattenedGradients();
+        INDArray flat = network instanceof MultiLayerNetwork list
+                ? list.getFlattenedGradients()
+                : ((ComputationGraph) network).getFlattenedGradients();
         return flat.castTo(DataType.DOUBLE).reshape(network.numParams()).toDoubleVector();
     }
 
@@ -251,10 +273,16 @@ final class Checks {
             for (int i = 0; i < examples; i++) {
                 rows[i] = row(all, i);
             }
-            norms = PerExampleGradients.norms(network, one.data().dataSet(type)).castTo(DataType.DOUBLE).toDoubleVector();
-            clipped = PerExampleGradients.clippedSum(network, one.data().dataSet(type), norm).castTo(DataType.DOUBLE).dup('c').toDoubleVector();
+            norms = PerExampleGradients.norms(network, one.data().dataSet(type))
+                    .castTo(DataType.DOUBLE)
+                    .toDoubleVector();
+            clipped = PerExampleGradients.clippedSum(network, one.data().dataSet(type), norm)
+                    .castTo(DataType.DOUBLE)
+                    .dup('c')
+                    .toDoubleVector();
         } catch (RuntimeException e) {
-            return new Finding(takesEachAlone() ? Kind.CRASH : Kind.DL4J_FAILS_ALONE, "PerExampleGradients: " + text(e));
+            return new Finding(
+                    takesEachAlone() ? Kind.CRASH : Kind.DL4J_FAILS_ALONE, "PerExampleGradients: " + text(e));
         }
         double tolerance = type == DataType.DOUBLE ? 1e-8 : 2e-3;
         double[] expected = new double[network.numParams() > Integer.MAX_VALUE ? 0 : (int) network.numParams()];
@@ -264,7 +292,8 @@ final class Checks {
             boolean finite = Arrays.stream(rows[i]).allMatch(Double::isFinite);
             double representable = type == DataType.DOUBLE ? 1e-290 : 1e-30;
             if (finite && own < (type == DataType.DOUBLE ? 1e300 : 3e38)
-                    ? !(Math.abs(norms[i] - own) <= tolerance * own + representable + (one.plain() ? tolerance * 1e-3 * most : 0))
+                    ? !(Math.abs(norms[i] - own)
+                            <= tolerance * own + representable + (one.plain() ? tolerance * 1e-3 * most : 0))
                     : Double.isFinite(norms[i]) && finite == false && one.plain()) {
                 return new Finding(Kind.NORMS, "example " + i + ": norm " + norms[i] + ", its row is " + own + " long");
             }
@@ -275,10 +304,17 @@ final class Checks {
         }
         double allowed = norm * examples * (one.plain() ? tolerance : 0.01) + 1e-6 * norm;
         if (!(distance(clipped, expected) <= allowed) && Double.isFinite(norm(expected))) {
-            return new Finding(Kind.SUM, "clippedSum " + distance(clipped, expected) / norm + " C from the sum of the clipped rows");
+            return new Finding(
+                    Kind.SUM,
+                    "clippedSum " + distance(clipped, expected) / norm + " C from the sum of the clipped rows");
         }
-        if (one.run().kind() == FuzzCase.Kind.FLAT && one.run().copies() == 1 && !(distance(sum, expected) <= allowed) && Double.isFinite(norm(expected))) {
-            return new Finding(Kind.SUM, "the released sum is " + distance(sum, expected) / norm + " C from that of the clipped rows");
+        if (one.run().kind() == FuzzCase.Kind.FLAT
+                && one.run().copies() == 1
+                && !(distance(sum, expected) <= allowed)
+                && Double.isFinite(norm(expected))) {
+            return new Finding(
+                    Kind.SUM,
+                    "the released sum is " + distance(sum, expected) / norm + " C from that of the clipped rows");
         }
         return one.plain() && hasPlainMasks() ? againstDl4j(network, type, rows) : null;
     }
@@ -292,7 +328,10 @@ final class Checks {
                             || one.data().labels().get(i).shape().length == 2 && mask.shape()[1] == 1)) {
                 return false;
             }
-            if (mask == null && one.data().featuresMasks().stream().anyMatch(m -> m != null && Arrays.stream(m.numbers()).anyMatch(x -> x != 0 && x != 1))) {
+            if (mask == null
+                    && one.data().featuresMasks().stream()
+                            .anyMatch(
+                                    m -> m != null && Arrays.stream(m.numbers()).anyMatch(x -> x != 0 && x != 1))) {
                 return false;
             }
         }
@@ -300,7 +339,8 @@ final class Checks {
     }
 
     private @Nullable Finding againstDl4j(Model network, DataType type, double[][] rows) {
-        boolean frozen = one.network().types().stream().anyMatch(part -> part.getSimpleName().startsWith("Frozen"));
+        boolean frozen = one.network().types().stream()
+                .anyMatch(part -> part.getSimpleName().startsWith("Frozen"));
         var theirs = new double[rows.length][];
         Model fresh = one.network().build();
         double typical = 0;
@@ -360,19 +400,31 @@ final class Checks {
     private Finding epsilon() {
         Model network = one.network().build();
         Examples examples = one.data();
-        DpSgdPlan plan = one.run().plan(examples.size()).withNoiseMultiplier(1.5).withAccountant(io.github.dl4jdp.accountant.AccountantKind.RDP);
+        DpSgdPlan plan = one.run()
+                .plan(examples.size())
+                .withNoiseMultiplier(1.5)
+                .withAccountant(io.github.dl4jdp.accountant.AccountantKind.RDP);
         var engine = PrivacyEngine.attach(network, plan, one.run().options());
         MultiDataSet data = examples.dataSet(network.params().dataType());
         try {
             if (network instanceof MultiLayerNetwork list) {
-                list.fit(one.run().copies() > 1 ? engine.lots(single(data), Checks::copy) : engine.lots(single(data)), plan.epochs());
+                list.fit(
+                        one.run().copies() > 1 ? engine.lots(single(data), Checks::copy) : engine.lots(single(data)),
+                        plan.epochs());
             } else {
-                ((ComputationGraph) network).fit(one.run().copies() > 1 ? engine.multiLots(RandomAccessExamples.of(data), Checks::copy) : engine.lots(data), plan.epochs());
+                ((ComputationGraph) network)
+                        .fit(
+                                one.run().copies() > 1
+                                        ? engine.multiLots(RandomAccessExamples.of(data), Checks::copy)
+                                        : engine.lots(data),
+                                plan.epochs());
             }
-            double expected = new RdpAccountant(plan.relation()).compose(plan.event()).epsilon(1e-5);
+            double expected =
+                    new RdpAccountant(plan.relation()).compose(plan.event()).epsilon(1e-5);
             // A run with a seed is not private, whatever its noise.
             double reported = engine.epsilon();
-            return reported >= expected * (1 - 1e-9) && (Double.isInfinite(reported) || reported <= expected * (1 + 1e-6))
+            return reported >= expected * (1 - 1e-9)
+                            && (Double.isInfinite(reported) || reported <= expected * (1 + 1e-6))
                     ? new Finding(Kind.HOLDS, "")
                     : new Finding(Kind.EPSILON, "epsilon " + reported + ", the plan's event has " + expected);
         } catch (RuntimeException e) {

@@ -88,8 +88,7 @@ record Examples(
     }
 
     Examples withoutMasks() {
-        return new Examples(
-                features, labels, mappedMasksToNull(featuresMasks), mappedMasksToNull(labelsMasks), views);
+        return new Examples(features, labels, mappedMasksToNull(featuresMasks), mappedMasksToNull(labelsMasks), views);
     }
 
     private static List<@Nullable Values> mappedMasksToNull(List<@Nullable Values> all) {
@@ -125,8 +124,8 @@ record Examples(
     }
 
     String code() {
-        return "new MultiDataSet(\n            " + code(features) + ",\n            " + code(labels)
-                + ",\n            " + codeOfMasks(featuresMasks) + ",\n            " + codeOfMasks(labelsMasks) + ")";
+        return "new MultiDataSet(\n            " + code(features) + ",\n            " + code(labels) + ",\n            "
+                + codeOfMasks(featuresMasks) + ",\n            " + codeOfMasks(labelsMasks) + ")";
     }
 
     private String code(List<Values> all) {
@@ -135,7 +134,12 @@ record Examples(
     }
 
     private String code(Values values) {
-        return values.code() + (views == 0 ? "" : views == 1 ? ".transpose().dup('c').transpose()" : views == 2 ? ".dup('f')" : "/* as a view */");
+        return values.code()
+                + (views == 0
+                        ? ""
+                        : views == 1
+                                ? ".transpose().dup('c').transpose()"
+                                : views == 2 ? ".dup('f')" : "/* as a view */");
     }
 
     private String codeOfMasks(List<@Nullable Values> all) {

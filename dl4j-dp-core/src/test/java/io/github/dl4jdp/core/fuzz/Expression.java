@@ -190,14 +190,12 @@ record Expression(Class<?> type, String factory, List<Object> arguments, List<Ca
     }
 
     private static Object invoke(Object on, Executable[] candidates, List<Object> arguments) {
-        Object[] given = arguments.stream()
-                .map(Expression::value)
-                .toArray();
+        Object[] given = arguments.stream().map(Expression::value).toArray();
         Executable best = Arrays.stream(candidates)
                 .filter(one -> rank(one, given) < Integer.MAX_VALUE)
                 .min(Comparator.comparingInt(one -> rank(one, given)))
-                .orElseThrow(() -> new IllegalArgumentException("nothing takes " + Arrays.toString(given) + " among "
-                        + Arrays.toString(candidates)));
+                .orElseThrow(() -> new IllegalArgumentException(
+                        "nothing takes " + Arrays.toString(given) + " among " + Arrays.toString(candidates)));
         Class<?>[] types = best.getParameterTypes();
         Object[] converted = new Object[types.length];
         for (int i = 0; i < types.length; i++) {
@@ -248,7 +246,9 @@ record Expression(Class<?> type, String factory, List<Object> arguments, List<Ca
 
     private static int rank(Class<?> type, Object given) {
         if (given instanceof Integer) {
-            return type == int.class ? 0 : type == long.class ? 1 : type == double.class ? 2 : type == int[].class ? 3 : none(type, given);
+            return type == int.class
+                    ? 0
+                    : type == long.class ? 1 : type == double.class ? 2 : type == int[].class ? 3 : none(type, given);
         }
         if (given instanceof Long) {
             return type == long.class ? 0 : type == double.class ? 1 : none(type, given);

@@ -95,7 +95,9 @@ record FuzzCase(
         }
 
         ExecutionOptions options() {
-            return ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch).withThreads(1);
+            return ExecutionOptions.defaults()
+                    .withPhysicalBatchSize(physicalBatch)
+                    .withThreads(1);
         }
 
         ExecutionOptions otherOptions() {
@@ -107,7 +109,8 @@ record FuzzCase(
 
         List<Run> smaller() {
             var all = new ArrayList<Run>();
-            all.add(new Run(Kind.FLAT, norm, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength));
+            all.add(new Run(
+                    Kind.FLAT, norm, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength));
             all.add(new Run(kind, 1, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength));
             all.add(new Run(kind, norm, 1000, otherBatch, threads, prefetch, copies, segment, maximumLength));
             all.add(new Run(kind, norm, physicalBatch, 1, threads, prefetch, copies, segment, maximumLength));

@@ -110,7 +110,9 @@ record FuzzNetwork(
             if (nodes.get(i).part().arguments().size() == 1
                     && nodes.get(i).part().arguments().get(0) instanceof Expression inner
                     && org.deeplearning4j.nn.conf.layers.Layer.class.isAssignableFrom(
-                            inner.type().getEnclosingClass() == null ? inner.type() : inner.type().getEnclosingClass())) {
+                            inner.type().getEnclosingClass() == null
+                                    ? inner.type()
+                                    : inner.type().getEnclosingClass())) {
                 var changed = new ArrayList<>(nodes);
                 changed.set(i, new Node(nodes.get(i).name(), inner, nodes.get(i).inputs()));
                 all.add(new FuzzNetwork(graph, builder, inputTypes, changed, outputs, settings));
@@ -156,8 +158,7 @@ record FuzzNetwork(
                                 .toList()));
             }
         }
-        return new FuzzNetwork(
-                graph, builder, inputTypes, graph ? leading(rest, outputs) : rest, outputs, settings);
+        return new FuzzNetwork(graph, builder, inputTypes, graph ? leading(rest, outputs) : rest, outputs, settings);
     }
 
     /** The names of the parts. */

@@ -40,8 +40,15 @@ class FuzzTest {
         assertThat(campaign.count(Finding.Kind.HOLDS)).isGreaterThan(CASES / 4);
         assertThat(campaign.partsThatHeld())
                 .contains(
-                        "DenseLayer", "OutputLayer", "LSTM", "RnnOutputLayer", "ConvolutionLayer", "EmbeddingSequenceLayer",
-                        "GroupNormalization", "MergeVertex", "SelfAttentionLayer");
+                        "DenseLayer",
+                        "OutputLayer",
+                        "LSTM",
+                        "RnnOutputLayer",
+                        "ConvolutionLayer",
+                        "EmbeddingSequenceLayer",
+                        "GroupNormalization",
+                        "MergeVertex",
+                        "SelfAttentionLayer");
     }
 
     @Test

@@ -95,10 +95,20 @@ final class Generator {
                 .maybe("dataType", type)
                 .then("updater", of(Sgd.class, 0.0));
         if (type == DataType.DOUBLE) {
-            builder = new Expression(builder.type(), "", builder.arguments(), List.of(builder.calls().get(0), new Expression.Call("dataType", List.of(type), false), builder.calls().get(2)));
+            builder = new Expression(
+                    builder.type(),
+                    "",
+                    builder.arguments(),
+                    List.of(
+                            builder.calls().get(0),
+                            new Expression.Call("dataType", List.of(type), false),
+                            builder.calls().get(2)));
         }
         if (chance(0.15)) {
-            builder = builder.maybe("weightInit", parts.one(WeightInit.NORMAL, WeightInit.ONES, WeightInit.ZERO, WeightInit.UNIFORM, WeightInit.RELU));
+            builder = builder.maybe(
+                    "weightInit",
+                    parts.one(
+                            WeightInit.NORMAL, WeightInit.ONES, WeightInit.ZERO, WeightInit.UNIFORM, WeightInit.RELU));
         }
         if (chance(0.1)) {
             builder = builder.maybe("miniBatch", false);
@@ -137,7 +147,9 @@ final class Generator {
         boolean random = isRandom(network);
         Examples replacement = null;
         if (chance(0.5)) {
-            Examples other = chance(0.25) ? data.rows(0).map(values -> new Values(values.shape(), new double[values.numbers().length])) : data(network, 1);
+            Examples other = chance(0.25)
+                    ? data.rows(0).map(values -> new Values(values.shape(), new double[values.numbers().length]))
+                    : data(network, 1);
             replacement = other == null ? null : plain || chance(0.5) ? other : extreme(other);
         }
         Run run = run(examples, segment, steps);
@@ -150,11 +162,17 @@ final class Generator {
     /** Whether anything in it is drawn in training. */
     static boolean isRandom(FuzzNetwork network) {
         String code = network.code();
-        return code.contains("Dropout") || code.contains("dropOut") || code.contains("weightNoise") || code.contains("RRELU") || code.contains("GaussianNoise");
+        return code.contains("Dropout")
+                || code.contains("dropOut")
+                || code.contains("weightNoise")
+                || code.contains("RRELU")
+                || code.contains("GaussianNoise");
     }
 
     private Run run(int examples, int segment, int steps) {
-        Kind kind = chance(0.7) ? Kind.FLAT : segment > 0 ? parts.one(Kind.PER_LAYER, Kind.AUTOMATIC) : parts.one(Kind.values());
+        Kind kind = chance(0.7)
+                ? Kind.FLAT
+                : segment > 0 ? parts.one(Kind.PER_LAYER, Kind.AUTOMATIC) : parts.one(Kind.values());
         double norm = chance(0.4) ? 1e-3 : chance(0.3) ? Math.pow(10, from(-20, 20)) : parts.one(0.1, 1.0, 10.0);
         int[] batches = {1, 2, 3, 1000};
         return new Run(
@@ -182,7 +200,15 @@ final class Generator {
                 chance(0.3)
                         ? call(InputType.class, "convolutional", from(2, 6), from(2, 6), from(1, 3), CNN2DFormat.NHWC)
                         : call(InputType.class, "convolutional", from(2, 6), from(2, 6), from(1, 3));
-            default -> call(InputType.class, "convolutional3D", parts.one(Convolution3D.DataFormat.values()), from(2, 3), from(2, 4), from(2, 3), from(1, 2));
+            default ->
+                call(
+                        InputType.class,
+                        "convolutional3D",
+                        parts.one(Convolution3D.DataFormat.values()),
+                        from(2, 3),
+                        from(2, 4),
+                        from(2, 3),
+                        from(1, 2));
         };
     }
 
@@ -191,16 +217,27 @@ final class Generator {
         String name = FuzzNetwork.input(inputTypes.size());
         if (chance(0.1)) {
             boolean one = !sequence && chance(0.4);
-            Expression type = one ? call(InputType.class, "feedForward", VOCABULARY) : call(InputType.class, "recurrent", (long) VOCABULARY, (long) steps);
+            Expression type = one
+                    ? call(InputType.class, "feedForward", VOCABULARY)
+                    : call(InputType.class, "recurrent", (long) VOCABULARY, (long) steps);
             inputTypes.add(type);
             tokens.add(true);
             Expression embedding = one
-                    ? of(EmbeddingLayer.Builder.class).then("nIn", VOCABULARY).then("nOut", from(1, 4)).maybe("hasBias", true).then("build")
-                    : of(EmbeddingSequenceLayer.Builder.class).then("nIn", VOCABULARY).then("nOut", from(1, 4)).then("inputLength", steps).then("build");
+                    ? of(EmbeddingLayer.Builder.class)
+                            .then("nIn", VOCABULARY)
+                            .then("nOut", from(1, 4))
+                            .maybe("hasBias", true)
+                            .then("build")
+                    : of(EmbeddingSequenceLayer.Builder.class)
+                            .then("nIn", VOCABULARY)
+                            .then("nOut", from(1, 4))
+                            .then("inputLength", steps)
+                            .then("build");
             Tensor embedded = add(embedding, new Tensor(name, type.value(InputType.class)));
             return embedded == null ? new Tensor(name, type.value(InputType.class)) : embedded;
         }
-        Expression type = sequence ? call(InputType.class, "recurrent", (long) from(1, 4), (long) steps) : inputType(steps);
+        Expression type =
+                sequence ? call(InputType.class, "recurrent", (long) from(1, 4), (long) steps) : inputType(steps);
         inputTypes.add(type);
         tokens.add(false);
         return new Tensor(name, type.value(InputType.class));
@@ -224,7 +261,8 @@ final class Generator {
                 next = null;
             }
             if (next != null) {
-                if (next.type().getType() == InputType.Type.RNN && nodes.get(nodes.size() - 1).part().name().equals("PrimaryCapsules")) {
+                if (next.type().getType() == InputType.Type.RNN
+                        && nodes.get(nodes.size() - 1).part().name().equals("PrimaryCapsules")) {
                     Tensor capsules = add(parts.capsules(), next);
                     Tensor strength = capsules == null ? null : add(parts.capsuleStrength(), capsules);
                     return strength == null ? next : strength;
@@ -238,8 +276,17 @@ final class Generator {
     private void finish(Tensor at) {
         if (at.type() instanceof InputTypeConvolutional && chance(0.15)) {
             Tensor boxes = add(
-                    of(ConvolutionLayer.Builder.class, new int[] {1, 1}).then("nOut", BOX_CHANNELS).then("build"), at);
-            Tensor last = boxes == null ? null : add(of(Yolo2OutputLayer.Builder.class).then("boundingBoxPriors", call(Nd4j.class, "ones", 2, 2)).then("build"), boxes);
+                    of(ConvolutionLayer.Builder.class, new int[] {1, 1})
+                            .then("nOut", BOX_CHANNELS)
+                            .then("build"),
+                    at);
+            Tensor last = boxes == null
+                    ? null
+                    : add(
+                            of(Yolo2OutputLayer.Builder.class)
+                                    .then("boundingBoxPriors", call(Nd4j.class, "ones", 2, 2))
+                                    .then("build"),
+                            boxes);
             if (last != null) {
                 outputs.add(last.name());
                 losses.add(new Parts.Loss("", "", "boxes"));
@@ -248,7 +295,8 @@ final class Generator {
         }
         for (int attempt = 0; attempt < 4; attempt++) {
             Tensor on = at;
-            if (at.type().getType() == InputType.Type.CNN3D && chance(0.5) || at.type().getType() == InputType.Type.CNN && chance(0.5)) {
+            if (at.type().getType() == InputType.Type.CNN3D && chance(0.5)
+                    || at.type().getType() == InputType.Type.CNN && chance(0.5)) {
                 Tensor flat = add(parts.layer(InputType.feedForward(1)), at);
                 on = flat == null ? at : flat;
             }
@@ -267,7 +315,8 @@ final class Generator {
         try {
             InputType type;
             if (FuzzNetwork.isVertex(part)) {
-                type = part.value(GraphVertex.class).getOutputType(0, Arrays.stream(on).map(Tensor::type).toArray(InputType[]::new));
+                type = part.value(GraphVertex.class)
+                        .getOutputType(0, Arrays.stream(on).map(Tensor::type).toArray(InputType[]::new));
             } else {
                 Layer layer = part.value(Layer.class);
                 InputType in = on[0].type();
@@ -329,16 +378,20 @@ final class Generator {
         InputType type = tensor.type();
         Tensor other = open.get(random.nextInt(open.size()));
         Tensor second = other == tensor ? grown(tensor, false) : other;
-        int features = switch (type.getType()) {
-            case FF -> (int) ((InputType.InputTypeFeedForward) type).getSize();
-            case RNN -> (int) ((InputTypeRecurrent) type).getSize();
-            case CNN -> (int) ((InputTypeConvolutional) type).getChannels();
-            case CNN3D -> (int) ((InputTypeConvolutional3D) type).getChannels();
-            default -> 1;
-        };
+        int features =
+                switch (type.getType()) {
+                    case FF -> (int) ((InputType.InputTypeFeedForward) type).getSize();
+                    case RNN -> (int) ((InputTypeRecurrent) type).getSize();
+                    case CNN -> (int) ((InputTypeConvolutional) type).getChannels();
+                    case CNN3D -> (int) ((InputTypeConvolutional3D) type).getChannels();
+                    default -> 1;
+                };
         return switch (random.nextInt(14)) {
             case 0, 1 -> add(of(MergeVertex.class), tensor, second);
-            case 2, 3 -> same(type, second.type()) ? add(of(ElementWiseVertex.class, parts.one(ElementWiseVertex.Op.values())), tensor, second) : null;
+            case 2, 3 ->
+                same(type, second.type())
+                        ? add(of(ElementWiseVertex.class, parts.one(ElementWiseVertex.Op.values())), tensor, second)
+                        : null;
             case 4 -> add(of(SubsetVertex.class, 0, Math.max(0, features - 2)), tensor);
             case 5 -> {
                 Expression scale = of(ScaleVertex.class, parts.one(-0.5, 2.0));
@@ -347,17 +400,39 @@ final class Generator {
             case 6 -> add(of(ShiftVertex.class, 0.5), tensor);
             case 7 -> add(of(L2NormalizeVertex.class), tensor);
             case 8 -> same(type, second.type()) ? add(of(L2Vertex.class), tensor, second) : null;
-            case 9 -> type.getType() == InputType.Type.FF && features % 2 == 0 ? add(of(ReshapeVertex.class, new int[] {-1, features / 2, 2}), tensor) : null;
-            case 10 -> type instanceof InputTypeRecurrent && rootOf(tensor) != null ? add(of(LastTimeStepVertex.class, String.valueOf(rootOf(tensor))), tensor) : null;
-            case 11 -> type instanceof InputTypeRecurrent && rootOf(tensor) != null ? add(chance(0.5) ? of(ReverseTimeSeriesVertex.class, String.valueOf(rootOf(tensor))) : of(ReverseTimeSeriesVertex.class), tensor) : null;
+            case 9 ->
+                type.getType() == InputType.Type.FF && features % 2 == 0
+                        ? add(of(ReshapeVertex.class, new int[] {-1, features / 2, 2}), tensor)
+                        : null;
+            case 10 ->
+                type instanceof InputTypeRecurrent && rootOf(tensor) != null
+                        ? add(of(LastTimeStepVertex.class, String.valueOf(rootOf(tensor))), tensor)
+                        : null;
+            case 11 ->
+                type instanceof InputTypeRecurrent && rootOf(tensor) != null
+                        ? add(
+                                chance(0.5)
+                                        ? of(ReverseTimeSeriesVertex.class, String.valueOf(rootOf(tensor)))
+                                        : of(ReverseTimeSeriesVertex.class),
+                                tensor)
+                        : null;
             case 12 -> {
                 for (int i = 0; i < inputTypes.size(); i++) {
-                    if (inputTypes.get(i).value() instanceof InputTypeRecurrent && type.getType() == InputType.Type.FF) {
+                    if (inputTypes.get(i).value() instanceof InputTypeRecurrent
+                            && type.getType() == InputType.Type.FF) {
                         yield add(of(DuplicateToTimeSeriesVertex.class, FuzzNetwork.input(i)), tensor);
                     }
                 }
                 yield type instanceof InputTypeConvolutional image
-                        ? add(of(PreprocessorVertex.class, of(CnnToFeedForwardPreProcessor.class, image.getHeight(), image.getWidth(), image.getChannels())), tensor)
+                        ? add(
+                                of(
+                                        PreprocessorVertex.class,
+                                        of(
+                                                CnnToFeedForwardPreProcessor.class,
+                                                image.getHeight(),
+                                                image.getWidth(),
+                                                image.getChannels())),
+                                tensor)
                         : null;
             }
             default -> chance(0.2) ? add(of(StackVertex.class), tensor, second) : null;
@@ -373,7 +448,10 @@ final class Generator {
         String name = tensor.name();
         while (!name.startsWith("in")) {
             String current = name;
-            Node node = nodes.stream().filter(one -> one.name().equals(current)).findFirst().orElseThrow();
+            Node node = nodes.stream()
+                    .filter(one -> one.name().equals(current))
+                    .findFirst()
+                    .orElseThrow();
             name = node.inputs().get(0);
         }
         int index = Integer.parseInt(name.substring(2));
@@ -407,8 +485,19 @@ final class Generator {
         for (int i = 0; i < outputs.size(); i++) {
             long[] shape = shapes.get(i);
             labels.add(labels(shape, losses.get(i).labels(), channelAxis(i, shape)));
-            boolean own = masked && labels.get(i).shape().length == 3 && featuresMasks.get(0) != null && featuresMasks.get(0).shape().length == 2 && chance(0.7);
-            labelsMasks.add(labelsMasked ? labelsMask(labels.get(i).shape(), channelAxis(i, shape)) : own && timeSteps(labels.get(i).shape(), channelAxis(i, shape)) == featuresMasks.get(0).shape()[1] ? featuresMasks.get(0) : null);
+            boolean own = masked
+                    && labels.get(i).shape().length == 3
+                    && featuresMasks.get(0) != null
+                    && featuresMasks.get(0).shape().length == 2
+                    && chance(0.7);
+            labelsMasks.add(
+                    labelsMasked
+                            ? labelsMask(labels.get(i).shape(), channelAxis(i, shape))
+                            : own
+                                            && timeSteps(labels.get(i).shape(), channelAxis(i, shape))
+                                                    == featuresMasks.get(0).shape()[1]
+                                    ? featuresMasks.get(0)
+                                    : null);
         }
         return new Examples(features, labels, featuresMasks, labelsMasks, chance(0.2) ? from(1, 3) : 0);
     }
@@ -422,7 +511,10 @@ final class Generator {
     }
 
     private int channelAxis(int output, long[] shape) {
-        Node node = nodes.stream().filter(one -> one.name().equals(outputs.get(output))).findFirst().orElseThrow();
+        Node node = nodes.stream()
+                .filter(one -> one.name().equals(outputs.get(output)))
+                .findFirst()
+                .orElseThrow();
         String code = node.part().code();
         return code.contains("NWC") || code.contains("NHWC") || code.contains("NDHWC") ? shape.length - 1 : 1;
     }
@@ -430,9 +522,13 @@ final class Generator {
     /** The shapes of what comes out of the network. */
     static List<long[]> outputShapes(FuzzNetwork network, List<Values> features) {
         var model = network.build();
-        DataType type = model.params() == null || model.params().isEmpty() ? DataType.FLOAT : model.params().dataType();
+        DataType type = model.params() == null || model.params().isEmpty()
+                ? DataType.FLOAT
+                : model.params().dataType();
         INDArray[] in = features.stream().map(values -> values.array(type)).toArray(INDArray[]::new);
-        INDArray[] out = model instanceof ComputationGraph graph ? graph.output(in) : new INDArray[] {((MultiLayerNetwork) model).output(in[0])};
+        INDArray[] out = model instanceof ComputationGraph graph
+                ? graph.output(in)
+                : new INDArray[] {((MultiLayerNetwork) model).output(in[0])};
         return Arrays.stream(out).map(INDArray::shape).toList();
     }
 
@@ -509,7 +605,9 @@ final class Generator {
             case RNN -> mask(new long[] {examples, ((InputTypeRecurrent) type).getTimeSeriesLength()}, true);
             case CNN -> {
                 var image = (InputTypeConvolutional) type;
-                yield chance(0.3) ? mask(new long[] {examples, 1, image.getHeight(), chance(0.5) ? 1 : image.getWidth()}, false) : null;
+                yield chance(0.3)
+                        ? mask(new long[] {examples, 1, image.getHeight(), chance(0.5) ? 1 : image.getWidth()}, false)
+                        : null;
             }
             case FF -> chance(0.1) ? mask(new long[] {examples, 1}, false) : null;
             default -> null;
@@ -566,11 +664,23 @@ final class Generator {
         double odd = parts.one(Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY, 3e38, -1e-40, 1e-38);
         var features = new ArrayList<Values>();
         for (int i = 0; i < data.features().size(); i++) {
-            features.add(tokens.get(i) ? data.features().get(i) : extreme(data.features().get(i), kind, row, scale, odd, false));
+            features.add(
+                    tokens.get(i)
+                            ? data.features().get(i)
+                            : extreme(data.features().get(i), kind, row, scale, odd, false));
         }
         var labels = new ArrayList<Values>();
         for (int i = 0; i < data.labels().size(); i++) {
-            labels.add(losses.get(i).labels().equals("index") ? data.labels().get(i) : extreme(data.labels().get(i), kind == 0 ? 5 : kind, row, kind == 4 ? scale : other, odd, true));
+            labels.add(
+                    losses.get(i).labels().equals("index")
+                            ? data.labels().get(i)
+                            : extreme(
+                                    data.labels().get(i),
+                                    kind == 0 ? 5 : kind,
+                                    row,
+                                    kind == 4 ? scale : other,
+                                    odd,
+                                    true));
         }
         return new Examples(features, labels, data.featuresMasks(), data.labelsMasks(), data.views());
     }

@@ -112,10 +112,22 @@ final class Parts {
 
     Loss loss(int width) {
         return switch (random.nextInt(16)) {
-            case 0, 1, 2 -> new Loss(one(LossFunction.MCXENT, LossFunction.NEGATIVELOGLIKELIHOOD, LossFunction.KL_DIVERGENCE), Activation.SOFTMAX, "classes");
+            case 0, 1, 2 ->
+                new Loss(
+                        one(LossFunction.MCXENT, LossFunction.NEGATIVELOGLIKELIHOOD, LossFunction.KL_DIVERGENCE),
+                        Activation.SOFTMAX,
+                        "classes");
             case 3 -> new Loss(one(LossFunction.XENT, LossFunction.MCXENT), Activation.SIGMOID, "binary");
-            case 4, 5 -> new Loss(one(LossFunction.MSE, LossFunction.L2, LossFunction.SQUARED_LOSS), one(Activation.IDENTITY, Activation.TANH, Activation.SOFTMAX, Activation.RELU), "real");
-            case 6 -> new Loss(one(LossFunction.L1, LossFunction.MEAN_ABSOLUTE_ERROR), one(Activation.IDENTITY, Activation.TANH), "real");
+            case 4, 5 ->
+                new Loss(
+                        one(LossFunction.MSE, LossFunction.L2, LossFunction.SQUARED_LOSS),
+                        one(Activation.IDENTITY, Activation.TANH, Activation.SOFTMAX, Activation.RELU),
+                        "real");
+            case 6 ->
+                new Loss(
+                        one(LossFunction.L1, LossFunction.MEAN_ABSOLUTE_ERROR),
+                        one(Activation.IDENTITY, Activation.TANH),
+                        "real");
             case 7 -> new Loss(one(LossFunction.HINGE, LossFunction.SQUARED_HINGE), Activation.IDENTITY, "signs");
             case 8 -> new Loss(LossFunction.POISSON, one(Activation.SOFTPLUS, Activation.SIGMOID), "positive");
             case 9 -> new Loss(LossFunction.MEAN_SQUARED_LOGARITHMIC_ERROR, Activation.SOFTPLUS, "positive");
@@ -141,15 +153,38 @@ final class Parts {
         return chance(0.05)
                 ? of(TemperedSigmoid.class)
                 : one(
-                        Activation.TANH, Activation.TANH, Activation.SIGMOID, Activation.RELU, Activation.IDENTITY, Activation.CUBE,
-                        Activation.ELU, Activation.HARDSIGMOID, Activation.HARDTANH, Activation.LEAKYRELU, Activation.RATIONALTANH,
-                        Activation.RELU6, Activation.RRELU, Activation.SOFTMAX, Activation.SOFTPLUS, Activation.SOFTSIGN,
-                        Activation.RECTIFIEDTANH, Activation.SELU, Activation.SWISH, Activation.THRESHOLDEDRELU,
-                        Activation.GELU, Activation.MISH);
+                        Activation.TANH,
+                        Activation.TANH,
+                        Activation.SIGMOID,
+                        Activation.RELU,
+                        Activation.IDENTITY,
+                        Activation.CUBE,
+                        Activation.ELU,
+                        Activation.HARDSIGMOID,
+                        Activation.HARDTANH,
+                        Activation.LEAKYRELU,
+                        Activation.RATIONALTANH,
+                        Activation.RELU6,
+                        Activation.RRELU,
+                        Activation.SOFTMAX,
+                        Activation.SOFTPLUS,
+                        Activation.SOFTSIGN,
+                        Activation.RECTIFIEDTANH,
+                        Activation.SELU,
+                        Activation.SWISH,
+                        Activation.THRESHOLDEDRELU,
+                        Activation.GELU,
+                        Activation.MISH);
     }
 
     private Activation gate() {
-        return one(Activation.TANH, Activation.SIGMOID, Activation.SOFTSIGN, Activation.HARDSIGMOID, Activation.RELU, Activation.ELU);
+        return one(
+                Activation.TANH,
+                Activation.SIGMOID,
+                Activation.SOFTSIGN,
+                Activation.HARDSIGMOID,
+                Activation.RELU,
+                Activation.ELU);
     }
 
     Object dropout() {
@@ -197,7 +232,9 @@ final class Parts {
     /** A layer that takes this type, or one that may not. */
     Expression layer(InputType type) {
         if (chance(0.04)) {
-            return of(ActivationLayer.Builder.class).then("activation", activation()).then("build");
+            return of(ActivationLayer.Builder.class)
+                    .then("activation", activation())
+                    .then("build");
         }
         if (chance(0.04)) {
             return of(DropoutLayer.Builder.class, dropout()).then("build");
@@ -243,8 +280,14 @@ final class Parts {
                                 .maybe("activation", activation())
                                 .then("build"),
                         true);
-            case 1 -> decorated(of(PReLULayer.Builder.class).then("inputShape", (long) size).then("build"), false);
-            case 2 -> of(GroupNormalization.Builder.class, size % 2 == 0 ? 2 : 1).then("build");
+            case 1 ->
+                decorated(
+                        of(PReLULayer.Builder.class)
+                                .then("inputShape", (long) size)
+                                .then("build"),
+                        false);
+            case 2 ->
+                of(GroupNormalization.Builder.class, size % 2 == 0 ? 2 : 1).then("build");
             case 3 -> of(RepeatVector.Builder.class, from(1, 4)).then("build");
             case 4 -> recurrent(RNNFormat.NCW);
             case 5 -> chance(0.3) ? of(BatchNormalization.Builder.class).then("build") : dense(from(1, 6));
@@ -255,10 +298,18 @@ final class Parts {
     private Expression cell(RNNFormat format) {
         Expression cell =
                 switch (random.nextInt(4)) {
-                    case 0 -> of(GravesLSTM.Builder.class).then("nOut", from(1, 4)).maybe("activation", gate()).maybe("forgetGateBiasInit", 0.5);
-                    case 1 -> of(SimpleRnn.Builder.class).then("nOut", from(1, 4)).maybe("activation", gate());
+                    case 0 ->
+                        of(GravesLSTM.Builder.class)
+                                .then("nOut", from(1, 4))
+                                .maybe("activation", gate())
+                                .maybe("forgetGateBiasInit", 0.5);
+                    case 1 ->
+                        of(SimpleRnn.Builder.class).then("nOut", from(1, 4)).maybe("activation", gate());
                     default ->
-                        of(LSTM.Builder.class).then("nOut", from(1, 4)).maybe("activation", gate()).maybe("gateActivationFunction", one(Activation.SIGMOID, Activation.HARDSIGMOID));
+                        of(LSTM.Builder.class)
+                                .then("nOut", from(1, 4))
+                                .maybe("activation", gate())
+                                .maybe("gateActivationFunction", one(Activation.SIGMOID, Activation.HARDSIGMOID));
                 };
         if (format == RNNFormat.NWC) {
             cell = cell.then("dataFormat", format);
@@ -270,13 +321,24 @@ final class Parts {
         return switch (random.nextInt(12)) {
             case 0 -> of(Bidirectional.class, one(Bidirectional.Mode.values()), cell(format));
             case 1 -> of(Bidirectional.class, cell(format));
-            case 2 -> of(LastTimeStep.class, chance(0.3) ? of(Bidirectional.class, one(Bidirectional.Mode.values()), cell(format)) : cell(format));
+            case 2 ->
+                of(
+                        LastTimeStep.class,
+                        chance(0.3)
+                                ? of(Bidirectional.class, one(Bidirectional.Mode.values()), cell(format))
+                                : cell(format));
             case 3 ->
                 of(MaskZeroLayer.Builder.class)
                         .then("setUnderlying", chance(0.2) ? of(Bidirectional.class, cell(format)) : cell(format))
                         .then("setMaskValue", one(0.0, 1.0))
                         .then("build");
-            case 4 -> decorated(of(GravesBidirectionalLSTM.Builder.class).then("nOut", from(1, 4)).maybe("activation", gate()).then("build"), true);
+            case 4 ->
+                decorated(
+                        of(GravesBidirectionalLSTM.Builder.class)
+                                .then("nOut", from(1, 4))
+                                .maybe("activation", gate())
+                                .then("build"),
+                        true);
             default -> cell(format);
         };
     }
@@ -290,16 +352,22 @@ final class Parts {
                 Expression convolution = of(Convolution1DLayer.Builder.class, from(1, 3), from(1, 2))
                         .then("nOut", from(1, 4))
                         .maybe("activation", activation())
-                        .then("convolutionMode", one(ConvolutionMode.Same, ConvolutionMode.Causal, ConvolutionMode.Truncate));
+                        .then(
+                                "convolutionMode",
+                                one(ConvolutionMode.Same, ConvolutionMode.Causal, ConvolutionMode.Truncate));
                 if (chance(0.2)) {
                     convolution = convolution.maybe("dilation", 2);
                 }
                 yield decorated(convolution.then("build"), true);
             }
-            case 2 -> of(Subsampling1DLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG), 2, from(1, 2)).maybe("convolutionMode", one(ConvolutionMode.Same, ConvolutionMode.Truncate)).then("build");
+            case 2 ->
+                of(Subsampling1DLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG), 2, from(1, 2))
+                        .maybe("convolutionMode", one(ConvolutionMode.Same, ConvolutionMode.Truncate))
+                        .then("build");
             case 3 -> of(Upsampling1D.Builder.class, 2).then("build");
             case 4 -> of(Cropping1D.Builder.class, 1).then("build");
-            case 5 -> of(ZeroPadding1DLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
+            case 5 ->
+                of(ZeroPadding1DLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
             case 6, 7 -> pooling();
             case 8 -> dense(from(1, 4));
             case 9, 10 ->
@@ -307,18 +375,49 @@ final class Parts {
                         ? of(TimeDistributed.class, dense(from(1, 4)))
                         : of(TimeDistributed.class, dense(from(1, 4)), format);
             case 11 ->
-                decorated(of(SelfAttentionLayer.Builder.class).then("nHeads", 1).then("nOut", from(1, 4)).then("headSize", 2).then("projectInput", true).then("build"), false);
+                decorated(
+                        of(SelfAttentionLayer.Builder.class)
+                                .then("nHeads", 1)
+                                .then("nOut", from(1, 4))
+                                .then("headSize", 2)
+                                .then("projectInput", true)
+                                .then("build"),
+                        false);
             case 12 ->
-                decorated(of(RecurrentAttentionLayer.Builder.class).then("nIn", size).then("nHeads", 1).then("nOut", from(1, 3)).then("headSize", 2).then("projectInput", true).then("build"), false);
-            case 13 -> decorated(of(LocallyConnected1D.Builder.class).then("kernelSize", from(1, 2)).then("nOut", from(1, 3)).then("setInputSize", Math.max(1, steps)).then("build"), false);
+                decorated(
+                        of(RecurrentAttentionLayer.Builder.class)
+                                .then("nIn", size)
+                                .then("nHeads", 1)
+                                .then("nOut", from(1, 3))
+                                .then("headSize", 2)
+                                .then("projectInput", true)
+                                .then("build"),
+                        false);
+            case 13 ->
+                decorated(
+                        of(LocallyConnected1D.Builder.class)
+                                .then("kernelSize", from(1, 2))
+                                .then("nOut", from(1, 3))
+                                .then("setInputSize", Math.max(1, steps))
+                                .then("build"),
+                        false);
             case 14 -> of(MaskLayer.class);
-            case 15 -> of(PReLULayer.Builder.class).then("inputShape", format == RNNFormat.NCW ? new long[] {size, Math.max(1, steps)} : new long[] {Math.max(1, steps), size}).then("build");
+            case 15 ->
+                of(PReLULayer.Builder.class)
+                        .then(
+                                "inputShape",
+                                format == RNNFormat.NCW
+                                        ? new long[] {size, Math.max(1, steps)}
+                                        : new long[] {Math.max(1, steps), size})
+                        .then("build");
             default -> recurrent(format);
         };
     }
 
     private Expression pooling() {
-        Expression pooling = of(GlobalPoolingLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG, PoolingType.SUM, PoolingType.PNORM));
+        Expression pooling = of(
+                GlobalPoolingLayer.Builder.class,
+                one(PoolingType.MAX, PoolingType.AVG, PoolingType.SUM, PoolingType.PNORM));
         if (chance(0.1)) {
             pooling = pooling.maybe("collapseDimensions", false);
         }
@@ -349,21 +448,76 @@ final class Parts {
                 }
                 yield decorated(convolution.then("build"), true);
             }
-            case 5 -> decorated(of(WeightStandardizedConvolution.Builder.class, kernel).then("nOut", from(1, 4)).maybe("activation", activation()).then("convolutionMode", mode).then("build"), true);
-            case 6 -> decorated(of(Deconvolution2D.Builder.class, kernel).then("nOut", from(1, 3)).maybe("stride", stride).then("convolutionMode", mode).then("build"), true);
-            case 7 -> decorated(of(DepthwiseConvolution2D.Builder.class, kernel).then("depthMultiplier", from(1, 2)).maybe("stride", stride).then("convolutionMode", mode).then("build"), true);
-            case 8 -> decorated(of(SeparableConvolution2D.Builder.class, kernel).then("depthMultiplier", from(1, 2)).then("nOut", from(1, 3)).maybe("stride", stride).then("convolutionMode", mode).then("build"), true);
-            case 9, 10 -> of(SubsamplingLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG, PoolingType.PNORM)).maybe("pnorm", 2).then("kernelSize", new int[] {2, 2}).maybe("stride", stride).then("convolutionMode", mode).then("build");
+            case 5 ->
+                decorated(
+                        of(WeightStandardizedConvolution.Builder.class, kernel)
+                                .then("nOut", from(1, 4))
+                                .maybe("activation", activation())
+                                .then("convolutionMode", mode)
+                                .then("build"),
+                        true);
+            case 6 ->
+                decorated(
+                        of(Deconvolution2D.Builder.class, kernel)
+                                .then("nOut", from(1, 3))
+                                .maybe("stride", stride)
+                                .then("convolutionMode", mode)
+                                .then("build"),
+                        true);
+            case 7 ->
+                decorated(
+                        of(DepthwiseConvolution2D.Builder.class, kernel)
+                                .then("depthMultiplier", from(1, 2))
+                                .maybe("stride", stride)
+                                .then("convolutionMode", mode)
+                                .then("build"),
+                        true);
+            case 8 ->
+                decorated(
+                        of(SeparableConvolution2D.Builder.class, kernel)
+                                .then("depthMultiplier", from(1, 2))
+                                .then("nOut", from(1, 3))
+                                .maybe("stride", stride)
+                                .then("convolutionMode", mode)
+                                .then("build"),
+                        true);
+            case 9, 10 ->
+                of(SubsamplingLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG, PoolingType.PNORM))
+                        .maybe("pnorm", 2)
+                        .then("kernelSize", new int[] {2, 2})
+                        .maybe("stride", stride)
+                        .then("convolutionMode", mode)
+                        .then("build");
             case 11 -> of(Upsampling2D.Builder.class, 2).then("build");
-            case 12 -> of(ZeroPaddingLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
+            case 12 ->
+                of(ZeroPaddingLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
             case 13 -> of(Cropping2D.Builder.class, 1, 1).then("build");
             case 14 -> of(SpaceToDepthLayer.Builder.class, 2, type.getFormat()).then("build");
             case 15 -> of(LocalResponseNormalization.Builder.class).then("build");
-            case 16 -> of(GroupNormalization.Builder.class, channels % 2 == 0 ? 2 : 1).then("build");
-            case 17 -> of(PReLULayer.Builder.class).then("inputShape", type.getFormat() == CNN2DFormat.NHWC ? new long[] {type.getHeight(), type.getWidth(), channels} : new long[] {channels, type.getHeight(), type.getWidth()}).then("build");
+            case 16 ->
+                of(GroupNormalization.Builder.class, channels % 2 == 0 ? 2 : 1).then("build");
+            case 17 ->
+                of(PReLULayer.Builder.class)
+                        .then(
+                                "inputShape",
+                                type.getFormat() == CNN2DFormat.NHWC
+                                        ? new long[] {type.getHeight(), type.getWidth(), channels}
+                                        : new long[] {channels, type.getHeight(), type.getWidth()})
+                        .then("build");
             case 18 -> pooling();
-            case 19 -> decorated(of(LocallyConnected2D.Builder.class).then("kernelSize", new int[] {2, 2}).then("nOut", from(1, 2)).then("setInputSize", new int[] {(int) type.getHeight(), (int) type.getWidth()}).then("build"), false);
-            case 20 -> of(PrimaryCapsules.Builder.class, 2, 2).then("kernelSize", new int[] {2, 2}).then("stride", new int[] {1, 1}).then("build");
+            case 19 ->
+                decorated(
+                        of(LocallyConnected2D.Builder.class)
+                                .then("kernelSize", new int[] {2, 2})
+                                .then("nOut", from(1, 2))
+                                .then("setInputSize", new int[] {(int) type.getHeight(), (int) type.getWidth()})
+                                .then("build"),
+                        false);
+            case 20 ->
+                of(PrimaryCapsules.Builder.class, 2, 2)
+                        .then("kernelSize", new int[] {2, 2})
+                        .then("stride", new int[] {1, 1})
+                        .then("build");
             case 21 -> chance(0.3) ? of(BatchNormalization.Builder.class).then("build") : dense(from(1, 6));
             default -> dense(from(1, 6));
         };
@@ -372,10 +526,32 @@ final class Parts {
     private Expression volume(InputTypeConvolutional3D type) {
         var format = type.getDataFormat();
         return switch (random.nextInt(10)) {
-            case 0, 1, 2 -> decorated(of(Convolution3D.Builder.class, new int[] {2, 1, 2}).then("nOut", from(1, 3)).then("dataFormat", format).maybe("activation", activation()).then("convolutionMode", one(ConvolutionMode.Same, ConvolutionMode.Truncate)).then("build"), true);
-            case 3 -> decorated(of(Deconvolution3D.Builder.class).then("kernelSize", new int[] {2, 2, 2}).then("stride", new int[] {1, 1, 1}).then("nOut", from(1, 2)).then("dataFormat", format).then("build"), true);
-            case 4 -> of(Subsampling3DLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG)).then("kernelSize", new int[] {2, 2, 2}).then("dataFormat", format).then("convolutionMode", ConvolutionMode.Same).then("build");
-            case 5 -> of(Upsampling3D.Builder.class, 2).then("dataFormat", format).then("build");
+            case 0, 1, 2 ->
+                decorated(
+                        of(Convolution3D.Builder.class, new int[] {2, 1, 2})
+                                .then("nOut", from(1, 3))
+                                .then("dataFormat", format)
+                                .maybe("activation", activation())
+                                .then("convolutionMode", one(ConvolutionMode.Same, ConvolutionMode.Truncate))
+                                .then("build"),
+                        true);
+            case 3 ->
+                decorated(
+                        of(Deconvolution3D.Builder.class)
+                                .then("kernelSize", new int[] {2, 2, 2})
+                                .then("stride", new int[] {1, 1, 1})
+                                .then("nOut", from(1, 2))
+                                .then("dataFormat", format)
+                                .then("build"),
+                        true);
+            case 4 ->
+                of(Subsampling3DLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG))
+                        .then("kernelSize", new int[] {2, 2, 2})
+                        .then("dataFormat", format)
+                        .then("convolutionMode", ConvolutionMode.Same)
+                        .then("build");
+            case 5 ->
+                of(Upsampling3D.Builder.class, 2).then("dataFormat", format).then("build");
             case 6 -> of(Cropping3D.Builder.class, 0, 1, 0).then("build");
             case 7 -> of(ZeroPadding3DLayer.Builder.class, 1, 0, 1).then("build");
             case 8 -> pooling();
@@ -404,7 +580,9 @@ final class Parts {
                 Loss loss = loss(lossOnly ? (int) recurrent.getSize() : width);
                 Expression layer = lossOnly
                         ? of(RnnLossLayer.Builder.class).then("lossFunction", loss.loss())
-                        : of(RnnOutputLayer.Builder.class).then("lossFunction", loss.loss()).then("nOut", width);
+                        : of(RnnOutputLayer.Builder.class)
+                                .then("lossFunction", loss.loss())
+                                .then("nOut", width);
                 if (recurrent.getFormat() == RNNFormat.NWC) {
                     layer = layer.then("dataFormat", RNNFormat.NWC);
                 }

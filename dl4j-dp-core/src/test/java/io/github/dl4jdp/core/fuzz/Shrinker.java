@@ -62,9 +62,7 @@ final class Shrinker {
             int row = i;
             if (row != one.changed()) {
                 all.add(() -> one.with(
-                        data.without(row),
-                        row < one.changed() ? one.changed() - 1 : one.changed(),
-                        one.replacement()));
+                        data.without(row), row < one.changed() ? one.changed() - 1 : one.changed(), one.replacement()));
             }
         }
         if (data.views() != 0) {
@@ -88,7 +86,8 @@ final class Shrinker {
 
     private static boolean same(Examples one, Examples other) {
         for (int i = 0; i < one.features().size(); i++) {
-            if (!Arrays.equals(one.features().get(i).numbers(), other.features().get(i).numbers())) {
+            if (!Arrays.equals(
+                    one.features().get(i).numbers(), other.features().get(i).numbers())) {
                 return false;
             }
         }

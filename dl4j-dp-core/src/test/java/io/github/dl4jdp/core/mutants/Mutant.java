@@ -26,8 +26,7 @@ record Mutant(String fault, String file, String text, String replacement, List<S
     static List<Mutant> all() throws IOException {
         try (InputStream in = Objects.requireNonNull(Mutant.class.getResourceAsStream("mutants.txt"))) {
             var all = new ArrayList<Mutant>();
-            for (String part :
-                    new String(in.readAllBytes(), StandardCharsets.UTF_8).split("(?m)^## ")) {
+            for (String part : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("(?m)^## ")) {
                 if (!part.startsWith("#") && !part.isBlank()) {
                     all.add(parse(part));
                 }

@@ -45,7 +45,8 @@ final class MutantRun {
         if (status != 0) {
             return new Outcome(false, "it does not compile");
         }
-        String module = mutant.tests().stream().anyMatch(MutantRun::isOfAccountant) ? "dl4j-dp-accountant" : "dl4j-dp-core";
+        String module =
+                mutant.tests().stream().anyMatch(MutantRun::isOfAccountant) ? "dl4j-dp-accountant" : "dl4j-dp-core";
         var command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx2g",

@@ -22,9 +22,8 @@ class MutantsTest {
                             .as("the text in " + mutant.file())
                             .isEqualTo(1);
                     assertThat(mutant.replacement()).isNotEqualTo(mutant.text());
-                    assertThat(mutant.tests())
-                            .isNotEmpty()
-                            .allSatisfy(test -> assertThat(method(test)).isTrue());
+                    assertThat(mutant.tests()).isNotEmpty().allSatisfy(test -> assertThat(method(test))
+                            .isTrue());
                 }));
     }
 
@@ -47,7 +46,8 @@ class MutantsTest {
     void document_table_isThatOfTheList() throws IOException {
         String table = Mutant.all().stream()
                 .map(mutant -> "| " + mutant.fault() + " | "
-                        + mutant.tests().stream().map(test -> "`" + test + "`").collect(Collectors.joining(", ")) + " |")
+                        + mutant.tests().stream().map(test -> "`" + test + "`").collect(Collectors.joining(", "))
+                        + " |")
                 .collect(Collectors.joining("\n"));
         assertThat(Files.readString(Mutant.TOP.resolve("docs/trust.md")))
                 .contains("| fault that was put back | tests of which one fails |\n|---|---|\n" + table + "\n\n");
