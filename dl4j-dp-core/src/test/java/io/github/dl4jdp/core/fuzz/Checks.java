@@ -113,7 +113,7 @@ final class Checks {
                                 + norm(run.sums().get(i)) / one.run().norm() + " C long");
             }
         }
-        if (!random && one.run().segment() == 0) {
+        if (!random && one.run().segment() == 0 && !one.run().pads()) {
             Finding rows = rows(network, type, run.sums().get(0));
             if (rows != null) {
                 return rows;
@@ -182,21 +182,12 @@ final class Checks {
                     sums.add(gradient(model));
                 }
             };
-            MultiDataSet data = examples.dataSet(network.params().dataType());
             if (network instanceof MultiLayerNetwork list) {
                 list.setListeners(listener);
-                list.fit(
-                        one.run().copies() > 1 ? engine.lots(single(data), Checks::copy) : engine.lots(single(data)),
-                        plan.epochs());
             } else {
-                var graph = (ComputationGraph) network;
-                graph.setListeners(listener);
-                graph.fit(
-                        one.run().copies() > 1
-                                ? engine.multiLots(RandomAccessExamples.of(data), Checks::copy)
-                                : engine.lots(data),
-                        plan.epochs());
+                ((ComputationGraph) network).setListeners(listener);
             }
+            train(network, engine, examples);
             return new Released(sums, engine.steps(), null);
         } catch (RuntimeException e) {
             return new Released(sums, engine == null ? 0 : engine.steps(), e);
@@ -204,6 +195,19 @@ final class Checks {
             if (engine != null) {
                 engine.close();
             }
+        }
+    }
+
+    private void train(Model network, PrivacyEngine engine, Examples examples) {
+        MultiDataSet data = examples.dataSet(network.params().dataType());
+        RandomAccessExamples source = one.run().pads() ? new PaddedExamples(data) : RandomAccessExamples.of(data);
+        boolean copies = one.run().copies() > 1;
+        int epochs = engine.plan().epochs();
+        if (network instanceof MultiLayerNetwork list) {
+            list.fit(copies ? engine.lots(source, Checks::copy) : engine.lots(source), epochs);
+        } else {
+            ((ComputationGraph) network)
+                    .fit(copies ? engine.multiLots(source, Checks::copy) : engine.multiLots(source), epochs);
         }
     }
 
@@ -405,20 +409,8 @@ final class Checks {
                 .withNoiseMultiplier(1.5)
                 .withAccountant(io.github.dl4jdp.accountant.AccountantKind.RDP);
         var engine = PrivacyEngine.attach(network, plan, one.run().options());
-        MultiDataSet data = examples.dataSet(network.params().dataType());
         try {
-            if (network instanceof MultiLayerNetwork list) {
-                list.fit(
-                        one.run().copies() > 1 ? engine.lots(single(data), Checks::copy) : engine.lots(single(data)),
-                        plan.epochs());
-            } else {
-                ((ComputationGraph) network)
-                        .fit(
-                                one.run().copies() > 1
-                                        ? engine.multiLots(RandomAccessExamples.of(data), Checks::copy)
-                                        : engine.lots(data),
-                                plan.epochs());
-            }
+            train(network, engine, examples);
             double expected =
                     new RdpAccountant(plan.relation()).compose(plan.event()).epsilon(1e-5);
             // A run with a seed is not private, whatever its noise.

@@ -45,6 +45,7 @@ record FuzzCase(
      * @param copies that augmentation makes of each example
      * @param segment length of the segments of truncated backpropagation, 0 for none
      * @param maximumLength of the sequences, with truncated backpropagation
+     * @param pads whether sequences are as long as the longest of their physical batch, see {@link PaddedExamples}
      */
     record Run(
             Kind kind,
@@ -55,7 +56,8 @@ record FuzzCase(
             boolean prefetch,
             int copies,
             int segment,
-            int maximumLength) {
+            int maximumLength,
+            boolean pads) {
         Clipping clipping() {
             return switch (kind) {
                 case FLAT -> Clipping.flat(norm);
@@ -110,14 +112,14 @@ record FuzzCase(
         List<Run> smaller() {
             var all = new ArrayList<Run>();
             all.add(new Run(
-                    Kind.FLAT, norm, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength));
-            all.add(new Run(kind, 1, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength));
-            all.add(new Run(kind, norm, 1000, otherBatch, threads, prefetch, copies, segment, maximumLength));
-            all.add(new Run(kind, norm, physicalBatch, 1, threads, prefetch, copies, segment, maximumLength));
-            all.add(new Run(kind, norm, physicalBatch, 1000, threads, prefetch, copies, segment, maximumLength));
-            all.add(new Run(kind, norm, physicalBatch, otherBatch, 1, prefetch, copies, segment, maximumLength));
-            all.add(new Run(kind, norm, physicalBatch, otherBatch, threads, false, copies, segment, maximumLength));
-            all.add(new Run(kind, norm, physicalBatch, otherBatch, threads, prefetch, 1, segment, maximumLength));
+                    Kind.FLAT, norm, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength, pads));
+            all.add(new Run(kind, 1, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength, pads));
+            all.add(new Run(kind, norm, 1000, otherBatch, threads, prefetch, copies, segment, maximumLength, pads));
+            all.add(new Run(kind, norm, physicalBatch, 1, threads, prefetch, copies, segment, maximumLength, pads));
+            all.add(new Run(kind, norm, physicalBatch, 1000, threads, prefetch, copies, segment, maximumLength, pads));
+            all.add(new Run(kind, norm, physicalBatch, otherBatch, 1, prefetch, copies, segment, maximumLength, pads));
+            all.add(new Run(kind, norm, physicalBatch, otherBatch, threads, false, copies, segment, maximumLength, pads));
+            all.add(new Run(kind, norm, physicalBatch, otherBatch, threads, prefetch, 1, segment, maximumLength, pads));
             all.removeIf(this::equals);
             return all;
         }

@@ -152,7 +152,7 @@ final class Generator {
                     : data(network, 1);
             replacement = other == null ? null : plain || chance(0.5) ? other : extreme(other);
         }
-        Run run = run(examples, segment, steps);
+        Run run = run(examples, segment, steps, segment == 0 && plain && padsAtTheEnd(data, steps) && chance(0.3));
         if (replacement == null && (random || run.copies() > 1)) {
             changed = examples - 1; // draws are by the number of an example: those of the others must stay
         }
@@ -169,7 +169,18 @@ final class Generator {
                 || code.contains("GaussianNoise");
     }
 
-    private Run run(int examples, int segment, int steps) {
+    /** Whether the sequences end where their masks do, so that the rest can be left out. */
+    private boolean padsAtTheEnd(Examples data, int steps) {
+        if (inputTypes.size() != 1 || data.featuresMasks().get(0) == null || data.features().get(0).shape().length != 3 || data.views() != 0) {
+            return false;
+        }
+        return outputs.size() == 1
+                && inputTypes.get(0).code().indexOf("NWC") < 0
+                && (data.labels().get(0).shape().length == 2 && data.labels().get(0).shape()[1] != steps
+                        || data.labels().get(0).shape().length == 3 && data.labels().get(0).shape()[2] == steps && data.labelsMasks().get(0) != null && data.labelsMasks().get(0) == data.featuresMasks().get(0));
+    }
+
+    private Run run(int examples, int segment, int steps, boolean pads) {
         Kind kind = chance(0.7)
                 ? Kind.FLAT
                 : segment > 0 ? parts.one(Kind.PER_LAYER, Kind.AUTOMATIC) : parts.one(Kind.values());
@@ -182,9 +193,10 @@ final class Generator {
                 batches[random.nextInt(4)],
                 from(1, 2),
                 chance(0.2),
-                segment == 0 && !tokens.contains(true) && chance(0.08) ? from(2, 3) : 1,
+                segment == 0 && !pads && !tokens.contains(true) && chance(0.08) ? from(2, 3) : 1,
                 segment,
-                segment == 0 ? 0 : steps + from(0, 2));
+                segment == 0 ? 0 : steps + from(0, 2),
+                pads);
     }
 
     private Expression inputType(int steps) {

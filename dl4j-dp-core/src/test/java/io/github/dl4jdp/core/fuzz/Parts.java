@@ -150,6 +150,9 @@ final class Parts {
     }
 
     Object activation() {
+        if (chance(0.01)) {
+            return of(OwnParts.Centering.class);
+        }
         return chance(0.05)
                 ? of(TemperedSigmoid.class)
                 : one(
@@ -188,7 +191,7 @@ final class Parts {
     }
 
     Object dropout() {
-        return one(
+        return chance(0.03) ? of(OwnParts.Mixing.class) : one(
                 of(Dropout.class, 0.6),
                 of(GaussianDropout.class, 0.3),
                 of(GaussianNoise.class, 0.3),

@@ -76,7 +76,11 @@ final class Program {
                                 ? graph
                                         ? "e.multiLots(RandomAccessExamples.of(d), (f, r) -> f.muli(r.nextInt(3)))"
                                         : "e.lots(RandomAccessExamples.of(d), (f, r) -> f.muli(r.nextInt(3)))"
-                                : graph ? "e.lots(d)" : "e.lots(RandomAccessExamples.of(d))")
+                                : one.run().pads()
+                                        ? graph
+                                                ? "e.multiLots(new io.github.dl4jdp.core.fuzz.PaddedExamples(d))"
+                                                : "e.lots(new io.github.dl4jdp.core.fuzz.PaddedExamples(d))"
+                                        : graph ? "e.lots(d)" : "e.lots(RandomAccessExamples.of(d))")
                 .replace("NORM", Double.toString(one.run().norm())));
         text.append("    static DpSgdPlan plan(int n) { return ")
                 .append(one.run().planCode())
