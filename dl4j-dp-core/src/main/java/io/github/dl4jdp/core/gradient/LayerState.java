@@ -10,8 +10,9 @@ final class LayerState {
 
     /** Makes {@code to} use the parameter and gradient views of {@code from}, and its place in the network. */
     static void share(BaseLayer<?> from, BaseLayer<?> to) {
+        // A loss layer has an empty table, and a graph counts its parameters.
+        to.setParamTable(from.paramTable(false));
         if (from.numParams() > 0) {
-            to.setParamTable(from.paramTable(false));
             to.setParamsViewArray(from.params());
             if (from.getGradientsViewArray() != null) {
                 to.setBackpropGradientsViewArray(from.getGradientsViewArray());

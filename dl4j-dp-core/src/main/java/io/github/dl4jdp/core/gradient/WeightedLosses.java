@@ -54,7 +54,7 @@ final class WeightedLosses {
         Plain(LossLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.place(layer, this);
+            LayerState.share(layer, this);
         }
 
         @Override
@@ -70,7 +70,7 @@ final class WeightedLosses {
         OverTime(RnnLossLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.place(layer, this);
+            LayerState.share(layer, this);
         }
 
         @Override
@@ -86,7 +86,7 @@ final class WeightedLosses {
         OverPixels(CnnLossLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.place(layer, this);
+            LayerState.share(layer, this);
         }
 
         @Override
@@ -102,7 +102,7 @@ final class WeightedLosses {
         OverVoxels(Cnn3DLossLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.place(layer, this);
+            LayerState.share(layer, this);
         }
 
         @Override
