@@ -7,6 +7,7 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -226,6 +227,33 @@ public final class DpSgdPlan extends PlanTerms {
      */
     public DpSgdPlan withTruncatedBackprop(long maximumLength, long segmentLength) {
         return new DpSgdPlan(values.withTruncation(new Truncation(maximumLength, segmentLength)));
+    }
+
+    /**
+     * The number of time steps of every sequence, for data that may come padded to the longest sequence of a batch: from an iterator or a {@link RandomAccessExamples}
+     * of your own. Every lot is padded to it, by zeros that masks mark, so that no example sees how long the others are. Features, labels and masks
+     * get it; masks are made where there are none.
+     *
+     * <p>Arrays in memory have one length by construction, and networks in which masked padding changes no gradient (LSTM, SimpleRnn and GravesLSTM with
+     * RnnOutputLayer, under masks) need none. Where one is needed and not declared, {@code engine.lots} refuses.
+     *
+     * @param length time steps, a public constant, at least 1: not the length of the longest training sequence; a longer sequence is refused before its lot is charged
+     * @throws IllegalArgumentException if {@code length < 1}, or the plan has {@link #withTruncatedBackprop}, which declares it already
+     */
+    public DpSgdPlan withSequenceLength(long length) {
+        return new DpSgdPlan(values.withExampleShape(values.exampleShape().withSequenceLength(length)));
+    }
+
+    /**
+     * The size of every image, for data that may come in sizes that depend on other images of a batch: from an iterator or a {@link RandomAccessExamples} of your
+     * own. A lot of another size is refused. Arrays in memory have one size by construction, and networks that flatten their images accept one only.
+     *
+     * @param sizes height and width, or depth, height and width, in pixels, public constants, at least 1
+     * @throws IllegalArgumentException if there are not two or three, or one is less than 1
+     */
+    public DpSgdPlan withImageSize(long... sizes) {
+        return new DpSgdPlan(values.withExampleShape(
+                values.exampleShape().withImageSize(Arrays.stream(sizes).boxed().toList())));
     }
 
     /**

@@ -42,6 +42,11 @@ final class InMemoryExamples implements RandomAccessExamples {
     }
 
     @Override
+    public boolean hasFixedShapes() {
+        return true;
+    }
+
+    @Override
     public MultiDataSet get(long[] indices) {
         int[] rows = intRows(indices);
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {

@@ -77,7 +77,9 @@ final class LotSource {
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
         long lot = training.steps() + 1;
         long[] members = training.drawLot(lot, data.size());
-        return feed(training, members, 0, physicalBatchSize, part -> read(lot, members, part), preProcess);
+        return feed(training, members, 0, physicalBatchSize, part -> read(lot, members, part), batch -> training
+                .shapes()
+                .shaped(preProcess.apply(batch), data.hasFixedShapes()));
     }
 
     private MultiDataSet read(long lot, long[] members, int part) {

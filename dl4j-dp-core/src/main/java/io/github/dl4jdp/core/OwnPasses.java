@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -59,6 +58,6 @@ final class OwnPasses {
                 examples - rows,
                 physicalBatchSize,
                 part -> LotSource.fetch(data, LotSource.part(members, physicalBatchSize, part)),
-                UnaryOperator.identity());
+                part -> training.shapes().shaped(part, false));
     }
 }

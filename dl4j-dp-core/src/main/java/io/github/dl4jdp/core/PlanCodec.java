@@ -32,6 +32,8 @@ final class PlanCodec {
             "earlierReleases",
             "maximumLength",
             "segmentLength",
+            "sequenceLength",
+            "imageSize",
             "augmentationMultiplicity",
             "delta",
             "accountant",
@@ -73,6 +75,12 @@ final class PlanCodec {
         if (truncation != null) {
             map.put("maximumLength", truncation.maximumLength());
             map.put("segmentLength", truncation.segmentLength());
+        }
+        if (plan.exampleShape().sequenceLength() > 0) {
+            map.put("sequenceLength", plan.exampleShape().sequenceLength());
+        }
+        if (!plan.exampleShape().imageSize().isEmpty()) {
+            map.put("imageSize", plan.exampleShape().imageSize());
         }
         if (plan.augmentationMultiplicity() > 1) {
             map.put("augmentationMultiplicity", plan.augmentationMultiplicity());
@@ -127,6 +135,12 @@ final class PlanCodec {
                     number(map, "maximumLength").longValue(),
                     number(map, "segmentLength").longValue());
         }
+        if (map.containsKey("sequenceLength")) {
+            plan = plan.withSequenceLength(number(map, "sequenceLength").longValue());
+        }
+        if (map.containsKey("imageSize")) {
+            plan = plan.withImageSize(imageSize(map));
+        }
         if (map.containsKey("augmentationMultiplicity")) {
             plan = plan.withAugmentationMultiplicity(
                     number(map, "augmentationMultiplicity").intValue());
@@ -167,6 +181,13 @@ final class PlanCodec {
         }
         throw new IllegalArgumentException(
                 "noiseStages must be a list of pairs of numbers in a stored plan, was " + stored);
+    }
+
+    private static long[] imageSize(Map<String, Object> map) {
+        if (map.get("imageSize") instanceof List<?> sizes && sizes.stream().allMatch(Number.class::isInstance)) {
+            return sizes.stream().mapToLong(size -> ((Number) size).longValue()).toArray();
+        }
+        throw missing(map, "imageSize");
     }
 
     static String text(Map<String, Object> map, String key) {

@@ -28,6 +28,8 @@ final class PlanDraft {
     @Nullable
     Truncation truncation;
 
+    ExampleShape exampleShape = ExampleShape.NONE;
+
     int augmentationMultiplicity = 1;
 
     @Nullable
@@ -61,6 +63,7 @@ final class PlanDraft {
         noiseSchedule = values.noiseSchedule();
         earlier = values.earlier();
         truncation = values.truncation();
+        exampleShape = values.exampleShape();
         augmentationMultiplicity = values.augmentationMultiplicity();
         noiseMultiplier = values.noiseMultiplier();
         target = values.target();
@@ -89,6 +92,7 @@ final class PlanDraft {
                 noiseSchedule,
                 earlier,
                 truncation,
+                exampleShape,
                 augmentationMultiplicity,
                 noiseMultiplier,
                 target,

@@ -179,6 +179,11 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         return values.truncation();
     }
 
+    /** The public sizes of an example. */
+    ExampleShape exampleShape() {
+        return values.exampleShape();
+    }
+
     /** The number of copies of each example of a lot, see {@link DpSgdPlan#withAugmentationMultiplicity}; 1 unless that was called. */
     public int augmentationMultiplicity() {
         return values.augmentationMultiplicity();

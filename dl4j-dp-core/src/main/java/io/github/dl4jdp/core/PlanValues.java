@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
  *
  * @param noiseSchedule factors of the noise multiplier, by charge
  * @param earlier what else was released about the same data
+ * @param exampleShape public sizes of an example
  * @param truncation how time series are cut for truncated backpropagation through time
  * @param augmentationMultiplicity copies of each example of a lot; 1 without augmentation multiplicity
  * @param noiseMultiplier given or calibrated
@@ -35,6 +36,7 @@ record PlanValues(
         NoiseSchedule noiseSchedule,
         DpEvent earlier,
         @Nullable Truncation truncation,
+        ExampleShape exampleShape,
         int augmentationMultiplicity,
         @Nullable Double noiseMultiplier,
         @Nullable PrivacyGuarantee target,
@@ -48,6 +50,11 @@ record PlanValues(
                     "clipping must not be adaptive in a plan with truncated backpropagation through time, whose segments have gradients of"
                             + " different sizes and would each release a count; use Clipping.flat, perLayer or automatic, was "
                             + clipping.describe());
+        }
+        if (truncation != null && exampleShape.sequenceLength() > 0) {
+            throw new IllegalArgumentException("sequenceLength must not be declared in a plan with truncated backpropagation through time, whose"
+                    + " maximumLength = " + truncation.maximumLength() + " is the length of every sequence, was "
+                    + exampleShape.sequenceLength());
         }
         requirePositive("augmentationMultiplicity", augmentationMultiplicity);
         if (augmentationMultiplicity > 1 && truncation != null) {
@@ -132,6 +139,10 @@ record PlanValues(
             draft.truncation = value;
             draft.dropCalibration();
         });
+    }
+
+    PlanValues withExampleShape(ExampleShape value) {
+        return with(draft -> draft.exampleShape = value);
     }
 
     PlanValues withAugmentationMultiplicity(int value) {
@@ -227,6 +238,7 @@ record PlanValues(
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
                 + (earlier instanceof DpEvent.NoOp ? "" : ", earlierReleases=" + earlier)
                 + (truncation == null ? "" : ", truncatedBackprop=" + truncation.describe())
+                + (exampleShape.equals(ExampleShape.NONE) ? "" : ", exampleShape=" + exampleShape.describe())
                 + (augmentationMultiplicity == 1 ? "" : ", augmentationMultiplicity=" + augmentationMultiplicity)
                 + ", delta=" + delta
                 + ", relation=" + relation + ", accountant=" + accountantKind

@@ -231,6 +231,7 @@ public final class PrivacyEngine implements AutoCloseable {
                     + " Use DpSgdPlan.ownIterator(examples, batchSize), or hand over the data themselves");
         }
         training.requireStepsLeft();
+        training.shapes().requireConstant(false);
     }
 
     private LotSource source(RandomAccessExamples data, @Nullable Augmentation augmentation) {
@@ -253,6 +254,7 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
                     + " examples (within 1 %), has " + data.size());
         }
+        training.shapes().requireConstant(data.hasFixedShapes());
         return new LotSource(training, data, augmentation, options);
     }
 
@@ -366,6 +368,11 @@ public final class PrivacyEngine implements AutoCloseable {
     /** Whether examples were augmented. */
     boolean augments() {
         return training.augmentedLots().areAsked();
+    }
+
+    /** Whether the number of time steps, or of pixels, of an example changes gradients. */
+    boolean shapesMatter() {
+        return training.shapes().matter();
     }
 
     /** Whether what is spent is kept in a ledger. */

@@ -106,6 +106,11 @@ public record PrivacyReport(
         if (engine.plan().truncation() != null) {
             assumptions.add("the maximum length of a sequence is public");
         }
+        if (engine.shapesMatter()) {
+            assumptions.add(
+                    "the shape of an example (time steps, height and width) is public and does not come from the training data, as"
+                            + " the length of the longest training sequence would");
+        }
         if (engine.augments()) {
             assumptions.add(
                     "augmentation makes the copies of an example from that example and randomness alone, and preprocessing"
@@ -177,6 +182,9 @@ public record PrivacyReport(
                         + (plan.noiseSchedule().equals(NoiseSchedule.CONSTANT)
                                 ? ""
                                 : ", times " + plan.noiseSchedule().describe()));
+        if (!plan.exampleShape().equals(ExampleShape.NONE)) {
+            facts.put("shape of an example", plan.exampleShape().describe());
+        }
         Truncation truncation = plan.truncation();
         if (truncation != null) {
             facts.put(

@@ -40,6 +40,7 @@ final class PrivateTraining implements AutoCloseable {
     }
 
     private final HookedNetwork network;
+    private final ExampleShapes shapes;
     private final NetworkConfiguration configuration;
     private final DpSgdPlan plan;
     private final GradientRules rules;
@@ -83,6 +84,7 @@ final class PrivateTraining implements AutoCloseable {
                 plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
         this.draws = new LotDraws(streams);
         this.stochasticParts = StochasticParts.install(configuration.layers(), draws);
+        this.shapes = new ExampleShapes(model, plan);
         this.network = HookedNetwork.hook(model, rules, pass);
         this.nd4jThreads = Nd4jThreads.of(options.threadCount(), pass.sharesAllWork());
         configuration.installUpdater(this);
@@ -153,6 +155,11 @@ final class PrivateTraining implements AutoCloseable {
     /** What has to be assumed of the preprocessors that the training data went through. */
     List<String> fittedPreprocessing() {
         return List.copyOf(fitted);
+    }
+
+    /** Keeps the shape of an example from depending on others. */
+    ExampleShapes shapes() {
+        return shapes;
     }
 
     /** Makes the copies of augmented examples, and knows how many there are of each. */

@@ -31,6 +31,14 @@ public interface RandomAccessExamples {
         return get(indices);
     }
 
+    /**
+     * Whether every array that {@link #get} returns has the same shape besides its first dimension, whatever the indices: a constant that is public. False unless
+     * an implementation says so. Data that are padded to the longest of the sequences asked for must not say so; see {@link DpSgdPlan#withSequenceLength}.
+     */
+    default boolean hasFixedShapes() {
+        return false;
+    }
+
     /** Examples held in memory by a {@link DataSet}; each row of its arrays is one example. */
     static RandomAccessExamples of(DataSet data) {
         return new InMemoryExamples(InMemoryExamples.toMultiDataSet(data));

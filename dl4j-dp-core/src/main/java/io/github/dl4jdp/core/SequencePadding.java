@@ -2,7 +2,9 @@
 package io.github.dl4jdp.core;
 
 import java.util.Arrays;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
@@ -38,6 +40,83 @@ final class SequencePadding {
                 padded(lot.getLabels(), length),
                 masks(lot.getFeaturesMaskArrays(), lot.getFeatures(), steps, length),
                 masks(lot.getLabelsMaskArrays(), lot.getLabels(), steps, length));
+    }
+
+    /**
+     * A batch with sequences of exactly {@code length} time steps and with masks, whether it had them or not: with and without a mask of ones are not the same
+     * computation in every layer.
+     *
+     * @param batch arrays of any shapes; those of rank 3 are sequences, with masks [B, T], of labels also [B, size, T] or a weight for each example
+     * @param tokens numbers of the feature arrays [B, T] that are sequences of tokens
+     * @param timeLast whether time is the last dimension of arrays of rank 3, or the second
+     * @throws IllegalArgumentException if a sequence is longer, or a mask of another shape
+     */
+    static MultiDataSet padAll(MultiDataSet batch, long length, Set<Integer> tokens, boolean timeLast) {
+        int time = timeLast ? 2 : 1;
+        INDArray[] features = batch.getFeatures().clone();
+        INDArray[] labels = batch.getLabels().clone();
+        @Nullable INDArray[] featureMasks = copy(batch.getFeaturesMaskArrays(), features.length);
+        @Nullable INDArray[] labelMasks = copy(batch.getLabelsMaskArrays(), labels.length);
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            for (int i = 0; i < features.length; i++) {
+                boolean isOfTokens = features[i].rank() == 2 && tokens.contains(i);
+                if (features[i].rank() == 3 || isOfTokens) {
+                    int axis = isOfTokens ? 1 : time;
+                    featureMasks[i] = stepMask(featureMasks[i], features[i], axis, length);
+                    features[i] = longer(features[i], axis, length);
+                }
+            }
+            for (int i = 0; i < labels.length; i++) {
+                if (labels[i].rank() == 3) {
+                    labelMasks[i] = stepMask(labelMasks[i], labels[i], time, length);
+                    labels[i] = longer(labels[i], time, length);
+                }
+            }
+        }
+        return new org.nd4j.linalg.dataset.MultiDataSet(features, labels, orNull(featureMasks), orNull(labelMasks));
+    }
+
+    private static @Nullable INDArray[] copy(INDArray @Nullable [] masks, int length) {
+        return masks == null ? new @Nullable INDArray[length] : masks.clone();
+    }
+
+    private static @Nullable INDArray @Nullable [] orNull(@Nullable INDArray[] masks) {
+        return Arrays.stream(masks).allMatch(mask -> mask == null) ? null : masks;
+    }
+
+    private static INDArray stepMask(@Nullable INDArray mask, INDArray array, int time, long length) {
+        long examples = array.size(0);
+        long steps = array.size(time);
+        if (mask == null) {
+            return longer(Nd4j.ones(array.dataType(), examples, steps), 1, length);
+        }
+        if (mask.length() == examples) {
+            INDArray repeated = Nd4j.ones(mask.dataType(), examples, steps)
+                    .muliColumnVector(mask.reshape(examples, 1));
+            return longer(repeated, 1, length);
+        }
+        int axis = mask.rank() == 3 ? time : 1;
+        if (mask.rank() > 3 || mask.rank() < 2 || mask.size(axis) != steps) {
+            throw new IllegalArgumentException("masks must be [examples, " + steps
+                    + "] for sequences of that many time steps, one is of the shape " + Arrays.toString(mask.shape())
+                    + "; nothing of this lot was released");
+        }
+        return longer(mask, axis, length);
+    }
+
+    private static INDArray longer(INDArray array, int axis, long length) {
+        long steps = array.size(axis);
+        if (steps > length) {
+            throw new IllegalArgumentException("sequences must have at most the plan's sequenceLength = " + length
+                    + " time steps, a lot has " + steps
+                    + "; nothing of it was released. Shorten the sequences, or declare a larger length by plan.withSequenceLength");
+        }
+        if (steps == length) {
+            return array;
+        }
+        long[] shape = array.shape().clone();
+        shape[axis] = length - steps;
+        return Nd4j.concat(axis, array, Nd4j.zeros(array.dataType(), shape));
     }
 
     private static long length(MultiDataSet lot) {

@@ -69,7 +69,8 @@ final class TruncationValidator {
                 : List.of();
     }
 
-    private static boolean cutsFeatures(Layer layer) {
+    /** Whether time is not the last dimension of what a layer takes. */
+    static boolean cutsFeatures(Layer layer) {
         RNNFormat format = null;
         if (layer instanceof BaseRecurrentLayer<?> recurrent) {
             format = recurrent.getDataFormat();

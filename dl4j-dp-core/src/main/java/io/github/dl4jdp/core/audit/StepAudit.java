@@ -317,6 +317,11 @@ public final class StepAudit {
         }
 
         @Override
+        public boolean hasFixedShapes() {
+            return all.hasFixedShapes();
+        }
+
+        @Override
         public long size() {
             return canaryIn ? examples + 1 : examples;
         }

@@ -92,6 +92,11 @@ public final class ArrayFileExamples implements RandomAccessExamples {
     }
 
     @Override
+    public boolean hasFixedShapes() {
+        return true;
+    }
+
+    @Override
     public long size() {
         return features.rows();
     }

@@ -92,6 +92,11 @@ public final class ImageFolderExamples implements RandomAccessExamples {
     }
 
     @Override
+    public boolean hasFixedShapes() {
+        return true;
+    }
+
+    @Override
     public long size() {
         return images.size();
     }

@@ -23,6 +23,11 @@ final class LabelledFeatures implements RandomAccessExamples {
     }
 
     @Override
+    public boolean hasFixedShapes() {
+        return true;
+    }
+
+    @Override
     public long size() {
         return features.size();
     }

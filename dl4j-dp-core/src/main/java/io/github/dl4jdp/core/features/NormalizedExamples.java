@@ -11,6 +11,11 @@ import org.nd4j.linalg.factory.Nd4j;
 record NormalizedExamples(RandomAccessExamples examples, ChannelNormalization normalization)
         implements RandomAccessExamples {
     @Override
+    public boolean hasFixedShapes() {
+        return examples.hasFixedShapes();
+    }
+
+    @Override
     public long size() {
         return examples.size();
     }
