@@ -86,14 +86,10 @@ final class ExampleShapes {
             Set.of(RnnToFeedForwardPreProcessor.class, FeedForwardToRnnPreProcessor.class);
 
     private static final Set<Class<? extends GraphVertex>> VERTICES_BY_STEP = Set.of(
-            MergeVertex.class,
-            ElementWiseVertex.class,
-            ScaleVertex.class,
-            ShiftVertex.class,
-            LastTimeStepVertex.class);
+            MergeVertex.class, ElementWiseVertex.class, ScaleVertex.class, ShiftVertex.class, LastTimeStepVertex.class);
 
-    private static final Set<Class<? extends IActivation>> BY_NUMBER = Set.of(
-            ActivationIdentity.class, ActivationReLU.class, ActivationSigmoid.class, ActivationTanH.class);
+    private static final Set<Class<? extends IActivation>> BY_NUMBER =
+            Set.of(ActivationIdentity.class, ActivationReLU.class, ActivationSigmoid.class, ActivationTanH.class);
 
     private static final String REMEDIES =
             "declare it by plan.withSequenceLength(steps) or plan.withImageSize(height, width), hand over the data in memory, or say by"
@@ -146,14 +142,19 @@ final class ExampleShapes {
 
     private static Set<Integer> tokens(Model network) {
         if (network instanceof MultiLayerNetwork multiLayer) {
-            return takesTokens(multiLayer.getLayerWiseConfigurations().getConf(0).getLayer()) ? Set.of(0) : Set.of();
+            return takesTokens(
+                            multiLayer.getLayerWiseConfigurations().getConf(0).getLayer())
+                    ? Set.of(0)
+                    : Set.of();
         }
         var conf = ((ComputationGraph) network).getConfiguration();
         var tokens = new HashSet<Integer>();
         conf.getVertices().forEach((name, vertex) -> {
             if (vertex instanceof LayerVertex layer
                     && takesTokens(layer.getLayerConf().getLayer())) {
-                conf.getVertexInputs().get(name).forEach(input -> tokens.add(conf.getNetworkInputs().indexOf(input)));
+                conf.getVertexInputs()
+                        .get(name)
+                        .forEach(input -> tokens.add(conf.getNetworkInputs().indexOf(input)));
             }
         });
         return Set.copyOf(tokens);
@@ -167,8 +168,10 @@ final class ExampleShapes {
     /** The preprocessors, and the vertices without layers. */
     private static List<Object> betweenLayers(Model network) {
         if (network instanceof MultiLayerNetwork multiLayer) {
-            return List.copyOf(
-                    multiLayer.getLayerWiseConfigurations().getInputPreProcessors().values());
+            return List.copyOf(multiLayer
+                    .getLayerWiseConfigurations()
+                    .getInputPreProcessors()
+                    .values());
         }
         return ((ComputationGraph) network)
                 .getConfiguration().getVertices().values().stream()
@@ -186,7 +189,8 @@ final class ExampleShapes {
         }
         var conf = layer.conf().getLayer();
         // Dropout is drawn by position, and positions move with the length.
-        if (conf.getIDropout() != null || !(FLAT.contains(layer.getClass()) || INDIFFERENT.contains(layer.getClass()))) {
+        if (conf.getIDropout() != null
+                || !(FLAT.contains(layer.getClass()) || INDIFFERENT.contains(layer.getClass()))) {
             return false;
         }
         IActivation activation = conf instanceof BaseLayer base ? base.getActivationFn() : null;
@@ -212,9 +216,10 @@ final class ExampleShapes {
     void requireConstant(boolean isFixed) {
         boolean isDeclared = truncates || !declared.equals(ExampleShape.NONE);
         if (!isFixed && !flat && !isDeclared && !flattens && !sensitive.isEmpty()) {
-            throw new IllegalStateException("the shape of an example must not depend on the other examples of its batch, as that of sequences padded"
-                    + " to the longest one does: it changes the gradients in " + String.join(", ", sensitive)
-                    + ", and the plan declares none; " + REMEDIES);
+            throw new IllegalStateException(
+                    "the shape of an example must not depend on the other examples of its batch, as that of sequences padded"
+                            + " to the longest one does: it changes the gradients in " + String.join(", ", sensitive)
+                            + ", and the plan declares none; " + REMEDIES);
         }
     }
 
@@ -249,22 +254,25 @@ final class ExampleShapes {
         boolean series = unmasked(batch.getFeatures(), batch.getFeaturesMaskArrays(), tokens)
                 || unmasked(batch.getLabels(), batch.getLabelsMaskArrays(), Set.of());
         if (series || (hasSeries(batch) && !sensitive.isEmpty())) {
-            throw new IllegalArgumentException("the length of sequences must not depend on the other examples of their batch. Without a declared length,"
-                    + " features and labels that are time series need masks, and the network layers in which masked padding changes"
-                    + " nothing"
-                    + (sensitive.isEmpty() ? "" : ", not " + String.join(", ", sensitive))
-                    + "; nothing of this lot was released. " + REMEDIES);
+            throw new IllegalArgumentException(
+                    "the length of sequences must not depend on the other examples of their batch. Without a declared length,"
+                            + " features and labels that are time series need masks, and the network layers in which masked padding changes"
+                            + " nothing"
+                            + (sensitive.isEmpty() ? "" : ", not " + String.join(", ", sensitive))
+                            + "; nothing of this lot was released. " + REMEDIES);
         }
     }
 
     private boolean hasSeries(MultiDataSet batch) {
-        return !tokens.isEmpty() || Stream.concat(Arrays.stream(batch.getFeatures()), Arrays.stream(batch.getLabels()))
-                .anyMatch(array -> array.rank() == 3);
+        return !tokens.isEmpty()
+                || Stream.concat(Arrays.stream(batch.getFeatures()), Arrays.stream(batch.getLabels()))
+                        .anyMatch(array -> array.rank() == 3);
     }
 
     private static boolean unmasked(INDArray[] arrays, INDArray @Nullable [] masks, Set<Integer> tokens) {
         for (int i = 0; i < arrays.length; i++) {
-            if ((arrays[i].rank() == 3 || (arrays[i].rank() == 2 && tokens.contains(i))) && (masks == null || masks[i] == null)) {
+            if ((arrays[i].rank() == 3 || (arrays[i].rank() == 2 && tokens.contains(i)))
+                    && (masks == null || masks[i] == null)) {
                 return true;
             }
         }
@@ -292,8 +300,9 @@ final class ExampleShapes {
                 }
             } else if (!isFixed) {
                 if (!flattens) {
-                    throw new IllegalArgumentException("the size of images must not depend on the other examples of their batch, and neither the plan nor the"
-                            + " network fixes it; nothing of this lot was released. " + REMEDIES);
+                    throw new IllegalArgumentException(
+                            "the size of images must not depend on the other examples of their batch, and neither the plan nor the"
+                                    + " network fixes it; nothing of this lot was released. " + REMEDIES);
                 }
                 if (firstImage != null && !firstImage.equals(size)) {
                     throw new IllegalArgumentException("images must be of one size in all lots, were " + firstImage

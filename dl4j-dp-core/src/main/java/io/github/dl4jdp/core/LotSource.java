@@ -26,6 +26,7 @@ final class LotSource {
     private final int physicalBatchSize;
     private final @Nullable ReadAhead readAhead;
     private long passEnd;
+    private boolean isEmptyPass;
 
     /** Arrays that may be filled again: what was in them has been accumulated. */
     private @Nullable MultiDataSet spent;
@@ -61,25 +62,28 @@ final class LotSource {
         if (!next) {
             training.rest();
         }
-        return next;
-    }
-
-    void nextPass() {
-        if (training.remainingSteps() == 0) {
+        if (isEmptyPass) {
+            // Only now: a loop of the user's own may reset the lots after its last pass, and ask for no more.
+            isEmptyPass = false;
             log.warn(
                     "No lot is left after {} of the plan's {} steps; this pass is empty. net.fit was asked for more epochs than the plan and its budget allow.",
                     training.steps(),
                     training.plan().steps());
         }
+        return next;
+    }
+
+    void nextPass() {
+        isEmptyPass = training.remainingSteps() == 0;
         startPass();
     }
 
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
         long lot = training.steps() + 1;
         long[] members = training.drawLot(lot, data.size());
-        return feed(training, members, 0, physicalBatchSize, part -> read(lot, members, part), batch -> training
-                .shapes()
-                .shaped(preProcess.apply(batch), data.hasFixedShapes()));
+        return feed(
+                training, members, 0, physicalBatchSize, part -> read(lot, members, part), batch -> training.shapes()
+                        .shaped(preProcess.apply(batch), data.hasFixedShapes()));
     }
 
     private MultiDataSet read(long lot, long[] members, int part) {

@@ -124,6 +124,14 @@ final class ModelValidator {
                 "only MultiLayerNetwork and ComputationGraph can be trained with privacy; build it as one of these")));
     }
 
+    /** Whether an engine drives the network. */
+    static boolean isAttached(Model model) {
+        return isAttached(
+                model instanceof MultiLayerNetwork network
+                        ? network.getUpdater(false)
+                        : model instanceof ComputationGraph graph ? graph.getUpdater(false) : null);
+    }
+
     private static boolean isAttached(@Nullable Updater updater) {
         return updater instanceof DpMultiLayerUpdater || updater instanceof DpComputationGraphUpdater;
     }

@@ -27,6 +27,7 @@ final class OwnLotIterator implements DataSetIterator {
 
     @Override
     public DataSet next() {
+        passes.noticePreProcessor(iterator.getPreProcessor());
         passes.begin();
         return LotIterator.toDataSet(passes.feed(InMemoryExamples.toMultiDataSet(iterator.next())));
     }

@@ -26,6 +26,7 @@ final class OwnMultiLotIterator implements MultiDataSetIterator {
 
     @Override
     public MultiDataSet next() {
+        passes.noticePreProcessor(iterator.getPreProcessor());
         passes.begin();
         return MultiLotIterator.handedOut(passes.feed(iterator.next()));
     }

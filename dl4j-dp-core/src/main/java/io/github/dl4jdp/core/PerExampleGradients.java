@@ -13,6 +13,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.NoOp;
 
 /**
  * The gradient of each example's loss alone: to look for outliers, to measure influence, to audit.
@@ -109,6 +110,10 @@ public final class PerExampleGradients {
     private static INDArray run(
             Model model, MultiDataSet data, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
         var rules = GradientRules.builtIn();
+        if (ModelValidator.isAttached(model)) {
+            // The hooks of an attached network belong to its engine: a copy has the same gradients.
+            return run(NetworkConfiguration.of(model).copy(updater -> new NoOp()), data, result);
+        }
         var problems = ModelValidator.problems(model, rules);
         if (!problems.isEmpty()) {
             throw new UnsupportedModelException(problems);

@@ -52,9 +52,11 @@ record PlanValues(
                             + clipping.describe());
         }
         if (truncation != null && exampleShape.sequenceLength() > 0) {
-            throw new IllegalArgumentException("sequenceLength must not be declared in a plan with truncated backpropagation through time, whose"
-                    + " maximumLength = " + truncation.maximumLength() + " is the length of every sequence, was "
-                    + exampleShape.sequenceLength());
+            throw new IllegalArgumentException(
+                    "sequenceLength must not be declared in a plan with truncated backpropagation through time, whose"
+                            + " maximumLength = " + truncation.maximumLength()
+                            + " is the length of every sequence, was "
+                            + exampleShape.sequenceLength());
         }
         requirePositive("augmentationMultiplicity", augmentationMultiplicity);
         if (augmentationMultiplicity > 1 && truncation != null) {

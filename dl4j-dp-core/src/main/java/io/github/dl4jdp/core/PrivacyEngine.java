@@ -154,6 +154,11 @@ public final class PrivacyEngine implements AutoCloseable {
         return ModelValidator.problems(network, GradientRules.builtIn(), plan.truncation());
     }
 
+    /** As {@link #check(Model, DpSgdPlan)}, with rules for layers and parts of your own. */
+    public static List<ModelProblem> check(Model network, DpSgdPlan plan, GradientRules rules) {
+        return ModelValidator.problems(network, rules, plan.truncation());
+    }
+
     /** The lots of the plan over in-memory data, for {@code net.fit(lots, plan.epochs())}. */
     public DataSetIterator lots(DataSet data) {
         return lots(RandomAccessExamples.of(data));

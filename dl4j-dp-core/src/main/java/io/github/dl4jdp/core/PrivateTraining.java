@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Nd4jThreads;
@@ -145,11 +146,19 @@ final class PrivateTraining implements AutoCloseable {
         return plan.sampling().chargesByPass() ? planned : Math.min(planned, spending.remainingCharges());
     }
 
-    /** Names a preprocessor that holds statistics of data, once. */
+    /**
+     * Names a preprocessor that holds statistics of data, once.
+     *
+     * @throws IllegalArgumentException if it is not known to treat every example on its own
+     */
     void noticePreProcessor(@Nullable Object preProcessor) {
-        FittedPreprocessing.assumption(preProcessor)
+        if (preProcessor == null) {
+            return;
+        }
+        DataPreProcessors.requireExampleWise(preProcessor, rules);
+        DataPreProcessors.assumptions(preProcessor).stream()
                 .filter(fitted::add)
-                .ifPresent(assumption -> log.warn("Assumed: {}.", assumption));
+                .forEach(assumption -> log.warn("Assumed: {}.", assumption));
     }
 
     /** What has to be assumed of the preprocessors that the training data went through. */
@@ -288,6 +297,7 @@ final class PrivateTraining implements AutoCloseable {
         var weighted = ExampleWeights.of(batch);
         MultiDataSet part = weighted.batch();
         int rows = augmentedLots.examplesOf(part);
+        requireCheckedUnderMasks(part);
         openDraws(members);
         pass.open((int) part.getFeatures(0).size(0), weighted.weights(), new BackwardPass.Observer() {
             @Override
@@ -331,6 +341,7 @@ final class PrivateTraining implements AutoCloseable {
         Truncation truncation = plan.truncation();
         MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation.maximumLength());
         var weighted = ExampleWeights.of(lot);
+        requireCheckedUnderMasks(weighted.batch());
         expected = weighted.batch();
         weights = weighted.weights();
         expectedExamples = examples;
@@ -338,6 +349,15 @@ final class PrivateTraining implements AutoCloseable {
         segment = 0;
         openPass(weighted.batch());
         return weighted.batch();
+    }
+
+    private void requireCheckedUnderMasks(MultiDataSet batch) {
+        if (batch.hasMaskArrays() && !rules.notCheckedUnderMasks().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "a lot has masks, and what was opted in to by batches without masks is in the network: "
+                            + String.join(", ", rules.notCheckedUnderMasks())
+                            + "; nothing of it was released. Opt in by batches with masks (GradientRules.withPart)");
+        }
     }
 
     private void openPass(MultiDataSet lot) {

@@ -91,8 +91,7 @@ final class SequencePadding {
             return longer(Nd4j.ones(array.dataType(), examples, steps), 1, length);
         }
         if (mask.length() == examples) {
-            INDArray repeated = Nd4j.ones(mask.dataType(), examples, steps)
-                    .muliColumnVector(mask.reshape(examples, 1));
+            INDArray repeated = Nd4j.ones(mask.dataType(), examples, steps).muliColumnVector(mask.reshape(examples, 1));
             return longer(repeated, 1, length);
         }
         int axis = mask.rank() == 3 ? time : 1;
@@ -107,9 +106,10 @@ final class SequencePadding {
     private static INDArray longer(INDArray array, int axis, long length) {
         long steps = array.size(axis);
         if (steps > length) {
-            throw new IllegalArgumentException("sequences must have at most the plan's sequenceLength = " + length
-                    + " time steps, a lot has " + steps
-                    + "; nothing of it was released. Shorten the sequences, or declare a larger length by plan.withSequenceLength");
+            throw new IllegalArgumentException(
+                    "sequences must have at most the plan's sequenceLength = " + length
+                            + " time steps, a lot has " + steps
+                            + "; nothing of it was released. Shorten the sequences, or declare a larger length by plan.withSequenceLength");
         }
         if (steps == length) {
             return array;

@@ -162,7 +162,8 @@ class AugmentedLotsTest extends AugmentedRuns {
     @Test
     void lots_whatCannotBeCopied_isRefused() {
         MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));
-        var engine = PrivacyEngine.attach(network, copied(Clipping.flat(0.5)));
+        var engine = PrivacyEngine.attach(
+                network, copied(Clipping.flat(0.5)), ExecutionOptions.defaults(), OwnPreProcessor.optedIn());
         DataSet data = data(EXAMPLES);
         assertThatThrownBy(() -> engine.lots(data))
                 .isInstanceOf(IllegalStateException.class)
@@ -179,8 +180,8 @@ class AugmentedLotsTest extends AugmentedRuns {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("one array of features to be augmented, have 2");
         var lots = engine.lots(data, SHIFT);
-        lots.setPreProcessor(
-                set -> set.setFeatures(set.getFeatures().get(NDArrayIndex.interval(1, set.numExamples()))));
+        lots.setPreProcessor(new OwnPreProcessor(
+                set -> set.setFeatures(set.getFeatures().get(NDArrayIndex.interval(1, set.numExamples())))));
         assertThatThrownBy(lots::next)
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("a preprocessor must keep the rows of a batch");

@@ -46,11 +46,11 @@ class FaultsTest extends FaultyRuns {
     /** Throws an error of the machine at the given call, between the examples and the network. */
     private static DataSetPreProcessor failingAt(int call, Error error) {
         var calls = new AtomicInteger();
-        return batch -> {
+        return new OwnPreProcessor(batch -> {
             if (calls.incrementAndGet() == call) {
                 throw error;
             }
-        };
+        });
     }
 
     /** In the first physical batch of a lot, in one in the middle and in the last. */

@@ -57,7 +57,8 @@ abstract class FaultyRuns {
     }
 
     static PrivacyEngine attach(MultiLayerNetwork network, DpSgdPlan plan) {
-        return PrivacyEngine.attach(network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(6));
+        return PrivacyEngine.attach(
+                network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(6), OwnPreProcessor.optedIn());
     }
 
     static PrivacyEngine attach(MultiLayerNetwork network, DpSgdPlan plan, LedgerStorage storage) {

@@ -400,12 +400,12 @@ class PrivacyEngineTest {
                 .withClippingNorm(1)
                 .withNoiseMultiplier(1)
                 .withDelta(1e-5);
-        var engine = PrivacyEngine.attach(network, plan, options);
+        var engine = PrivacyEngine.attach(network, plan, options, OwnPreProcessor.optedIn());
         var lots = engine.lots(Networks.data(DataType.DOUBLE, 60));
-        lots.setPreProcessor(rows -> {
+        lots.setPreProcessor(new OwnPreProcessor(rows -> {
             rows.setFeatures(Nd4j.concat(0, rows.getFeatures(), rows.getFeatures()));
             rows.setLabels(Nd4j.concat(0, rows.getLabels(), rows.getLabels()));
-        });
+        }));
 
         assertThatThrownBy(lots::next)
                 .isInstanceOf(IllegalStateException.class)

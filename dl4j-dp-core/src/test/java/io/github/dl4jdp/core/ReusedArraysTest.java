@@ -113,13 +113,13 @@ class ReusedArraysTest {
         MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));
         var options = ExecutionOptions.defaults().withPhysicalBatchSize(4);
         INDArray own = Nd4j.ones(DataType.DOUBLE, 4, Networks.INPUTS);
-        try (var engine = PrivacyEngine.attach(network, PLAN, options)) {
+        try (var engine = PrivacyEngine.attach(network, PLAN, options, OwnPreProcessor.optedIn())) {
             var lots = engine.lots(DATA);
-            lots.setPreProcessor(data -> {
+            lots.setPreProcessor(new OwnPreProcessor(data -> {
                 if (data.getFeatures().size(0) == 4) {
                     data.setFeatures(own);
                 }
-            });
+            }));
             network.fit(lots, PLAN.epochs());
         }
 

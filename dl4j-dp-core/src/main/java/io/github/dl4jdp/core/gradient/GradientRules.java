@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
@@ -31,7 +32,9 @@ import org.deeplearning4j.nn.layers.normalization.LocalResponseNormalization;
 import org.deeplearning4j.nn.layers.samediff.SameDiffLayer;
 import org.deeplearning4j.nn.layers.util.MaskLayer;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
 
 /**
  * The rules by which a network's layers are found trainable with privacy. What no rule names is refused: a layer that mixes the examples of a
@@ -265,6 +268,57 @@ public final class GradientRules {
                 underMasks,
                 "the " + words + " " + part.getName() + " treats every example on its own (opted in to; checked on "
                         + realBatches.length + " batches" + (underMasks ? "" : " without masks") + ")");
+    }
+
+    /**
+     * These rules, and a preprocessor of your own for the lots' iterator, or inside another one. What shows on the batches given is checked first: every example
+     * must become what it becomes alone, whatever the others are. The report names its class among the guarantee's assumptions.
+     *
+     * @param preProcessor one of its class, as it will be used
+     * @param realBatches batches of what it will work on; they stay as they are
+     * @throws IllegalArgumentException if it changes an example when others change or leave, or no two examples differ
+     */
+    public GradientRules withPreProcessor(DataSetPreProcessor preProcessor, DataSet... realBatches) {
+        return withPreProcessor(
+                preProcessor,
+                batch -> {
+                    var data = new org.nd4j.linalg.dataset.DataSet(
+                            batch.getFeatures(0),
+                            batch.getLabels(0),
+                            batch.getFeaturesMaskArrays() == null ? null : batch.getFeaturesMaskArray(0),
+                            batch.getLabelsMaskArrays() == null ? null : batch.getLabelsMaskArray(0));
+                    preProcessor.preProcess(data);
+                    return data.toMultiDataSet();
+                },
+                Arrays.stream(realBatches).map(DataSet::toMultiDataSet).toArray(MultiDataSet[]::new));
+    }
+
+    /** As {@link #withPreProcessor(DataSetPreProcessor, DataSet...)}, for networks of several inputs or outputs. */
+    public GradientRules withPreProcessor(MultiDataSetPreProcessor preProcessor, MultiDataSet... realBatches) {
+        return withPreProcessor(
+                preProcessor,
+                batch -> {
+                    preProcessor.preProcess(batch);
+                    return batch;
+                },
+                realBatches);
+    }
+
+    private GradientRules withPreProcessor(
+            Object preProcessor, UnaryOperator<MultiDataSet> preProcess, MultiDataSet... realBatches) {
+        if (realBatches.length == 0) {
+            throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
+        }
+        String called = "the preprocessor " + preProcessor.getClass().getName();
+        for (MultiDataSet batch : realBatches) {
+            PreProcessorCheck.require(called, preProcess, batch);
+        }
+        // It works on masks too, or leaves them: what it makes of them was compared.
+        return trusting(
+                preProcessor.getClass(),
+                true,
+                called + " treats every example on its own (opted in to; checked on " + realBatches.length
+                        + " batches)");
     }
 
     /** These rules and a part that was looked at. */

@@ -293,6 +293,19 @@ public final class NetworkParts {
         return parts.seen.stream().anyMatch(one -> one.getClass() == part);
     }
 
+    /** What the fields of an object hold, and those of its collections, maps and arrays. */
+    static List<Object> held(Object object) {
+        var all = new ArrayList<Object>();
+        for (Class<?> type = object.getClass(); type != null && type != Object.class; type = type.getSuperclass()) {
+            for (Field field : type.getDeclaredFields()) {
+                if (!Modifier.isStatic(field.getModifiers()) && !field.getType().isPrimitive()) {
+                    all.addAll(read(field, object));
+                }
+            }
+        }
+        return all;
+    }
+
     private void look(Object object) {
         if (!seen.add(object)) {
             return;
@@ -311,13 +324,7 @@ public final class NetworkParts {
                             + " every example on its own; use DL4J's own layers, opt in to it (GradientRules.builtIn().withFallback), or write a rule");
         }
         Kind.of(own).ifPresent(kind -> judge(kind, own));
-        for (Class<?> type = object.getClass(); type != null && type != Object.class; type = type.getSuperclass()) {
-            for (Field field : type.getDeclaredFields()) {
-                if (!Modifier.isStatic(field.getModifiers()) && !field.getType().isPrimitive()) {
-                    read(field, object).forEach(this::lookInto);
-                }
-            }
-        }
+        held(object).forEach(this::lookInto);
     }
 
     private void judge(Kind kind, Class<?> part) {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
+import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
+import org.nd4j.linalg.dataset.api.preprocessor.AbstractDataSetNormalizer;
+import org.nd4j.linalg.dataset.api.preprocessor.AbstractMultiDataSetNormalizer;
+import org.nd4j.linalg.dataset.api.preprocessor.MultiNormalizerHybrid;
+
+/**
+ * Preprocessors of data sets on the way to the network: each, and each inside another, must be known by its exact class to treat every example on its own, or be
+ * opted in to by {@link GradientRules#withPreProcessor}. Those that hold statistics of data are named: if these are the training data, the model
+ * gives the statistics away unprotected.
+ */
+public final class DataPreProcessors {
+    /** By name, since some are in modules that this one does without. */
+    private static final Set<String> EXAMPLE_WISE = Set.of(
+            "io.github.dl4jdp.core.features.FeaturePreProcessor",
+            "org.deeplearning4j.datasets.iterator.CombinedMultiDataSetPreProcessor",
+            "org.deeplearning4j.datasets.iterator.CombinedPreProcessor",
+            "org.deeplearning4j.datasets.iterator.DummyPreProcessor",
+            "org.nd4j.linalg.dataset.api.preprocessor.CompositeDataSetPreProcessor",
+            "org.nd4j.linalg.dataset.api.preprocessor.CompositeMultiDataSetPreProcessor",
+            "org.nd4j.linalg.dataset.api.preprocessor.CropAndResizeDataSetPreProcessor",
+            "org.nd4j.linalg.dataset.api.preprocessor.ImageFlatteningDataSetPreProcessor",
+            "org.nd4j.linalg.dataset.api.preprocessor.ImageMultiPreProcessingScaler",
+            "org.nd4j.linalg.dataset.api.preprocessor.ImagePreProcessingScaler",
+            "org.nd4j.linalg.dataset.api.preprocessor.LabelLastTimeStepPreProcessor",
+            "org.nd4j.linalg.dataset.api.preprocessor.MultiNormalizerHybrid",
+            "org.nd4j.linalg.dataset.api.preprocessor.MultiNormalizerMinMaxScaler",
+            "org.nd4j.linalg.dataset.api.preprocessor.MultiNormalizerStandardize",
+            "org.nd4j.linalg.dataset.api.preprocessor.NormalizerMinMaxScaler",
+            "org.nd4j.linalg.dataset.api.preprocessor.NormalizerStandardize",
+            "org.nd4j.linalg.dataset.api.preprocessor.PermuteDataSetPreProcessor",
+            "org.nd4j.linalg.dataset.api.preprocessor.RGBtoGrayscaleDataSetPreProcessor",
+            "org.nd4j.linalg.dataset.api.preprocessor.VGG16ImagePreProcessor");
+
+    private final Set<Object> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+
+    private DataPreProcessors() {}
+
+    /**
+     * Refuses a preprocessor that may mix examples, by itself or by one inside it.
+     *
+     * @throws IllegalArgumentException if one is neither known nor opted in to
+     */
+    public static void requireExampleWise(Object preProcessor, GradientRules rules) {
+        for (Object one : within(preProcessor)) {
+            Class<?> type = one.getClass();
+            if (!EXAMPLE_WISE.contains(type.getName()) && !rules.hasOptedInTo(type)) {
+                throw new IllegalArgumentException(
+                        "the preprocessor " + type.getName()
+                                + " is not known to treat every example on its own; preprocess the data before they are handed over, use one of"
+                                + " ND4J's own, or opt in to it by a check on real batches (GradientRules.builtIn().withPreProcessor)");
+            }
+        }
+    }
+
+    /** What has to be assumed of a preprocessor and of those inside it. Scalers that are the same function whatever the data ask for nothing. */
+    public static List<String> assumptions(Object preProcessor) {
+        var assumptions = new LinkedHashSet<String>();
+        for (Object one : within(preProcessor)) {
+            if (one instanceof AbstractDataSetNormalizer<?>
+                    || one instanceof AbstractMultiDataSetNormalizer<?>
+                    || one instanceof MultiNormalizerHybrid) {
+                assumptions.add("the " + one.getClass().getSimpleName()
+                        + " was fitted on public data: statistics of the training data would be given away without protection, use fixed"
+                        + " ranges instead");
+            }
+        }
+        return List.copyOf(assumptions);
+    }
+
+    /** A preprocessor and all inside it, found by walking through fields. */
+    private static Set<Object> within(Object preProcessor) {
+        var all = new DataPreProcessors();
+        all.look(preProcessor);
+        return all.seen;
+    }
+
+    private void look(Object object) {
+        if (seen.add(object)) {
+            NetworkParts.held(object).stream()
+                    .filter(one -> one instanceof DataSetPreProcessor || one instanceof MultiDataSetPreProcessor)
+                    .forEach(this::look);
+        }
+    }
+}

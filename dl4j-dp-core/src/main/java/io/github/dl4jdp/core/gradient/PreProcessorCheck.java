@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.gradient;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/**
+ * Looks, on batches, whether a preprocessor makes of every example what it makes of it alone: in the whole batch, with another example exchanged, without
+ * one, and in a shape that does not change. It proves nothing about other data.
+ */
+final class PreProcessorCheck {
+    /** Elementwise arithmetic rounds the same whatever the batch; sums over an example may not. */
+    private static final double TOLERANCE = 1e-6;
+
+    private PreProcessorCheck() {}
+
+    static void require(String called, UnaryOperator<MultiDataSet> preProcess, MultiDataSet batch) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            int examples = (int) batch.getFeatures(0).size(0);
+            int[] all = IntStream.range(0, examples).toArray();
+            List<INDArray> whole = arrays(preProcess.apply(rows(batch, all)));
+            boolean differ = false;
+            for (int i = 0; i < examples; i++) {
+                int example = i;
+                same(called, arrays(preProcess.apply(rows(batch, new int[] {i}))), 0, whole, i);
+                int other = (i + 1) % examples;
+                differ |= !arrays(rows(batch, new int[] {i})).equals(arrays(rows(batch, new int[] {other})));
+                int[] exchanged =
+                        Arrays.stream(all).map(j -> j == example ? other : j).toArray();
+                int[] rest = Arrays.stream(all).filter(j -> j != example).toArray();
+                List<INDArray> with = arrays(preProcess.apply(rows(batch, exchanged)));
+                List<INDArray> without = rest.length == 0 ? List.of() : arrays(preProcess.apply(rows(batch, rest)));
+                for (int j = 0; j < examples; j++) {
+                    if (j != i) {
+                        same(called, with, j, whole, j);
+                        same(called, without, j < i ? j : j - 1, whole, j);
+                    }
+                }
+            }
+            if (!differ) {
+                throw new IllegalArgumentException("realBatches must have examples that differ");
+            }
+        }
+    }
+
+    private static void same(String called, List<INDArray> some, int row, List<INDArray> others, int otherRow) {
+        boolean same = some.size() == others.size();
+        for (int k = 0; same && k < some.size(); k++) {
+            same = row < some.get(k).size(0) && otherRow < others.get(k).size(0);
+            if (same) {
+                INDArray a = row(some.get(k), row);
+                INDArray b = row(others.get(k), otherRow);
+                same = Arrays.equals(a.shape(), b.shape())
+                        && a.sub(b).amaxNumber().doubleValue()
+                                <= TOLERANCE
+                                        * Math.max(
+                                                1e-30,
+                                                others.get(k).amaxNumber().doubleValue());
+            }
+        }
+        if (!same) {
+            throw new IllegalArgumentException(
+                    called + " must treat every example on its own, but makes another thing of example " + otherRow
+                            + " when others change or leave; preprocess the data before they are handed over");
+        }
+    }
+
+    private static INDArray row(INDArray array, int i) {
+        return array.get(NDArrayIndex.interval(i, i + 1));
+    }
+
+    private static List<INDArray> arrays(MultiDataSet data) {
+        var all = new ArrayList<INDArray>();
+        for (INDArray[] some : Arrays.asList(
+                data.getFeatures(), data.getLabels(), data.getFeaturesMaskArrays(), data.getLabelsMaskArrays())) {
+            for (int i = 0; some != null && i < some.length; i++) {
+                if (some[i] != null) {
+                    all.add(some[i]);
+                }
+            }
+        }
+        return all;
+    }
+
+    private static MultiDataSet rows(MultiDataSet data, int[] members) {
+        return new org.nd4j.linalg.dataset.MultiDataSet(
+                rows(data.getFeatures(), members),
+                rows(data.getLabels(), members),
+                rows(data.getFeaturesMaskArrays(), members),
+                rows(data.getLabelsMaskArrays(), members));
+    }
+
+    private static INDArray @Nullable [] rows(INDArray @Nullable [] arrays, int[] members) {
+        return arrays == null
+                ? null
+                : Arrays.stream(arrays)
+                        .map(array -> array == null
+                                ? null
+                                : Nd4j.concat(
+                                        0,
+                                        Arrays.stream(members)
+                                                .mapToObj(i -> row(array, i))
+                                                .toArray(INDArray[]::new)))
+                        .toArray(INDArray[]::new);
+    }
+}
