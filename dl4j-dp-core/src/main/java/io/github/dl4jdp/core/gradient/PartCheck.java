@@ -74,7 +74,16 @@ final class PartCheck {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             var check = new PartCheck("the " + words + " " + part.getName(), copy(original));
             for (MultiDataSet batch : batches) {
-                check.run(batch);
+                try {
+                    check.run(batch);
+                } catch (IllegalArgumentException e) {
+                    throw e;
+                } catch (RuntimeException e) {
+                    throw new IllegalArgumentException(
+                            "network must take the batches given, and each of their examples alone, in double precision, and failed: "
+                                    + e.getMessage(),
+                            e);
+                }
             }
             check.conclude();
         }
