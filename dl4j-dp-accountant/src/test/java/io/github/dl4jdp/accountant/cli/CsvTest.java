@@ -34,8 +34,10 @@ class CsvTest {
     private static final String CELLS = "1e-9,1.1,0.01,1000";
 
     @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
     Path folder;
 
+    @SuppressWarnings("NullAway.Init") // before each test
     private Path file;
 
     @BeforeEach

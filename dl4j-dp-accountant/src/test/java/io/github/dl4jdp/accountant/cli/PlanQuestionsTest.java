@@ -31,6 +31,7 @@ class PlanQuestionsTest {
     private static final DpEvent STEP = new PoissonSampled(256.0 / 60_000, new Gaussian(1.1));
 
     @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
     Path folder;
 
     private static void assertEpsilon(String options, NeighboringRelation relation, DpEvent event) {
