@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.LongStream;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+/** Networks with every part that draws random numbers: what one example contributes depends on nobody else. */
+class RandomPartsTest {
+    private static final int EXAMPLES = RandomPartsNetworks.EXAMPLES;
+    private static final double CLIP = 0.01;
+
+    private static final int LOT_SIZE = 9;
+
+    /** A seed with which the last example, which the neighbors lack or have otherwise, is in the second of three lots. */
+    private static final long SEED = LongStream.range(1, 1000)
+            .filter(seed -> {
+                long[] members =
+                        new LotSampler(RandomStreams.seeded(seed), (double) LOT_SIZE / EXAMPLES).draw(2, EXAMPLES);
+                return members.length > LOT_SIZE && members[members.length - 1] == EXAMPLES - 1;
+            })
+            .findFirst()
+            .orElseThrow();
+
+    private static DpSgdPlan plan(double clip) {
+        return DpSgdPlan.poisson(EXAMPLES, LOT_SIZE)
+                .withSteps(3)
+                .withClippingNorm(clip)
+                .withoutNoise()
+                .withDelta(1e-5)
+                .withSeed(SEED);
+    }
+
+    /** What was released of each lot, and the score that DL4J computed in the same pass, times the lot's rows of the last physical batch. */
+    private record Run(List<INDArray> sums, List<Double> scores) {
+        static Run of(Model network, DpSgdPlan plan, int physicalBatch, NetworkKind kind, DataSet data) {
+            var run = new Run(new ArrayList<>(), new ArrayList<>());
+            try (var engine = PrivacyEngine.attach(
+                    network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch))) {
+                kind.setListeners(network, new BaseTrainingListener() {
+                    @Override
+                    public void onBackwardPass(Model model) {
+                        INDArray gradient = model.gradient().gradient();
+                        run.sums.add(gradient.castTo(DataType.DOUBLE).dup().reshape(gradient.length()));
+                    }
+
+                    @Override
+                    public void iterationDone(Model model, int iteration, int epoch) {
+                        run.scores.add(model.score());
+                    }
+                });
+                kind.fit(network, engine.lots(data), plan.epochs());
+            }
+            return run;
+        }
+
+        double furthest(Run other) {
+            double most = 0;
+            for (int i = 0; i < sums.size(); i++) {
+                most = Math.max(most, sums.get(i).distance2(other.sums.get(i)));
+            }
+            return most;
+        }
+    }
+
+    private static Run run(RandomPartsNetworks network, int physicalBatch, DataSet data) {
+        return Run.of(network.build(1), plan(CLIP), physicalBatch, network.kind, data);
+    }
+
+    /**
+     * Physical batches change nothing beyond rounding, and neither do the network's seed and ND4J's generator; without one example, or with another
+     * in its place, the sums are at most C or 2C apart, where other masks for the others would bring them C times the square root of their number apart.
+     */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12})
+    void sums_anyRandomParts_dependOnEachExampleByItself(long seed) {
+        var network = new RandomPartsNetworks(seed, false);
+        DataSet data = network.data(5, EXAMPLES);
+        double rounding = network.type == DataType.DOUBLE ? 1e-10 : 2e-5;
+        Run run = run(network, 7, data);
+        assertThat(run.sums()).hasSize(3).allSatisfy(sum -> assertThat(sum.norm2Number()
+                        .doubleValue())
+                .isPositive());
+
+        for (int physicalBatch : new int[] {1, 100}) {
+            assertThat(run.furthest(run(network, physicalBatch, data)))
+                    .as("physical batches of %s, %s", physicalBatch, network.description)
+                    .isLessThan(rounding);
+        }
+        Nd4j.getRandom().setSeed(123);
+        Run otherSeed = Run.of(network.build(99), plan(CLIP), 7, network.kind, data);
+        assertThat(otherSeed.furthest(run)).as(network.description).isZero();
+
+        Run without = run(network, 7, RandomPartsNetworks.without(data, EXAMPLES - 1));
+        assertThat(run.furthest(without)).as(network.description).isBetween(1e-9, CLIP * (1 + 1e-5));
+        DataSet replaced = data.copy();
+        replaced.getFeatures().get(NDArrayIndex.point(EXAMPLES - 1)).muli(-30);
+        assertThat(run.furthest(run(network, 7, replaced)))
+                .as(network.description)
+                .isLessThan(2 * CLIP * (1 + 1e-5)); // none, where dropout cut off all that an example has
+    }
+
+    /** Nothing draws from ND4J's generator, and nothing sets it. */
+    @ParameterizedTest
+    @ValueSource(longs = {3, 5, 8})
+    void fit_anyRandomParts_leavesNd4jsGeneratorAlone(long seed) {
+        var network = new RandomPartsNetworks(seed, false);
+        DataSet data = network.data(5, EXAMPLES);
+        Model model = network.build(1);
+        var engine = PrivacyEngine.attach(model, plan(CLIP));
+        var lots = engine.lots(data);
+        Nd4j.getRandom().setSeed(77);
+        network.kind.fit(model, lots, 1);
+        INDArray after = Nd4j.rand(DataType.DOUBLE, 5);
+        Nd4j.getRandom().setSeed(77);
+        assertThat(after).as(network.description).isEqualTo(Nd4j.rand(DataType.DOUBLE, 5));
+        engine.close();
+    }
+
+    /** The sums are derivatives of the loss with the masks that the loss had: central differences of the scores under equal draws. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 4, 5, 6, 7, 8})
+    void sums_anyRandomParts_areDerivativesOfTheScore(long seed) {
+        var network = new RandomPartsNetworks(seed, true);
+        int examples = 4;
+        DataSet data = network.data(5, examples);
+        var everybody = DpSgdPlan.poisson(examples, examples)
+                .withSteps(1)
+                .withClippingNorm(1e6)
+                .withoutNoise()
+                .withDelta(1e-5)
+                .withSeed(8);
+        INDArray sum = Run.of(network.build(1), everybody, 100, network.kind, data)
+                .sums()
+                .get(0);
+        long parameters = sum.length();
+        double step = 1e-5;
+        for (long j = seed % 3; j < parameters; j += Math.max(1, parameters / 4)) {
+            double[] scores = new double[2];
+            for (int side = 0; side < 2; side++) {
+                Model moved = network.build(1);
+                INDArray params = moved.params().dup();
+                params.putScalar(j, params.getDouble(j) + (side == 0 ? step : -step));
+                moved.setParams(params);
+                scores[side] = Run.of(moved, everybody, 100, network.kind, data)
+                        .scores()
+                        .get(0);
+            }
+            double difference = (scores[0] - scores[1]) / (2 * step) * examples;
+            assertThat(sum.getDouble(j))
+                    .as("parameter %s, %s", j, network.description)
+                    .isCloseTo(difference, within(1e-5 * (1 + Math.abs(difference))));
+        }
+    }
+}
