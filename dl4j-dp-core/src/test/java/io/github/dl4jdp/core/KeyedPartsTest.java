@@ -70,7 +70,7 @@ class KeyedPartsTest {
     }
 
     private static double variance(INDArray array) {
-        return array.varNumber(false).doubleValue();
+        return array.varNumber().doubleValue();
     }
 
     /**
@@ -106,7 +106,8 @@ class KeyedPartsTest {
     @MethodSource("dropouts")
     void dropout_ofAnyKind_dependsOnTheRowsKeyAndPlacesAlone(IDropout original) {
         INDArray all = mask(original, 1, "part", Nd4j.ones(DataType.DOUBLE, 4, 6, 5), 7, 3, 9, 4);
-        INDArray some = mask(original, 1, "part", Nd4j.ones(DataType.DOUBLE, 2, 6, 5).dup('f'), 9, 3);
+        INDArray some =
+                mask(original, 1, "part", Nd4j.ones(DataType.DOUBLE, 2, 6, 5).dup('f'), 9, 3);
         assertThat(row(some, 0)).isEqualTo(row(all, 2));
         assertThat(row(some, 1)).isEqualTo(row(all, 1));
         assertThat(row(all, 0)).isNotEqualTo(row(all, 1));
@@ -169,7 +170,9 @@ class KeyedPartsTest {
         var activation = new KeyedRRelu(
                 new ActivationRReLU(0.1, 0.5),
                 draws(1, LongStream.range(0, 100).toArray()).part("part"));
-        INDArray slopes = activation.getActivation(Nd4j.ones(DataType.FLOAT, 100, 1000).negi(), true).neg();
+        INDArray slopes = activation
+                .getActivation(Nd4j.ones(DataType.FLOAT, 100, 1000).negi(), true)
+                .neg();
         assertThat(slopes.meanNumber().doubleValue()).isCloseTo(0.3, within(6 * 0.1155 / Math.sqrt(1e5)));
         assertThat(variance(slopes)).isCloseTo(0.16 / 12, within(6 * 0.0133 * Math.sqrt(0.8 / 1e5)));
         assertThat(slopes.minNumber().doubleValue()).isBetween(0.1, 0.11);

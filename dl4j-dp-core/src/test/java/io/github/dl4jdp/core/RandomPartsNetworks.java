@@ -69,7 +69,7 @@ final class RandomPartsNetworks {
 
     /**
      * @param seed says everything about the network
-     * @param differentiable leaves out what DL4J does not differentiate rightly: RRELU, factors on weights, frozen layers, dropout on a recurrent output, peepholes
+     * @param differentiable leaves out what DL4J does not differentiate rightly: RRELU, factors on weights, frozen layers, dropout on a recurrent output, MaskZero
      */
     RandomPartsNetworks(long seed, boolean differentiable) {
         this.differentiable = differentiable;
@@ -102,7 +102,8 @@ final class RandomPartsNetworks {
                 .weightNoise(weightNoise())
                 .build());
         if (random.nextBoolean() && !differentiable) {
-            layers.add(new ActivationLayer.Builder().activation(Activation.RRELU).build());
+            layers.add(
+                    new ActivationLayer.Builder().activation(Activation.RRELU).build());
         }
         if (random.nextBoolean() && !differentiable) {
             layers.add(new FrozenLayerWithBackprop(new DenseLayer.Builder()
@@ -180,7 +181,7 @@ final class RandomPartsNetworks {
     private Layer recurrent(int nOut) {
         IDropout dropout = dropout(3);
         IWeightNoise noise = weightNoise();
-        return switch (random.nextInt(differentiable ? 2 : 3)) {
+        return switch (random.nextInt(3)) {
             case 0 ->
                 new LSTM.Builder()
                         .nOut(nOut)
@@ -213,14 +214,14 @@ final class RandomPartsNetworks {
             case 0 ->
                 new Bidirectional(
                         Bidirectional.Mode.values()[random.nextInt(Bidirectional.Mode.values().length)], layer);
-            case 1 -> new MaskZeroLayer(layer, 77);
+            case 1 -> differentiable ? layer : new MaskZeroLayer(layer, 77);
             default -> layer;
         };
     }
 
     /** MaskZero inside a wrapper. */
     private Layer wrappedTwice(Layer layer) {
-        return random.nextBoolean() ? new MaskZeroLayer(layer, 77) : layer;
+        return random.nextBoolean() && !differentiable ? new MaskZeroLayer(layer, 77) : layer;
     }
 
     private void output() {
@@ -284,8 +285,11 @@ final class RandomPartsNetworks {
                         .updater(new Sgd(0)),
                 input,
                 copies);
-        var values = new SplittableRandom(4).doubles(network.numParams(), -0.7, 0.7).toArray();
-        network.setParams(Nd4j.createFromArray(values).castTo(type).reshape(network.params().shape()));
+        var values =
+                new SplittableRandom(4).doubles(network.numParams(), -0.7, 0.7).toArray();
+        network.setParams(Nd4j.createFromArray(values)
+                .castTo(type)
+                .reshape(network.params().shape()));
         return network;
     }
 

@@ -7,16 +7,34 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
+import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.BackpropType;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.dropout.GaussianDropout;
+import org.deeplearning4j.nn.conf.dropout.GaussianNoise;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.LSTM;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
+import org.deeplearning4j.nn.conf.weightnoise.DropConnect;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
+import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** Networks with every part that draws random numbers: what one example contributes depends on nobody else. */
 class RandomPartsTest {
@@ -91,9 +109,9 @@ class RandomPartsTest {
         DataSet data = network.data(5, EXAMPLES);
         double rounding = network.type == DataType.DOUBLE ? 1e-10 : 2e-5;
         Run run = run(network, 7, data);
-        assertThat(run.sums()).hasSize(3).allSatisfy(sum -> assertThat(sum.norm2Number()
-                        .doubleValue())
-                .isPositive());
+        assertThat(run.sums())
+                .hasSize(3)
+                .allSatisfy(sum -> assertThat(sum.norm2Number().doubleValue()).isPositive());
 
         for (int physicalBatch : new int[] {1, 100}) {
             assertThat(run.furthest(run(network, physicalBatch, data)))
@@ -164,5 +182,143 @@ class RandomPartsTest {
                     .as("parameter %s, %s", j, network.description)
                     .isCloseTo(difference, within(1e-5 * (1 + Math.abs(difference))));
         }
+    }
+
+    private static MultiLayerNetwork dense() {
+        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .dataType(DataType.DOUBLE)
+                .updater(new Sgd(0))
+                .list()
+                .layer(new DenseLayer.Builder()
+                        .nIn(Networks.INPUTS)
+                        .nOut(8)
+                        .activation(Activation.TANH)
+                        .dropOut(0.5)
+                        .weightNoise(new DropConnect(0.8))
+                        .build())
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nIn(8)
+                        .nOut(Networks.CLASSES)
+                        .activation(Activation.SOFTMAX)
+                        .dropOut(new GaussianDropout(0.3))
+                        .build())
+                .build());
+        network.init();
+        network.params().assign(Nd4j.linspace(DataType.DOUBLE, -1, 0.02, network.numParams()));
+        return network;
+    }
+
+    private static List<INDArray> releases(
+            MultiLayerNetwork network,
+            DpSgdPlan plan,
+            int physicalBatch,
+            Function<PrivacyEngine, DataSetIterator> lots) {
+        var releases = new ArrayList<INDArray>();
+        try (var engine =
+                PrivacyEngine.attach(network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch))) {
+            network.setListeners(new BaseTrainingListener() {
+                @Override
+                public void onBackwardPass(Model model) {
+                    INDArray gradient = model.gradient().gradient();
+                    releases.add(gradient.dup().reshape(gradient.length()));
+                }
+            });
+            network.fit(lots.apply(engine), plan.epochs());
+        }
+        return releases;
+    }
+
+    /** In a user's iterator an example is its position in the pass, whatever the physical batches; the next pass draws anew. */
+    @Test
+    void sums_ownIterator_doNotDependOnPhysicalBatches() {
+        DataSet data = Networks.data(DataType.DOUBLE, 20);
+        var plan = DpSgdPlan.ownIterator(20, 7)
+                .withEpochs(2)
+                .withClippingNorm(1)
+                .withoutNoise()
+                .withDelta(1e-5)
+                .withSeed(3);
+        var runs = new ArrayList<List<INDArray>>();
+        for (int physicalBatch : new int[] {1, 3, 100}) {
+            runs.add(releases(
+                    dense(), plan, physicalBatch, engine -> engine.lots(new ExistingDataSetIterator(data.batchBy(7)))));
+        }
+        assertThat(runs.get(0)).hasSize(6);
+        for (int i = 0; i < 6; i++) {
+            assertThat(runs.get(1).get(i).distance2(runs.get(0).get(i))).isLessThan(1e-12);
+            assertThat(runs.get(2).get(i).distance2(runs.get(0).get(i))).isLessThan(1e-12);
+        }
+        assertThat(runs.get(0).get(3).distance2(runs.get(0).get(0))).isGreaterThan(1e-3);
+    }
+
+    /** Equal copies of an example have masks of their own, the same in all physical batches. */
+    @Test
+    void sums_copies_haveDrawsOfTheirOwn() {
+        DataSet data = Networks.data(DataType.DOUBLE, 6);
+        var runs = new ArrayList<INDArray>();
+        for (int copies : new int[] {1, 3}) {
+            var plan = DpSgdPlan.poisson(6, 6)
+                    .withSteps(1)
+                    .withClippingNorm(1e3)
+                    .withoutNoise()
+                    .withDelta(1e-5)
+                    .withSeed(3)
+                    .withAugmentationMultiplicity(copies);
+            for (int physicalBatch : new int[] {3, 100}) {
+                runs.add(releases(
+                                dense(),
+                                plan,
+                                physicalBatch,
+                                engine -> engine.lots(data, (features, random) -> features))
+                        .get(0));
+            }
+        }
+        assertThat(runs.get(1).distance2(runs.get(0))).isLessThan(1e-12);
+        assertThat(runs.get(3).distance2(runs.get(2))).isLessThan(1e-12);
+        assertThat(runs.get(2).distance2(runs.get(0))).isGreaterThan(0.01);
+    }
+
+    /** Every segment has draws of its own, and one example less changes each release by its own part. */
+    @Test
+    void sums_truncatedBackprop_dependOnEachExampleByItself() {
+        int examples = 101;
+        Supplier<MultiLayerNetwork> networks = () -> {
+            var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                    .seed(3)
+                    .dataType(DataType.DOUBLE)
+                    .updater(new Sgd(0))
+                    .list()
+                    .layer(new LSTM.Builder().nIn(3).nOut(4).dropOut(0.7).build())
+                    .layer(new RnnOutputLayer.Builder(LossFunction.MSE)
+                            .nIn(4)
+                            .nOut(2)
+                            .activation(Activation.IDENTITY)
+                            .dropOut(new GaussianNoise(0.4))
+                            .weightNoise(new DropConnect(0.8))
+                            .build())
+                    .backpropType(BackpropType.TruncatedBPTT)
+                    .tBPTTLength(3)
+                    .build());
+            network.init();
+            return network;
+        };
+        var plan = plan(CLIP).withTruncatedBackprop(6, 3);
+        // Both segments are of the same numbers.
+        INDArray features = Nd4j.concat(2, ones(examples, 3), ones(examples, 3));
+        var data =
+                new DataSet(features, Nd4j.ones(DataType.DOUBLE, examples, 2, 6).muli(-5));
+        var run = releases(networks.get(), plan, 100, engine -> engine.lots(data));
+        var without = releases(
+                networks.get(), plan, 100, engine -> engine.lots(RandomPartsNetworks.without(data, examples - 1)));
+        assertThat(run).hasSize(6).hasSameSizeAs(without);
+        for (int i = 0; i < 6; i++) {
+            assertThat(run.get(i).distance2(without.get(i))).isLessThan(CLIP * (1 + 1e-5));
+        }
+        assertThat(run.get(2).distance2(without.get(2))).isGreaterThan(0.9 * CLIP);
+        assertThat(run.get(1).distance2(run.get(0))).isGreaterThan(0.1 * CLIP);
+    }
+
+    private static INDArray ones(int examples, int steps) {
+        return Nd4j.ones(DataType.DOUBLE, examples, 3, steps);
     }
 }

@@ -112,13 +112,24 @@ record FuzzCase(
         List<Run> smaller() {
             var all = new ArrayList<Run>();
             all.add(new Run(
-                    Kind.FLAT, norm, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength, pads));
-            all.add(new Run(kind, 1, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength, pads));
+                    Kind.FLAT,
+                    norm,
+                    physicalBatch,
+                    otherBatch,
+                    threads,
+                    prefetch,
+                    copies,
+                    segment,
+                    maximumLength,
+                    pads));
+            all.add(new Run(
+                    kind, 1, physicalBatch, otherBatch, threads, prefetch, copies, segment, maximumLength, pads));
             all.add(new Run(kind, norm, 1000, otherBatch, threads, prefetch, copies, segment, maximumLength, pads));
             all.add(new Run(kind, norm, physicalBatch, 1, threads, prefetch, copies, segment, maximumLength, pads));
             all.add(new Run(kind, norm, physicalBatch, 1000, threads, prefetch, copies, segment, maximumLength, pads));
             all.add(new Run(kind, norm, physicalBatch, otherBatch, 1, prefetch, copies, segment, maximumLength, pads));
-            all.add(new Run(kind, norm, physicalBatch, otherBatch, threads, false, copies, segment, maximumLength, pads));
+            all.add(new Run(
+                    kind, norm, physicalBatch, otherBatch, threads, false, copies, segment, maximumLength, pads));
             all.add(new Run(kind, norm, physicalBatch, otherBatch, threads, prefetch, 1, segment, maximumLength, pads));
             all.removeIf(this::equals);
             return all;

@@ -171,13 +171,21 @@ final class Generator {
 
     /** Whether the sequences end where their masks do, so that the rest can be left out. */
     private boolean padsAtTheEnd(Examples data, int steps) {
-        if (inputTypes.size() != 1 || data.featuresMasks().get(0) == null || data.features().get(0).shape().length != 3 || data.views() != 0) {
+        if (inputTypes.size() != 1
+                || data.featuresMasks().get(0) == null
+                || data.features().get(0).shape().length != 3
+                || data.views() != 0) {
             return false;
         }
         return outputs.size() == 1
                 && inputTypes.get(0).code().indexOf("NWC") < 0
-                && (data.labels().get(0).shape().length == 2 && data.labels().get(0).shape()[1] != steps
-                        || data.labels().get(0).shape().length == 3 && data.labels().get(0).shape()[2] == steps && data.labelsMasks().get(0) != null && data.labelsMasks().get(0) == data.featuresMasks().get(0));
+                && (data.labels().get(0).shape().length == 2
+                                && data.labels().get(0).shape()[1] != steps
+                        || data.labels().get(0).shape().length == 3
+                                && data.labels().get(0).shape()[2] == steps
+                                && data.labelsMasks().get(0) != null
+                                && data.labelsMasks().get(0)
+                                        == data.featuresMasks().get(0));
     }
 
     private Run run(int examples, int segment, int steps, boolean pads) {

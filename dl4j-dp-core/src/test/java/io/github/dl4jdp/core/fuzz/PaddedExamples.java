@@ -70,14 +70,18 @@ public final class PaddedExamples implements RandomAccessExamples {
     private INDArray cut(INDArray array, int[] rows, long steps) {
         long[] shape = array.shape().clone();
         shape[0] = rows.length;
-        INDArray taken = Nd4j.pullRows(array.dup('c').reshape('c', array.size(0), array.length() / array.size(0)), 1, rows, 'c')
+        INDArray taken = Nd4j.pullRows(
+                        array.dup('c').reshape('c', array.size(0), array.length() / array.size(0)), 1, rows, 'c')
                 .reshape('c', shape);
-        boolean isSeries = array.rank() == 3 || array.rank() == 2 && array.size(1) == data.getFeaturesMaskArray(0).size(1);
+        boolean isSeries = array.rank() == 3
+                || array.rank() == 2
+                        && array.size(1) == data.getFeaturesMaskArray(0).size(1);
         if (!isSeries) {
             return taken;
         }
         return array.rank() == 3
-                ? taken.get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(0, steps)).dup('c')
+                ? taken.get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(0, steps))
+                        .dup('c')
                 : taken.get(NDArrayIndex.all(), NDArrayIndex.interval(0, steps)).dup('c');
     }
 }

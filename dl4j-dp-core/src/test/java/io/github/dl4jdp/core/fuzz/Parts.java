@@ -191,12 +191,14 @@ final class Parts {
     }
 
     Object dropout() {
-        return chance(0.03) ? of(OwnParts.Mixing.class) : one(
-                of(Dropout.class, 0.6),
-                of(GaussianDropout.class, 0.3),
-                of(GaussianNoise.class, 0.3),
-                of(AlphaDropout.class, 0.7),
-                of(SpatialDropout.class, 0.6));
+        return chance(0.03)
+                ? of(OwnParts.Mixing.class)
+                : one(
+                        of(Dropout.class, 0.6),
+                        of(GaussianDropout.class, 0.3),
+                        of(GaussianNoise.class, 0.3),
+                        of(AlphaDropout.class, 0.7),
+                        of(SpatialDropout.class, 0.6));
     }
 
     /** What a builder may take besides. {@code layer} ends with build. */

@@ -15,7 +15,8 @@ import javax.crypto.spec.SecretKeySpec;
 import org.junit.jupiter.api.Test;
 
 class IndexedKeystreamTest {
-    private static final SecretKeySpec KEY = new SecretKeySpec(new byte[] {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5, 6}, "AES");
+    private static final SecretKeySpec KEY =
+            new SecretKeySpec(new byte[] {9, 8, 7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5, 6}, "AES");
 
     private static IndexedKeystream keystream() {
         return new IndexedKeystream(KEY);
@@ -25,7 +26,8 @@ class IndexedKeystreamTest {
     @Test
     void words_oneMajor_areTheCounterModeOfAes() throws Exception {
         Cipher cipher = Cipher.getInstance("AES/CTR/NoPadding");
-        byte[] counter = ByteBuffer.allocate(16).putLong(123456789L).putLong(7L << 32).array();
+        byte[] counter =
+                ByteBuffer.allocate(16).putLong(123456789L).putLong(7L << 32).array();
         cipher.init(Cipher.ENCRYPT_MODE, KEY, new IvParameterSpec(counter));
         var expected = ByteBuffer.wrap(cipher.doFinal(new byte[4 * 5000])).order(ByteOrder.LITTLE_ENDIAN);
         var words = new int[5000];
