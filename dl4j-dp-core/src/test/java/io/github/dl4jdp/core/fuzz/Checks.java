@@ -354,7 +354,8 @@ final class Checks {
             } catch (RuntimeException e) {
                 return null;
             }
-            typical = Math.max(typical, norm(theirs[i]));
+            double own = norm(theirs[i]);
+            typical = Double.isFinite(own) ? Math.max(typical, own) : typical;
         }
         double tolerance = type == DataType.DOUBLE ? 1e-8 : 5e-3;
         for (int i = 0; i < rows.length; i++) {
