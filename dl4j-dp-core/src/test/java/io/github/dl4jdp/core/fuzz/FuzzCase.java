@@ -44,7 +44,7 @@ record FuzzCase(
      * @param prefetch of the second run
      * @param copies that augmentation makes of each example
      * @param segment length of the segments of truncated backpropagation, 0 for none
-     * @param maximumLength of the sequences, with truncated backpropagation
+     * @param maximumLength of the sequences, as the plan declares it with truncated backpropagation or where sequences are padded; 0 if it does not
      * @param pads whether sequences are as long as the longest of their physical batch, see {@link PaddedExamples}
      */
     record Run(
@@ -86,6 +86,9 @@ record FuzzCase(
             if (segment > 0) {
                 plan = plan.withTruncatedBackprop(maximumLength, segment);
             }
+            if (pads && maximumLength > 0) {
+                plan = plan.withSequenceLength(maximumLength);
+            }
             return copies > 1 ? plan.withAugmentationMultiplicity(copies) : plan;
         }
 
@@ -93,6 +96,7 @@ record FuzzCase(
             return "DpSgdPlan.poisson(n, n).withSteps(" + LOTS + ").withClipping(" + clippingCode()
                     + ").withoutNoise().withDelta(1e-5).withSeed(7)"
                     + (segment > 0 ? ".withTruncatedBackprop(" + maximumLength + ", " + segment + ")" : "")
+                    + (pads && maximumLength > 0 ? ".withSequenceLength(" + maximumLength + ")" : "")
                     + (copies > 1 ? ".withAugmentationMultiplicity(" + copies + ")" : "");
         }
 

@@ -203,7 +203,7 @@ final class Generator {
                 chance(0.2),
                 segment == 0 && !pads && !tokens.contains(true) && chance(0.08) ? from(2, 3) : 1,
                 segment,
-                segment == 0 ? 0 : steps + from(0, 2),
+                segment > 0 || pads && chance(0.6) ? steps + from(0, 2) : 0,
                 pads);
     }
 
