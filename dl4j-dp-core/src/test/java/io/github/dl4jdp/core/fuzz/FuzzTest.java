@@ -23,7 +23,7 @@ import org.junit.jupiter.params.provider.EnumSource;
  * <p>The slow campaign takes {@code -Ddl4jdp.fuzz.seconds} (3600) and {@code -Ddl4jdp.fuzz.seed} (the first seed).
  */
 class FuzzTest {
-    private static final int CASES = 400;
+    private static final int CASES = 600;
     private static final int SHRUNK = 3;
     private static final int TRIES = 200;
 
