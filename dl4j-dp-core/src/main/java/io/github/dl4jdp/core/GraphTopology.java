@@ -12,6 +12,7 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.layers.IOutputLayer;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.graph.FrozenVertex;
+import org.deeplearning4j.nn.conf.graph.L2Vertex;
 import org.deeplearning4j.nn.conf.graph.ReshapeVertex;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.graph.vertex.GraphVertex;
@@ -160,6 +161,12 @@ final class GraphTopology {
                         throw mixing(vertex, in[0].shape(), array.shape());
                     }
                 }
+            }
+            if (conf instanceof L2Vertex && in[0].rank() > 2) {
+                throw new IllegalStateException("the L2Vertex \"" + vertex.getVertexName()
+                        + "\" must have inputs of rank 2, [examples, size], had rank " + in[0].rank()
+                        + ": of arrays of more dimensions that lie in memory in different orders, ND4J 1.0.0-M2.1 pairs numbers of different"
+                        + " examples; nothing of this lot was released. Put a layer that makes vectors below it, say GlobalPoolingLayer");
             }
             if (conf instanceof ReshapeVertex) {
                 for (VertexIndices out : vertex.getOutputVertices()) {

@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Test;
 class TrustDocumentTest {
     private static final Pattern REFERENCE = Pattern.compile("`([A-Z]\\w*(?:Test|Contract))\\.([A-Za-z_]\\w*)`");
     private static final List<String> PACKAGES =
-            List.of("", "gradient.", "random.", "data.", "layers.", "features.", "audit.");
+            List.of("", "gradient.", "random.", "data.", "layers.", "features.", "audit.", "fuzz.", "mutants.");
     private static final Path ACCOUNTANT_TESTS =
             Path.of("..", "dl4j-dp-accountant", "src", "test", "java", "io", "github", "dl4jdp", "accountant");
     private static final List<String> MARKS = List.of("Test", "ParameterizedTest", "Property", "ArchTest");
@@ -45,6 +45,9 @@ class TrustDocumentTest {
     /** The accountant's tests are not on this class path: their sources are read. */
     private static boolean isAccountantTest(String className, String name) throws IOException {
         Path source = ACCOUNTANT_TESTS.resolve(className + ".java");
+        if (!Files.exists(source)) {
+            source = ACCOUNTANT_TESTS.resolve("cli").resolve(className + ".java");
+        }
         return Files.exists(source)
                 && Pattern.compile(
                                 "@(Test|ParameterizedTest|Property)\\b((?!void ).)*void " + name + "\\(",

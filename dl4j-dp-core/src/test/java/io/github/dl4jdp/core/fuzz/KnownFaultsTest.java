@@ -17,6 +17,7 @@ import org.deeplearning4j.nn.conf.ConvolutionMode;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.dropout.GaussianDropout;
+import org.deeplearning4j.nn.conf.graph.L2Vertex;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.Convolution1DLayer;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
@@ -116,6 +117,7 @@ class KnownFaultsTest {
     }
 
     static Stream<Arguments> cases() {
+        RANDOM.setSeed(5);
         var all = new ArrayList<Arguments>();
         Expression mse = output(2, LossFunction.MSE, Activation.IDENTITY);
         for (boolean graph : new boolean[] {false, true}) {
@@ -247,6 +249,24 @@ class KnownFaultsTest {
                             1)));
             all.add(arguments("layer normalization of an example without variance, " + type, flat(type)));
         }
+        Expression encoder = of(LSTM.Builder.class).then("nOut", 3).then("build");
+        all.add(arguments(
+                "the distance of sequences that lie in memory in different orders",
+                removed(
+                        new FuzzNetwork(
+                                true,
+                                network(DataType.DOUBLE, true, recurrent(3, 2), List.of(encoder)).builder(),
+                                List.of(recurrent(3, 2)),
+                                List.of(
+                                        new FuzzNetwork.Node("n0", encoder, List.of("in0")),
+                                        new FuzzNetwork.Node("n1", of(L2Vertex.class), List.of("in0", "n0")),
+                                        new FuzzNetwork.Node("n2", mse, List.of("n1"))),
+                                List.of("n2"),
+                                List.of()),
+                        examples(normal(4, 3, 2), normal(4, 2), null, null),
+                        1,
+                        true,
+                        1e-3)));
         all.add(arguments(
                 "a view that is cropped",
                 removed(
