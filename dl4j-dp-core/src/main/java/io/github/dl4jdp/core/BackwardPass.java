@@ -33,6 +33,10 @@ final class BackwardPass {
     private int examples;
     private double @Nullable [] @Nullable [] weights;
     private @Nullable Observer observer;
+    /** Whether all layers that train have reported, and DL4J goes on to those below them. */
+    private boolean finishing;
+    /** The layer that reports first in every pass, or -1. */
+    private int first = -1;
 
     /** @param threads the most that a layer may use */
     BackwardPass(int threads) {
@@ -43,6 +47,7 @@ final class BackwardPass {
     void resize(int layers) {
         tapes = new LayerTape[layers];
         recorded = 0;
+        first = -1;
     }
 
     /** The most numbers that a layer holds for each example of a batch; 0 where none does. */
@@ -64,13 +69,17 @@ final class BackwardPass {
         this.examples = examples;
         this.weights = weights;
         this.observer = observer;
-        Arrays.fill(tapes, null);
-        recorded = 0;
+        restart();
     }
 
     /** Stops recording: what comes now is refused. */
     void close() {
         observer = null;
+        restart();
+    }
+
+    private void restart() {
+        finishing = false;
         Arrays.fill(tapes, null);
         recorded = 0;
     }
@@ -95,7 +104,7 @@ final class BackwardPass {
 
             @Override
             public int examples() {
-                if (observer == null) {
+                if (observer == null && !finishing) {
                     throw notOurs();
                 }
                 return examples;
@@ -133,8 +142,13 @@ final class BackwardPass {
         if (current == null) {
             throw notOurs();
         }
+        if (position == first && recorded > 0) {
+            // The pass before failed half-way, and this is another one over the same batch.
+            restart();
+        }
         if (recorded == 0) {
             current.starting();
+            first = position;
         }
         if (tapes[position] != null) {
             throw new IllegalStateException("layer " + position + " reported twice in one backward pass");
@@ -146,6 +160,7 @@ final class BackwardPass {
                     Arrays.stream(tapes).map(java.util.Objects::requireNonNull).toList();
             observer = null;
             Arrays.fill(tapes, null);
+            finishing = true;
             current.complete(all);
         }
     }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import org.deeplearning4j.nn.api.Trainable;
+import org.deeplearning4j.nn.api.TrainingConfig;
 import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.GradientNormalization;
 import org.deeplearning4j.nn.gradient.Gradient;
@@ -51,8 +52,13 @@ final class DpMultiLayerUpdater extends MultiLayerUpdater {
     }
 
     static void requireNoNormalization(Trainable layer) {
-        GradientNormalization normalization =
-                layer.getConfig() == null ? null : layer.getConfig().getGradientNormalization();
+        if (layer.getConfig() != null) {
+            requireNoNormalization(layer.getConfig());
+        }
+    }
+
+    static void requireNoNormalization(TrainingConfig config) {
+        GradientNormalization normalization = config.getGradientNormalization();
         if (normalization != null && normalization != GradientNormalization.None) {
             throw new IllegalStateException("gradientNormalization must be None, was " + normalization
                     + ": it was changed after the network was attached");

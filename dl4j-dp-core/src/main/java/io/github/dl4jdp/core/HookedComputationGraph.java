@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -19,6 +20,8 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /** A {@link ComputationGraph} with hooks: it keeps every layer twice, in {@code getLayers()} and in its vertex. */
 final class HookedComputationGraph implements HookedNetwork {
+    private static final Field LABELS = labelsField();
+
     private final ComputationGraph network;
     private final GraphTopology topology;
     private final Layer[] original;
@@ -122,6 +125,35 @@ final class HookedComputationGraph implements HookedNetwork {
             throw HookedNetwork.foreignBatch();
         }
         topology.requireSeparateExamples();
+    }
+
+    @Override
+    public boolean isGiven(MultiDataSet batch, Segment segment) {
+        return same(segment, labels(network), batch.getLabels());
+    }
+
+    /** A graph shows its labels to nobody. */
+    private static INDArray @Nullable [] labels(ComputationGraph network) {
+        try {
+            return (INDArray[]) LABELS.get(network);
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException("the field is accessible", e);
+        }
+    }
+
+    private static Field labelsField() {
+        try {
+            Field field = ComputationGraph.class.getDeclaredField("labels");
+            field.setAccessible(true);
+            return field;
+        } catch (NoSuchFieldException e) {
+            throw new IllegalStateException("ComputationGraph of DL4J 1.0.0-M2.1 has the field labels", e);
+        }
+    }
+
+    @Override
+    public void clearMasks() {
+        network.clearLayerMaskArrays();
     }
 
     private boolean isWorkingOn(MultiDataSet batch, Segment segment) {

@@ -11,11 +11,18 @@ import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.layers.recurrent.BidirectionalLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
+import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.nn.workspace.ArrayType;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.deeplearning4j.optimize.api.TrainingListener;
+import org.deeplearning4j.util.TimeSeriesUtils;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** A {@link MultiLayerNetwork} with hooks: {@code getLayers()} returns its live array, so a layer is replaced in place. */
 final class HookedMultiLayerNetwork implements HookedNetwork {
@@ -152,9 +159,61 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
     @Override
     public void requirePassOver(MultiDataSet batch, Segment segment) {
         if (!segment.isOf(batch.getFeatures(0), network.getInput())
-                || !segment.isOf(batch.getLabels(0), network.getLabels())) {
+                || !segment.isOf(batch.getLabels(0), network.getLabels())
+                || !hasMasksOf(batch, segment)) {
             throw HookedNetwork.foreignBatch();
         }
+    }
+
+    /** DL4J keeps masks in the layers alone: that of the features in the first one, that of the labels in the last one, each as the layer took it. */
+    private boolean hasMasksOf(MultiDataSet batch, Segment segment) {
+        INDArray features = mask(batch.getFeaturesMaskArrays());
+        INDArray labels = mask(batch.getLabelsMaskArrays());
+        Layer[] layers = network.getLayers();
+        Layer last = innermost(layers[layers.length - 1]);
+        INDArray atLast = last.getMaskArray();
+        if (labels != null ? !isMaskOf(labels, segment, last, atLast) : features == null && atLast != null) {
+            return false;
+        }
+        INDArray atFirst = layers[0].getMaskArray();
+        boolean takesItAsItIs = layers.length > 1
+                && network.getLayerWiseConfigurations().getInputPreProcess(0) == null
+                && !(layers[0] instanceof BaseWrapperLayer || layers[0] instanceof BidirectionalLayer);
+        return atFirst == null || !takesItAsItIs || segment.isOf(features, atFirst);
+    }
+
+    private static Layer innermost(Layer layer) {
+        Layer inner = layer;
+        while (inner instanceof BaseWrapperLayer wrapper) {
+            inner = wrapper.getUnderlying();
+        }
+        return inner;
+    }
+
+    private static boolean isMaskOf(INDArray lot, Segment segment, Layer layer, @Nullable INDArray actual) {
+        if (actual == null || !(layer instanceof RnnOutputLayer)) {
+            return segment.isOf(lot, actual);
+        }
+        INDArray part = segment.equals(Segment.WHOLE)
+                ? lot
+                : lot.get(
+                        NDArrayIndex.all(),
+                        NDArrayIndex.interval(segment.from(), Math.min(segment.to(), lot.size(lot.rank() - 1))));
+        var mine = LayerWorkspaceMgr.noWorkspacesImmutable();
+        INDArray taken = lot.rank() == 2
+                ? TimeSeriesUtils.reshapeTimeSeriesMaskToVector(part, mine, ArrayType.INPUT)
+                : TimeSeriesUtils.reshape3dTo2d(part, mine, ArrayType.INPUT);
+        return taken.equals(actual);
+    }
+
+    @Override
+    public boolean isGiven(MultiDataSet batch, Segment segment) {
+        return segment.isOf(batch.getLabels(0), network.getLabels());
+    }
+
+    @Override
+    public void clearMasks() {
+        network.clearLayerMaskArrays();
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.gradient.GradientRules;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.Updater;
+import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
@@ -58,6 +59,27 @@ interface HookedNetwork {
      * @throws IllegalStateException if they did not
      */
     void requirePassOver(MultiDataSet batch, Segment segment);
+
+    /**
+     * Whether the network was given the labels of {@code batch}, or of its {@code segment}: what a fit begins with, and an evaluation does without.
+     */
+    boolean isGiven(MultiDataSet batch, Segment segment);
+
+    /** Forgets the masks of a batch before: a fit that failed leaves them, and the next one would take them for its own. */
+    void clearMasks();
+
+    /**
+     * Checks what the updater would refuse after the release.
+     *
+     * @throws IllegalStateException if it would
+     */
+    default void requireReleasable() {
+        for (TrainableLayer layer : trainable()) {
+            if (layer.conf().getLayer() instanceof BaseLayer base) {
+                DpMultiLayerUpdater.requireNoNormalization(base);
+            }
+        }
+    }
 
     /** Forgets what recurrent layers carried from segment to segment: it is that of the examples of another lot. */
     void clearCarriedState();

@@ -3,6 +3,8 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** The clipping of one run: the norm in force, fixed within a lot, and the count by which an adaptive one moves between lots. */
 final class LotClipping {
@@ -16,6 +18,7 @@ final class LotClipping {
 
     private final Clipping clipping;
     private double norm;
+    private @Nullable UnusedStreams unused;
     /** Over the lot so far, +1/2 for each example within the norm and -1/2 for each other one. */
     private double shiftedCount;
 
@@ -60,7 +63,7 @@ final class LotClipping {
     }
 
     /**
-     * The norm of the next lot: the count with its noise decides on it. The lot that is under way must have been charged.
+     * The norm of the next lot: the count with its noise decides on it. Nobody may see it before the lot that is under way is charged.
      *
      * @param step number of the lot, from 1: the noise comes from a stream of its own
      */
@@ -70,8 +73,11 @@ final class LotClipping {
         }
         double[] count = {shiftedCount};
         if (plan.noiseMultiplier() > 0) {
+            if (unused == null) {
+                unused = new UnusedStreams(streams);
+            }
             new GaussianNoise(adaptive.requireCountNoise() / COUNT_SENSITIVITY, COUNT_SENSITIVITY, 1)
-                    .release(streams, STREAM, step)
+                    .release(streams, STREAM, Objects.requireNonNull(unused).next(step))
                     .addTo(count, 0, 1);
         }
         double fraction = 0.5 + count[0] / plan.expectedLotSize();

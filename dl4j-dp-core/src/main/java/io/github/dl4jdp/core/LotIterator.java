@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core;
 
 import java.util.List;
-import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -33,8 +32,9 @@ final class LotIterator implements DataSetIterator {
 
     @Override
     public DataSet next() {
-        if (!hasNext()) {
-            throw new NoSuchElementException("the pass has no further lot: call reset() for the next pass");
+        RefusedLot refusal = source.refusal();
+        if (refusal != null) {
+            return refusal;
         }
         return toDataSet(source.next(this::preProcess));
     }
@@ -78,6 +78,7 @@ final class LotIterator implements DataSetIterator {
 
     @Override
     public boolean resetSupported() {
+        source.requireNoPrefetching();
         return true;
     }
 

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import java.util.Arrays;
+import java.util.NoSuchElementException;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
@@ -26,7 +27,9 @@ final class LotSource {
     private final int physicalBatchSize;
     private final @Nullable ReadAhead readAhead;
     private long passEnd;
-    private boolean isEmptyPass;
+    /** A pass was begun with no step left: too many were asked for, if anybody asks for a lot of it. */
+    private boolean begunInVain;
+    private final long number;
 
     /** Arrays that may be filled again: what was in them has been accumulated. */
     private @Nullable MultiDataSet spent;
@@ -48,42 +51,69 @@ final class LotSource {
         }
         this.physicalBatchSize = training.physicalBatchSize(options);
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
+        this.number = training.desk().newIterator();
         startPass();
     }
 
     private void startPass() {
         DpSgdPlan plan = training.plan();
-        long done = training.steps();
+        // A lot that is still to be trained on belongs to the pass before.
+        long done = training.steps() + (training.desk().isOut(number) ? 1 : 0);
         passEnd = done >= plan.steps() ? done : Math.min(plan.steps(), plan.lotsAfter(plan.passOf(done + 1)));
     }
 
     boolean hasNext() {
-        boolean next = training.steps() < passEnd && training.remainingSteps() > 0;
-        if (!next) {
-            training.rest();
+        LotDesk desk = training.desk();
+        desk.requireNoPrefetching();
+        if (desk.isReadAhead()) {
+            return desk.hasRefusal();
         }
-        if (isEmptyPass) {
+        if (begunInVain) {
             // Only now: a loop of the user's own may reset the lots after its last pass, and ask for no more.
-            isEmptyPass = false;
+            begunInVain = false;
             log.warn(
                     "No lot is left after {} of the plan's {} steps; this pass is empty. net.fit was asked for more epochs than the plan and its budget allow.",
                     training.steps(),
                     training.plan().steps());
         }
-        return next;
+        long out = desk.isOut(number) ? 1 : 0;
+        return training.steps() + out < passEnd && training.remainingSteps() > out;
+    }
+
+    /** Who asks for a reset, or whether there can be one, may be about to read ahead. */
+    void requireNoPrefetching() {
+        training.desk().requireNoPrefetching();
+    }
+
+    /** The refusal that a thread that reads ahead gets in place of a lot, or null on any other thread. */
+    @Nullable
+    RefusedLot refusal() {
+        LotDesk desk = training.desk();
+        return desk.isReadAhead() ? RefusedLot.of(desk.refusal()) : null;
     }
 
     void nextPass() {
-        isEmptyPass = training.remainingSteps() == 0;
+        requireNoPrefetching();
+        training.desk().reset(number);
+        begunInVain = training.remainingSteps() == 0;
         startPass();
     }
 
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
+        training.desk().requireTraining(number);
         long lot = training.steps() + 1;
+        if (lot > passEnd || training.remainingSteps() == 0) {
+            throw new NoSuchElementException("the pass has no further lot: call reset() for the next pass");
+        }
         long[] members = training.drawLot(lot, data.size());
         return feed(
-                training, members, 0, physicalBatchSize, part -> read(lot, members, part), batch -> training.shapes()
-                        .shaped(preProcess.apply(batch), data.hasFixedShapes()));
+                training,
+                members,
+                0,
+                physicalBatchSize,
+                part -> read(lot, members, part),
+                batch -> training.shapes().shaped(preProcess.apply(batch), data.hasFixedShapes()),
+                null);
     }
 
     private MultiDataSet read(long lot, long[] members, int part) {
@@ -128,6 +158,7 @@ final class LotSource {
      * @param members of the lot, in the order in which they are read
      * @param before how many examples of the pass came before the data set that they are numbered in
      * @param read gives the physical batches by their number; of an empty lot, any one example
+     * @param of the pass over the user's own iterator that it is of, where the plan charges by pass
      */
     static MultiDataSet feed(
             PrivateTraining training,
@@ -135,7 +166,8 @@ final class LotSource {
             long before,
             int physicalBatchSize,
             IntFunction<MultiDataSet> read,
-            UnaryOperator<MultiDataSet> preProcess) {
+            UnaryOperator<MultiDataSet> preProcess,
+            @Nullable OwnPasses of) {
         training.beginLot();
         int parts = parts(members, physicalBatchSize);
         for (int part = 0; part < parts - 1; part++) {
@@ -154,7 +186,7 @@ final class LotSource {
         }
         int examples = members.length == 0 ? 0 : training.augmentedLots().examplesOf(last);
         return training.expect(
-                preProcessed(last, preProcess), examples, numbers(members, before, physicalBatchSize, parts - 1));
+                preProcessed(last, preProcess), examples, numbers(members, before, physicalBatchSize, parts - 1), of);
     }
 
     private static long[] numbers(long[] members, long before, int physicalBatchSize, int part) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import java.util.NoSuchElementException;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -26,8 +25,9 @@ final class MultiLotIterator implements MultiDataSetIterator {
 
     @Override
     public MultiDataSet next() {
-        if (!hasNext()) {
-            throw new NoSuchElementException("the pass has no further lot: call reset() for the next pass");
+        RefusedLot refusal = source.refusal();
+        if (refusal != null) {
+            return refusal.toMultiDataSet();
         }
         MultiDataSet lot = source.next(this::preProcess);
         return handedOut(lot);
@@ -66,6 +66,7 @@ final class MultiLotIterator implements MultiDataSetIterator {
 
     @Override
     public boolean resetSupported() {
+        source.requireNoPrefetching();
         return true;
     }
 

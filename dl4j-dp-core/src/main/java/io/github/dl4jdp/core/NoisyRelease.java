@@ -9,10 +9,11 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/** Writes a clipped sum with its noise into the network's gradient view: the only way out for data of the training set. */
+/** Adds its noise to a clipped sum and writes it into the network's gradient view: the only way out for data of the training set. */
 final class NoisyRelease {
     private static final String STREAM = "noise";
 
@@ -25,6 +26,7 @@ final class NoisyRelease {
     private final List<Piece> pieces;
     private final int threads;
     private final RandomStreams streams;
+    private final UnusedStreams unused;
     private final long dimension;
     /** Of the noise of the last release, in every coordinate. */
     private double deviation;
@@ -33,6 +35,7 @@ final class NoisyRelease {
         this.pieces = pieces(layers);
         this.threads = threads;
         this.streams = streams;
+        this.unused = new UnusedStreams(streams);
         this.dimension = layers.stream().mapToLong(TrainableLayer::length).sum();
     }
 
@@ -69,40 +72,60 @@ final class NoisyRelease {
         });
     }
 
+    /** A noised sum that waits for its charge: it is written to where others see it only then. */
+    interface Noised {
+        /** Writes it to the network's flattened gradient [1, numParams]. */
+        void writeTo(INDArray view);
+    }
+
     /**
-     * {@code view = sum + N(0, sigma^2 C^2 I)} on the parameters that train, and zero on the others.
+     * {@code sum + N(0, sigma^2 C^2 I)} on the parameters that train, and zero on the others.
      *
      * @param sum the clipped sum [numParams]
-     * @param view the network's flattened gradient [1, numParams]
      * @param clippingNorm {@code C} in force for this lot
      * @param noiseMultiplier {@code sigma} of this lot
      * @param step number of this release, from 1: the noise of a step is drawn from a stream of its own
      */
-    void release(INDArray sum, INDArray view, double clippingNorm, double noiseMultiplier, long step) {
-        deviation = noiseMultiplier * clippingNorm;
+    Noised prepare(INDArray sum, double clippingNorm, double noiseMultiplier, long step) {
         var release = noiseMultiplier == 0
                 ? null
-                : new GaussianNoise(noiseMultiplier, clippingNorm, dimension).release(streams, STREAM, step);
+                : new GaussianNoise(noiseMultiplier, clippingNorm, dimension)
+                        .release(streams, STREAM, unused.next(step));
         int length = Math.toIntExact(sum.length());
+        double scale = noiseMultiplier * clippingNorm;
         if (sum.dataType() == DataType.DOUBLE) {
             var values = new double[length];
             HostArrays.read(sum, 0, values, length);
             if (release != null) {
                 forEachPiece(piece -> release.addTo(values, piece.from(), piece.to()));
             }
-            HostArrays.write(values, view, 0, length);
-        } else {
-            var values = new float[length];
-            HostArrays.read(sum, 0, values, length);
-            if (release != null) {
-                forEachPiece(piece -> release.addTo(values, piece.from(), piece.to()));
-            }
-            HostArrays.write(values, view, 0, length);
+            requireComplete(release);
+            return view -> {
+                deviation = scale;
+                HostArrays.write(values, view, 0, length);
+            };
         }
+        var values = new float[length];
+        HostArrays.read(sum, 0, values, length);
+        if (release != null) {
+            forEachPiece(piece -> release.addTo(values, piece.from(), piece.to()));
+        }
+        requireComplete(release);
+        return view -> {
+            deviation = scale;
+            HostArrays.write(values, view, 0, length);
+        };
+    }
+
+    private static void requireComplete(GaussianNoise.@Nullable Release release) {
         if (release != null && !release.isComplete()) {
-            view.assign(0);
             throw new IllegalStateException("not every trainable parameter got noise; nothing was released");
         }
+    }
+
+    /** The number of parameters that get noise. */
+    long dimension() {
+        return dimension;
     }
 
     /**

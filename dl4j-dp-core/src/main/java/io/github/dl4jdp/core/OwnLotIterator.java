@@ -22,14 +22,17 @@ final class OwnLotIterator implements DataSetIterator {
 
     @Override
     public boolean hasNext() {
-        return passes.mayGoOn() && iterator.hasNext();
+        return passes.hasNext(iterator::hasNext);
     }
 
     @Override
     public DataSet next() {
+        RefusedLot refusal = passes.refusal();
+        if (refusal != null) {
+            return refusal;
+        }
         passes.noticePreProcessor(iterator.getPreProcessor());
-        passes.begin();
-        return LotIterator.toDataSet(passes.feed(InMemoryExamples.toMultiDataSet(iterator.next())));
+        return LotIterator.toDataSet(passes.next(() -> InMemoryExamples.toMultiDataSet(iterator.next())));
     }
 
     @Override
@@ -39,12 +42,12 @@ final class OwnLotIterator implements DataSetIterator {
 
     @Override
     public void reset() {
-        iterator.reset();
-        passes.end();
+        passes.reset(iterator::reset);
     }
 
     @Override
     public boolean resetSupported() {
+        passes.requireNoPrefetching();
         return iterator.resetSupported();
     }
 

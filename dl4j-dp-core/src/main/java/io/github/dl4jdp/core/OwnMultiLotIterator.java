@@ -21,14 +21,17 @@ final class OwnMultiLotIterator implements MultiDataSetIterator {
 
     @Override
     public boolean hasNext() {
-        return passes.mayGoOn() && iterator.hasNext();
+        return passes.hasNext(iterator::hasNext);
     }
 
     @Override
     public MultiDataSet next() {
+        RefusedLot refusal = passes.refusal();
+        if (refusal != null) {
+            return refusal.toMultiDataSet();
+        }
         passes.noticePreProcessor(iterator.getPreProcessor());
-        passes.begin();
-        return MultiLotIterator.handedOut(passes.feed(iterator.next()));
+        return MultiLotIterator.handedOut(passes.next(() -> iterator.next()));
     }
 
     @Override
@@ -38,12 +41,12 @@ final class OwnMultiLotIterator implements MultiDataSetIterator {
 
     @Override
     public void reset() {
-        iterator.reset();
-        passes.end();
+        passes.reset(iterator::reset);
     }
 
     @Override
     public boolean resetSupported() {
+        passes.requireNoPrefetching();
         return iterator.resetSupported();
     }
 

@@ -1,56 +1,95 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
-/** The passes over a user's iterator: each is charged before its first batch is asked for, and has no more examples than the plan says. */
+/**
+ * The passes over a user's iterator: each is charged before the first release about it, and has no more examples than the plan says. A batch whose fit
+ * failed is handed out again.
+ */
 final class OwnPasses {
     private final PrivateTraining training;
     private final int physicalBatchSize;
+    private final long number;
     private boolean begun;
+    private boolean charged;
     private long examples;
+    /** The batch that was read last, until it is released. */
+    private @Nullable MultiDataSet batch;
 
     OwnPasses(PrivateTraining training, int physicalBatchSize) {
         this.training = training;
         this.physicalBatchSize = physicalBatchSize;
+        this.number = training.desk().newIterator();
     }
 
     void noticePreProcessor(@Nullable Object preProcessor) {
         training.noticePreProcessor(preProcessor);
     }
 
-    /** Whether the plan allows one batch more, of this pass or of the next. */
-    boolean mayGoOn() {
-        return training.remainingSteps() > 0 && (begun || training.remainingPasses() > 0);
+    /** Who asks whether there can be a reset may be about to read ahead. */
+    void requireNoPrefetching() {
+        training.desk().requireNoPrefetching();
     }
 
-    /** Begins a pass where none is under way. */
-    void begin() {
+    /** The refusal that a thread that reads ahead gets in place of a lot, or null on any other thread. */
+    @Nullable
+    RefusedLot refusal() {
+        LotDesk desk = training.desk();
+        return desk.isReadAhead() ? RefusedLot.of(desk.refusal()) : null;
+    }
+
+    /**
+     * Whether the plan allows one batch more, of this pass or of the next, and there is one.
+     *
+     * @param more whether the user's iterator has one
+     */
+    boolean hasNext(BooleanSupplier more) {
+        LotDesk desk = training.desk();
+        desk.requireNoPrefetching();
+        if (desk.isReadAhead()) {
+            return desk.hasRefusal();
+        }
+        boolean isOut = desk.isOut(number);
+        boolean mayGoOn = training.remainingSteps() > (isOut ? 1 : 0)
+                && (begun || training.remainingPasses() > (isOut && !charged ? 1 : 0));
+        return mayGoOn && ((batch != null && !isOut) || more.getAsBoolean());
+    }
+
+    /**
+     * The next batch as a lot, fed to the engine: what {@code fit} is to have.
+     *
+     * @param read asks the user's iterator
+     */
+    MultiDataSet next(Supplier<MultiDataSet> read) {
+        training.desk().requireTraining(number);
         if (!begun) {
             training.beginPass();
             begun = true;
+            charged = false;
             examples = 0;
         }
-    }
-
-    /** Ends the pass. */
-    void end() {
-        begun = false;
-        training.rest();
-    }
-
-    /** Feeds a batch of this pass to the engine as a lot and returns what {@code fit} is to have. */
-    MultiDataSet feed(MultiDataSet batch) {
-        long rows = batch.getFeatures(0).size(0);
-        examples += rows;
-        if (examples > training.plan().examples()) {
-            throw new IllegalStateException("a pass must have at most plan.examples = "
-                    + training.plan().examples() + " examples, has " + examples
-                    + " so far; nothing of this batch was released");
+        MultiDataSet lot = batch;
+        if (lot == null) {
+            lot = read.get();
+            examples += lot.getFeatures(0).size(0);
+            if (examples > training.plan().examples()) {
+                throw new IllegalStateException("a pass must have at most plan.examples = "
+                        + training.plan().examples() + " examples, has " + examples
+                        + " so far; nothing of this batch was released");
+            }
+            batch = lot;
         }
-        RandomAccessExamples data = RandomAccessExamples.of(batch);
+        return feed(lot);
+    }
+
+    private MultiDataSet feed(MultiDataSet lot) {
+        RandomAccessExamples data = RandomAccessExamples.of(lot);
+        long rows = lot.getFeatures(0).size(0);
         long[] members = LongStream.range(0, rows).toArray();
         return LotSource.feed(
                 training,
@@ -58,6 +97,28 @@ final class OwnPasses {
                 examples - rows,
                 physicalBatchSize,
                 part -> LotSource.fetch(data, LotSource.part(members, physicalBatchSize, part)),
-                part -> training.shapes().shaped(part, false));
+                part -> training.shapes().shaped(part, false),
+                this);
+    }
+
+    /** Whether the pass under way is charged. */
+    boolean isCharged() {
+        return charged;
+    }
+
+    /** The lot that is out is released, and the pass charged. */
+    void markReleased() {
+        charged = true;
+        batch = null;
+    }
+
+    /** Begins a pass anew; {@code reset} is the user's iterator's. */
+    void reset(Runnable reset) {
+        requireNoPrefetching();
+        training.desk().reset(number);
+        reset.run();
+        begun = false;
+        batch = null;
+        training.rest();
     }
 }

@@ -58,11 +58,14 @@ final class PrivateTraining implements AutoCloseable {
     private final Spending spending;
     private final List<TrainingProgress.Earlier> history;
     private final Set<String> fitted = new LinkedHashSet<>();
+    private final LotDesk desk;
     private Lifecycle lifecycle = Lifecycle.IDLE;
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
     private long[] expectedMembers = {};
     private double @Nullable [] @Nullable [] weights;
+    /** The pass that the expected lot is of, where the plan charges by pass. */
+    private @Nullable OwnPasses expectedPass;
     /** Number of the segment, from 0, whose release is next. */
     private long segment;
 
@@ -102,6 +105,7 @@ final class PrivateTraining implements AutoCloseable {
         // Where every lot is charged, the ledger may know of more lots than the model.
         this.steps = plan.sampling().chargesByPass() ? progress.steps() : spending.charges();
         this.history = progress.history();
+        this.desk = new LotDesk(model, this::isGiven, this::withdraw);
         // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
         // ones.
         noteProgress();
@@ -109,6 +113,31 @@ final class PrivateTraining implements AutoCloseable {
 
     DpSgdPlan plan() {
         return plan;
+    }
+
+    /** Who may have a lot. */
+    LotDesk desk() {
+        return desk;
+    }
+
+    /** Whether a fit of the lot that is out has begun. */
+    private boolean isGiven() {
+        MultiDataSet lot = expected;
+        return lot != null && network.isGiven(lot, firstSegment());
+    }
+
+    /** Drops the lot that is out: nothing of it was released. */
+    private void withdraw() {
+        closePass();
+        expected = null;
+        expectedPass = null;
+        lifecycle = lifecycle == Lifecycle.DETACHED ? Lifecycle.DETACHED : Lifecycle.IDLE;
+        rest();
+    }
+
+    private Segment firstSegment() {
+        Truncation truncation = plan.truncation();
+        return truncation == null ? Segment.WHOLE : truncation.segment(0);
     }
 
     /** The layers that train, in the order of the flattened parameters. */
@@ -231,6 +260,8 @@ final class PrivateTraining implements AutoCloseable {
         closePass();
         expected = null;
         segment = 0;
+        network.clearMasks();
+        expectedPass = null;
         lifecycle = Lifecycle.IDLE;
         clippedSum.clear();
         if (plan.truncation() != null) {
@@ -250,18 +281,20 @@ final class PrivateTraining implements AutoCloseable {
                 : Integer.MAX_VALUE;
     }
 
-    /** Charges a pass over the user's own iterator, before anything of it is looked at. */
+    /** Begins a pass over the user's own iterator, before anything of it is looked at. It is charged before the first release about it. */
     void beginPass() {
         requireAttached();
         network.requireFiniteParameters();
+        requirePassesLeft();
+    }
+
+    private void requirePassesLeft() {
         if (remainingPasses() == 0) {
             throw new IllegalStateException(
                     spending.remainingCharges() == 0
                             ? spending.exhausted()
                             : "the plan is exhausted: all of its " + plan.epochs() + " passes are charged");
         }
-        spending.charge();
-        noteProgress();
     }
 
     /** The passes over the user's own iterator that the plan still allows to begin. */
@@ -335,19 +368,22 @@ final class PrivateTraining implements AutoCloseable {
      *
      * @param examples how many of its examples count: the first ones, or none
      * @param members number of each example in its data set or pass
+     * @param of the pass over the user's own iterator that it is of, where the plan charges by pass
      * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
      */
-    MultiDataSet expect(MultiDataSet last, int examples, long[] members) {
+    MultiDataSet expect(MultiDataSet last, int examples, long[] members, @Nullable OwnPasses of) {
         Truncation truncation = plan.truncation();
-        MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation.maximumLength());
+        MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation);
         var weighted = ExampleWeights.of(lot);
         requireCheckedUnderMasks(weighted.batch());
         expected = weighted.batch();
         weights = weighted.weights();
         expectedExamples = examples;
         expectedMembers = members;
+        expectedPass = of;
         segment = 0;
         openPass(weighted.batch());
+        desk.handedOut(steps + 1);
         return weighted.batch();
     }
 
@@ -366,7 +402,12 @@ final class PrivateTraining implements AutoCloseable {
         pass.open((int) lot.getFeatures(0).size(0), weights, new BackwardPass.Observer() {
             @Override
             public void starting() {
+                desk.requireSameThread();
                 requireIntact();
+                network.requireReleasable();
+                if (isPassUncharged()) {
+                    requirePassesLeft();
+                }
             }
 
             @Override
@@ -376,31 +417,55 @@ final class PrivateTraining implements AutoCloseable {
         });
     }
 
+    private boolean isPassUncharged() {
+        OwnPasses of = expectedPass;
+        return of != null && !of.isCharged();
+    }
+
+    /** Everything that can fail comes before the charge; after it, numbers are copied. */
     private void release(List<LayerTape> tapes) {
         MultiDataSet lot = Objects.requireNonNull(expected);
         Truncation truncation = plan.truncation();
-        network.requirePassOver(lot, truncation == null ? Segment.WHOLE : truncation.segment(segment));
+        try {
+            network.requirePassOver(lot, truncation == null ? Segment.WHOLE : truncation.segment(segment));
+        } catch (IllegalStateException e) {
+            // Another batch: the lot itself may still come.
+            openPass(lot);
+            throw e;
+        }
+        expected = null;
         int examples = augmentedLots.examplesOf(lot);
         clippedSum.add(ofExamples(tapes, examples), expectedExamples, examples);
-        double norm = clipping.norm();
-        if (segment == 0) {
-            // From here on the lot is spent, whatever becomes of its later segments.
-            if (!plan.sampling().chargesByPass()) {
-                spending.charge();
-            }
-            steps++;
-            clipping.setNorm(clipping.next(plan, streams, steps));
-            noteProgress();
-        }
+        boolean isFirst = segment == 0;
+        boolean charges = isFirst && (!plan.sampling().chargesByPass() || isPassUncharged());
+        long step = isFirst ? steps + 1 : steps;
         long releases = plan.releasesPerLot();
-        segment++;
-        long release = (steps - 1) * releases + segment;
-        if (segment == releases) {
-            expected = null;
+        var noisy = noisyRelease.prepare(
+                clippedSum.sum(),
+                clipping.norm(),
+                plan.noiseMultiplierOf(spending.charges() + (charges ? 1 : 0)),
+                (step - 1) * releases + segment + 1);
+        double nextNorm = isFirst ? clipping.next(plan, streams, step) : clipping.norm();
+        if (charges) {
+            spending.charge();
         }
-        noisyRelease.release(
-                clippedSum.sum(), network.gradientView(), norm, plan.noiseMultiplierOf(spending.charges()), release);
+        noisy.writeTo(network.gradientView());
         lifecycle = Lifecycle.RELEASED;
+        if (isFirst) {
+            // The lot is spent, whatever becomes of its later segments.
+            steps++;
+            clipping.setNorm(nextNorm);
+            OwnPasses of = expectedPass;
+            if (of != null) {
+                of.markReleased();
+            }
+            noteProgress();
+            desk.released();
+        }
+        segment++;
+        if (segment < releases) {
+            expected = lot;
+        }
     }
 
     private List<LayerTape> ofExamples(List<LayerTape> rows, int examples) {
@@ -441,11 +506,13 @@ final class PrivateTraining implements AutoCloseable {
     /** Called by the updater after it has turned the gradient into an update. */
     void afterUpdate() {
         lifecycle = Lifecycle.IDLE;
-        draws.close();
+        closePass();
         MultiDataSet lot = expected;
         if (lot != null) {
             clippedSum.clear();
             openPass(lot);
+        } else if (remainingSteps() == 0 || steps == plan.lotsAfter(plan.passOf(steps))) {
+            rest();
         }
     }
 

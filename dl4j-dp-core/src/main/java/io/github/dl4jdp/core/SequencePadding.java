@@ -19,19 +19,20 @@ final class SequencePadding {
     private SequencePadding() {}
 
     /**
-     * The lot with sequences of exactly {@code length} time steps; itself if it has them.
+     * The lot with sequences of exactly {@link Truncation#paddedLength()} time steps; itself if it has them.
      *
      * @param lot arrays of features and labels [B, size, T], masks [B, T]
-     * @throws IllegalArgumentException if an array is not a time series, if their lengths differ, or if they exceed {@code length}
+     * @throws IllegalArgumentException if an array is not a time series, if their lengths differ, or if they exceed {@link Truncation#maximumLength()}
      */
-    static MultiDataSet pad(MultiDataSet lot, long length) {
+    static MultiDataSet pad(MultiDataSet lot, Truncation truncation) {
         long steps = length(lot);
-        if (steps > length) {
-            throw new IllegalArgumentException("sequences must have at most the plan's maximumLength = " + length
+        if (steps > truncation.maximumLength()) {
+            throw new IllegalArgumentException("sequences must have at most the plan's maximumLength = " + truncation.maximumLength()
                     + " time steps, a lot has " + steps
                     + "; nothing of it was released. Shorten the sequences, or"
                     + " declare a larger maximum by plan.withTruncatedBackprop");
         }
+        long length = truncation.paddedLength();
         if (steps == length) {
             return lot;
         }

@@ -18,10 +18,18 @@ record Truncation(long maximumLength, long segmentLength) {
         return (maximumLength - 1) / segmentLength + 1;
     }
 
+    /**
+     * The time steps of every lot: the maximum, and one more where the last segment would otherwise have a single one. DL4J takes the mask of a single
+     * time step for one of outputs, and fails on it.
+     */
+    long paddedLength() {
+        return segmentLength > 1 && maximumLength % segmentLength == 1 ? maximumLength + 1 : maximumLength;
+    }
+
     /** The time steps of segment number {@code index}, from 0. */
     Segment segment(long index) {
         long from = index * segmentLength;
-        return new Segment(from, Math.min(maximumLength, from + segmentLength));
+        return new Segment(from, Math.min(paddedLength(), from + segmentLength));
     }
 
     String describe() {

@@ -45,6 +45,11 @@ final class TruncationValidator {
             problems.add("its tBPTTForwardLength must be the plan's segmentLength = " + declared.segmentLength()
                     + ", was " + forwardLength + ": it decides on the number of releases about one lot");
         }
+        if (declared.segmentLength() == 1) {
+            problems.add(
+                    "the plan's segmentLength must be at least 2, was 1: DL4J takes the mask of a single time step for one of outputs;"
+                            + " use longer segments");
+        }
         if (forwardLength != backwardLength) {
             problems.add("its tBPTTBackwardLength must equal its tBPTTForwardLength = " + forwardLength + ", was "
                     + backwardLength + "; use tBPTTLength");

@@ -129,6 +129,7 @@ class AugmentedLotsTest extends AugmentedRuns {
                     lots.reset();
                 }
                 DataSet dropped = lots.next();
+                assertThatThrownBy(lots::next).hasMessageContaining("next() was called again while lot " + lot);
                 DataSet again = lots.next();
                 assertThat(again.getFeatures()).isEqualTo(dropped.getFeatures());
                 network.fit(again);

@@ -129,7 +129,7 @@ class ExecutionOptionsTest {
         var seen = new ArrayList<Integer>();
         network.addListeners(new BaseTrainingListener() {
             @Override
-            public void iterationDone(Model model, int iteration, int epoch) {
+            public void onBackwardPass(Model model) {
                 seen.add(nd4j.ompGetMaxThreads());
             }
         });

@@ -133,6 +133,7 @@ class ReadAheadTest {
             var lots = engine.lots(new Watched());
             for (int lot = 1; lot <= 3; lot++) {
                 INDArray features = lots.next().getFeatures();
+                assertThatThrownBy(lots::next).hasMessageContaining("next() was called again while lot " + lot);
                 DataSet again = lots.next();
                 assertThat(again.getFeatures()).isEqualTo(features);
                 NetworkKind.MULTI_LAYER.fit(network, again);

@@ -92,13 +92,20 @@ class SamplingModesTest {
     @Test
     void fit_fixedSize_everyLotHasTheSize() {
         var plan = complete(DpSgdPlan.fixedSize(EXAMPLES, 4));
-        var engine = PrivacyEngine.attach(network(), plan);
+        MultiLayerNetwork network = network();
+        var engine = PrivacyEngine.attach(network, plan);
         var lots = engine.lots(data(EXAMPLES));
         for (int i = 0; i < 5; i++) {
-            assertThat(lots.next().numExamples()).isEqualTo(4);
+            if (!lots.hasNext()) {
+                lots.reset();
+            }
+            DataSet lot = lots.next();
+            assertThat(lot.numExamples()).isEqualTo(4);
+            network.fit(lot);
         }
+        var unused = PrivacyEngine.attach(network(), plan);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> engine.lots(data(EXAMPLES - 1)))
+                .isThrownBy(() -> unused.lots(data(EXAMPLES - 1)))
                 .withMessageContaining("exactly plan.examples = 10");
     }
 

@@ -43,7 +43,7 @@ class TruncatedBackpropTest {
     void fit_noClippingNoNoise_equalsPlainDl4j(TruncatedNetworks.Kind kind) {
         DataSet shorter = TruncatedNetworks.data(TruncatedNetworks.EXAMPLES, TruncatedNetworks.LENGTH - 1);
         DataSet padded = LotIterator.toDataSet(
-                SequencePadding.pad(InMemoryExamples.toMultiDataSet(shorter), TruncatedNetworks.LENGTH));
+                SequencePadding.pad(InMemoryExamples.toMultiDataSet(shorter), TruncatedNetworks.TRUNCATION));
         for (DataSet data : List.of(padded, shorter)) {
             Model plain = kind.network(new Adam(0.01));
             Model network = kind.network(new Adam(0.01));
@@ -108,7 +108,7 @@ class TruncatedBackpropTest {
         TruncatedNetworks.fit(
                 network,
                 LotIterator.toDataSet(
-                        SequencePadding.pad(InMemoryExamples.toMultiDataSet(data), TruncatedNetworks.LENGTH)));
+                        SequencePadding.pad(InMemoryExamples.toMultiDataSet(data), TruncatedNetworks.TRUNCATION)));
         assertThat(gradients).hasSize(TruncatedNetworks.SEGMENTS - 1 + TruncatedNetworks.SEGMENTS);
         for (int s = 0; s < TruncatedNetworks.SEGMENTS - 1; s++) {
             INDArray before = gradients.get(s);

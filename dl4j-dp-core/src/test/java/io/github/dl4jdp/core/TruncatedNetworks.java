@@ -33,6 +33,7 @@ final class TruncatedNetworks {
     static final int EXAMPLES = 6;
     static final int LENGTH = 8;
     static final int SEGMENTS = 3;
+    static final Truncation TRUNCATION = new Truncation(LENGTH, SEGMENT);
     static final int SIZE = 3;
 
     private TruncatedNetworks() {}
