@@ -58,6 +58,14 @@ final class GraphValidator {
                 if (other != null) {
                     add(vertex, "it shares its layer with \"" + other + "\"; give each vertex a layer of its own");
                 }
+                String name = vertex.getLayer().getConfig().getLayerName();
+                if (topology.trains(vertex) && !vertex.getVertexName().equals(name)) {
+                    add(
+                            vertex,
+                            "its layer's configuration is called \"" + name
+                                    + "\": one configuration was added to several vertices, and DL4J's updater finds layers by name;"
+                                    + " build a configuration for each vertex");
+                }
                 if (!ModelValidator.ownsRange(vertex.getLayer(), network.params(), from)) {
                     add(vertex, ModelValidator.SHARED_PARAMETERS);
                 }

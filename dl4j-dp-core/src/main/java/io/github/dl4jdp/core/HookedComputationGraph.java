@@ -70,6 +70,14 @@ final class HookedComputationGraph implements HookedNetwork {
         }
     }
 
+    static long trainableParams(ComputationGraph network) {
+        var topology = new GraphTopology(network);
+        return topology.ordered().stream()
+                .filter(topology::trains)
+                .mapToLong(GraphVertex::numParams)
+                .sum();
+    }
+
     private void install(Layer[] replacement) {
         System.arraycopy(replacement, 0, network.getLayers(), 0, replacement.length);
         for (GraphVertex vertex : topology.ordered()) {

@@ -6,6 +6,7 @@ import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.TapeRecorder;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
@@ -101,6 +102,14 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
             }
         }
         return first;
+    }
+
+    static long trainableParams(MultiLayerNetwork network) {
+        Layer[] layers = network.getLayers();
+        return Arrays.stream(layers, firstTrainable(layers), layers.length)
+                .filter(TrainableLayer::trains)
+                .mapToLong(Layer::numParams)
+                .sum();
     }
 
     private void install(Layer[] replacement) {

@@ -8,9 +8,11 @@ import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.solvers.BaseOptimizer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.learning.config.IUpdater;
 
 /**
  * A DL4J network whose trainable layers hand their per-example gradients to a {@link BackwardPass}.
@@ -33,6 +35,17 @@ interface HookedNetwork {
     static IllegalStateException foreignBatch() {
         return new IllegalStateException(
                 "fit got a batch that is not the engine's current lot: train with net.fit(engine.lots(data), plan.epochs())");
+    }
+
+    /** The number of parameters that train. */
+    static long trainableParams(Model model) {
+        if (model instanceof MultiLayerNetwork network) {
+            return HookedMultiLayerNetwork.trainableParams(network);
+        }
+        if (model instanceof ComputationGraph network) {
+            return HookedComputationGraph.trainableParams(network);
+        }
+        throw ModelValidator.unknownClass(model);
     }
 
     /** The network itself. */
@@ -69,14 +82,27 @@ interface HookedNetwork {
     void clearMasks();
 
     /**
-     * Checks what the updater would refuse after the release.
+     * Checks what the updater would fail on after the release.
      *
      * @throws IllegalStateException if it would
      */
     default void requireReleasable() {
+        int iteration = BaseOptimizer.getIterationCount(model());
+        int epoch = BaseOptimizer.getEpochCount(model());
         for (TrainableLayer layer : trainable()) {
             if (layer.conf().getLayer() instanceof BaseLayer base) {
                 DpMultiLayerUpdater.requireNoNormalization(base);
+            }
+            for (IUpdater updater : LayerUpdaters.of(layer.conf().getLayer())) {
+                if (!updater.hasLearningRate()) {
+                    continue;
+                }
+                double rate = updater.getLearningRate(iteration, epoch);
+                if (!(Math.abs(rate) < Double.POSITIVE_INFINITY)) {
+                    throw new IllegalStateException("the learning rate of layer \"" + layer.name()
+                            + "\" must be finite, was " + rate + " at iteration " + iteration
+                            + ": every parameter would be lost, and a lot charged for nothing; mend its schedule");
+                }
             }
         }
     }

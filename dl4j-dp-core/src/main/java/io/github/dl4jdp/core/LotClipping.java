@@ -14,7 +14,7 @@ final class LotClipping {
     private static final double COUNT_SENSITIVITY = 0.5;
 
     /** How far the norm may wander from where it began: numbers beyond are of no use to anyone. A public bound, so applying it is post-processing. */
-    private static final double LARGEST_CHANGE = 1e12;
+    static final double LARGEST_CHANGE = 1e12;
 
     private final Clipping clipping;
     private double norm;
@@ -76,13 +76,18 @@ final class LotClipping {
             if (unused == null) {
                 unused = new UnusedStreams(streams);
             }
-            new GaussianNoise(adaptive.requireCountNoise() / COUNT_SENSITIVITY, COUNT_SENSITIVITY, 1)
+            countNoise(adaptive)
                     .release(streams, STREAM, Objects.requireNonNull(unused).next(step))
                     .addTo(count, 0, 1);
         }
         double fraction = 0.5 + count[0] / plan.expectedLotSize();
         double moved = norm * Math.exp(-adaptive.learningRate() * (fraction - adaptive.quantile()));
         return Math.min(Math.max(moved, adaptive.norm() / LARGEST_CHANGE), adaptive.norm() * LARGEST_CHANGE);
+    }
+
+    /** The noise of the count. */
+    static GaussianNoise countNoise(Clipping.Adaptive adaptive) {
+        return new GaussianNoise(adaptive.requireCountNoise() / COUNT_SENSITIVITY, COUNT_SENSITIVITY, 1);
     }
 
     /** Takes up the norm of the next lot, once the sum of this one is released. */

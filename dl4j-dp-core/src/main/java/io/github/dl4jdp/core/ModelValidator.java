@@ -83,6 +83,7 @@ final class ModelValidator {
      */
     static List<ModelProblem> problems(Model model, GradientRules rules, @Nullable Truncation truncation) {
         var problems = new ArrayList<ModelProblem>();
+        Dl4jVersion.problems().forEach(reason -> problems.add(ModelProblem.ofNetwork(model, reason)));
         if (model instanceof MultiLayerNetwork network) {
             if (!network.isInitCalled()) {
                 return List.of(ModelProblem.ofNetwork(network, NOT_INITIALISED));

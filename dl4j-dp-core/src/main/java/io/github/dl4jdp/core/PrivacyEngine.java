@@ -5,6 +5,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.random.GaussianNoise;
 import java.io.File;
 import java.io.IOException;
 import java.util.List;
@@ -61,7 +62,8 @@ public final class PrivacyEngine implements AutoCloseable {
      *
      * @param network a {@code MultiLayerNetwork} or a {@code ComputationGraph}
      * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
-     * @throws IllegalArgumentException if the plan has clipping norms for another number of layers than train
+     * @throws IllegalArgumentException if the plan has clipping norms for another number of layers than train, or its noise cannot be drawn for as many
+     *     parameters as the network trains: {@code noiseMultiplier * sqrt(parameters)} is at most 2^25
      * @throws IllegalArgumentException if the network was trained under another plan, and this one is not {@link DpSgdPlan#continuing()}
      * @throws IllegalStateException if the plan is not complete
      */
@@ -88,6 +90,7 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new UnsupportedModelException(problems);
         }
         var configuration = NetworkConfiguration.of(network);
+        requireNoise(plan.settled(), HookedNetwork.trainableParams(network));
         requireFitting(plan.clipping(), network, rules);
         var progress = configuration.progressUnder(plan);
         var spending = Spending.resume(plan, configuration.description(), progress, ledgers);
@@ -101,6 +104,35 @@ public final class PrivacyEngine implements AutoCloseable {
         }
         warn(plan, training.trainable());
         return new PrivacyEngine(training, options);
+    }
+
+    /** Every noise of the run must be one that can be drawn. */
+    private static void requireNoise(DpSgdPlan plan, long dimension) {
+        if (plan.noiseMultiplier() == 0) {
+            return;
+        }
+        double change = 1;
+        if (plan.clipping() instanceof Clipping.Adaptive adaptive) {
+            LotClipping.countNoise(adaptive);
+            change = LotClipping.LARGEST_CHANGE;
+        }
+        long last = plan.chargesFor(plan.steps());
+        for (long charge = 1; charge > 0 && charge <= last; charge = plan.noiseSchedule().lastOfStage(charge) + 1) {
+            requireNoise(plan.noiseMultiplierOf(charge), plan.clippingNorm() / change, dimension);
+            requireNoise(plan.noiseMultiplierOf(charge), plan.clippingNorm() * change, dimension);
+        }
+    }
+
+    private static void requireNoise(double noiseMultiplier, double norm, long dimension) {
+        try {
+            new GaussianNoise(noiseMultiplier, norm, dimension);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "the plan's noise cannot be drawn: " + e.getMessage() + "; the network trains " + dimension
+                            + " parameters, use a noise multiplier below " + 0x1p25 / Math.sqrt(dimension)
+                            + " and a clipping norm near the gradients' own",
+                    e);
+        }
     }
 
     /** Per-layer norms must be as many as layers train. */
