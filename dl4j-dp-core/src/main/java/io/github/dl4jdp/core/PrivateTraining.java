@@ -62,6 +62,8 @@ final class PrivateTraining implements AutoCloseable {
     private Lifecycle lifecycle = Lifecycle.IDLE;
     private @Nullable MultiDataSet expected;
     private int expectedExamples;
+    /** See {@link LotContents}. */
+    private long expectedContents;
     private long[] expectedMembers = {};
     private double @Nullable [] @Nullable [] weights;
     /** The pass that the expected lot is of, where the plan charges by pass. */
@@ -381,6 +383,7 @@ final class PrivateTraining implements AutoCloseable {
         expectedExamples = examples;
         expectedMembers = members;
         expectedPass = of;
+        expectedContents = LotContents.of(weighted.batch());
         segment = 0;
         openPass(weighted.batch());
         desk.handedOut(steps + 1);
@@ -405,6 +408,7 @@ final class PrivateTraining implements AutoCloseable {
                 desk.requireSameThread();
                 requireIntact();
                 network.requireReleasable();
+                requireUnchanged(lot);
                 if (isPassUncharged()) {
                     requirePassesLeft();
                 }
@@ -415,6 +419,15 @@ final class PrivateTraining implements AutoCloseable {
                 release(tapes);
             }
         });
+    }
+
+    private void requireUnchanged(MultiDataSet lot) {
+        if (segment == 0 && LotContents.of(lot) != expectedContents) {
+            throw new IllegalStateException(
+                    "the values of lot " + (steps + 1)
+                            + " were changed after next() gave it: what an example becomes must not depend on who else is in the lot. Set"
+                            + " preprocessors by setPreProcessor on the iterator of engine.lots, and leave its lots as they are");
+        }
     }
 
     private boolean isPassUncharged() {
