@@ -60,8 +60,7 @@ final class Dl4jVersion {
     private static Set<String> versions(ClassLoader loader, String artifact) {
         var versions = new LinkedHashSet<String>();
         try {
-            for (URL url :
-                    Collections.list(loader.getResources("META-INF/maven/" + artifact + "/pom.properties"))) {
+            for (URL url : Collections.list(loader.getResources("META-INF/maven/" + artifact + "/pom.properties"))) {
                 var properties = new Properties();
                 var connection = url.openConnection();
                 connection.setUseCaches(false);

@@ -82,7 +82,8 @@ record LotCaller(Kind kind, String name) {
         if (className.startsWith(TRAINERS)) {
             return new LotCaller(Kind.LOOP, name);
         }
-        return Iterator.class.isAssignableFrom(type) || BlockDataSetIterator.class.isAssignableFrom(type)
+        return Iterator.class.isAssignableFrom(type)
+                        || BlockDataSetIterator.class.isAssignableFrom(type)
                         || BlockMultiDataSetIterator.class.isAssignableFrom(type)
                 ? null
                 : new LotCaller(Kind.OTHER, name);

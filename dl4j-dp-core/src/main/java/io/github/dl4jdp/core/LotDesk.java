@@ -90,7 +90,8 @@ final class LotDesk {
     String refusal() {
         refused.set(true);
         return "the lots of a PrivacyEngine cannot be read ahead, by \""
-                + Thread.currentThread().getName() + "\": which examples are in a lot, and what it costs, is known when it is trained on"
+                + Thread.currentThread().getName()
+                + "\": which examples are in a lot, and what it costs, is known when it is trained on"
                 + REMEDY;
     }
 
@@ -116,19 +117,23 @@ final class LotDesk {
     synchronized void requireTraining(long iterator) {
         LotCaller caller = LotCaller.current();
         if (caller.kind() == LotCaller.Kind.OTHER || caller.kind() == LotCaller.Kind.PREFETCH_SETUP) {
-            throw refuse(caller.name() + " must not use the lots of a PrivacyEngine: it does not train the attached network");
+            throw refuse(caller.name()
+                    + " must not use the lots of a PrivacyEngine: it does not train the attached network");
         }
         boolean inFit = caller.kind() == LotCaller.Kind.FIT;
         if (inFit && !Thread.holdsLock(network)) {
-            throw refuse("fit got the lots of a PrivacyEngine that is attached to another network, and would train without privacy");
+            throw refuse(
+                    "fit got the lots of a PrivacyEngine that is attached to another network, and would train without privacy");
         }
         Out current = out;
         if (current == null || isOver(current, iterator)) {
             takeBack();
             return;
         }
-        boolean failed = (inFit && current.inFit) || given.getAsBoolean();
-        if (failed && countReturn(current.lot)) {
+        // This thread is in the fit of the attached network: whoever had the lot before cannot train on it meanwhile.
+        boolean isAnew = inFit && !current.inFit;
+        boolean failed = inFit || given.getAsBoolean();
+        if (isAnew || (failed && countReturn(current.lot))) {
             takeBack();
             return;
         }

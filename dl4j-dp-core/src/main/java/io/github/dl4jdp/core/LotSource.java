@@ -29,6 +29,7 @@ final class LotSource {
     private long passEnd;
     /** A pass was begun with no step left: too many were asked for, if anybody asks for a lot of it. */
     private boolean begunInVain;
+
     private final long number;
 
     /** Arrays that may be filled again: what was in them has been accumulated. */
@@ -103,7 +104,12 @@ final class LotSource {
         training.desk().requireTraining(number);
         long lot = training.steps() + 1;
         if (lot > passEnd || training.remainingSteps() == 0) {
-            throw new NoSuchElementException("the pass has no further lot: call reset() for the next pass");
+            throw new NoSuchElementException(
+                    training.remainingSteps() == 0
+                            ? "the plan has no further lot: " + training.steps() + " of its "
+                                    + training.plan().steps()
+                                    + " steps are done, or its budget is spent"
+                            : "the pass has no further lot: call reset() for the next pass");
         }
         long[] members = training.drawLot(lot, data.size());
         return feed(

@@ -117,7 +117,9 @@ public final class PrivacyEngine implements AutoCloseable {
             change = LotClipping.LARGEST_CHANGE;
         }
         long last = plan.chargesFor(plan.steps());
-        for (long charge = 1; charge > 0 && charge <= last; charge = plan.noiseSchedule().lastOfStage(charge) + 1) {
+        for (long charge = 1;
+                charge > 0 && charge <= last;
+                charge = plan.noiseSchedule().lastOfStage(charge) + 1) {
             requireNoise(plan.noiseMultiplierOf(charge), plan.clippingNorm() / change, dimension);
             requireNoise(plan.noiseMultiplierOf(charge), plan.clippingNorm() * change, dimension);
         }

@@ -64,6 +64,7 @@ final class PrivateTraining implements AutoCloseable {
     private int expectedExamples;
     /** See {@link LotContents}. */
     private long expectedContents;
+
     private long[] expectedMembers = {};
     private double @Nullable [] @Nullable [] weights;
     /** The pass that the expected lot is of, where the plan charges by pass. */

@@ -27,10 +27,11 @@ final class SequencePadding {
     static MultiDataSet pad(MultiDataSet lot, Truncation truncation) {
         long steps = length(lot);
         if (steps > truncation.maximumLength()) {
-            throw new IllegalArgumentException("sequences must have at most the plan's maximumLength = " + truncation.maximumLength()
-                    + " time steps, a lot has " + steps
-                    + "; nothing of it was released. Shorten the sequences, or"
-                    + " declare a larger maximum by plan.withTruncatedBackprop");
+            throw new IllegalArgumentException(
+                    "sequences must have at most the plan's maximumLength = " + truncation.maximumLength()
+                            + " time steps, a lot has " + steps
+                            + "; nothing of it was released. Shorten the sequences, or"
+                            + " declare a larger maximum by plan.withTruncatedBackprop");
         }
         long length = truncation.paddedLength();
         if (steps == length) {

@@ -301,17 +301,15 @@ class LotUseTest {
                     try (var engine = PrivacyEngine.attach(network, plan(lotSize))) {
                         DataSetIterator lots = engine.lots(DATA);
                         String what = kind + ", lots of " + lotSize;
-                        assertTimeoutPreemptively(
-                                Duration.ofSeconds(60),
-                                () -> assertThatThrownBy(() -> {
-                                            try {
-                                                misuse.commit(kind, network, lots);
-                                            } catch (ExecutionException e) {
-                                                throw e.getCause();
-                                            }
-                                        })
-                                        .as(what)
-                                        .hasMessageContaining("engine.lots"));
+                        assertTimeoutPreemptively(Duration.ofSeconds(60), () -> assertThatThrownBy(() -> {
+                                    try {
+                                        misuse.commit(kind, network, lots);
+                                    } catch (ExecutionException e) {
+                                        throw e.getCause();
+                                    }
+                                })
+                                .as(what)
+                                .hasMessageContaining("engine.lots"));
                         assertThat(engine.steps()).as(what).isZero();
                         assertThat(engine.epsilon()).as(what).isZero();
                         assertThat(network.params()).as(what).isEqualTo(before);
