@@ -156,7 +156,7 @@ public final class RdpAccountant implements PrivacyAccountant {
         } else if (leaf instanceof Laplace laplace) {
             pure = Arguments.reciprocalUp(laplace.noiseMultiplier());
         }
-        pureEpsilon = Arguments.addUp(pureEpsilon, Arguments.multiplyUp(count, pure));
+        pureEpsilon = Arguments.addUp(pureEpsilon, Arguments.multiplyUp((double) count, pure));
         double[] curve = curves.computeIfAbsent(leaf, l -> RenyiCurves.curve(l, relation, orders));
         for (int i = 0; i < rdp.length; i++) {
             double term = count * curve[i] - lost[i];

@@ -75,7 +75,11 @@ final class PlotCommand extends SettingCommand {
         // computation.
         Path target = Files.exists(output) ? output.toRealPath() : output.toAbsolutePath();
         Path unfinished = target.resolveSibling("." + target.getFileName() + "." + Long.toHexString(System.nanoTime()));
-        Files.createFile(unfinished);
+        try {
+            Files.createFile(unfinished);
+        } catch (IOException e) {
+            throw new IOException("--output must be in a folder that can be written to, was " + output, e);
+        }
         try {
             XYChart chart = chart(setting, delta);
             try (OutputStream stream = new BufferedOutputStream(Files.newOutputStream(unfinished))) {
