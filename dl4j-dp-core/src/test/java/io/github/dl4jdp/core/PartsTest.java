@@ -28,6 +28,7 @@ import org.deeplearning4j.nn.conf.layers.samediff.SameDiffLambdaLayer;
 import org.deeplearning4j.nn.conf.preprocessor.BaseInputPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.ComposableInputPreProcessor;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -144,12 +145,12 @@ class PartsTest {
 
         @Override
         public INDArray preProcess(INDArray input, int miniBatchSize, LayerWorkspaceMgr manager) {
-            return input.mul(2);
+            return manager.leverageTo(ArrayType.ACTIVATIONS, input.mul(2));
         }
 
         @Override
         public INDArray backprop(INDArray output, int miniBatchSize, LayerWorkspaceMgr manager) {
-            return output.mul(2);
+            return manager.leverageTo(ArrayType.ACTIVATION_GRAD, output.mul(2));
         }
 
         @Override
@@ -163,7 +164,7 @@ class PartsTest {
 
         @Override
         public INDArray preProcess(INDArray input, int miniBatchSize, LayerWorkspaceMgr manager) {
-            return input.mul(2).addi(input.sumNumber());
+            return manager.leverageTo(ArrayType.ACTIVATIONS, input.mul(2).addi(input.sumNumber()));
         }
     }
 
