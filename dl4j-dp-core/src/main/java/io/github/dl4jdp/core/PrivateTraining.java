@@ -512,9 +512,7 @@ final class PrivateTraining implements AutoCloseable {
             throw new IllegalStateException(
                     "the updater was called without a released lot; train with net.fit(engine.lots(data), ...)");
         }
-        if (network.dividesByBatchSize()) {
-            network.gradientView().divi(plan.expectedLotSize());
-        }
+        network.gradientView().divi(plan.expectedLotSize());
     }
 
     /** Called by the updater after it has turned the gradient into an update. */
@@ -531,6 +529,10 @@ final class PrivateTraining implements AutoCloseable {
     }
 
     private void requireIntact() {
+        if (!network.dividesByBatchSize()) {
+            throw new IllegalStateException(
+                    "miniBatch(false) was set after the network was attached: its preprocessors would take all examples for one; set it to true");
+        }
         if (!network.isIntact()) {
             throw new IllegalStateException(
                     "a layer of the network was replaced after it was attached; detach() and attach again");
