@@ -4,6 +4,7 @@ package io.github.dl4jdp.accountant;
 import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
+import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
@@ -40,6 +41,10 @@ public final class RdpAccountant implements PrivacyAccountant {
     private static final double UNIT = 0x1p-53;
 
     private final NeighboringRelation relation;
+    /** Whether orders between those of the grid may be used. */
+    private final boolean refining;
+
+    private final RenyiRefinement refinement = new RenyiRefinement();
     private final double[] orders;
     private final double[] rdp;
     /** What rounding lost in {@link #rdp}: a long run adds the same small number millions of times. */
@@ -65,7 +70,7 @@ public final class RdpAccountant implements PrivacyAccountant {
 
     /** An accountant under the given relation with the default orders. */
     public RdpAccountant(NeighboringRelation relation) {
-        this(relation, defaultOrders());
+        this(relation, true, defaultOrders());
     }
 
     /**
@@ -77,6 +82,11 @@ public final class RdpAccountant implements PrivacyAccountant {
      *     not ascend
      */
     public RdpAccountant(NeighboringRelation relation, double... orders) {
+        this(relation, false, orders);
+    }
+
+    private RdpAccountant(NeighboringRelation relation, boolean refining, double... orders) {
+        this.refining = refining;
         this.relation = Objects.requireNonNull(relation, "relation");
         Arguments.atLeast("number of orders", 1, orders.length);
         this.orders = orders.clone();
@@ -91,13 +101,14 @@ public final class RdpAccountant implements PrivacyAccountant {
         this.rdp = new double[orders.length];
         this.lost = new double[orders.length];
         this.offset = Arrays.stream(orders)
-                .map(a -> Math.log1p(-1 / a) - Math.log(a) / (a - 1))
+                .map(RdpAccountant::offset)
                 .toArray();
     }
 
     /**
      * Dense where the best order usually is, and reaching far at both ends: little noise has its best order near 1.5, weak
-     * signals in the thousands. Neighbouring orders differ by at most a tenth, which costs less than 0.1 % of epsilon.
+     * signals in the thousands. Neighbouring orders differ by at most a tenth; where an order between them would lower epsilon by 0.1 %
+     * it is added when epsilon is asked for.
      */
     private static double[] defaultOrders() {
         DoubleStream nearOne = DoubleStream.iterate(1.01, a -> a < 1.095, a -> a + 0.01);
@@ -176,7 +187,7 @@ public final class RdpAccountant implements PrivacyAccountant {
         if (nonPrivate || !(rest >= 0)) {
             return Double.POSITIVE_INFINITY;
         }
-        return rest == 0 ? pureEpsilon : epsilonAt(bestIndex(rest), rest);
+        return rest == 0 ? pureEpsilon : epsilonAt(best(rest), rest);
     }
 
     /**
@@ -192,8 +203,8 @@ public final class RdpAccountant implements PrivacyAccountant {
         if (nonPrivate || !(rest > 0)) {
             return Double.NaN;
         }
-        int best = bestIndex(rest);
-        return epsilonAt(best, rest) < Double.POSITIVE_INFINITY ? orders[best] : Double.NaN;
+        RenyiRefinement.Point best = best(rest);
+        return epsilonAt(best, rest) < Double.POSITIVE_INFINITY ? best.order() : Double.NaN;
     }
 
     /**
@@ -221,8 +232,11 @@ public final class RdpAccountant implements PrivacyAccountant {
         return Math.min(1, -Math.expm1(logNoFailure) * (1 + (failing + 8) * UNIT));
     }
 
-    private int bestIndex(double delta) {
+    private RenyiRefinement.Point best(double delta) {
         double logDelta = Math.log(delta);
+        if (canRefine()) {
+            return refinement.best(RenyiRefinement.Question.EPSILON, logDelta, orders, rdp, leaves);
+        }
         int best = 0;
         double smallest = Double.POSITIVE_INFINITY;
         for (int i = 0; i < orders.length; i++) {
@@ -232,17 +246,27 @@ public final class RdpAccountant implements PrivacyAccountant {
                 best = i;
             }
         }
-        return best;
+        return new RenyiRefinement.Point(orders[best], rdp[best]);
     }
 
-    private double epsilonAt(int i, double delta) {
+    /** The curve of a selection among runs takes its second order from a grid: it has no single orders. */
+    private boolean canRefine() {
+        return refining && leaves.keySet().stream().noneMatch(RepeatAndSelect.class::isInstance);
+    }
+
+    private static double offset(double a) {
+        return Math.log1p(-1 / a) - Math.log(a) / (a - 1);
+    }
+
+    private double epsilonAt(RenyiRefinement.Point point, double delta) {
         // Total variation is at most sqrt(1 - exp(-KL)) (Bretagnolle and Huber 1979), and KL at most any R(a).
-        if (delta * delta + Math.expm1(-rdp[0]) > 0) {
+        if (delta * delta * (1 - 8 * UNIT) + Math.expm1(-rdp[0]) * (1 + 4 * UNIT) > 0) {
             return 0;
         }
-        double conversion = Math.log(delta) / (orders[i] - 1);
-        double rounding = 4 * UNIT * (rdp[i] + Math.abs(offset[i]) + Math.abs(conversion));
-        return Math.max(0, rdp[i] + offset[i] - conversion + rounding);
+        double offset = offset(point.order());
+        double conversion = Math.log(delta) / (point.order() - 1);
+        double rounding = 4 * UNIT * (point.rdp() + Math.abs(offset) + Math.abs(conversion));
+        return Math.max(0, point.rdp() + offset - conversion + rounding);
     }
 
     @Override
@@ -252,10 +276,14 @@ public final class RdpAccountant implements PrivacyAccountant {
             return 1;
         }
         double smallest = Math.sqrt(-Math.expm1(-rdp[0])) * (1 + 4 * UNIT);
-        for (int i = 0; i < orders.length; i++) {
-            double rounding = 8 * UNIT * (rdp[i] + Math.abs(offset[i]) + epsilon);
-            double log = (orders[i] - 1) * (rdp[i] + offset[i] - epsilon + rounding);
-            smallest = Math.min(smallest, log <= 0 ? Math.exp(log) : 1);
+        if (canRefine() && epsilon < Double.POSITIVE_INFINITY) {
+            smallest = Math.min(
+                    smallest,
+                    deltaAt(refinement.best(RenyiRefinement.Question.DELTA, epsilon, orders, rdp, leaves), epsilon));
+        } else {
+            for (int i = 0; i < orders.length; i++) {
+                smallest = Math.min(smallest, deltaAt(new RenyiRefinement.Point(orders[i], rdp[i]), epsilon));
+            }
         }
         double failure = failure();
         if (epsilon >= pureEpsilon) {
@@ -268,12 +296,19 @@ public final class RdpAccountant implements PrivacyAccountant {
         return Math.min(1, delta * (1 + 8 * UNIT));
     }
 
+    private static double deltaAt(RenyiRefinement.Point point, double epsilon) {
+        double offset = offset(point.order());
+        double rounding = 8 * UNIT * (point.rdp() + Math.abs(offset) + epsilon);
+        double log = (point.order() - 1) * (point.rdp() + offset - epsilon + rounding);
+        return log <= 0 ? Math.exp(log) : 1;
+    }
+
     @Override
     public DpEvent event() {
         return EventParts.asEvent(leaves);
     }
 
-    /** The orders in use, ascending. */
+    /** The orders of the grid, ascending; {@link #epsilon} and {@link #delta} of the default grid may use others between them. */
     public double[] orders() {
         return orders.clone();
     }

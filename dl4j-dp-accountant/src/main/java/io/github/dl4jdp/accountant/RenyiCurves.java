@@ -65,8 +65,7 @@ final class RenyiCurves {
                 curve[i] = Double.POSITIVE_INFINITY;
                 continue;
             }
-            double value = divergence.applyAsDouble(orders[i]) * ROUNDING;
-            curve[i] = value >= 0 ? value : Double.POSITIVE_INFINITY;
+            curve[i] = divergence.applyAsDouble(orders[i]);
             if (orders[i] >= 2 && usable == Double.POSITIVE_INFINITY) {
                 usable = curve[i] + FURTHEST;
             }
@@ -74,7 +73,16 @@ final class RenyiCurves {
         return curve;
     }
 
-    private static DoubleUnaryOperator divergence(DpEvent leaf) {
+    /** The curve of a leaf that was not refused and is no selection, as a function of the order. */
+    static DoubleUnaryOperator divergence(DpEvent leaf) {
+        DoubleUnaryOperator rounded = unrounded(leaf);
+        return a -> {
+            double value = rounded.applyAsDouble(a) * ROUNDING;
+            return value >= 0 ? value : Double.POSITIVE_INFINITY;
+        };
+    }
+
+    private static DoubleUnaryOperator unrounded(DpEvent leaf) {
         if (leaf instanceof Gaussian gaussian) {
             double precision = 1 / (gaussian.noiseMultiplier() * gaussian.noiseMultiplier());
             return a -> a * precision / 2;
