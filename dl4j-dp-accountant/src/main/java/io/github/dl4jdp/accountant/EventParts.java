@@ -24,7 +24,8 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>A leaf is a mechanism that has one pair of dominating distributions: {@link NonPrivate}, {@link Gaussian},
  * {@link Laplace}, {@link GaussianMixture}, {@link EpsilonDelta}, and {@link PoissonSampled},
- * {@link TruncatedPoissonSampled} or {@link SampledWithoutReplacement} around one {@link Gaussian} or {@link Laplace}. A
+ * {@link TruncatedPoissonSampled} or {@link SampledWithoutReplacement} around one {@link Gaussian} or {@link Laplace}, or a {@link
+ * SampledWithoutReplacement} around a {@link GaussianMixture}. An {@link EpsilonDelta} on a sample is another {@link EpsilonDelta}. A
  * {@link RepeatAndSelect} is a leaf too, whatever its runs are. The order of leaves does not matter to any accountant here, so
  * equal ones are counted together.
  */
@@ -65,13 +66,13 @@ final class EventParts {
     }
 
     /**
-     * Everything that runs on one Poisson sample as a single mechanism, a {@link NoOp} where that is nothing.
+     * Everything that runs on one sample as a single mechanism, a {@link NoOp} where that is nothing.
      *
      * @throws UnsupportedEventException if it is not a single mechanism
      */
-    static DpEvent onSample(PoissonSampled sampled) {
+    static DpEvent onSample(DpEvent sampler, DpEvent event) {
         EventParts parts = new EventParts("GroupPrivacy", NeighboringRelation.ADD_OR_REMOVE_ONE, leaf -> null);
-        return parts.onOneSample(sampled, sampled.event());
+        return parts.onOneSample(sampler, event);
     }
 
     private void add(DpEvent event, long count) {
@@ -112,6 +113,8 @@ final class EventParts {
             addPoisson(new PoissonSampled(both, nested.event()), count);
         } else if (inner instanceof Gaussian || inner instanceof Laplace) {
             addLeaf(new PoissonSampled(q, inner), count);
+        } else if (inner instanceof EpsilonDelta pair) {
+            addLeaf(onPoissonSample(q, pair, relation), count);
         } else if (inner instanceof NonPrivate) {
             addLeaf(inner, count);
         } else if (!(inner instanceof NoOp)) {
@@ -146,13 +149,58 @@ final class EventParts {
             return;
         }
         DpEvent inner = onOneSample(sampled, sampled.event());
-        if (inner instanceof Gaussian) {
+        if (inner instanceof EpsilonDelta pair && relation == NeighboringRelation.REPLACE_ONE) {
+            addLeaf(amplified(Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize()), pair), count);
+        } else if (inner instanceof Gaussian || inner instanceof GaussianMixture) {
             addLeaf(new SampledWithoutReplacement(sampled.sourceSize(), sampled.sampleSize(), inner), count);
         } else if (inner instanceof NonPrivate) {
             addLeaf(inner, count);
         } else if (!(inner instanceof NoOp)) {
             throw refuse(sampled, "only Gaussian noise can be amplified by a sample of fixed size");
         }
+    }
+
+    /**
+     * What an (epsilon, delta) mechanism guarantees on a Poisson sample. Where an example joins or leaves, (log(1 + q (exp(epsilon) - 1)), q
+     * delta) (Balle, Barthe and Gaboardi 2018, theorem 8). Where it is replaced nothing is known of the mechanism on samples of different sizes: with
+     * probability q the example is in the sample, and (epsilon, delta) holds then.
+     */
+    private static EpsilonDelta onPoissonSample(double q, EpsilonDelta pair, NeighboringRelation relation) {
+        if (relation != NeighboringRelation.REPLACE_ONE || isRevealing(pair)) {
+            return amplified(q, pair);
+        }
+        return new EpsilonDelta(pair.epsilon(), Math.min(1, Arguments.multiplyUp(q, pair.delta())));
+    }
+
+    /** The same for a sample of fixed size with the share q, where an example is replaced (theorem 9 there). */
+    private static EpsilonDelta amplified(double q, EpsilonDelta pair) {
+        if (isRevealing(pair)) {
+            // Whatever it says, it says it of those in the sample only.
+            return new EpsilonDelta(0, q);
+        }
+        double epsilon = pair.epsilon();
+        double less = epsilon > 600
+                ? epsilon + Math.log(q) + Math.log1p((1 - q) / q * Math.exp(-epsilon))
+                : Math.log1p(q * Math.expm1(epsilon));
+        double rounded = less * (1 + 8 * 0x1p-53) + (epsilon > 600 ? 8 * 0x1p-53 * epsilon : 0);
+        return new EpsilonDelta(
+                Math.min(epsilon, rounded), Math.min(1, Arguments.multiplyUp(q, pair.delta())));
+    }
+
+    private static boolean isRevealing(EpsilonDelta pair) {
+        return pair.delta() == 1 || pair.epsilon() == Double.POSITIVE_INFINITY;
+    }
+
+    /** Several (epsilon, delta) mechanisms as one: both add up. */
+    private static EpsilonDelta together(Set<Map.Entry<DpEvent, Long>> parts) {
+        double epsilon = 0;
+        double delta = 0;
+        for (Map.Entry<DpEvent, Long> part : parts) {
+            EpsilonDelta pair = (EpsilonDelta) part.getKey();
+            epsilon = Arguments.addUp(epsilon, Arguments.multiplyUp(part.getValue(), pair.epsilon()));
+            delta = Arguments.addUp(delta, Arguments.multiplyUp(part.getValue(), pair.delta()));
+        }
+        return new EpsilonDelta(epsilon, Math.min(1, delta));
     }
 
     /** A selection among runs that do nothing is nothing; among runs without protection it has none. */
@@ -193,13 +241,16 @@ final class EventParts {
         if (found.size() == 1 && found.iterator().next().getValue() == 1) {
             return found.iterator().next().getKey();
         }
+        if (found.stream().allMatch(part -> part.getKey() instanceof EpsilonDelta)) {
+            return together(found);
+        }
         double precision = 0;
         for (Map.Entry<DpEvent, Long> part : found) {
             if (part.getKey() instanceof NonPrivate) {
                 return part.getKey();
             }
             if (!(part.getKey() instanceof Gaussian gaussian)) {
-                throw refuse(sampler, "of several releases on one sample all must be Gaussian");
+                throw refuse(sampler, "of several releases on one sample all must be Gaussian, or all (epsilon, delta)");
             }
             precision += part.getValue() / (gaussian.noiseMultiplier() * gaussian.noiseMultiplier());
         }

@@ -2,16 +2,17 @@
 package io.github.dl4jdp.accountant;
 
 import io.github.dl4jdp.accountant.DpEvent.Composed;
+import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.GaussianMixture;
 import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NoOp;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import java.util.ArrayList;
 import java.util.List;
-import org.apache.commons.numbers.gamma.LogGamma;
 
 /**
  * What an event means for a group of examples, such as all the examples of one person.
@@ -28,19 +29,23 @@ import org.apache.commons.numbers.gamma.LogGamma;
  */
 public final class GroupPrivacy {
 
+    /** Probabilities are sums of at most some thousand logarithms, each good to an ulp. */
+    private static final double ROUNDING = 1 + 1e-11;
+
     private GroupPrivacy() {}
 
     /**
-     * The event as it concerns a group that joins or leaves the data set as a whole.
+     * The event as it concerns a group that joins or leaves the data set, or is replaced, as a whole.
      *
-     * <p><b>Formal guarantee.</b> Composed into an accountant under {@link NeighboringRelation#ADD_OR_REMOVE_ONE} or
-     * {@link NeighboringRelation#ZERO_OUT}, with "one" read as one group of at most {@code groupSize} examples, the answers
-     * of the accountant hold for the original mechanism.
+     * <p><b>Formal guarantee.</b> Composed into an accountant under a relation that the event itself can be bounded under, with "one" read as one group of at most
+     * {@code groupSize} examples, the answers of the accountant hold for the original mechanism. Poisson samples are bounded so under {@link
+     * NeighboringRelation#ADD_OR_REMOVE_ONE} and {@link NeighboringRelation#ZERO_OUT}, samples of fixed size under {@link NeighboringRelation#REPLACE_ONE}.
      *
      * @param event what ran
      * @param groupSize k, from 1 to 1000
-     * @throws IllegalArgumentException if {@code groupSize} is not in [1, 1000], or a part of the event is not a Gaussian or
-     *     Laplace mechanism, a Poisson sample of Gaussian mechanisms, or a composition of these
+     * @throws IllegalArgumentException if {@code groupSize} is not in [1, 1000], or a part of the event is not a Gaussian,
+     *     Laplace or (epsilon, delta) mechanism, a Poisson sample of Gaussian or (epsilon, delta) mechanisms, a sample of fixed size of Gaussian mechanisms, or
+     *     a composition of these
      */
     public static DpEvent event(DpEvent event, int groupSize) {
         Arguments.inRange("groupSize", 1, 1000, groupSize);
@@ -65,11 +70,27 @@ public final class GroupPrivacy {
             sequence.events().forEach(part -> parts.add(group(part, k)));
             return new Composed(parts);
         }
+        if (event instanceof EpsilonDelta pair) {
+            return pair(pair, k);
+        }
         if (event instanceof PoissonSampled sampled) {
             return sampled(sampled, k);
         }
-        throw new IllegalArgumentException("event must consist of Gaussian and Laplace mechanisms, Poisson samples of"
-                + " Gaussian ones and compositions for a bound on groups to be known; found " + event);
+        if (event instanceof SampledWithoutReplacement sampled) {
+            return withoutReplacement(sampled, k);
+        }
+        throw new IllegalArgumentException("event must consist of Gaussian, Laplace and (epsilon, delta) mechanisms, samples of"
+                + " such by Poisson or of fixed size and compositions for a bound on groups to be known; found " + event);
+    }
+
+    /** k steps from neighbour to neighbour (Dwork and Roth 2014, theorem 2.2, with delta): (k epsilon, delta sum exp(i epsilon)). */
+    private static EpsilonDelta pair(EpsilonDelta pair, int k) {
+        double sum = 0;
+        for (int i = 0; i < k; i++) {
+            sum += Math.exp(i * pair.epsilon());
+        }
+        double delta = pair.delta() == 0 ? 0 : Math.min(1, pair.delta() * sum * ROUNDING);
+        return new EpsilonDelta(Arguments.multiplyUp(k, pair.epsilon()), delta);
     }
 
     private static DpEvent sampled(PoissonSampled sampled, int k) {
@@ -81,25 +102,89 @@ public final class GroupPrivacy {
             return group(sampled.event(), k);
         }
         // Releases on one sample are one release; the simplification is the accountants' own.
-        DpEvent inner = EventParts.onSample(sampled);
+        DpEvent inner = EventParts.onSample(sampled, sampled.event());
         if (inner instanceof NoOp || inner instanceof NonPrivate) {
             return inner;
         }
+        if (inner instanceof EpsilonDelta pair) {
+            // Some of the group are in the sample with this probability; it stays a sample, whose bound depends on the relation.
+            double touched = Math.min(1, -Math.expm1(k * Math.log1p(-q)) * ROUNDING);
+            return new PoissonSampled(touched, pair(pair, k));
+        }
         if (!(inner instanceof Gaussian gaussian)) {
             throw new IllegalArgumentException(
-                    "event must be Gaussian on a Poisson sample for a bound on groups to be known; found " + sampled);
+                    "event must be Gaussian or (epsilon, delta) on a Poisson sample for a bound on groups to be known; found "
+                            + sampled);
         }
+        double[] logs = new double[k + 1];
+        double logBinomial = 0;
+        for (int j = 0; j <= k; j++) {
+            logs[j] = logBinomial + j * Math.log(q) + (k - j) * Math.log1p(-q);
+            logBinomial += Math.log((double) (k - j) / (j + 1));
+        }
+        return mixture(gaussian.noiseMultiplier(), logs, 0);
+    }
+
+    /**
+     * Of a group of k, Hypergeometric(N, k, n) are in the sample. Given that j are, the sample is one without any of them in which j
+     * examples were exchanged: the query moves by at most j times what one replacement moves it, against the sum without the group as against that of the replaced
+     * group.
+     */
+    private static DpEvent withoutReplacement(SampledWithoutReplacement sampled, int groupSize) {
+        long n = sampled.sourceSize();
+        long m = sampled.sampleSize();
+        DpEvent inner = EventParts.onSample(sampled, sampled.event());
+        if (m == 0 || inner instanceof NoOp || inner instanceof NonPrivate) {
+            return m == 0 ? new NoOp() : inner;
+        }
+        int k = (int) Math.min(groupSize, n);
+        if (!(inner instanceof Gaussian gaussian)) {
+            throw new IllegalArgumentException(
+                    "event must be Gaussian on a sample of fixed size for a bound on groups to be known; found " + sampled);
+        }
+        int most = (int) Math.min(k, m);
+        DpEvent whole = new Gaussian(gaussian.noiseMultiplier() / most * (1 - 0x1p-52));
+        if (n - k < m) {
+            return whole;
+        }
+        double[] logs = new double[most + 1];
+        double logBinomial = 0;
+        double touched = 0;
+        for (int j = 0; j <= most; j++) {
+            double log = logBinomial;
+            for (int i = 0; i < j; i++) {
+                log += Math.log((double) (m - i) / (n - i));
+            }
+            for (int i = 0; i < k - j; i++) {
+                log += Math.log1p(-(double) (m - j) / (n - j - i));
+            }
+            logs[j] = log;
+            touched += j > 0 ? Math.exp(log) : 0;
+            logBinomial += Math.log((double) (k - j) / (j + 1));
+        }
+        long size = (long) Math.ceil(Math.min(1, touched * ROUNDING) * n);
+        if (size >= n) {
+            return whole;
+        }
+        for (int j = 1; j <= most; j++) {
+            logs[j] -= Math.log(touched);
+        }
+        return new SampledWithoutReplacement(n, size, mixture(gaussian.noiseMultiplier(), logs, 1));
+    }
+
+    /** Distances first, first + 1, ... with the probabilities given by logarithm, the smallest distance taking what rounding leaves. */
+    private static GaussianMixture mixture(double noiseMultiplier, double[] logs, int first) {
         List<Double> sensitivities = new ArrayList<>();
         List<Double> probabilities = new ArrayList<>();
-        for (int j = 0; j <= k; j++) {
-            double log = LogGamma.value(k + 1.0)
-                    - LogGamma.value(j + 1.0)
-                    - LogGamma.value(k - j + 1.0)
-                    + j * Math.log(q)
-                    + (k - j) * Math.log1p(-q);
-            sensitivities.add((double) j);
-            probabilities.add(Math.min(1, Math.exp(log)));
+        double rest = 1;
+        for (int j = logs.length - 1; j > first; j--) {
+            double probability = Math.min(rest, Math.exp(logs[j]) * ROUNDING);
+            rest -= probability;
+            sensitivities.add(0, (double) j);
+            probabilities.add(0, probability);
         }
-        return new GaussianMixture(gaussian.noiseMultiplier(), sensitivities, probabilities);
+        sensitivities.add(0, (double) first);
+        probabilities.add(0, Math.max(0, rest));
+        return new GaussianMixture(noiseMultiplier, sensitivities, probabilities);
     }
 }

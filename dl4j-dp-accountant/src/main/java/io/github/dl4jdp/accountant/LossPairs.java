@@ -10,6 +10,7 @@ import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
 import java.util.List;
+import java.util.Objects;
 import org.apache.commons.numbers.gamma.RegularizedBeta;
 import org.jspecify.annotations.Nullable;
 
@@ -68,6 +69,9 @@ final class LossPairs {
             double sigma = gaussian.noiseMultiplier();
             return sigma < SMALLEST_NOISE ? revealed(q) : new SymmetricPair(GaussianPair.poisson(q, bounded(sigma)));
         }
+        if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof GaussianMixture mixture) {
+            return labelled(Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize()), mixture);
+        }
         if (leaf instanceof TruncatedPoissonSampled sampled && sampled.event() instanceof Gaussian gaussian) {
             double sigma = gaussian.noiseMultiplier();
             return sigma < SMALLEST_NOISE
@@ -75,6 +79,32 @@ final class LossPairs {
                     : truncated(sampled, bounded(sigma));
         }
         throw new IllegalStateException("no dominating pair for " + leaf);
+    }
+
+    /**
+     * A mechanism of random distance on a sample of fixed size. With g' = 1 + (g - 1) / q its divergences of order g >= 1 are at most q times
+     * the larger of those of order g' between the outcomes on samples with the example, with its replacement, and without both (Balle, Barthe and Gaboardi 2018,
+     * theorem 2). Each of these is at most the mean over the distances of those of N(c, s^2) from N(0, s^2), by joint convexity, which
+     * makes the whole the mean of the divergences of the pairs at fixed distances: the distance may as well be known to both sides.
+     */
+    private static LossPair labelled(double q, GaussianMixture mixture) {
+        LossPair all = null;
+        double sum = 0;
+        for (int j = 0; j < mixture.sensitivities().size(); j++) {
+            double probability = mixture.probabilities().get(j);
+            double distance = mixture.sensitivities().get(j);
+            if (probability > 0) {
+                double sigma = mixture.noiseMultiplier() / distance * (1 - 0x1p-50);
+                LossPair pair = !(distance > 0)
+                        ? new AtomPair(0, 0)
+                        : sigma < SMALLEST_NOISE
+                                ? revealed(q)
+                                : new SymmetricPair(GaussianPair.poisson(q, bounded(sigma)));
+                sum += probability;
+                all = all == null ? pair : new MixedPair(all, pair, probability / sum);
+            }
+        }
+        return Objects.requireNonNull(all, "a mixture has a probability above zero");
     }
 
     private static double bounded(double sigma) {

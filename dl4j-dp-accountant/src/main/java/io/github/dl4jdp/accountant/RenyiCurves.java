@@ -3,10 +3,14 @@ package io.github.dl4jdp.accountant;
 
 import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
+import io.github.dl4jdp.accountant.DpEvent.GaussianMixture;
 import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.function.DoubleUnaryOperator;
 import org.jspecify.annotations.Nullable;
 
@@ -97,10 +101,44 @@ final class RenyiCurves {
             return new SampledGaussianRenyi(sampled.samplingProbability(), gaussian.noiseMultiplier())::divergence;
         }
         if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof Gaussian gaussian) {
-            double q = Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize());
-            return new WithoutReplacementRenyi(q, gaussian.noiseMultiplier())::divergence;
+            return withoutReplacement(sampled, gaussian.noiseMultiplier());
+        }
+        if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof GaussianMixture mixture) {
+            return labelled(sampled, mixture);
         }
         throw new IllegalStateException("no Renyi curve for " + leaf);
+    }
+
+    private static DoubleUnaryOperator withoutReplacement(SampledWithoutReplacement sampled, double sigma) {
+        double q = Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize());
+        return new WithoutReplacementRenyi(q, sigma)::divergence;
+    }
+
+    /** The pair is a mixture of pairs of which both sides know which it is: exp((a - 1) R(a)) is the mean of theirs. */
+    private static DoubleUnaryOperator labelled(SampledWithoutReplacement sampled, GaussianMixture mixture) {
+        List<DoubleUnaryOperator> curves = new ArrayList<>();
+        List<Double> weights = new ArrayList<>();
+        for (int j = 0; j < mixture.sensitivities().size(); j++) {
+            double distance = mixture.sensitivities().get(j);
+            if (distance > 0 && mixture.probabilities().get(j) > 0) {
+                curves.add(withoutReplacement(sampled, mixture.noiseMultiplier() / distance * (1 - 0x1p-50)));
+                weights.add(mixture.probabilities().get(j));
+            }
+        }
+        return a -> {
+            double[] logs =
+                    curves.stream().mapToDouble(c -> (a - 1) * c.applyAsDouble(a)).toArray();
+            double peak = Arrays.stream(logs).max().orElse(0);
+            if (!(peak < Double.POSITIVE_INFINITY)) {
+                return Double.POSITIVE_INFINITY;
+            }
+            double excess = 0;
+            double shift = peak > 600 ? peak : 0;
+            for (int j = 0; j < logs.length; j++) {
+                excess += weights.get(j) * (shift == 0 ? Math.expm1(logs[j]) : Math.exp(logs[j] - shift));
+            }
+            return (shift == 0 ? Math.log1p(excess) : shift + Math.log(excess) + Math.exp(-shift)) / (a - 1);
+        };
     }
 
     /** Mironov 2017, table II, with r = 1 / b. */
