@@ -56,6 +56,9 @@ final class OctaveComposition implements Composition {
 
     private static final double SMALLEST_STEP = 0x1p-100;
 
+    /** Kinds whose losses sum up to a smaller share than this are not looked at. */
+    private static final double SHARE_THAT_MATTERS = 1e-7;
+
     /** Share of delta for what is dropped. */
     private static final double SHARE_DROPPED = 1e-6;
 
@@ -109,20 +112,30 @@ final class OctaveComposition implements Composition {
         double events = growth * pairs.values().stream().mapToDouble(n -> n).sum();
         double negligible = Math.max(1e-260, delta * SHARE_DROPPED);
         double tail = Math.max(1e-290, negligible / events);
-        double sum = 0;
-        double squares = 0;
         double largest = 0;
-        for (Map.Entry<LossPair, Long> entry : pairs.entrySet()) {
-            LossMoments moments = entry.getKey().moments(tail);
-            double size = Math.max(moments.meanSize(false), moments.meanSize(true));
-            sum += entry.getValue() * size;
-            squares += entry.getValue() * size * size;
-            largest = Math.max(largest, entry.getKey().range(tail));
+        Map<LossPair, Double> sizes = new LinkedHashMap<>();
+        for (LossPair pair : pairs.keySet()) {
+            LossMoments moments = pair.moments(tail);
+            sizes.put(pair, Math.max(moments.meanSize(false), moments.meanSize(true)));
+            largest = Math.max(largest, pair.range(tail));
         }
-        double finest = Math.max(squares / sum / FINENESS, SMALLEST_STEP);
-        double step = Math.scalb(1, Math.getExponent(finest));
+        double all = 0;
+        for (Map.Entry<LossPair, Double> size : sizes.entrySet()) {
+            all += pairs.getOrDefault(size.getKey(), 0L) * size.getValue();
+        }
+        // Many small losses next to a large one are still many: the smallest kind that matters sets the step.
+        double smallest = Double.POSITIVE_INFINITY;
+        for (Map.Entry<LossPair, Double> size : sizes.entrySet()) {
+            if (pairs.getOrDefault(size.getKey(), 0L) * size.getValue() > SHARE_THAT_MATTERS * all) {
+                smallest = Math.min(smallest, size.getValue());
+            }
+        }
+        double finest = smallest / FINENESS;
+        double step = finest > SMALLEST_STEP && finest < 1
+                ? Math.scalb(1, Math.getExponent(finest))
+                : finest >= 1 ? 1 : SMALLEST_STEP;
         double octaves = Math.log(largest * Math.min(MOST_AT_ONCE, events) / (step * octave)) / Math.log(2);
-        int levels = (int) Math.min(MOST_LEVELS, Math.max(2, Math.ceil(octaves) + 1));
+        int levels = octaves < MOST_LEVELS - 2 ? Math.max(2, (int) Math.ceil(octaves) + 1) : MOST_LEVELS;
         return new OctaveComposition(pairs, step, octave, levels, tail, negligible);
     }
 

@@ -229,7 +229,7 @@ public final class RdpAccountant implements PrivacyAccountant {
         if (onlyFailure >= 0) {
             return onlyFailure;
         }
-        return Math.min(1, -Math.expm1(logNoFailure) * (1 + (failing + 8) * UNIT));
+        return Math.max(0, Math.min(1, -Math.expm1(logNoFailure) * (1 + (failing + 8) * UNIT)));
     }
 
     private RenyiRefinement.Point best(double delta) {

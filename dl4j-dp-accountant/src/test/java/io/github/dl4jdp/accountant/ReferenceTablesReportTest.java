@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
-import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -53,11 +52,11 @@ class ReferenceTablesReportTest {
             accountant.compose(dpSgd(number(row, "q"), number(row, "sigma"), (long) number(row, "steps")));
             return deviation(accountant.divergences()[0], row, "rdp");
         }));
-        lines.put("| `wor_rdp.csv`: R(a), exact | RDP", line("wor_rdp.csv", row -> {
+        lines.put("| `wor_pair.csv`: R(a), exact | RDP", line("wor_pair.csv", row -> {
             RdpAccountant accountant = new RdpAccountant(REPLACE, number(row, "order"));
             long sample = Math.round(number(row, "q") * 1e6);
             accountant.compose(new SampledWithoutReplacement(1_000_000, sample, new Gaussian(number(row, "sigma"))));
-            return deviation(accountant.divergences()[0], row, "rdp_exact");
+            return deviation(accountant.divergences()[0], row, "rdp_pair");
         }));
         lines.put(
                 "| `epsilon.csv`: exact at the table's orders | RDP",
@@ -67,9 +66,6 @@ class ReferenceTablesReportTest {
                                 sgd(new RdpAccountant(ADD, TABLE_ORDERS), row).epsilon(number(row, "delta")),
                                 row,
                                 "eps_rdp")));
-        lines.put(
-                "| `wor_epsilon.csv`: exact at the table's orders | RDP",
-                line("wor_epsilon.csv", row -> deviation(fixedSize(row), row, "eps_rdp_exact")));
         lines.put(
                 "| `heterogeneous.csv`: exact at the table's orders | RDP",
                 line(
@@ -86,6 +82,7 @@ class ReferenceTablesReportTest {
                 line(
                         "exact.csv",
                         row -> number(row, "delta") < 1e-14 ? Double.NaN : deviation(few(row), row, "delta")));
+        lines.put("| `contour.csv`: delta, contour integrals | PLD", line("contour.csv", row -> deviation(few(row), row, "delta")));
         lines.put(
                 "| `epsilon.csv`: reference | PLD",
                 line(
@@ -176,16 +173,6 @@ class ReferenceTablesReportTest {
 
     private static PrivacyAccountant sgd(PrivacyAccountant accountant, CSVRecord row) {
         return accountant.compose(dpSgd(number(row, "q"), number(row, "sigma"), (long) number(row, "steps")));
-    }
-
-    private static double fixedSize(CSVRecord row) {
-        DpEvent step = new SampledWithoutReplacement(
-                (long) number(row, "dataset_size"),
-                (long) number(row, "batch_size"),
-                new Gaussian(number(row, "sigma")));
-        return new RdpAccountant(REPLACE, TABLE_ORDERS)
-                .compose(new SelfComposed(step, (long) number(row, "steps")))
-                .epsilon(number(row, "delta"));
     }
 
     private static double ledger(PrivacyAccountant accountant, CSVRecord row, String column) {
