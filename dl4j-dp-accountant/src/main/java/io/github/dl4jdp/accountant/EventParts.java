@@ -183,8 +183,7 @@ final class EventParts {
                 ? epsilon + Math.log(q) + Math.log1p((1 - q) / q * Math.exp(-epsilon))
                 : Math.log1p(q * Math.expm1(epsilon));
         double rounded = less * (1 + 8 * 0x1p-53) + (epsilon > 600 ? 8 * 0x1p-53 * epsilon : 0);
-        return new EpsilonDelta(
-                Math.min(epsilon, rounded), Math.min(1, Arguments.multiplyUp(q, pair.delta())));
+        return new EpsilonDelta(Math.min(epsilon, rounded), Math.min(1, Arguments.multiplyUp(q, pair.delta())));
     }
 
     private static boolean isRevealing(EpsilonDelta pair) {
@@ -250,7 +249,8 @@ final class EventParts {
                 return part.getKey();
             }
             if (!(part.getKey() instanceof Gaussian gaussian)) {
-                throw refuse(sampler, "of several releases on one sample all must be Gaussian, or all (epsilon, delta)");
+                throw refuse(
+                        sampler, "of several releases on one sample all must be Gaussian, or all (epsilon, delta)");
             }
             precision += part.getValue() / (gaussian.noiseMultiplier() * gaussian.noiseMultiplier());
         }

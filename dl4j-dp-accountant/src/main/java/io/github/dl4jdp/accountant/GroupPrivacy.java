@@ -79,8 +79,10 @@ public final class GroupPrivacy {
         if (event instanceof SampledWithoutReplacement sampled) {
             return withoutReplacement(sampled, k);
         }
-        throw new IllegalArgumentException("event must consist of Gaussian, Laplace and (epsilon, delta) mechanisms, samples of"
-                + " such by Poisson or of fixed size and compositions for a bound on groups to be known; found " + event);
+        throw new IllegalArgumentException(
+                "event must consist of Gaussian, Laplace and (epsilon, delta) mechanisms, samples of"
+                        + " such by Poisson or of fixed size and compositions for a bound on groups to be known; found "
+                        + event);
     }
 
     /** k steps from neighbour to neighbour (Dwork and Roth 2014, theorem 2.2, with delta): (k epsilon, delta sum exp(i epsilon)). */
@@ -107,7 +109,8 @@ public final class GroupPrivacy {
             return inner;
         }
         if (inner instanceof EpsilonDelta pair) {
-            // Some of the group are in the sample with this probability; it stays a sample, whose bound depends on the relation.
+            // Some of the group are in the sample with this probability; it stays a sample, whose bound depends on the
+            // relation.
             double touched = Math.min(1, -Math.expm1(k * Math.log1p(-q)) * ROUNDING);
             return new PoissonSampled(touched, pair(pair, k));
         }
@@ -140,7 +143,8 @@ public final class GroupPrivacy {
         int k = (int) Math.min(groupSize, n);
         if (!(inner instanceof Gaussian gaussian)) {
             throw new IllegalArgumentException(
-                    "event must be Gaussian on a sample of fixed size for a bound on groups to be known; found " + sampled);
+                    "event must be Gaussian on a sample of fixed size for a bound on groups to be known; found "
+                            + sampled);
         }
         int most = (int) Math.min(k, m);
         DpEvent whole = new Gaussian(gaussian.noiseMultiplier() / most * (1 - 0x1p-52));

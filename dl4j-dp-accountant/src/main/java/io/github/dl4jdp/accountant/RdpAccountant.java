@@ -100,9 +100,7 @@ public final class RdpAccountant implements PrivacyAccountant {
         }
         this.rdp = new double[orders.length];
         this.lost = new double[orders.length];
-        this.offset = Arrays.stream(orders)
-                .map(RdpAccountant::offset)
-                .toArray();
+        this.offset = Arrays.stream(orders).map(RdpAccountant::offset).toArray();
     }
 
     /**

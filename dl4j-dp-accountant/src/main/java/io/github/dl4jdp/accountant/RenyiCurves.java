@@ -126,8 +126,9 @@ final class RenyiCurves {
             }
         }
         return a -> {
-            double[] logs =
-                    curves.stream().mapToDouble(c -> (a - 1) * c.applyAsDouble(a)).toArray();
+            double[] logs = curves.stream()
+                    .mapToDouble(c -> (a - 1) * c.applyAsDouble(a))
+                    .toArray();
             double peak = Arrays.stream(logs).max().orElse(0);
             if (!(peak < Double.POSITIVE_INFINITY)) {
                 return Double.POSITIVE_INFINITY;

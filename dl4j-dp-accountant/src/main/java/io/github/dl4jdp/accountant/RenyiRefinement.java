@@ -55,9 +55,9 @@ final class RenyiRefinement {
     private double sum(double order, Map<DpEvent, Double> values, Map<DpEvent, Long> leaves) {
         double sum = 0;
         for (Map.Entry<DpEvent, Long> leaf : leaves.entrySet()) {
-            double value = values.computeIfAbsent(leaf.getKey(), l -> divergences
-                    .computeIfAbsent(l, RenyiCurves::divergence)
-                    .applyAsDouble(order));
+            double value = values.computeIfAbsent(
+                    leaf.getKey(),
+                    l -> divergences.computeIfAbsent(l, RenyiCurves::divergence).applyAsDouble(order));
             sum += leaf.getValue() * value;
         }
         return sum * (1 + (2 + leaves.size()) * 0x1p-53);
@@ -125,8 +125,8 @@ final class RenyiRefinement {
             if (order[i + 1] - order[i] > 2) {
                 middle = Math.rint(middle);
             }
-            boolean between = middle > order[i] * (1 + SMALLEST_DISTANCE)
-                    && middle < order[i + 1] * (1 - SMALLEST_DISTANCE);
+            boolean between =
+                    middle > order[i] * (1 + SMALLEST_DISTANCE) && middle < order[i + 1] * (1 - SMALLEST_DISTANCE);
             return between ? middle : Double.NaN;
         }
 
@@ -137,8 +137,7 @@ final class RenyiRefinement {
             double leftSlope = i > 0 ? slope(i - 1) : Double.NaN;
             double rightSlope = i + 2 < order.length ? slope(i + 1) : Double.NaN;
             double least = Math.min(lower(i, a, leftSlope, rightSlope), lower(i, b, leftSlope, rightSlope));
-            double crossing =
-                    (value[i + 1] - value[i] + leftSlope * a - rightSlope * b) / (leftSlope - rightSlope);
+            double crossing = (value[i + 1] - value[i] + leftSlope * a - rightSlope * b) / (leftSlope - rightSlope);
             if (crossing > a && crossing < b) {
                 least = Math.min(least, lower(i, crossing, leftSlope, rightSlope));
             }

@@ -80,8 +80,7 @@ class IndependentTruthsTest {
                         Arbitraries.doubles().between(-8, -3),
                         Arbitraries.doubles().between(-1, 0.5),
                         Arbitraries.doubles().between(0, 6))
-                .as((q, sigma, steps) ->
-                        dpSgd(Math.pow(10, q), Math.pow(10, sigma), Math.round(Math.pow(10, steps))));
+                .as((q, sigma, steps) -> dpSgd(Math.pow(10, q), Math.pow(10, sigma), Math.round(Math.pow(10, steps))));
     }
 
     /** Twice as fine a lattice is nearer to the truth, so a bound is above it; both agree within a few parts in a thousand. */
@@ -105,7 +104,8 @@ class IndependentTruthsTest {
                     Map<LossPair, Long> pairs = Map.of(GaussianPair.plain(sigma), steps);
                     for (double delta : new double[] {1e-12, 1e-5, 0.1}) {
                         double truth = GaussianTradeOff.epsilon(mu, delta);
-                        double epsilon = OctaveComposition.of(pairs, delta, 1, 128).epsilon(delta);
+                        double epsilon =
+                                OctaveComposition.of(pairs, delta, 1, 128).epsilon(delta);
                         assertThat(epsilon)
                                 .as(sigma + " " + steps + " " + delta)
                                 .isBetween(truth * (1 - 1e-12), truth * 1.006 + 1e-6);
@@ -145,10 +145,16 @@ class IndependentTruthsTest {
                         PrivacyAccountant accountant = kind.create(relation);
                         if (accountant.supports(event)) {
                             accountant.compose(event);
-                            assertThat(accountant.epsilon(1e-5)).as(event.toString()).isGreaterThanOrEqualTo(0);
-                            assertThat(accountant.epsilon(0.999)).as(event.toString()).isGreaterThanOrEqualTo(0);
+                            assertThat(accountant.epsilon(1e-5))
+                                    .as(event.toString())
+                                    .isGreaterThanOrEqualTo(0);
+                            assertThat(accountant.epsilon(0.999))
+                                    .as(event.toString())
+                                    .isGreaterThanOrEqualTo(0);
                             assertThat(accountant.delta(1)).as(event.toString()).isBetween(0.0, 1.0);
-                            assertThat(accountant.delta(1e155)).as(event.toString()).isBetween(0.0, 1.0);
+                            assertThat(accountant.delta(1e155))
+                                    .as(event.toString())
+                                    .isBetween(0.0, 1.0);
                             assertThat(accountant.delta(0)).as(event.toString()).isBetween(0.0, 1.0);
                         }
                     }
@@ -162,12 +168,14 @@ class IndependentTruthsTest {
     void epsilon_manyEvents_areCounted() {
         long many = 1_000_000_000_000_000_000L;
         assertThat(pld(ADD, dpSgd(0.01, 1, many), 1e-5)).isGreaterThan(1e12);
-        assertThat(pld(ADD, new SelfComposed(new EpsilonDelta(0.1, 0), many), 1e-5)).isGreaterThan(1e15);
+        assertThat(pld(ADD, new SelfComposed(new EpsilonDelta(0.1, 0), many), 1e-5))
+                .isGreaterThan(1e15);
     }
 
     @Test
     void fromJson_wholeNumbers_areNumbers() {
-        assertThat(DpEvent.fromJson("{\"type\":\"Gaussian\",\"noiseMultiplier\":1}")).isEqualTo(new Gaussian(1));
+        assertThat(DpEvent.fromJson("{\"type\":\"Gaussian\",\"noiseMultiplier\":1}"))
+                .isEqualTo(new Gaussian(1));
         assertThatThrownBy(() -> DpEvent.fromJson("{\"type\":\"Gaussian\",\"noiseMultiplier\":9007199254740993}"))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("noiseMultiplier must be exact in double precision, was 9007199254740993");
@@ -191,7 +199,9 @@ class IndependentTruthsTest {
             // Poisson lots of this expected size tell no more about groups than lots of this size do.
             double poisson = pld(ADD, GroupPrivacy.event(dpSgd(1024 / 50_000.0, 4, 1000), k), 1e-5);
             assertThat(group).isBetween(poisson, 1.2 * poisson);
-            assertThat(new RdpAccountant(REPLACE).compose(GroupPrivacy.event(run, k)).epsilon(1e-5))
+            assertThat(new RdpAccountant(REPLACE)
+                            .compose(GroupPrivacy.event(run, k))
+                            .epsilon(1e-5))
                     .isBetween(group, 1.25 * group);
             previous = group;
         }

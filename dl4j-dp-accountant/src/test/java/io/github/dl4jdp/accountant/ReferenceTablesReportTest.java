@@ -82,7 +82,9 @@ class ReferenceTablesReportTest {
                 line(
                         "exact.csv",
                         row -> number(row, "delta") < 1e-14 ? Double.NaN : deviation(few(row), row, "delta")));
-        lines.put("| `contour.csv`: delta, contour integrals | PLD", line("contour.csv", row -> deviation(few(row), row, "delta")));
+        lines.put(
+                "| `contour.csv`: delta, contour integrals | PLD",
+                line("contour.csv", row -> deviation(few(row), row, "delta")));
         lines.put(
                 "| `epsilon.csv`: reference | PLD",
                 line(

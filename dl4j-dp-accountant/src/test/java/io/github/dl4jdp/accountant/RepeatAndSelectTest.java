@@ -35,7 +35,9 @@ class RepeatAndSelectTest {
 
     /** A search has no orders between those of the grid. */
     private static double atOrdersOfTheGrid(DpEvent event) {
-        return new RdpAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, new RdpAccountant().orders()).compose(event).epsilon(1e-5);
+        return new RdpAccountant(NeighboringRelation.ADD_OR_REMOVE_ONE, new RdpAccountant().orders())
+                .compose(event)
+                .epsilon(1e-5);
     }
 
     private static double epsilon(DpEvent event) {
