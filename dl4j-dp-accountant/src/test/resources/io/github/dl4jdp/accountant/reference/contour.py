@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes contour.csv: deltas of random compositions, by an integral in the complex plane: no lattice, no transform, no tails.
 
-    pip install numpy==2.4.6 && python3 contour.py > contour.csv
+    pip install numpy==2.4.6 && python3 contour.py 95 > contour.csv
 
 With L the sum of losses, M(z) = E_P[exp(z L)] is the product of the events' own moments, and for any r > 0
 
