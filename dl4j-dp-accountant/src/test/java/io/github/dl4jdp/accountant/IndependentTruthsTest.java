@@ -99,7 +99,7 @@ class IndependentTruthsTest {
     void octaves_plainGaussian_isNotBelowTheClosedForm() {
         for (double sigma : new double[] {0.3, 2, 20, 300}) {
             for (long steps : new long[] {1, 3, 100, 10_000}) {
-                double mu = Math.sqrt(steps) / sigma;
+                double mu = Math.sqrt((double) steps) / sigma;
                 if (mu < 8) {
                     Map<LossPair, Long> pairs = Map.of(GaussianPair.plain(sigma), steps);
                     for (double delta : new double[] {1e-12, 1e-5, 0.1}) {
