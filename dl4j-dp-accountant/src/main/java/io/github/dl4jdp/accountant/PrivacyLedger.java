@@ -40,6 +40,7 @@ import org.jspecify.annotations.Nullable;
 public final class PrivacyLedger implements AutoCloseable {
 
     private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9.:_+/=-]{1,200}");
+    private static final Pattern IDENTITY = Pattern.compile("[A-Za-z0-9-]{1,64}");
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
 
     private final PrivacyLedgerFile file;
@@ -283,6 +284,35 @@ public final class PrivacyLedger implements AutoCloseable {
                     terms.planDigest(), terms.configurationDigest(), terms.libraryVersion(), terms.relation(), event));
         }
         return charge(steps);
+    }
+
+    /**
+     * Charges what was released once and has an identity, so that it is charged once: see {@link #hasRelease}.
+     *
+     * @param event what was released
+     * @param identity 1 to 64 letters, digits or hyphens
+     * @return the new head, to be stored with the model
+     * @throws IllegalArgumentException if {@code identity} is not of that form, or charged already
+     * @throws PrivacyLedgerException as {@link #charge(long)}
+     */
+    public synchronized Head charge(DpEvent event, String identity) {
+        Objects.requireNonNull(event, "event");
+        if (!IDENTITY.matcher(identity).matches() || history.hasRelease(identity)) {
+            throw new IllegalArgumentException(
+                    "identity must be 1 to 64 letters, digits or hyphens, and not be charged yet, was \"" + identity + "\"");
+        }
+        Terms terms = history.terms();
+        if (!terms.event().equals(event)) {
+            startSession(new Terms(
+                    terms.planDigest(), terms.configurationDigest(), terms.libraryVersion(), terms.relation(), event));
+        }
+        append(PrivacyLedgerLine.release(history.lines(), history.hash(), identity));
+        return history.head();
+    }
+
+    /** Returns whether the release of this identity was charged. */
+    public synchronized boolean hasRelease(String identity) {
+        return history.hasRelease(identity);
     }
 
     private void append(String text) {

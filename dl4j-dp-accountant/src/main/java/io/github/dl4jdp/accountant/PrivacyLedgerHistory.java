@@ -13,10 +13,13 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,6 +35,9 @@ public final class PrivacyLedgerHistory {
     private final String name;
     private final @Nullable Head sought;
     private final Map<DpEvent, Long> charges = new LinkedHashMap<>();
+    private final Set<String> releases = new HashSet<>();
+    /** Lines that are looked for and have not been passed yet. */
+    private Set<Head> missing = new HashSet<>();
 
     private @Nullable Terms terms;
     private long lines;
@@ -122,6 +128,27 @@ public final class PrivacyLedgerHistory {
                 .<DpEvent>map(entry -> new DpEvent.SelfComposed(entry.getKey(), entry.getValue()))
                 .toList());
         return accountant.compose(all);
+    }
+
+    boolean hasRelease(String identity) {
+        return releases.contains(identity);
+    }
+
+    /**
+     * Whether a ledger file has all of these lines, so that it includes everything that was charged up to them.
+     *
+     * @throws PrivacyLedgerException as {@link #read}
+     */
+    public static boolean containsAll(Path path, Collection<Head> heads) {
+        var missing = new HashSet<>(heads);
+        PrivacyLedgerHistory history = new PrivacyLedgerHistory(path.toString(), null);
+        history.missing = missing;
+        try (InputStream in = new FileInputStream(path.toFile())) {
+            history.scan(in, Files.size(path));
+        } catch (IOException e) {
+            throw PrivacyLedger.failure(e, path.toString(), "read");
+        }
+        return missing.isEmpty();
     }
 
     boolean isEmpty() {
@@ -216,9 +243,15 @@ public final class PrivacyLedgerHistory {
         } else {
             steps = Math.addExact(steps, line.steps());
             charges.merge(terms.event(), line.steps(), Math::addExact);
+            if (line.release() != null) {
+                releases.add(line.release());
+            }
         }
         hash = line.hash();
         lines++;
+        if (!missing.isEmpty()) {
+            missing.remove(head());
+        }
         verifiedBytes += bytes;
         if (sought != null && sought.sequenceNumber() == line.sequenceNumber()) {
             soughtFound = sought.hash().equals(hash);

@@ -12,7 +12,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * One line of a ledger, without its line feed.
  *
- * <p>A line is a JSON object in the one form that {@link #session} or {@link #steps} writes; nothing else is accepted. Its last
+ * <p>A line is a JSON object in the one form that {@link #session}, {@link #steps} or {@link #release} writes; nothing else is accepted. Its last
  * field is {@code SHA-256(hash of the line before || the line up to its hash field)} in hexadecimal, the hash before the
  * first line being 64 zeros.
  *
@@ -20,9 +20,10 @@ import org.jspecify.annotations.Nullable;
  * @param hash the value of its hash field
  * @param session what it says if it starts a session
  * @param steps the steps it charges, 0 if it starts a session
+ * @param release the identity of what it charges, if that has one
  */
 record PrivacyLedgerLine(
-        long sequenceNumber, String hash, @Nullable Session session, long steps) {
+        long sequenceNumber, String hash, @Nullable Session session, long steps, @Nullable String release) {
 
     /** The hash before the first line. */
     static final String GENESIS = "0".repeat(64);
@@ -36,7 +37,8 @@ record PrivacyLedgerLine(
     private static final int TRAILER_LENGTH = HASH_FIELD.length() + HASH_LENGTH + END.length();
 
     private static final String NUMBER = "(0|[1-9][0-9]{0,17})";
-    private static final Pattern STEPS = Pattern.compile("\\{\"n\":" + NUMBER + ",\"steps\":" + NUMBER);
+    private static final Pattern STEPS = Pattern.compile("\\{\"n\":" + NUMBER + ",\"steps\":" + NUMBER
+            + "(?:,\"release\":\"([A-Za-z0-9-]{1,64})\")?");
     private static final Pattern SESSION = Pattern.compile("\\{\"n\":" + NUMBER
             + ",\"ledger\":1,\"session\":\"([0-9a-f]{32})\",\"opened\":\"([-0-9:TZ]{20})\""
             + ",\"library\":\"([^\"\\\\]*)\",\"plan\":\"([^\"\\\\]*)\",\"configuration\":\"([^\"\\\\]*)\""
@@ -68,6 +70,12 @@ record PrivacyLedgerLine(
         return sealed(previousHash, "{\"n\":" + sequenceNumber + ",\"steps\":" + steps);
     }
 
+    /** A new line that charges one release of an identity. */
+    static String release(long sequenceNumber, String previousHash, String release) {
+        return sealed(
+                previousHash, "{\"n\":" + sequenceNumber + ",\"steps\":1,\"release\":\"" + release + "\"");
+    }
+
     private static String sealed(String previousHash, String body) {
         return body + HASH_FIELD + hash(previousHash, body) + END;
     }
@@ -92,7 +100,7 @@ record PrivacyLedgerLine(
         if (steps.matches()) {
             long count = Long.parseLong(steps.group(2));
             return Long.parseLong(steps.group(1)) == sequenceNumber && count >= 1
-                    ? new PrivacyLedgerLine(sequenceNumber, hash, null, count)
+                    ? new PrivacyLedgerLine(sequenceNumber, hash, null, count, steps.group(3))
                     : null;
         }
         Matcher session = SESSION.matcher(body);
@@ -107,7 +115,7 @@ record PrivacyLedgerLine(
                     NeighboringRelation.valueOf(session.group(7)),
                     PrivacyLedgerEvents.read(session.group(8)));
             return new PrivacyLedgerLine(
-                    sequenceNumber, hash, new Session(session.group(2), session.group(3), terms), 0);
+                    sequenceNumber, hash, new Session(session.group(2), session.group(3), terms), 0, null);
         } catch (IllegalArgumentException e) {
             return null;
         }

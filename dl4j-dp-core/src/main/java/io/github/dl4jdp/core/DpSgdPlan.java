@@ -290,8 +290,32 @@ public final class DpSgdPlan extends PlanTerms {
     }
 
     /**
+     * One more release about the same data, beside those that the plan is charged with already. It has an identity: each one is charged once, however often a plan, a
+     * model or a ledger meets it, and another release of the same kind is charged again. {@code ReleasedNormalization.chargedTo} does this.
+     *
+     * @param identity 1 to 64 letters, digits or hyphens, drawn at random when the release was made
+     * @param event what was released, relative to sensitivities under {@link #relation()}
+     * @throws IllegalArgumentException if {@code identity} is not of that form or names another event of this plan, or the plan is calibrated to a guarantee that its
+     *     earlier releases alone exceed
+     */
+    public DpSgdPlan withEarlierRelease(String identity, DpEvent event) {
+        if (!identity.matches("[A-Za-z0-9-]{1,64}")) {
+            throw new IllegalArgumentException(
+                    "identity must be 1 to 64 letters, digits or hyphens, was \"" + identity + "\"");
+        }
+        DpEvent known = values.releases().get(identity);
+        if (known != null && !known.equals(event)) {
+            throw new IllegalArgumentException("event must be the one that the plan has for the release " + identity
+                    + ", " + known + ", was " + event);
+        }
+        return known != null
+                ? this
+                : new DpSgdPlan(values.withRelease(identity, Objects.requireNonNull(event, "event")));
+    }
+
+    /**
      * Draws noise and lots from a seeded generator so that a run can be repeated. For tests: whoever knows the seed can subtract the
-     * noise, so the report calls the run not private.
+     * noise, so the report calls the run not private, and the epsilon of the network is infinite from then on, whatever it is trained with later.
      */
     public DpSgdPlan withSeed(long seed) {
         return new DpSgdPlan(values.withSeed(seed));

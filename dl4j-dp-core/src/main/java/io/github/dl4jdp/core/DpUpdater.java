@@ -72,7 +72,7 @@ public final class DpUpdater implements IUpdater {
 
     /** How far the network has come under the plan. */
     TrainingProgress progress() {
-        return TrainingProgress.fromMap(progress);
+        return TrainingProgress.fromMap(progress, plan);
     }
 
     /** Notes how far the network has come, for whoever saves it. */

@@ -70,6 +70,11 @@ final class GraphConfiguration extends NetworkConfiguration {
     }
 
     @Override
+    int iterations() {
+        return network.getConfiguration().getIterationCount();
+    }
+
+    @Override
     void takeOwn() {
         CONFIGURATION.set(network, clone(network.getConfiguration()));
     }

@@ -32,6 +32,11 @@ final class LayerListConfiguration extends NetworkConfiguration {
     }
 
     @Override
+    int iterations() {
+        return network.getLayerWiseConfigurations().getIterationCount();
+    }
+
+    @Override
     void takeOwn() {
         network.setLayerWiseConfigurations(network.getLayerWiseConfigurations().clone());
     }

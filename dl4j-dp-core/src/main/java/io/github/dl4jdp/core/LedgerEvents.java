@@ -9,9 +9,13 @@ import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /** How the events of a plan stand in its ledger: what else was released is one charge, and each lot is charged as what it is. */
 final class LedgerEvents {
+    /** Training without privacy, unlike a step without noise. */
+    static final DpEvent UNPROTECTED = PlanTerms.chargeOf(new DpEvent.NonPrivate());
+
     private LedgerEvents() {}
 
     /**
@@ -23,36 +27,56 @@ final class LedgerEvents {
         if (file.isPresent() && file.get().toFile().length() > 0) {
             try {
                 DpEvent last = PrivacyLedgerHistory.read(file.get()).terms().event();
-                if (plan.chargeEvents().contains(last) || isEarlierCharge(plan, last)) {
+                if (plan.chargeEvents().contains(last) || isRelease(plan, last) || last.equals(UNPROTECTED)) {
                     return last;
                 }
             } catch (PrivacyLedgerException e) {
                 // Opening it says what is wrong with it, and recovers a line that a crash has torn.
-                return plan.stepEvent(1);
+                return plan.chargedEvent(1);
             }
         }
-        return plan.stepEvent(1);
+        return plan.chargedEvent(1);
     }
 
-    private static boolean isEarlierCharge(DpSgdPlan plan, DpEvent event) {
-        return plan.hasEarlierReleases() && event.equals(plan.earlierCharge());
+    private static boolean isRelease(DpSgdPlan plan, DpEvent event) {
+        return releases(plan).anyMatch(release -> event.equals(PlanTerms.chargeOf(release)));
+    }
+
+    private static Stream<DpEvent> releases(DpSgdPlan plan) {
+        return Stream.concat(
+                plan.hasOtherEarlierReleases() ? Stream.of(plan.otherEarlierReleases()) : Stream.empty(),
+                plan.identifiedReleases().values().stream());
     }
 
     /** Charges what else was released, unless the ledger has it. */
     static void chargeEarlier(DpSgdPlan plan, PrivacyLedger ledger) {
-        if (plan.hasEarlierReleases()
-                && ledger.charges().stream().noneMatch(charge -> isEarlierCharge(plan, charge.event()))) {
-            ledger.charge(plan.earlierCharge(), 1);
+        if (plan.hasOtherEarlierReleases()) {
+            DpEvent charge = PlanTerms.chargeOf(plan.otherEarlierReleases());
+            if (ledger.charges().stream().noneMatch(one -> charge.equals(one.event()))) {
+                ledger.charge(charge, 1);
+            }
+        }
+        plan.identifiedReleases().forEach((identity, event) -> {
+            if (!ledger.hasRelease(identity)) {
+                ledger.charge(PlanTerms.chargeOf(event), identity);
+            }
+        });
+    }
+
+    /** Charges what happened to a network without privacy, unless the ledger has it. */
+    static void chargeUnprotected(String identity, PrivacyLedger ledger) {
+        if (!ledger.hasRelease(identity)) {
+            ledger.charge(UNPROTECTED, identity);
         }
     }
 
     /** What a ledger has of a plan alone: its first {@code charges} charges by event, and what else was released. */
     static Map<DpEvent, Long> own(DpSgdPlan plan, long charges) {
         var own = new HashMap<DpEvent, Long>();
-        plan.runs(0, charges).forEach(run -> own.merge(run.event(), run.count(), Long::sum));
-        if (plan.hasEarlierReleases()) {
-            own.put(plan.earlierCharge(), 1L);
+        if (charges > 0) {
+            plan.runs(0, charges).forEach(run -> own.merge(run.event(), run.count(), Long::sum));
         }
+        releases(plan).forEach(release -> own.merge(PlanTerms.chargeOf(release), 1L, Long::sum));
         return own;
     }
 

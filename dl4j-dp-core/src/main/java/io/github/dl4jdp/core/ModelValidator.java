@@ -133,7 +133,7 @@ final class ModelValidator {
                         : model instanceof ComputationGraph graph ? graph.getUpdater(false) : null);
     }
 
-    private static boolean isAttached(@Nullable Updater updater) {
+    static boolean isAttached(@Nullable Updater updater) {
         return updater instanceof DpMultiLayerUpdater || updater instanceof DpComputationGraphUpdater;
     }
 
@@ -141,7 +141,8 @@ final class ModelValidator {
             Model network, @Nullable Updater updater, DataType dataType, List<ModelProblem> problems) {
         if (isAttached(updater)) {
             problems.add(ModelProblem.ofNetwork(
-                    network, "it is attached to a PrivacyEngine already; detach() that one first"));
+                    network,
+                    "it is attached to a PrivacyEngine already; close() that one first, which keeps what was spent"));
             return;
         }
         if (dataType != DataType.FLOAT && dataType != DataType.DOUBLE) {

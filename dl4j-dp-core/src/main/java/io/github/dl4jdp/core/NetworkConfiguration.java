@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
@@ -69,13 +76,36 @@ abstract class NetworkConfiguration {
     void privatize(DpSgdPlan plan) {
         takeOwn();
         replaceUpdaters(updater -> DpUpdater.of(plain(updater), plan));
+        bind();
+    }
+
+    /** Lets the live layers work with the network's own configuration, so that what stands in it reaches them. */
+    private void bind() {
         Layer[] layers = layers();
         List<NeuralNetConfiguration> own = configurations();
         for (int i = 0; i < layers.length; i++) {
-            // A wrapper would hand its own configuration to the layer inside, which has another one.
-            if (!(layers[i] instanceof BaseWrapperLayer)) {
+            if (layers[i] instanceof BaseWrapperLayer wrapper) {
+                // A wrapper would hand its own configuration to the layer inside, which has another one.
+                bindInner(wrapper, own.get(i).getLayer());
+            } else {
                 layers[i].setConf(own.get(i));
             }
+        }
+    }
+
+    private static void bindInner(BaseWrapperLayer wrapper, org.deeplearning4j.nn.conf.layers.Layer conf) {
+        org.deeplearning4j.nn.conf.layers.Layer inside;
+        if (conf instanceof org.deeplearning4j.nn.conf.layers.wrapper.BaseWrapperLayer wrapping) {
+            inside = wrapping.getUnderlying();
+        } else if (conf instanceof FrozenLayer frozen) {
+            inside = frozen.getLayer();
+        } else {
+            return;
+        }
+        if (wrapper.getUnderlying() instanceof BaseWrapperLayer inner) {
+            bindInner(inner, inside);
+        } else {
+            wrapper.getUnderlying().conf().setLayer(inside);
         }
     }
 
@@ -99,8 +129,10 @@ abstract class NetworkConfiguration {
 
     /** Undoes {@link #privatize} and {@link #installUpdater}. */
     void restoreUpdater() {
+        INDArray state = stateOf(updater == null ? currentUpdater() : updater);
         replaceUpdaters(NetworkConfiguration::plain);
-        setUpdater(plainUpdater(stateOf(updater)));
+        bind();
+        setUpdater(plainUpdater(state));
         updater = null;
     }
 
@@ -131,46 +163,82 @@ abstract class NetworkConfiguration {
     }
 
     /**
-     * How far the network has come, for going on under {@code plan}.
+     * How far the network has come, for going on under {@code plan}, with the account of everything that went into its parameters.
      *
      * @throws IllegalArgumentException if the configuration carries another plan and {@code plan} may not follow on it, or the layers disagree
      */
     TrainingProgress progressUnder(DpSgdPlan plan) {
-        for (DpSgdPlan carried : plans()) {
-            if (!carried.isSameMechanismAs(plan)) {
+        TrainingProgress progress = progress();
+        List<DpSgdPlan> carried = plans();
+        if (carried.isEmpty()) {
+            carried = carriedPlans();
+        }
+        for (DpSgdPlan one : carried) {
+            if (!one.isSameMechanismAs(plan)) {
                 if (!plan.isContinuing()) {
                     throw new IllegalArgumentException(
-                            "plan must be the one in the network's configuration, " + carried + ", was " + plan
+                            "plan must be the one in the network's configuration, " + one + ", was " + plan
                                     + "; to change the plan and compose the costs of both, attach plan.continuing()");
                 }
-                return progress().followedOn(plan());
+                progress = progress.followedOn();
+                break;
             }
         }
-        return progress();
+        return progress.with(account());
     }
 
     /** The plans of the layers that may train: a frozen one may come from a network of another plan. */
     private List<DpSgdPlan> plans() {
-        return updaters().map(DpUpdater::plan).distinct().toList();
+        return trainable()
+                .flatMap(conf -> LayerUpdaters.of(conf).stream())
+                .filter(DpUpdater.class::isInstance)
+                .map(updater -> ((DpUpdater) updater).plan())
+                .distinct()
+                .toList();
     }
 
-    /** Those of the layers that may train: a frozen one may come from a network of another plan. */
-    private Stream<DpUpdater> updaters() {
+    /** Those of layers whose updaters know of none any more. */
+    private List<DpSgdPlan> carriedPlans() {
+        return trainable()
+                .flatMap(conf -> AccountCarriers.in(conf).stream())
+                .map(AccountConstraint::storedPlan)
+                .filter(Objects::nonNull)
+                .map(PlanCodec::fromMap)
+                .distinct()
+                .toList();
+    }
+
+    private Stream<org.deeplearning4j.nn.conf.layers.Layer> trainable() {
         return configurations().stream()
-                .filter(conf ->
-                        !(conf.getLayer() instanceof FrozenLayer || conf.getLayer() instanceof FrozenLayerWithBackprop))
-                .flatMap(conf -> LayerUpdaters.of(conf.getLayer()).stream())
+                .map(NeuralNetConfiguration::getLayer)
+                .filter(conf -> !(conf instanceof FrozenLayer || conf instanceof FrozenLayerWithBackprop));
+    }
+
+    private static Stream<DpUpdater> updaters(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return LayerUpdaters.of(conf).stream()
                 .filter(DpUpdater.class::isInstance)
                 .map(DpUpdater.class::cast);
     }
 
     /**
-     * How far the network has come under the plan that its configuration carries.
+     * How far the network has come under the plan that its configuration carries, without what it carries of other layers.
      *
      * @throws IllegalArgumentException if its layers disagree
      */
-    TrainingProgress progress() {
-        var progress = updaters().map(DpUpdater::progress).distinct().toList();
+    private TrainingProgress progress() {
+        var progress = trainable()
+                .flatMap(conf -> updaters(conf).map(DpUpdater::progress))
+                .map(one -> one.with(PrivacyAccount.EMPTY))
+                .distinct()
+                .toList();
+        if (progress.isEmpty()) {
+            progress = trainable()
+                    .flatMap(conf -> AccountCarriers.in(conf).stream())
+                    .filter(carrier -> carrier.storedPlan() != null)
+                    .map(carrier -> carrier.progress().with(PrivacyAccount.EMPTY))
+                    .distinct()
+                    .toList();
+        }
         if (progress.size() > 1) {
             throw new IllegalArgumentException(
                     "the network's layers must have come equally far with the plan, they carry " + progress);
@@ -178,9 +246,170 @@ abstract class NetworkConfiguration {
         return progress.isEmpty() ? TrainingProgress.NONE : progress.get(0);
     }
 
+    /**
+     * Everything that went into the network's parameters: what its layers carry, frozen ones too, and what is known of parameters that were copied here from
+     * networks of this process. Parameters that are not those of the account were changed by other means: that is a part of it.
+     */
+    PrivacyAccount account() {
+        return past().stream().map(LayerPast::account).reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
+    }
+
+    /** {@link #account()} by layer, in their order. */
+    List<LayerPast> past() {
+        Layer[] layers = layers();
+        List<NeuralNetConfiguration> own = configurations();
+        var past = new ArrayList<LayerPast>();
+        for (int i = 0; i < layers.length; i++) {
+            past.add(pastOf(layers[i], own.get(i).getLayer(), ModelValidator.name(layers[i], i)));
+        }
+        boolean isSpent = past.stream().anyMatch(one -> one.account().isSpent());
+        for (int i = 0; i < layers.length && isSpent && iterations() > 0; i++) {
+            // An engine leaves carriers in every layer. The network has made updates, and this one came to it without any.
+            if (isNew(layers[i], own.get(i).getLayer())) {
+                Set<Long> now = ParameterFingerprints.of(layers[i]);
+                past.set(
+                        i,
+                        new LayerPast(
+                                past.get(i)
+                                        .account()
+                                        .withUnprotected(
+                                                "new-" + Long.toHexString(now.iterator().next()),
+                                                "layer \"" + ModelValidator.name(layers[i], i)
+                                                        + "\" was trained without privacy on what layers from private training gave"),
+                                past.get(i).released(),
+                                now));
+            }
+        }
+        return past;
+    }
+
+    private static boolean isNew(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return layer.numParams() > 0
+                && !(layer instanceof org.deeplearning4j.nn.layers.FrozenLayer)
+                && AccountCarriers.in(conf).isEmpty()
+                && updaters(conf).findAny().isEmpty();
+    }
+
+    /** The layers that came into a network with a private past without any of their own. */
+    List<String> newLayers() {
+        Layer[] layers = layers();
+        List<NeuralNetConfiguration> own = configurations();
+        return IntStream.range(0, layers.length)
+                .filter(i -> isNew(layers[i], own.get(i).getLayer()))
+                .mapToObj(i -> ModelValidator.name(layers[i], i))
+                .toList();
+    }
+
+    /** The updates that the network has made, as far as DL4J counts them. */
+    abstract int iterations();
+
+    private static LayerPast pastOf(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, String name) {
+        List<AccountConstraint> carriers = AccountCarriers.in(conf);
+        PrivacyAccount account = Stream.concat(
+                        carriers.stream().map(AccountConstraint::progress), updaters(conf).map(DpUpdater::progress))
+                .map(TrainingProgress::account)
+                .reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
+        Set<Long> now = ParameterFingerprints.of(layer);
+        Set<Long> released = new LinkedHashSet<>();
+        Set<Long> changed = new LinkedHashSet<>();
+        carriers.forEach(carrier -> {
+            released.addAll(carrier.released());
+            changed.addAll(carrier.changed());
+        });
+        boolean isTrained = carriers.isEmpty() || !released.isEmpty() || !changed.isEmpty();
+        if (!isTrained) {
+            account = account.ofReleasesAlone();
+        }
+        Set<Long> strangers = new LinkedHashSet<>(now);
+        carriers.forEach(carrier -> strangers.removeAll(carrier.fingerprints()));
+        // Of a layer of another size, the parameters were made anew.
+        boolean mustBeKnown = account.isSpent()
+                && isTrained
+                && carriers.stream().anyMatch(carrier -> carrier.parameters() == layer.numParams());
+        return recognized(new LayerPast(account, released, changed), strangers, mustBeKnown, name);
+    }
+
+    /**
+     * The past of a layer with that of parameters which its carrier does not know.
+     *
+     * @param mustBeKnown whether they must be known from elsewhere, or else were changed without an engine
+     */
+    static LayerPast recognized(LayerPast past, Set<Long> strangers, boolean mustBeKnown, String layer) {
+        PrivacyAccount all = past.account();
+        Set<Long> released = new LinkedHashSet<>(past.released());
+        Set<Long> changed = new LinkedHashSet<>(past.changed());
+        for (Long stranger : strangers) {
+            Optional<PrivacyAccount> known = ReleasedParameters.accountOf(stranger);
+            if (known.isPresent()) {
+                all = all.and(known.get().without(past.account().forgotten().keySet()));
+                released.add(stranger);
+            } else if (mustBeKnown) {
+                all = all.withUnprotected(
+                        "changed-" + Long.toHexString(stranger),
+                        "parameters of layer \"" + layer
+                                + "\" were changed by other means than an engine after private training");
+                changed.add(stranger);
+            }
+        }
+        return new LayerPast(all, released, changed);
+    }
+
+    /** Leaves nothing of private training but what {@code left} has. */
+    void forget(PrivacyAccount left) {
+        List<LayerPast> past = past();
+        takeOwn();
+        restoreUpdater();
+        AccountCarriers.write(this, TrainingProgress.NONE.with(left), null, true, past);
+    }
+
+    /** Gives the network another account; how far it has come under its plan stays. */
+    void rewrite(PrivacyAccount account) {
+        TrainingProgress progress = progress().with(account);
+        List<DpSgdPlan> carried = plans();
+        boolean detached = carried.isEmpty();
+        if (detached) {
+            carried = carriedPlans();
+        }
+        INDArray state = stateOf(currentUpdater());
+        List<LayerPast> past = past();
+        takeOwn();
+        replaceUpdaters(IUpdater::clone);
+        bind();
+        setUpdater(plainUpdater(state));
+        setProgress(progress);
+        AccountCarriers.write(
+                this, progress, carried.isEmpty() ? null : PlanCodec.toMap(carried.get(0)), detached, past);
+    }
+
+    /** Notes that the parameters of now came out of training with this account. */
+    void release(PrivacyAccount account) {
+        if (account.isSpent()) {
+            var lineage = new ReleasedParameters.Lineage(account);
+            for (Layer layer : layers()) {
+                if (!(layer instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
+                    ReleasedParameters.add(ParameterFingerprints.of(layer), lineage);
+                }
+            }
+        }
+    }
+
+    /** Writes an account in a form that DL4J knows. */
+    void export(TrainingProgress progress, Map<String, Object> plan, List<LayerPast> past) {
+        Layer[] layers = layers();
+        for (int i = 0; i < layers.length; i++) {
+            if (layers[i].numParams() > 0) {
+                AccountCarriers.put(
+                        configurations().get(i).getLayer(),
+                        ExportedAccount.of(AccountConstraint.of(progress, plan, true, layers[i], past.get(i))));
+            }
+        }
+    }
+
     /** Notes how far the network has come, for whoever saves it. */
     void setProgress(TrainingProgress progress) {
-        updaters().forEach(own -> own.setProgress(progress));
+        configurations().stream()
+                .flatMap(conf -> updaters(conf.getLayer()))
+                .forEach(own -> own.setProgress(progress));
     }
 
     /** What the network's parameters are, as text: the layers with their names, kinds and sizes. */

@@ -37,6 +37,9 @@ public final class ParameterAverage extends BaseTrainingListener {
 
     private double weight;
 
+    /** What went into the averaged parameters. */
+    private PrivacyAccount account = PrivacyAccount.EMPTY;
+
     /**
      * Averages over about {@code 1 / (1 - decay)} lots.
      *
@@ -63,6 +66,7 @@ public final class ParameterAverage extends BaseTrainingListener {
                 before.muli(decay).addi(share);
             }
             weight = decay * weight + (1 - decay);
+            account = account.and(NetworkConfiguration.of(model).account());
         }
     }
 
@@ -80,6 +84,8 @@ public final class ParameterAverage extends BaseTrainingListener {
         }
         requireLength("model", model, current.length());
         model.setParams(current.div(weight).castTo(model.params().dataType()));
+        // An engine that is attached to the model must know what it has there.
+        NetworkConfiguration.of(model).release(account);
     }
 
     private static void requireLength(String name, Model model, long length) {

@@ -30,6 +30,8 @@ final class PlanCodec {
             "noiseMultiplier",
             "noiseStages",
             "earlierReleases",
+            "otherReleases",
+            "releases",
             "maximumLength",
             "segmentLength",
             "sequenceLength",
@@ -48,10 +50,23 @@ final class PlanCodec {
     static Map<String, Object> toMap(DpSgdPlan plan) {
         var map = mechanism(plan);
         plan.ledger().ifPresent(file -> map.put("ledger", file.toString()));
+        if (!plan.identifiedReleases().isEmpty()) {
+            if (plan.hasOtherEarlierReleases()) {
+                map.put("otherReleases", plan.otherEarlierReleases().toJson());
+            }
+            map.put(
+                    "releases",
+                    plan.identifiedReleases().entrySet().stream()
+                            .map(one -> List.of(one.getKey(), one.getValue().toJson()))
+                            .toList());
+        }
         return map;
     }
 
-    /** All of the plan but where its ledger lies: what decides on what is released. */
+    /**
+     * All of the plan but where its ledger lies and which releases those are that it was charged with: what decides on what is released. A script that runs again
+     * and releases the same anew has the same mechanism.
+     */
     static Map<String, Object> mechanism(DpSgdPlan plan) {
         plan.requireComplete();
         var map = new LinkedHashMap<String, Object>();
@@ -127,7 +142,9 @@ final class PlanCodec {
                 .withClipping(ClippingCodec.read(map))
                 .withDelta(delta);
         plan = plan.withNoiseSchedule(noiseSchedule(map));
-        if (map.containsKey("earlierReleases")) {
+        if (map.containsKey("releases")) {
+            plan = withReleases(plan, map);
+        } else if (map.containsKey("earlierReleases")) {
             plan = plan.withEarlierReleases(DpEvent.fromJson(text(map, "earlierReleases")));
         }
         if (map.containsKey("maximumLength") || map.containsKey("segmentLength")) {
@@ -158,6 +175,27 @@ final class PlanCodec {
                 ? plan.withStoredTarget(
                         new PrivacyGuarantee(number(map, "targetEpsilon").doubleValue(), delta, plan.relation()))
                 : plan;
+    }
+
+    private static DpSgdPlan withReleases(DpSgdPlan plan, Map<String, Object> map) {
+        DpSgdPlan charged = map.containsKey("otherReleases")
+                ? plan.withEarlierReleases(DpEvent.fromJson(text(map, "otherReleases")))
+                : plan;
+        if (!(map.get("releases") instanceof List<?> list)) {
+            throw missing(map, "releases");
+        }
+        for (Object one : list) {
+            if (one instanceof List<?> pair
+                    && pair.size() == 2
+                    && pair.get(0) instanceof String identity
+                    && pair.get(1) instanceof String event) {
+                charged = charged.withEarlierRelease(identity, DpEvent.fromJson(event));
+            } else {
+                throw new IllegalArgumentException(
+                        "releases must be a list of pairs of identity and event in a stored plan, was " + list);
+            }
+        }
+        return charged;
     }
 
     private static NoiseSchedule noiseSchedule(Map<String, Object> map) {

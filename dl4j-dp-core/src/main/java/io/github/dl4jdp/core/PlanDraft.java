@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** {@link PlanValues} while they change: it lives inside one call of a {@code with...} method. */
@@ -24,6 +25,10 @@ final class PlanDraft {
 
     NoiseSchedule noiseSchedule = NoiseSchedule.CONSTANT;
     DpEvent earlier = new DpEvent.NoOp();
+
+    DpEvent otherEarlier = new DpEvent.NoOp();
+
+    Map<String, DpEvent> releases = Map.of();
 
     @Nullable
     Truncation truncation;
@@ -62,6 +67,8 @@ final class PlanDraft {
         accountantKind = values.accountantKind();
         noiseSchedule = values.noiseSchedule();
         earlier = values.earlier();
+        otherEarlier = values.otherEarlier();
+        releases = values.releases();
         truncation = values.truncation();
         exampleShape = values.exampleShape();
         augmentationMultiplicity = values.augmentationMultiplicity();
@@ -91,6 +98,8 @@ final class PlanDraft {
                 accountantKind,
                 noiseSchedule,
                 earlier,
+                otherEarlier,
+                releases,
                 truncation,
                 exampleShape,
                 augmentationMultiplicity,

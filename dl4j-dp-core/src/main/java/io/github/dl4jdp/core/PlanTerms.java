@@ -7,7 +7,9 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -222,25 +224,59 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         return values.charge(noiseMultiplier(), PlanValues.requirePositive("charge", charge));
     }
 
+    /** What charge number {@code charge} is, from 1: {@link #stepEvent(long)}, unless its noise comes from a seed that somebody may know. */
+    DpEvent chargedEvent(long charge) {
+        return values.seed() == null ? stepEvent(charge) : new DpEvent.NonPrivate();
+    }
+
     /** The event of the charges after the first {@code from} up to number {@code to}. */
     DpEvent charges(long from, long to) {
-        return values.charges(noiseMultiplier(), from, to);
+        return values.seed() == null || from == to
+                ? values.charges(noiseMultiplier(), from, to)
+                : new DpEvent.SelfComposed(new DpEvent.NonPrivate(), to - from);
     }
 
     /** The charges after the first {@code from} up to number {@code to}, those of equal events together. */
     List<DpEvent.SelfComposed> runs(long from, long to) {
-        return values.runs(noiseMultiplier(), from, to);
+        return values.seed() == null || from == to
+                ? values.runs(noiseMultiplier(), from, to)
+                : List.of(new DpEvent.SelfComposed(new DpEvent.NonPrivate(), to - from));
     }
 
-    /** The event under which a ledger holds {@link #earlierReleases()}: unlike that of any charge, whatever was released. */
-    DpEvent earlierCharge() {
-        return new DpEvent.Composed(List.of(earlierReleases()));
+    /** The part of {@link #earlierReleases()} that has no identity: equal events mean the same releases. */
+    DpEvent otherEarlierReleases() {
+        return values.otherEarlier();
+    }
+
+    /** The part of {@link #earlierReleases()} that has an identity, by which it is charged once. */
+    Map<String, DpEvent> identifiedReleases() {
+        return values.releases();
+    }
+
+    /** All of {@link #earlierReleases()}, as an account keeps it. */
+    Map<String, String> releasesByIdentity() {
+        var all = new LinkedHashMap<String, String>();
+        if (hasOtherEarlierReleases()) {
+            all.put("equal " + values.otherEarlier().toJson(), values.otherEarlier().toJson());
+        }
+        values.releases().forEach((identity, event) -> all.put(identity, event.toJson()));
+        return all;
+    }
+
+    /** Whether something was released that has no identity. */
+    boolean hasOtherEarlierReleases() {
+        return !(values.otherEarlier() instanceof DpEvent.NoOp);
+    }
+
+    /** The event under which a ledger holds a release: unlike that of any charge, whatever was released. */
+    static DpEvent chargeOf(DpEvent release) {
+        return new DpEvent.Composed(List.of(release));
     }
 
     /** The events that charges of this plan may have. */
     Set<DpEvent> chargeEvents() {
         return values.noiseSchedule().stages().stream()
-                .map(stage -> stepEvent(stage.from()))
+                .map(stage -> chargedEvent(stage.from()))
                 .collect(Collectors.toSet());
     }
 

@@ -7,7 +7,10 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
@@ -15,7 +18,9 @@ import org.jspecify.annotations.Nullable;
  * The values of a {@link DpSgdPlan}, complete or not; 0 and null stand for "not given yet".
  *
  * @param noiseSchedule factors of the noise multiplier, by charge
- * @param earlier what else was released about the same data
+ * @param earlier what else was released about the same data, all of it
+ * @param otherEarlier the part of it that has no identity
+ * @param releases the part of it that has, by identity
  * @param exampleShape public sizes of an example
  * @param truncation how time series are cut for truncated backpropagation through time
  * @param augmentationMultiplicity copies of each example of a lot; 1 without augmentation multiplicity
@@ -35,6 +40,8 @@ record PlanValues(
         AccountantKind accountantKind,
         NoiseSchedule noiseSchedule,
         DpEvent earlier,
+        DpEvent otherEarlier,
+        Map<String, DpEvent> releases,
         @Nullable Truncation truncation,
         ExampleShape exampleShape,
         int augmentationMultiplicity,
@@ -45,6 +52,7 @@ record PlanValues(
         boolean continuing) {
 
     PlanValues {
+        releases = Collections.unmodifiableMap(new LinkedHashMap<>(releases));
         if (truncation != null && clipping instanceof Clipping.Adaptive) {
             throw new IllegalArgumentException(
                     "clipping must not be adaptive in a plan with truncated backpropagation through time, whose segments have gradients of"
@@ -132,6 +140,20 @@ record PlanValues(
     PlanValues withEarlier(DpEvent value) {
         return with(draft -> {
             draft.earlier = value;
+            draft.otherEarlier = value;
+            draft.releases = Map.of();
+            draft.dropCalibration();
+        });
+    }
+
+    PlanValues withRelease(String identity, DpEvent value) {
+        return with(draft -> {
+            var more = new LinkedHashMap<>(draft.releases);
+            more.put(identity, value);
+            draft.releases = more;
+            draft.earlier = draft.earlier instanceof DpEvent.NoOp
+                    ? value
+                    : new DpEvent.Composed(List.of(draft.earlier, value));
             draft.dropCalibration();
         });
     }

@@ -18,7 +18,6 @@ import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
-import org.nd4j.linalg.learning.config.NoOp;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -62,6 +61,9 @@ public final class PrivacyEngine implements AutoCloseable {
      *
      * @param network a {@code MultiLayerNetwork} or a {@code ComputationGraph}
      * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
+     * <p>What was spent is taken up: what went into the network's parameters before, under this plan or another, in this network or one that they were copied or
+     * transferred from, is in {@link #epsilon()} from the start. A network that trains under the plan already goes on where it stands.
+     *
      * @throws IllegalArgumentException if the plan has clipping norms for another number of layers than train, or its noise cannot be drawn for as many
      *     parameters as the network trains: {@code noiseMultiplier * sqrt(parameters)} is at most 2^25
      * @throws IllegalArgumentException if the network was trained under another plan, and this one is not {@link DpSgdPlan#continuing()}
@@ -102,7 +104,7 @@ public final class PrivacyEngine implements AutoCloseable {
             spending.close();
             throw e;
         }
-        warn(plan, training.trainable());
+        warn(plan, training);
         return new PrivacyEngine(training, options);
     }
 
@@ -147,7 +149,21 @@ public final class PrivacyEngine implements AutoCloseable {
         }
     }
 
-    private static void warn(DpSgdPlan plan, List<TrainableLayer> trainable) {
+    private static void warn(DpSgdPlan plan, PrivateTraining training) {
+        List<TrainableLayer> trainable = training.trainable();
+        training.account()
+                .notPrivate()
+                .forEach(words -> log.warn(
+                        "The network's past is NOT PRIVATE, and neither is what comes of it: {}.", words));
+        training.account()
+                .forgottenInWords()
+                .forEach(words -> log.warn("Forgotten on the user's word: {}.", words));
+        if (!training.spending().history().isEmpty()) {
+            log.info(
+                    "Epsilon starts at {}: it includes what the network's parameters have cost before, {}.",
+                    training.spending().epsilon(),
+                    training.spending().history());
+        }
         if (!plan.isPrivate()) {
             log.warn(
                     "This run is NOT PRIVATE: {}.",
@@ -297,6 +313,12 @@ public final class PrivacyEngine implements AutoCloseable {
         return new LotSource(training, data, augmentation, options);
     }
 
+    /** What is spent, with what parameters that were put into the network since the last lot bring with them. */
+    private Spending spending() {
+        training.lookAtParameters();
+        return training.spending();
+    }
+
     /** The plan that this engine carries out. */
     public DpSgdPlan plan() {
         return training.plan();
@@ -314,17 +336,17 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** The epsilon spent so far, at {@code plan.delta()} and under {@code plan.relation()}; infinite without noise. */
     public double epsilon() {
-        return training.spending().epsilon();
+        return spending().epsilon();
     }
 
     /** The epsilon spent so far for a look after every step: as cheap as the accountant can be, and up to about 0.1 % above {@link #epsilon()}. */
     double runningEpsilon() {
-        return remainingSteps() == 0 ? epsilon() : training.spending().runningEpsilon();
+        return remainingSteps() == 0 ? epsilon() : spending().runningEpsilon();
     }
 
     /** The moments accountant's epsilon where the plan has a tighter one. */
     OptionalDouble momentsEpsilon() {
-        return training.spending().momentsEpsilon();
+        return spending().momentsEpsilon();
     }
 
     /**
@@ -347,7 +369,7 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /**
      * Writes the trained model, for use and not for further training, as a file that any DL4J program loads: without the updaters, their state and
-     * the plan. The file also holds {@link #report()}, as {@code privacy-report.json}, {@code privacy-report.md} and
+     * the plan. What was spent stays in its configuration, in a form that DL4J knows: attached anew, the model has the epsilon it had. The file also holds {@link #report()}, as {@code privacy-report.json}, {@code privacy-report.md} and
      * {@code privacy-report.html}.
      *
      * @param file replaced if it exists, complete or not at all
@@ -356,7 +378,7 @@ public final class PrivacyEngine implements AutoCloseable {
      */
     public void exportForInference(File file) throws IOException {
         training.requireAttached();
-        InferenceExport.write(training.configuration().copy(updater -> new NoOp()), report(), file);
+        InferenceExport.write(training.exportable(), report(), file);
     }
 
     /** Whether no release about the last lot is still to come: never so between the segments of truncated backpropagation through time. */
@@ -376,12 +398,12 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** Everything released so far, as the accountant composes it. */
     DpEvent spent() {
-        return training.spending().event();
+        return spending().event();
     }
 
     /** The last line of the ledger, if there is one. */
     Optional<Head> ledgerHead() {
-        return Optional.ofNullable(training.spending().head());
+        return Optional.ofNullable(spending().head());
     }
 
     /** What the guarantee rests on besides the library's own rules for layers. */
@@ -391,12 +413,18 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** The largest number of charges under the plan with which everything charged stays within {@code epsilon}. */
     long affordableCharges(double epsilon) {
-        return training.spending().affordableCharges(epsilon);
+        return spending().affordableCharges(epsilon);
     }
 
     /** What was charged under other plans, in words. */
     List<String> history() {
-        return training.spending().history();
+        return spending().history();
+    }
+
+    /** Everything that went into the network's parameters. */
+    PrivacyAccount account() {
+        training.lookAtParameters();
+        return training.account();
     }
 
     /** What has to be assumed of the preprocessors that the training data went through. */
@@ -416,7 +444,7 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** Whether what is spent is kept in a ledger. */
     boolean hasLedger() {
-        return training.spending().hasLedger();
+        return spending().hasLedger();
     }
 
     /** The passes over the user's own iterator that the plan still allows to begin. */
@@ -435,10 +463,62 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /**
      * Gives the network back to plain DL4J: original layers and updaters, with the updater's state. What it trains on from then on has no
-     * privacy.
+     * privacy. What was spent stays in its configuration, through files and copies: an engine that is attached later goes on from it, and if the network was trained
+     * meanwhile, says so and reports an infinite epsilon, unless {@link #forgetUnprotected} tells it that this was on other data. To attach another plan or set
+     * a learning rate, {@link #close()} is enough.
      */
     public void detach() {
         training.detach();
-        log.warn("The network was detached after {} private steps; from now on it trains without privacy.", steps());
+        log.warn(
+                "The network was detached after {} private steps; from now on it trains without privacy. What was spent stays with it.",
+                steps());
+    }
+
+    /**
+     * Forgets all that was spent on a network: the one way to do so. For a network that was initialised anew, or whose training data nobody will ever train or release
+     * anything on again. The engine logs it, and every later report names what was forgotten and why.
+     *
+     * @param network one that no engine is attached to; it is a plain DL4J network afterwards
+     * @param reason for the report, not blank
+     * @throws IllegalArgumentException if {@code reason} is blank
+     * @throws IllegalStateException if an engine is attached to the network
+     */
+    public static void forget(Model network, String reason) {
+        NetworkConfiguration configuration = requireForgettable(network, reason);
+        PrivacyAccount account = configuration.account();
+        account.spentInWords()
+                .forEach(words -> log.warn("Forgotten on the user's word: {}, because: {}.", words, reason));
+        configuration.forget(account.forgetting(reason));
+    }
+
+    /**
+     * Forgets that a network's parameters were changed without privacy after private training, by {@code fit} after {@link #detach()} or by hand: the user states that
+     * nothing but other data went into them, public ones or none. What was spent in private training stays. The engine logs it, and every later report names
+     * it with the reason.
+     *
+     * @param network one that no engine is attached to
+     * @param reason for the report, not blank
+     * @throws IllegalArgumentException if {@code reason} is blank
+     * @throws IllegalStateException if an engine is attached to the network
+     */
+    public static void forgetUnprotected(Model network, String reason) {
+        NetworkConfiguration configuration = requireForgettable(network, reason);
+        PrivacyAccount account = configuration.account();
+        account.unprotected()
+                .values()
+                .forEach(words -> log.warn("Forgotten on the user's word: {}, because: {}.", words, reason));
+        configuration.rewrite(account.forgettingUnprotected(reason));
+    }
+
+    private static NetworkConfiguration requireForgettable(Model network, String reason) {
+        if (reason.isBlank()) {
+            throw new IllegalArgumentException("reason must say why what was spent may be forgotten, was blank");
+        }
+        NetworkConfiguration configuration = NetworkConfiguration.of(network);
+        if (ModelValidator.isAttached(configuration.currentUpdater())) {
+            throw new IllegalStateException(
+                    "no PrivacyEngine may be attached to a network whose account is forgotten; close() it first");
+        }
+        return configuration;
     }
 }

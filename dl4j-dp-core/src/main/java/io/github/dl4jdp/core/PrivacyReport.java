@@ -32,6 +32,8 @@ import org.nd4j.shade.jackson.databind.util.RawValue;
  * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
  * @param clippingNorm the clipping norm in force for the next lot
  * @param history what was charged under other plans before this one; the guarantee includes it
+ * @param forgotten what was forgotten by {@link PrivacyEngine#forget} or {@link PrivacyEngine#forgetUnprotected}, and why; the guarantee does not include it
+ * @param notPrivate what in the past of the network leaves no guarantee: a seed, missing noise, training without privacy
  * @param isPrivate whether there is a guarantee at all: noise, from a secure generator
  * @param spent everything released so far, as the accountant composes it
  * @param ledger the last line of the ledger, if there is one
@@ -48,6 +50,8 @@ public record PrivacyReport(
         OptionalDouble momentsEpsilon,
         double clippingNorm,
         List<String> history,
+        List<String> forgotten,
+        List<String> notPrivate,
         boolean isPrivate,
         DpEvent spent,
         Optional<Head> ledger,
@@ -60,6 +64,8 @@ public record PrivacyReport(
     /** Copies the lists. */
     public PrivacyReport {
         history = List.copyOf(history);
+        forgotten = List.copyOf(forgotten);
+        notPrivate = List.copyOf(notPrivate);
         layers = List.copyOf(layers);
         versions = Collections.unmodifiableMap(new LinkedHashMap<>(versions));
         evaluation = Collections.unmodifiableMap(new LinkedHashMap<>(evaluation));
@@ -75,7 +81,9 @@ public record PrivacyReport(
                 engine.momentsEpsilon(),
                 engine.clippingNorm(),
                 engine.history(),
-                engine.plan().isPrivate(),
+                engine.account().forgottenInWords(),
+                engine.account().notPrivate(),
+                engine.plan().isPrivate() && engine.epsilon() < Double.POSITIVE_INFINITY,
                 engine.spent(),
                 engine.ledgerHead(),
                 trainable.stream()
@@ -144,10 +152,14 @@ public record PrivacyReport(
         if (isPrivate) {
             return "(" + values + ")-differential privacy, " + guarantee.relation() + ", one example";
         }
-        return plan.noiseMultiplier() == 0
-                ? "NOT PRIVATE: no noise was added"
-                : "NOT PRIVATE: the noise comes from a seed (with secret noise: " + values + ", " + guarantee.relation()
-                        + ")";
+        if (plan.noiseMultiplier() == 0) {
+            return "NOT PRIVATE: no noise was added";
+        }
+        if (plan.seed().isPresent()) {
+            return "NOT PRIVATE: the noise comes from a seed, epsilon is infinite";
+        }
+        return "NOT PRIVATE: epsilon is infinite"
+                + (notPrivate.isEmpty() ? "" : ", because of the network's past: " + String.join("; ", notPrivate));
     }
 
     private String accountant() {
@@ -165,6 +177,9 @@ public record PrivacyReport(
         facts.put("steps", steps + " of " + plan.steps());
         if (!history.isEmpty()) {
             facts.put("before this plan", String.join("; ", history));
+        }
+        if (!forgotten.isEmpty()) {
+            facts.put("FORGOTTEN", String.join("; ", forgotten) + "; NOT in epsilon");
         }
         facts.put(
                 "sampling",
@@ -267,6 +282,8 @@ public record PrivacyReport(
                 momentsEpsilon,
                 clippingNorm,
                 history,
+                forgotten,
+                notPrivate,
                 isPrivate,
                 spent,
                 ledger,
@@ -317,7 +334,7 @@ public record PrivacyReport(
 
     /**
      * The report as JSON: {@code title}, {@code private}, {@code epsilon}, {@code delta}, {@code relation}, {@code unit}, {@code steps}, {@code
-     * plan}, {@code history}, {@code spent} (the event), {@code ledger} (hash of its last line or null), {@code truePositiveRates} by false positive rate, {@code layers},
+     * plan}, {@code history}, {@code forgotten}, {@code notPrivate}, {@code spent} (the event), {@code ledger} (hash of its last line or null), {@code truePositiveRates} by false positive rate, {@code layers},
      * {@code versions}, {@code evaluation}, {@code plainWords}, {@code assumptions}, {@code notCovered}. An infinite epsilon is the string {@code
      * "Infinity"}.
      */
@@ -336,6 +353,8 @@ public record PrivacyReport(
         json.put("spent", new RawValue(spent.toJson()));
         json.put("truePositiveRates", isPrivate ? truePositiveRates() : Map.of());
         json.put("history", history);
+        json.put("forgotten", forgotten);
+        json.put("notPrivate", notPrivate);
         json.put("layers", layers);
         json.put("versions", versions);
         json.put("evaluation", evaluation);

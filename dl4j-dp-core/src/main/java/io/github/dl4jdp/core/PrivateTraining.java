@@ -6,14 +6,17 @@ import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Nd4jThreads;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.learning.config.Sgd;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -56,7 +59,13 @@ final class PrivateTraining implements AutoCloseable {
     private final LotSampler sampler;
     private final AugmentedLots augmentedLots;
     private final Spending spending;
-    private final List<TrainingProgress.Earlier> history;
+    /** The identity of this session in the network's account. */
+    private final String session = RandomStreams.identity();
+
+    private final Map<String, Object> mechanism;
+    private final AccountCarriers carriers;
+    private final TrainingProgress before;
+    private PrivacyAccount account;
     private final Set<String> fitted = new LinkedHashSet<>();
     private final LotDesk desk;
     private Lifecycle lifecycle = Lifecycle.IDLE;
@@ -86,6 +95,7 @@ final class PrivateTraining implements AutoCloseable {
         this.rules = rules;
         this.pass = new BackwardPass(options.threadCount());
         this.configuration = NetworkConfiguration.of(model);
+        List<LayerPast> past = configuration.past();
         configuration.privatize(plan);
         this.streams =
                 plan.seed().isPresent() ? RandomStreams.seeded(plan.seed().getAsLong()) : RandomStreams.secure();
@@ -107,8 +117,12 @@ final class PrivateTraining implements AutoCloseable {
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.
         this.steps = plan.sampling().chargesByPass() ? progress.steps() : spending.charges();
-        this.history = progress.history();
         this.desk = new LotDesk(model, this::isGiven, this::withdraw);
+        this.before = progress;
+        this.account = progress.account().withReleases(plan.releasesByIdentity());
+        this.mechanism = PlanCodec.mechanism(plan);
+        this.carriers = new AccountCarriers(configuration, model, PlanCodec.toMap(plan), account, past);
+        spending.ownSession(session);
         // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
         // ones.
         noteProgress();
@@ -214,17 +228,21 @@ final class PrivateTraining implements AutoCloseable {
         if (lifecycle == Lifecycle.DETACHED) {
             return;
         }
+        carriers.acceptUpdate();
+        takeUpChanges();
         unhook();
         configuration.removeUpdater();
-        end();
+        end(false);
     }
 
-    /** Gives the network back to plain DL4J. */
+    /** Gives the network back to plain DL4J; its account stays in its configuration. */
     void detach() {
         requireAttached();
+        carriers.acceptUpdate();
+        takeUpChanges();
         unhook();
         configuration.restoreUpdater();
-        end();
+        end(true);
     }
 
     /** First of all, so that DL4J's own updater is built on the layers and configurations that stay. */
@@ -233,11 +251,60 @@ final class PrivateTraining implements AutoCloseable {
         stochasticParts.restore();
     }
 
-    private void end() {
+    private void end(boolean detached) {
+        carriers.release(progress(), detached);
         closePass();
         nd4jThreads.release();
         spending.close();
         lifecycle = Lifecycle.DETACHED;
+    }
+
+    /** A copy of the network that any DL4J program loads: its updaters leave the parameters alone, and its account is in a constraint of DL4J's. */
+    Model exportable() {
+        takeUpChanges();
+        Model copy = configuration.copy(updater -> new Sgd(0));
+        NetworkConfiguration.of(copy).export(progress(), PlanCodec.toMap(plan), carriers.past(progress()));
+        return copy;
+    }
+
+    /** Everything that went into the network's parameters, as far as it is known. */
+    PrivacyAccount account() {
+        return account;
+    }
+
+    /** Between lots, takes up what was put into the network meanwhile. */
+    void lookAtParameters() {
+        if (lifecycle == Lifecycle.IDLE) {
+            takeUpChanges();
+        }
+    }
+
+    /**
+     * Takes up what parameters bring with them that the engine did not put where they are: those of another private run have its account, others were changed
+     * without privacy.
+     */
+    private void takeUpChanges() {
+        Map<Integer, Set<Long>> strangers = carriers.strangers();
+        if (strangers.isEmpty()) {
+            return;
+        }
+        boolean isTrained = !account.sessions().isEmpty();
+        PrivacyAccount known = account;
+        for (var layer : strangers.entrySet()) {
+            LayerPast past = NetworkConfiguration.recognized(
+                    new LayerPast(known, Set.of(), Set.of()),
+                    layer.getValue(),
+                    isTrained,
+                    ModelValidator.name(configuration.layers()[layer.getKey()], layer.getKey()));
+            known = past.account();
+            carriers.copied(layer.getKey(), layer.getValue(), past);
+        }
+        if (!known.equals(account)) {
+            spending.add(known);
+            account = known;
+            log.warn("The network's parameters were changed by other means than this engine: epsilon is {} from now on.", spending.epsilon());
+        }
+        noteProgress();
     }
 
     void requireAttached() {
@@ -257,6 +324,9 @@ final class PrivateTraining implements AutoCloseable {
     void beginLot() {
         requireAttached();
         requireIntact();
+        requireStepsLeft();
+        carriers.acceptUpdate();
+        takeUpChanges();
         requireStepsLeft();
         nd4jThreads.hold();
         network.requireFiniteParameters();
@@ -287,6 +357,8 @@ final class PrivateTraining implements AutoCloseable {
     /** Begins a pass over the user's own iterator, before anything of it is looked at. It is charged before the first release about it. */
     void beginPass() {
         requireAttached();
+        carriers.acceptUpdate();
+        takeUpChanges();
         network.requireFiniteParameters();
         requirePassesLeft();
     }
@@ -306,12 +378,29 @@ final class PrivateTraining implements AutoCloseable {
     }
 
     private void noteProgress() {
-        configuration.setProgress(new TrainingProgress(
+        long charges = spending.charges() - spending.chargesBefore();
+        if (charges > 0) {
+            account = account.with(
+                    session,
+                    new PrivacyAccount.Session(mechanism, spending.chargesBefore(), charges, spending.head()));
+        }
+        TrainingProgress now = progress();
+        configuration.setProgress(now);
+        carriers.note(now);
+    }
+
+    private TrainingProgress progress() {
+        var run = new ArrayList<>(before.run());
+        if (account.sessions().containsKey(session)) {
+            run.add(session);
+        }
+        return new TrainingProgress(
                 steps,
                 spending.charges(),
                 spending.head(),
                 plan.clipping() instanceof Clipping.Adaptive ? clipping.norm() : null,
-                history));
+                run,
+                account);
     }
 
     void requireStepsLeft() {
@@ -519,6 +608,7 @@ final class PrivateTraining implements AutoCloseable {
     void afterUpdate() {
         lifecycle = Lifecycle.IDLE;
         closePass();
+        carriers.expectUpdate();
         MultiDataSet lot = expected;
         if (lot != null) {
             clippedSum.clear();
@@ -535,12 +625,13 @@ final class PrivateTraining implements AutoCloseable {
         }
         if (!network.isIntact()) {
             throw new IllegalStateException(
-                    "a layer of the network was replaced after it was attached; detach() and attach again");
+                    "a layer of the network was replaced after it was attached; close() the engine and attach the plan anew, which keeps what was spent");
         }
         if (network.currentUpdater() != configuration.updater()) {
             throw new IllegalStateException(
                     "the network's updater was replaced after it was attached (setLearningRate and clear do that);"
-                            + " detach() and attach again, or use a learning-rate schedule");
+                            + " close() the engine and attach the plan anew, which keeps what was spent; for another learning rate use a schedule, or set"
+                            + " the rate between close() and attach");
         }
     }
 }

@@ -7,16 +7,21 @@ import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
-import io.github.dl4jdp.core.TrainingProgress.Earlier;
+import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.HexFormat;
-import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.OptionalDouble;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,46 +41,123 @@ final class Spending implements AutoCloseable {
     private final @Nullable PrivacyLedger ledger;
     private long charges;
     private long composed;
-    /** What was charged under other plans, in words. */
-    private final List<String> history;
+    /** What was charged under other plans or to other parameters that this network has, and what was not private, in words. */
+    private final List<String> history = new ArrayList<>();
+    /** The charges of each session of the account that are composed. */
+    private final Map<String, Long> sessions = new HashMap<>();
+
+    private final Set<String> releases = new HashSet<>();
+    private final Set<String> unprotected = new HashSet<>();
     /** What was charged when the run was taken up, and the charges of the current plan in it. */
-    private final DpEvent before;
+    private DpEvent before;
 
     private final long chargesBefore;
-    private final long limit;
+    private long limit;
     private double tight;
     private long tightAt = -1;
 
-    private Spending(DpSgdPlan plan, @Nullable PrivacyLedger ledger, long charges, List<Earlier> earlier) {
+    private Spending(DpSgdPlan plan, @Nullable PrivacyLedger ledger, long charges, TrainingProgress progress) {
         this.plan = plan;
         this.accountant = plan.newAccountant();
         this.ledger = ledger;
         this.charges = charges;
+        this.composed = charges;
+        this.chargesBefore = charges;
+        progress.run().forEach(own -> sessions.put(own, Long.MAX_VALUE));
+        releases.addAll(plan.releasesByIdentity().keySet());
         if (ledger != null) {
             ledger.composeInto(accountant);
+            history.addAll(inWords(ledger, plan, charges));
+            progress.account().sessions().keySet().forEach(known -> sessions.put(known, Long.MAX_VALUE));
+            releases.addAll(progress.account().releases().keySet());
         } else {
-            composeWithoutLedger(earlier);
+            if (plan.hasEarlierReleases()) {
+                accountant.compose(plan.earlierReleases());
+            }
+            ownCharges(progress).forEach(accountant::compose);
         }
-        this.composed = charges;
-        this.history = ledger != null ? inWords(ledger, plan, charges) : inWords(earlier);
-        this.before = accountant.event();
-        this.chargesBefore = charges;
         this.moments = momentsBeside(accountant, plan);
-        PrivacyGuarantee target = plan.target();
-        this.limit = history.isEmpty() || target == null ? Long.MAX_VALUE : affordableCharges(target.epsilon());
+        this.before = accountant.event();
+        this.limit = Long.MAX_VALUE;
+        include(progress.account());
+        updateLimit();
     }
 
-    /** What a model without a ledger knows of: its own charges, those of the plans before, and what was released besides. */
-    private void composeWithoutLedger(List<Earlier> earlier) {
-        var besides = new LinkedHashSet<DpEvent>();
-        for (Earlier one : earlier) {
-            DpSgdPlan other = one.asPlan();
-            accountant.compose(other.charges(0, one.charges()));
-            besides.add(other.earlierReleases());
+    /** The charges of the plan's own run so far. */
+    private List<DpEvent> ownCharges(TrainingProgress progress) {
+        var own = new ArrayList<DpEvent>();
+        long known = 0;
+        for (String id : progress.run()) {
+            PrivacyAccount.Session session = progress.account().sessions().get(id);
+            if (session != null) {
+                own.add(plan.charges(session.from(), session.from() + session.charges()));
+                known += session.charges();
+            }
         }
-        accountant.compose(plan.charges(0, charges));
-        besides.add(plan.earlierReleases());
-        besides.forEach(accountant::compose);
+        if (known < charges) {
+            own.add(plan.charges(known, charges));
+        }
+        return own;
+    }
+
+    private void updateLimit() {
+        PrivacyGuarantee target = plan.target();
+        limit = history.isEmpty() || target == null ? Long.MAX_VALUE : affordableCharges(target.epsilon());
+    }
+
+    /**
+     * Adds what an account has and this does not: of parameters that were copied into the network, say.
+     *
+     * @throws IllegalStateException if one of them was charged to a ledger and the other was not
+     */
+    void add(PrivacyAccount account) {
+        composeCharges();
+        requireOneLedger(plan, account, head());
+        include(account);
+        updateLimit();
+    }
+
+    /** That the account has this session, which is the engine's own. */
+    void ownSession(String id) {
+        sessions.put(id, Long.MAX_VALUE);
+    }
+
+    private void include(PrivacyAccount account) {
+        var more = new ArrayList<DpEvent>();
+        account.sessions().forEach((id, session) -> {
+            long known = sessions.getOrDefault(id, 0L);
+            if (session.charges() > known) {
+                more.add(session.asPlan().charges(session.from() + known, session.from() + session.charges()));
+                sessions.put(id, session.charges());
+                history.add(session.inWords());
+            }
+        });
+        account.releases().forEach((id, event) -> {
+            if (releases.add(id)) {
+                more.add(DpEvent.fromJson(event));
+                history.add("the release of " + event);
+            }
+        });
+        account.unprotected().forEach((id, words) -> {
+            if (unprotected.add(id)) {
+                if (ledger != null) {
+                    LedgerEvents.chargeUnprotected(id, ledger);
+                }
+                more.add(new DpEvent.NonPrivate());
+                history.add(words);
+            }
+        });
+        more.forEach(accountant::compose);
+        if (moments != null) {
+            more.forEach(moments::compose);
+        }
+        if (!more.isEmpty()) {
+            var all = new ArrayList<DpEvent>();
+            all.add(before);
+            all.addAll(more);
+            before = new DpEvent.Composed(all);
+            tightAt = -1;
+        }
     }
 
     /** All but the charges of the current plan: another plan may have had the same event. */
@@ -89,12 +171,6 @@ final class Spending implements AutoCloseable {
             }
         }
         return words;
-    }
-
-    private static List<String> inWords(List<Earlier> earlier) {
-        return earlier.stream()
-                .map(one -> one.charges() + " times the step of " + one.asPlan())
-                .toList();
     }
 
     private static @Nullable PrivacyAccountant momentsBeside(PrivacyAccountant accountant, DpSgdPlan plan) {
@@ -118,12 +194,11 @@ final class Spending implements AutoCloseable {
         Head head = progress.head();
         if (plan.ledger().isEmpty()) {
             if (head != null) {
-                throw new IllegalStateException(
-                        "the model was trained with a privacy ledger, which alone knows what was spent;"
-                                + " attach it with plan.withLedger(path of that ledger)");
+                throw ledgerNeeded();
             }
-            requireRelation(plan, progress);
-            return new Spending(plan, null, progress.charges(), progress.history());
+            requireRelation(plan, progress.account());
+            requireOneLedger(plan, progress.account(), null);
+            return new Spending(plan, null, progress.charges(), progress);
         }
         var terms = new PrivacyLedger.Terms(
                 sha256(PlanCodec.mechanism(plan).toString()),
@@ -131,30 +206,59 @@ final class Spending implements AutoCloseable {
                 libraryVersion(),
                 plan.relation(),
                 LedgerEvents.atOpening(plan));
-        if (head == null && progress.allCharges() > 0) {
-            throw new IllegalStateException("the model has " + progress.allCharges()
-                    + " charges that are in no ledger; go on without one, or train a new model with the ledger");
-        }
+        requireRelation(plan, progress.account());
+        requireOneLedger(plan, progress.account(), head);
         var ledger = ledgers.open(plan.ledger().get(), terms, head, plan.isContinuing());
         try {
             LedgerEvents.chargeEarlier(plan, ledger);
+            // What the ledger has beyond the model may be other than charges of this plan.
+            long charges = Math.min(progress.charges() + ledger.stepsBeyondModel(), LedgerEvents.charges(plan, ledger));
+            return new Spending(plan, ledger, charges, progress);
         } catch (RuntimeException e) {
             ledger.close();
             throw e;
         }
-        // What the ledger has beyond the model may be other than charges of this plan.
-        long charges = Math.min(progress.charges() + ledger.stepsBeyondModel(), LedgerEvents.charges(plan, ledger));
-        return new Spending(plan, ledger, charges, List.of());
     }
 
-    private static void requireRelation(DpSgdPlan plan, TrainingProgress progress) {
-        for (Earlier earlier : progress.history()) {
+    private static void requireRelation(DpSgdPlan plan, PrivacyAccount account) {
+        for (PrivacyAccount.Session earlier : account.sessions().values()) {
             if (earlier.asPlan().relation() != plan.relation()) {
                 throw new IllegalArgumentException("plan.relation must be that of the plans before it, "
                         + earlier.asPlan().relation() + ", was " + plan.relation()
                         + ": costs under different relations do not add up");
             }
         }
+    }
+
+    /** Either all of an account is in the plan's ledger, or none of it is in any. */
+    private static void requireOneLedger(DpSgdPlan plan, PrivacyAccount account, @Nullable Head head) {
+        var heads = new HashSet<Head>();
+        long without = 0;
+        for (PrivacyAccount.Session session : account.sessions().values()) {
+            if (session.head() == null) {
+                without += session.charges();
+            } else if (!session.head().equals(head)) {
+                heads.add(session.head());
+            }
+        }
+        Path file = plan.ledger().orElse(null);
+        if (file == null) {
+            if (!heads.isEmpty()) {
+                throw ledgerNeeded();
+            }
+        } else if (without > 0) {
+            throw new IllegalStateException("the model has " + without
+                    + " charges that are in no ledger; go on without one, or train a new model with the ledger");
+        } else if (!heads.isEmpty() && !(Files.exists(file) && PrivacyLedgerHistory.containsAll(file, heads))) {
+            throw new IllegalStateException("the privacy ledger " + file
+                    + " must have all that was charged to the network's parameters, some of which come from training with another ledger, or"
+                    + " with more lines of this one; attach with plan.continuing().withLedger(path of the ledger that has all)");
+        }
+    }
+
+    private static IllegalStateException ledgerNeeded() {
+        return new IllegalStateException("the model was trained with a privacy ledger, which alone knows what was spent;"
+                + " attach it with plan.withLedger(path of that ledger)");
     }
 
     static String libraryVersion() {
@@ -174,7 +278,7 @@ final class Spending implements AutoCloseable {
     /** Charges one more, on disk first. */
     void charge() {
         if (ledger != null) {
-            ledger.charge(plan.stepEvent(charges + 1), 1);
+            ledger.charge(plan.chargedEvent(charges + 1), 1);
         }
         charges++;
     }
@@ -212,12 +316,17 @@ final class Spending implements AutoCloseable {
 
     /** What was charged under other plans, in words; epsilon includes it. */
     List<String> history() {
-        return history;
+        return List.copyOf(history);
     }
 
     /** The charges made under the current plan. */
     long charges() {
         return charges;
+    }
+
+    /** Those of them that were made before the run was taken up. */
+    long chargesBefore() {
+        return chargesBefore;
     }
 
     /** Whether every charge is on disk. */

@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -15,27 +14,17 @@ import org.jspecify.annotations.Nullable;
  * @param charges charges made by the current plan: as many, or the passes begun
  * @param head where the ledger stood, or null without one
  * @param clippingNorm the norm in force for the next lot where clipping is adaptive, or null
- * @param history what was charged under the plans before the current one, in their order
+ * @param run the account's sessions under the current plan: the charges are theirs
+ * @param account everything that went into the parameters, under this plan and any other
  */
 record TrainingProgress(
         long steps,
         long charges,
         @Nullable Head head,
         @Nullable Double clippingNorm,
-        List<Earlier> history) {
-    static final TrainingProgress NONE = new TrainingProgress(0, 0, null, null, List.of());
-
-    /**
-     * A plan that another one has followed on.
-     *
-     * @param plan as it is stored with a model, see {@link PlanCodec}
-     * @param charges how often its step was charged
-     */
-    record Earlier(Map<String, Object> plan, long charges) {
-        DpSgdPlan asPlan() {
-            return PlanCodec.fromMap(plan);
-        }
-    }
+        List<String> run,
+        PrivacyAccount account) {
+    static final TrainingProgress NONE = new TrainingProgress(0, 0, null, null, List.of(), PrivacyAccount.EMPTY);
 
     TrainingProgress {
         if (steps < 0 || charges < 0) {
@@ -45,21 +34,17 @@ record TrainingProgress(
         if (clippingNorm != null) {
             PlanValues.requirePositive("clippingNorm", clippingNorm);
         }
-        history = List.copyOf(history);
+        run = List.copyOf(run);
     }
 
-    /** The progress of a plan that follows on {@code plan}, under which this network has come so far. */
-    TrainingProgress followedOn(DpSgdPlan plan) {
-        var longer = new ArrayList<>(history);
-        if (charges > 0 || plan.hasEarlierReleases()) {
-            longer.add(new Earlier(PlanCodec.mechanism(plan), charges));
-        }
-        return new TrainingProgress(0, 0, head, null, longer);
+    /** The progress of a plan that follows on another, under which this network has come so far. */
+    TrainingProgress followedOn() {
+        return new TrainingProgress(0, 0, head, null, List.of(), account);
     }
 
-    /** The charges made by all plans. */
-    long allCharges() {
-        return charges + history.stream().mapToLong(Earlier::charges).sum();
+    /** The same progress with another account. */
+    TrainingProgress with(PrivacyAccount other) {
+        return new TrainingProgress(steps, charges, head, clippingNorm, run, other);
     }
 
     Map<String, Object> toMap() {
@@ -73,14 +58,63 @@ record TrainingProgress(
         if (clippingNorm != null) {
             map.put("clippingNorm", clippingNorm);
         }
-        if (!history.isEmpty()) {
-            map.put(
-                    "history",
-                    history.stream()
-                            .map(earlier -> Map.of("plan", earlier.plan(), "charges", earlier.charges()))
-                            .toList());
+        if (!run.isEmpty()) {
+            map.put("run", run);
         }
+        map.put("account", account.toMap());
         return map;
+    }
+
+    /** The head among stored values, or null. */
+    static @Nullable Head head(Map<String, Object> map) {
+        return map.get("ledgerLine") instanceof Number line && map.get("ledgerHash") instanceof String hash
+                ? new Head(line.longValue(), hash)
+                : null;
+    }
+
+    /**
+     * Reads what an earlier version of the library stored, which had no account: its sessions get identities that follow from what they are, so that all layers of a
+     * model agree.
+     *
+     * @param plan the plan that is stored beside it
+     */
+    static TrainingProgress fromMap(@Nullable Map<String, Object> map, Map<String, Object> plan) {
+        TrainingProgress progress = fromMap(map);
+        if (map == null || map.isEmpty() || map.containsKey("account")) {
+            return progress;
+        }
+        PrivacyAccount account = PrivacyAccount.EMPTY;
+        if (map.get("history") instanceof List<?> history) {
+            for (Object one : history) {
+                if (one instanceof Map<?, ?> earlier
+                        && earlier.get("plan") instanceof Map<?, ?> stored
+                        && earlier.get("charges") instanceof Number charges) {
+                    var values = new LinkedHashMap<String, Object>();
+                    stored.forEach((key, value) -> values.put(String.valueOf(key), value));
+                    account = account.with(
+                            "stored-" + account.sessions().size(),
+                            new PrivacyAccount.Session(values, 0, charges.longValue(), progress.head));
+                    account = account.withReleases(PlanCodec.fromMap(values).releasesByIdentity());
+                } else {
+                    throw new IllegalArgumentException(
+                            "the stored history must be a list of plans and charges, was " + history);
+                }
+            }
+        }
+        DpSgdPlan current = PlanCodec.fromMap(plan);
+        String id = "stored-" + account.sessions().size();
+        if (progress.charges > 0) {
+            account = account.with(
+                    id,
+                    new PrivacyAccount.Session(PlanCodec.mechanism(current), 0, progress.charges, progress.head));
+        }
+        return new TrainingProgress(
+                progress.steps,
+                progress.charges,
+                progress.head,
+                progress.clippingNorm,
+                progress.charges > 0 ? List.of(id) : List.of(),
+                account.withReleases(current.releasesByIdentity()));
     }
 
     /** Reads back {@link #toMap()}; {@code null} and an empty map stand for no progress. */
@@ -89,35 +123,18 @@ record TrainingProgress(
             return NONE;
         }
         if (map.get("steps") instanceof Number steps && map.get("charges") instanceof Number charges) {
-            var head = map.get("ledgerLine") instanceof Number line && map.get("ledgerHash") instanceof String hash
-                    ? new Head(line.longValue(), hash)
-                    : null;
             var clippingNorm = map.get("clippingNorm") instanceof Number norm ? norm.doubleValue() : null;
-            return new TrainingProgress(steps.longValue(), charges.longValue(), head, clippingNorm, history(map));
+            List<String> run = map.get("run") instanceof List<?> list
+                    ? list.stream().map(String::valueOf).toList()
+                    : List.of();
+            return new TrainingProgress(
+                    steps.longValue(),
+                    charges.longValue(),
+                    head(map),
+                    clippingNorm,
+                    run,
+                    PrivacyAccount.fromMap(map.get("account")));
         }
         throw new IllegalArgumentException("the stored progress must have steps and charges, has " + map);
-    }
-
-    private static List<Earlier> history(Map<String, Object> map) {
-        Object stored = map.get("history");
-        if (stored == null) {
-            return List.of();
-        }
-        var history = new ArrayList<Earlier>();
-        if (stored instanceof List<?> list) {
-            for (Object entry : list) {
-                if (entry instanceof Map<?, ?> earlier
-                        && earlier.get("plan") instanceof Map<?, ?> plan
-                        && earlier.get("charges") instanceof Number charges) {
-                    var values = new LinkedHashMap<String, Object>();
-                    plan.forEach((key, value) -> values.put(String.valueOf(key), value));
-                    history.add(new Earlier(values, charges.longValue()));
-                }
-            }
-            if (history.size() == list.size()) {
-                return history;
-            }
-        }
-        throw new IllegalArgumentException("the stored history must be a list of plans and charges, was " + stored);
     }
 }

@@ -229,6 +229,9 @@ public final class NetworkParts {
             "io.github.dl4jdp.core.layers.GroupNormalization",
             "io.github.dl4jdp.core.layers.WeightStandardizedConvolution");
 
+    /** What carries a layer's privacy account, and constrains nothing. */
+    private static final String OWN_CONSTRAINT = "io.github.dl4jdp.core.AccountConstraint";
+
     private final GradientRules rules;
     private final Set<Class<?>> usersLayers;
     private final Set<String> problems = new LinkedHashSet<>();
@@ -307,7 +310,7 @@ public final class NetworkParts {
     }
 
     private void look(Object object) {
-        if (!seen.add(object)) {
+        if (!seen.add(object) || object.getClass().getName().equals(OWN_CONSTRAINT)) {
             return;
         }
         Class<?> own = object.getClass();

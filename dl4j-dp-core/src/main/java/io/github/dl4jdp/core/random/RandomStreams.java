@@ -7,6 +7,7 @@ import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.HashMap;
+import java.util.HexFormat;
 import java.util.Map;
 import java.util.Objects;
 import javax.crypto.Mac;
@@ -65,6 +66,13 @@ public final class RandomStreams {
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("this Java runtime offers no SHA-256", e);
         }
+    }
+
+    /** Returns 128 random bits from the platform's {@link SecureRandom}, in hexadecimal: a name that nothing else has. */
+    public static String identity() {
+        byte[] bits = new byte[16];
+        new SecureRandom().nextBytes(bits);
+        return HexFormat.of().formatHex(bits);
     }
 
     /** Returns whether the key came from {@link SecureRandom}; false means that the run is not private. */

@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.function.BinaryOperator;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything about private data that ever went into some parameters. Each part has an identity that was drawn at random, so that accounts of parameters which
+ * come together, by transfer learning say, are united without forgetting and without counting twice.
+ *
+ * @param sessions what was charged between one {@code attach} and the next {@code close}, by the session's identity
+ * @param releases what else was released, {@code DpEvent}s as JSON by the release's identity
+ * @param unprotected what happened to the parameters without privacy, in words: epsilon is infinite
+ * @param forgotten identities of the above that were forgotten on the user's word, with what they were and why
+ */
+record PrivacyAccount(
+        Map<String, Session> sessions,
+        Map<String, String> releases,
+        Map<String, String> unprotected,
+        Map<String, String> forgotten) {
+    static final PrivacyAccount EMPTY = new PrivacyAccount(Map.of(), Map.of(), Map.of(), Map.of());
+
+    /**
+     * The charges of one session.
+     *
+     * @param plan as {@link PlanCodec} stores it
+     * @param from the charges that its plan had made before
+     * @param charges the charges of the session
+     * @param head where the ledger stood at the last one, or null without one
+     */
+    record Session(
+            Map<String, Object> plan,
+            long from,
+            long charges,
+            @Nullable Head head) {
+        DpSgdPlan asPlan() {
+            return PlanCodec.fromMap(plan);
+        }
+
+        String inWords() {
+            return charges + " times the step of " + asPlan();
+        }
+    }
+
+    PrivacyAccount {
+        sessions = Collections.unmodifiableMap(new LinkedHashMap<>(sessions));
+        releases = Collections.unmodifiableMap(new LinkedHashMap<>(releases));
+        unprotected = Collections.unmodifiableMap(new LinkedHashMap<>(unprotected));
+        forgotten = Collections.unmodifiableMap(new LinkedHashMap<>(forgotten));
+    }
+
+    /** Whether there is anything that epsilon must include. */
+    boolean isSpent() {
+        return !sessions.isEmpty() || !releases.isEmpty() || !unprotected.isEmpty();
+    }
+
+    /** This account with a session, as far as it has come. */
+    PrivacyAccount with(String id, Session session) {
+        var more = new LinkedHashMap<>(sessions);
+        more.put(id, session);
+        return new PrivacyAccount(more, releases, unprotected, forgotten);
+    }
+
+    /** This account with other releases about the same data. */
+    PrivacyAccount withReleases(Map<String, String> more) {
+        return new PrivacyAccount(sessions, united(releases, more, (one, other) -> one), unprotected, forgotten);
+    }
+
+    /** This account with something that was not private. */
+    PrivacyAccount withUnprotected(String id, String words) {
+        return new PrivacyAccount(sessions, releases, united(unprotected, Map.of(id, words), (a, b) -> a), forgotten);
+    }
+
+    /** Both accounts, what they share once. */
+    PrivacyAccount and(PrivacyAccount other) {
+        if (other == EMPTY || other.equals(this)) {
+            return this;
+        }
+        return new PrivacyAccount(
+                united(sessions, other.sessions, (one, two) -> one.charges() >= two.charges() ? one : two),
+                united(releases, other.releases, (one, two) -> one),
+                united(unprotected, other.unprotected, (one, two) -> one),
+                united(forgotten, other.forgotten, (one, two) -> one));
+    }
+
+    private static <T> Map<String, T> united(Map<String, T> one, Map<String, T> two, BinaryOperator<T> both) {
+        var all = new LinkedHashMap<>(one);
+        two.forEach((id, value) -> all.merge(id, value, both));
+        return all;
+    }
+
+    /** This account without the parts of these identities. */
+    PrivacyAccount without(Set<String> ids) {
+        return new PrivacyAccount(left(sessions, ids), left(releases, ids), left(unprotected, ids), forgotten);
+    }
+
+    private static <T> Map<String, T> left(Map<String, T> all, Set<String> ids) {
+        var left = new LinkedHashMap<>(all);
+        left.keySet().removeAll(ids);
+        return left;
+    }
+
+    /** What is in this account for the data, and not for any parameters. */
+    PrivacyAccount ofReleasesAlone() {
+        return new PrivacyAccount(Map.of(), releases, Map.of(), forgotten);
+    }
+
+    /** This account with all of it forgotten, and a note of that. */
+    PrivacyAccount forgetting(String reason) {
+        var notes = new LinkedHashMap<>(forgotten);
+        sessions.forEach((id, session) -> notes.put(id, note(session.inWords(), reason)));
+        releases.forEach((id, event) -> notes.put(id, note("the release of " + event, reason)));
+        unprotected.forEach((id, words) -> notes.put(id, note(words, reason)));
+        return new PrivacyAccount(Map.of(), Map.of(), Map.of(), notes);
+    }
+
+    /** This account with what was not private forgotten, and a note of that. */
+    PrivacyAccount forgettingUnprotected(String reason) {
+        var notes = new LinkedHashMap<>(forgotten);
+        unprotected.forEach((id, words) -> notes.put(id, note(words, reason)));
+        return new PrivacyAccount(sessions, releases, Map.of(), notes);
+    }
+
+    private static String note(String words, String reason) {
+        return words + "; forgotten, because: " + reason;
+    }
+
+    /** All that is spent, in words. */
+    List<String> spentInWords() {
+        return Stream.of(
+                        sessions.values().stream().map(Session::inWords),
+                        releases.values().stream().map(event -> "the release of " + event),
+                        unprotected.values().stream())
+                .flatMap(words -> words)
+                .toList();
+    }
+
+    /** What was forgotten, in words. */
+    List<String> forgottenInWords() {
+        return List.copyOf(forgotten.values());
+    }
+
+    /** Why there is no guarantee, whatever else was spent; empty where there may be one. */
+    List<String> notPrivate() {
+        return Stream.concat(
+                        sessions.values().stream()
+                                .filter(session -> !session.asPlan().isPrivate())
+                                .map(session -> (session.asPlan().seed().isPresent()
+                                                ? "its noise came from a seed: "
+                                                : "it had no noise: ")
+                                        + session.inWords()),
+                        unprotected.values().stream())
+                .toList();
+    }
+
+    Map<String, Object> toMap() {
+        var map = new LinkedHashMap<String, Object>();
+        if (!sessions.isEmpty()) {
+            // A plan is long, and one session after the other has the same.
+            var plans = sessions.values().stream().map(Session::plan).distinct().toList();
+            map.put("plans", plans);
+            var list = new ArrayList<Map<String, Object>>();
+            sessions.forEach((id, session) -> {
+                var one = new LinkedHashMap<String, Object>();
+                one.put("id", id);
+                one.put("plan", plans.indexOf(session.plan()));
+                one.put("from", session.from());
+                one.put("charges", session.charges());
+                Head head = session.head();
+                if (head != null) {
+                    one.put("ledgerLine", head.sequenceNumber());
+                    one.put("ledgerHash", head.hash());
+                }
+                list.add(one);
+            });
+            map.put("sessions", list);
+        }
+        putAll(map, "releases", releases);
+        putAll(map, "unprotected", unprotected);
+        putAll(map, "forgotten", forgotten);
+        return map;
+    }
+
+    private static void putAll(Map<String, Object> map, String name, Map<String, String> values) {
+        if (!values.isEmpty()) {
+            map.put(name, new LinkedHashMap<>(values));
+        }
+    }
+
+    /** Reads back {@link #toMap()}; null stands for nothing. */
+    static PrivacyAccount fromMap(@Nullable Object stored) {
+        if (stored == null) {
+            return EMPTY;
+        }
+        if (!(stored instanceof Map<?, ?> map)) {
+            throw new IllegalArgumentException("a stored account must be a map, was " + stored);
+        }
+        var plans = new ArrayList<Map<String, Object>>();
+        for (Object plan : list(map, "plans")) {
+            plans.add(values(plan));
+        }
+        var sessions = new LinkedHashMap<String, Session>();
+        for (Object one : list(map, "sessions")) {
+            var values = values(one);
+            int plan = PlanCodec.number(values, "plan").intValue();
+            if (plan < 0 || plan >= plans.size()) {
+                throw new IllegalArgumentException("a stored session must name one of its account's plans, was " + one);
+            }
+            sessions.put(
+                    PlanCodec.text(values, "id"),
+                    new Session(
+                            plans.get(plan),
+                            PlanCodec.number(values, "from").longValue(),
+                            PlanCodec.number(values, "charges").longValue(),
+                            TrainingProgress.head(values)));
+        }
+        return new PrivacyAccount(
+                sessions, texts(map, "releases"), texts(map, "unprotected"), texts(map, "forgotten"));
+    }
+
+    private static List<?> list(Map<?, ?> map, String name) {
+        Object stored = map.get(name);
+        if (stored == null) {
+            return List.of();
+        }
+        if (stored instanceof List<?> list) {
+            return list;
+        }
+        throw new IllegalArgumentException("a stored account must have a list of " + name + ", has " + stored);
+    }
+
+    static Map<String, Object> values(@Nullable Object stored) {
+        if (stored instanceof Map<?, ?> map) {
+            var values = new LinkedHashMap<String, Object>();
+            map.forEach((key, value) -> values.put(String.valueOf(key), value));
+            return values;
+        }
+        throw new IllegalArgumentException("a stored account must have maps of values, has " + stored);
+    }
+
+    private static Map<String, String> texts(Map<?, ?> map, String name) {
+        Object stored = map.get(name);
+        var texts = new LinkedHashMap<String, String>();
+        if (stored != null) {
+            values(stored).forEach((key, value) -> texts.put(key, String.valueOf(value)));
+        }
+        return texts;
+    }
+}

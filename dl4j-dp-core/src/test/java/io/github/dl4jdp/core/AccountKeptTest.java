@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.features.PrivateNormalization;
+import io.github.dl4jdp.core.features.ReleasedNormalization;
+import java.io.File;
+import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
+import org.deeplearning4j.nn.transferlearning.TransferLearning;
+import org.deeplearning4j.nn.weights.WeightInit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.learning.config.Adam;
+
+/** What was spent is never forgotten: the ways in which it was, one by one. {@link AccountMemoryTest} mixes them. */
+class AccountKeptTest {
+    private static final DataSet DATA = AccountMemoryTest.data();
+
+    @TempDir
+    Path folder;
+
+    private static DpSgdPlan plan() {
+        return DpSgdPlan.poisson(60, 12)
+                .withSteps(20)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1.1)
+                .withDelta(1e-5)
+                .withAccountant(AccountantKind.RDP);
+    }
+
+    /** Another plan of the same step, which is not the same plan. */
+    private static DpSgdPlan longer() {
+        return plan().withSteps(30);
+    }
+
+    private static double epsilonOf(long charges) {
+        return plan().withSteps(200).epsilonAfter(charges);
+    }
+
+    private static MultiLayerNetwork network() {
+        return (MultiLayerNetwork) AccountMemoryTest.network(false, 5);
+    }
+
+    /** A network after four lots, closed. */
+    private static MultiLayerNetwork trained() {
+        return trained(plan());
+    }
+
+    private static MultiLayerNetwork trained(DpSgdPlan plan) {
+        MultiLayerNetwork net = network();
+        try (var engine = PrivacyEngine.attach(net, plan)) {
+            train(net, engine, 4);
+        }
+        return net;
+    }
+
+    private static void train(MultiLayerNetwork net, PrivacyEngine engine, int lots) {
+        var iterator = engine.lots(DATA);
+        for (int i = 0; i < lots; i++) {
+            if (!iterator.hasNext()) {
+                iterator.reset();
+            }
+            net.fit(iterator.next());
+        }
+    }
+
+    private static double epsilonOfAttached(MultiLayerNetwork net, DpSgdPlan plan) {
+        try (var engine = PrivacyEngine.attach(net, plan)) {
+            return engine.epsilon();
+        }
+    }
+
+    @Test
+    void attach_afterDetach_goesOnWhereItStood() {
+        MultiLayerNetwork net = network();
+        PrivacyEngine first = PrivacyEngine.attach(net, plan());
+        train(net, first, 4);
+        first.detach();
+        try (var engine = PrivacyEngine.attach(net, plan())) {
+            assertThat(engine.steps()).isEqualTo(4);
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(4), within(1e-9));
+            train(net, engine, 3);
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(7), within(1e-9));
+        }
+    }
+
+    @Test
+    void attach_plainTrainingAfterDetach_isInfiniteUntilForgottenByName() throws Exception {
+        MultiLayerNetwork net = network();
+        PrivacyEngine first = PrivacyEngine.attach(net, plan());
+        train(net, first, 4);
+        first.detach();
+        net.fit(DATA);
+        File file = folder.resolve("detached.zip").toFile();
+        net.save(file);
+        MultiLayerNetwork restored = MultiLayerNetwork.load(file, true);
+        assertThat(epsilonOfAttached(net.clone(), plan())).isInfinite();
+        assertThat(epsilonOfAttached(restored.clone(), plan())).isInfinite();
+        PrivacyEngine.forgetUnprotected(restored, "public data");
+        try (var engine = PrivacyEngine.attach(restored, plan())) {
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(4), within(1e-9));
+            assertThat(engine.report().forgotten()).isNotEmpty().allMatch(words -> words.contains("public data"));
+            assertThat(engine.report().toString()).contains("FORGOTTEN", "public data");
+            assertThat(engine.report().toHtml()).contains("FORGOTTEN");
+            assertThat(engine.report().toJson()).contains("\"forgotten\" : [ \"");
+        }
+    }
+
+    @Test
+    void attach_otherPlan_composesOnlyWhenContinuing() {
+        MultiLayerNetwork net = trained();
+        assertThatThrownBy(() -> PrivacyEngine.attach(net, longer())).hasMessageContaining("continuing()");
+        assertThat(epsilonOfAttached(net, longer().continuing())).isCloseTo(epsilonOf(4), within(1e-9));
+    }
+
+    @Test
+    void fit_newUpdaterByFineTuning_isRefusedAndKnown() {
+        MultiLayerNetwork tuned = new TransferLearning.Builder(trained())
+                .fineTuneConfiguration(
+                        new FineTuneConfiguration.Builder().updater(new Adam(1e-3)).build())
+                .build();
+        assertThat(epsilonOfAttached(tuned.clone(), plan())).isCloseTo(epsilonOf(4), within(1e-9));
+        assertThatThrownBy(() -> tuned.fit(DATA)).hasMessageContaining("PrivacyEngine.attach");
+        assertThat(epsilonOfAttached(tuned, plan())).isInfinite();
+    }
+
+    @Test
+    void attach_newHeadOnPrivateBody_composesWithTheBody() {
+        MultiLayerNetwork tuned = new TransferLearning.Builder(trained())
+                .fineTuneConfiguration(
+                        new FineTuneConfiguration.Builder().updater(new Adam(1e-3)).build())
+                .setFeatureExtractor(1)
+                .removeOutputLayer()
+                .addLayer(AccountMemoryTest.output())
+                .build();
+        MultiLayerNetwork plain = tuned.clone();
+        try (var engine = PrivacyEngine.attach(tuned, longer())) {
+            assertThat(engine.steps()).isZero();
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(4), within(1e-9));
+            train(tuned, engine, 2);
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(6), within(1e-9));
+            assertThat(engine.report().history()).isNotEmpty();
+        }
+        plain.fit(DATA);
+        assertThat(epsilonOfAttached(plain, longer())).isInfinite();
+    }
+
+    @Test
+    void attach_outputDrawnAnew_isInfiniteUntilForgottenByName() {
+        MultiLayerNetwork tuned = new TransferLearning.Builder(trained())
+                .nOutReplace(2, 2, WeightInit.XAVIER)
+                .build();
+        assertThat(epsilonOfAttached(tuned.clone(), plan())).isInfinite();
+        PrivacyEngine.forgetUnprotected(tuned, "the output layer was drawn anew");
+        assertThat(epsilonOfAttached(tuned, plan())).isCloseTo(epsilonOf(4), within(1e-9));
+    }
+
+    @Test
+    void attach_publicBodyOfAPrivateHead_isFree() {
+        MultiLayerNetwork body = new TransferLearning.Builder(network())
+                .setFeatureExtractor(1)
+                .build();
+        try (var engine = PrivacyEngine.attach(body, plan())) {
+            train(body, engine, 4);
+        }
+        MultiLayerNetwork other = new TransferLearning.Builder(body)
+                .fineTuneConfiguration(
+                        new FineTuneConfiguration.Builder().updater(new Adam(1e-3)).build())
+                .removeOutputLayer()
+                .addLayer(AccountMemoryTest.output())
+                .build();
+        assertThat(epsilonOfAttached(other, longer())).isZero();
+    }
+
+    @Test
+    void attach_parametersCopiedIntoAnotherNetwork_isKnown() {
+        MultiLayerNetwork net = trained();
+        MultiLayerNetwork whole = network();
+        whole.setParams(net.params().dup());
+        assertThat(epsilonOfAttached(whole, longer())).isCloseTo(epsilonOf(4), within(1e-9));
+        MultiLayerNetwork one = network();
+        one.setParam("1_W", net.getParam("1_W").dup());
+        assertThat(epsilonOfAttached(one, longer())).isCloseTo(epsilonOf(4), within(1e-9));
+        MultiLayerNetwork attached = network();
+        try (var engine = PrivacyEngine.attach(attached, longer())) {
+            attached.setParams(net.params().dup());
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(4), within(1e-9));
+            train(attached, engine, 1);
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(5), within(1e-9));
+        }
+    }
+
+    @Test
+    void attach_exportedModel_goesOnWhereItStood() throws Exception {
+        MultiLayerNetwork net = network();
+        File file = folder.resolve("export.zip").toFile();
+        try (var engine = PrivacyEngine.attach(net, plan())) {
+            train(net, engine, 4);
+            engine.exportForInference(file);
+        }
+        MultiLayerNetwork exported = MultiLayerNetwork.load(file, true);
+        assertThat(exported.getLayerWiseConfigurations().toJson()).doesNotContain("io.github.dl4jdp");
+        assertThat(epsilonOfAttached(exported.clone(), plan())).isCloseTo(epsilonOf(4), within(1e-9));
+        var before = exported.params().dup();
+        exported.fit(DATA);
+        assertThat(exported.params()).isEqualTo(before);
+        exported.setLearningRate(0.1);
+        exported.fit(DATA);
+        assertThat(epsilonOfAttached(exported, plan())).isInfinite();
+    }
+
+    @Test
+    void attach_averageOfParameters_hasSpentWhatTheRunHas() {
+        MultiLayerNetwork net = network();
+        var average = new ParameterAverage(0.5);
+        net.addListeners(average);
+        try (var engine = PrivacyEngine.attach(net, plan())) {
+            train(net, engine, 4);
+        }
+        MultiLayerNetwork copy = net.clone();
+        average.applyTo(copy);
+        assertThat(epsilonOfAttached(copy, plan())).isCloseTo(epsilonOf(4), within(1e-9));
+        MultiLayerNetwork fresh = network();
+        average.applyTo(fresh);
+        assertThat(epsilonOfAttached(fresh, plan())).isCloseTo(epsilonOf(4), within(1e-9));
+    }
+
+    @Test
+    void attach_seededOrNoiselessPast_isInfiniteForEverAndInTheLedger() {
+        for (DpSgdPlan open : new DpSgdPlan[] {plan().withSeed(3), plan().withoutNoise()}) {
+            for (boolean hasLedger : new boolean[] {false, true}) {
+                Path ledger = folder.resolve("ledger" + open.isPrivate() + open.seed());
+                MultiLayerNetwork net = trained(hasLedger ? open.withLedger(ledger) : open);
+                DpSgdPlan next = hasLedger ? longer().withLedger(ledger) : longer();
+                try (var engine = PrivacyEngine.attach(net, next.continuing())) {
+                    train(net, engine, 1);
+                    assertThat(engine.epsilon()).isInfinite();
+                    assertThat(engine.report().isPrivate()).isFalse();
+                    assertThat(engine.report().toString()).contains("NOT PRIVATE");
+                    assertThat(engine.report().toHtml()).contains("NOT PRIVATE");
+                    assertThat(engine.report().toJson()).contains("\"epsilon\" : \"Infinity\"");
+                }
+                if (hasLedger) {
+                    assertThat(PrivacyLedgerHistory.read(ledger)
+                                    .composeInto(AccountantKind.RDP.create(NeighboringRelation.ADD_OR_REMOVE_ONE))
+                                    .epsilon(1e-5))
+                            .isInfinite();
+                }
+            }
+        }
+    }
+
+    @Test
+    void attach_releaseMadeAgain_isChargedAgainAndALoadedOneOnce() throws Exception {
+        for (boolean hasLedger : new boolean[] {false, true}) {
+            File model = folder.resolve("model" + hasLedger).toFile();
+            File saved = folder.resolve("release" + hasLedger).toFile();
+            DpSgdPlan base = hasLedger ? plan().withLedger(folder.resolve("releases")) : plan();
+            for (int run = 1; run <= 4; run++) {
+                ReleasedNormalization released = run == 4
+                        ? ReleasedNormalization.load(saved)
+                        : PrivateNormalization.of(60, 3, 6, 2).release(RandomAccessExamples.of(DATA));
+                released.save(saved);
+                MultiLayerNetwork net = run == 1 ? network() : MultiLayerNetwork.load(model, true);
+                try (var engine = PrivacyEngine.attach(net, released.chargedTo(base))) {
+                    train(net, engine, 2);
+                    net.save(model);
+                    double expected = AccountantKind.RDP
+                            .create(NeighboringRelation.ADD_OR_REMOVE_ONE)
+                            .compose(new DpEvent.SelfComposed(plan().stepEvent(), 2L * run))
+                            .compose(new DpEvent.SelfComposed(new DpEvent.Gaussian(2), Math.min(run, 3)))
+                            .epsilon(1e-5);
+                    assertThat(engine.epsilon()).isCloseTo(expected, within(1e-6));
+                }
+            }
+        }
+    }
+
+    @Test
+    void forget_wholeAccount_isLoggedReportedAndStays() throws Exception {
+        MultiLayerNetwork net = trained();
+        assertThatThrownBy(() -> PrivacyEngine.forget(net, " ")).hasMessageContaining("reason");
+        PrivacyEngine.forget(net, "the data set was destroyed");
+        File file = folder.resolve("forgotten.zip").toFile();
+        net.save(file);
+        MultiLayerNetwork restored = MultiLayerNetwork.load(file, true);
+        try (var engine = PrivacyEngine.attach(restored, longer())) {
+            assertThat(engine.epsilon()).isZero();
+            assertThat(engine.report().forgotten())
+                    .singleElement()
+                    .asString()
+                    .contains("4 times the step of", "the data set was destroyed");
+            assertThatThrownBy(() -> PrivacyEngine.forget(restored, "again")).hasMessageContaining("close()");
+        }
+    }
+
+    @Test
+    void fit_afterSetLearningRate_namesTheRemedyThatKeepsTheAccount() {
+        MultiLayerNetwork net = network();
+        PrivacyEngine first = PrivacyEngine.attach(net, plan());
+        train(net, first, 4);
+        net.setLearningRate(0.01);
+        assertThatThrownBy(() -> train(net, first, 1))
+                .hasMessageContaining("close()")
+                .hasMessageNotContaining("detach");
+        first.close();
+        try (var engine = PrivacyEngine.attach(net, plan())) {
+            assertThat(engine.steps()).isEqualTo(4);
+            train(net, engine, 1);
+        }
+        assertThat(net.getLearningRate(0)).isEqualTo(0.01);
+    }
+
+    @Test
+    void fromMap_storedByAnEarlierVersion_keepsWhatWasSpent() {
+        Map<String, Object> stored = new HashMap<>(Map.of("steps", 3, "charges", 3));
+        stored.put("history", java.util.List.of(Map.of("plan", PlanCodec.mechanism(plan().withSeed(1)), "charges", 2)));
+        TrainingProgress progress = TrainingProgress.fromMap(stored, PlanCodec.toMap(plan()));
+        assertThat(progress.account().sessions()).hasSize(2);
+        assertThat(progress.account().notPrivate()).hasSize(1);
+        assertThat(TrainingProgress.fromMap(progress.toMap(), PlanCodec.toMap(plan()))).isEqualTo(progress);
+    }
+}
