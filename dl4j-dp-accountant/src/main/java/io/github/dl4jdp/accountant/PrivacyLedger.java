@@ -299,7 +299,8 @@ public final class PrivacyLedger implements AutoCloseable {
         Objects.requireNonNull(event, "event");
         if (!IDENTITY.matcher(identity).matches() || history.hasRelease(identity)) {
             throw new IllegalArgumentException(
-                    "identity must be 1 to 64 letters, digits or hyphens, and not be charged yet, was \"" + identity + "\"");
+                    "identity must be 1 to 64 letters, digits or hyphens, and not be charged yet, was \"" + identity
+                            + "\"");
         }
         Terms terms = history.terms();
         if (!terms.event().equals(event)) {

@@ -23,7 +23,11 @@ import org.jspecify.annotations.Nullable;
  * @param release the identity of what it charges, if that has one
  */
 record PrivacyLedgerLine(
-        long sequenceNumber, String hash, @Nullable Session session, long steps, @Nullable String release) {
+        long sequenceNumber,
+        String hash,
+        @Nullable Session session,
+        long steps,
+        @Nullable String release) {
 
     /** The hash before the first line. */
     static final String GENESIS = "0".repeat(64);
@@ -37,8 +41,8 @@ record PrivacyLedgerLine(
     private static final int TRAILER_LENGTH = HASH_FIELD.length() + HASH_LENGTH + END.length();
 
     private static final String NUMBER = "(0|[1-9][0-9]{0,17})";
-    private static final Pattern STEPS = Pattern.compile("\\{\"n\":" + NUMBER + ",\"steps\":" + NUMBER
-            + "(?:,\"release\":\"([A-Za-z0-9-]{1,64})\")?");
+    private static final Pattern STEPS = Pattern.compile(
+            "\\{\"n\":" + NUMBER + ",\"steps\":" + NUMBER + "(?:,\"release\":\"([A-Za-z0-9-]{1,64})\")?");
     private static final Pattern SESSION = Pattern.compile("\\{\"n\":" + NUMBER
             + ",\"ledger\":1,\"session\":\"([0-9a-f]{32})\",\"opened\":\"([-0-9:TZ]{20})\""
             + ",\"library\":\"([^\"\\\\]*)\",\"plan\":\"([^\"\\\\]*)\",\"configuration\":\"([^\"\\\\]*)\""
@@ -72,8 +76,7 @@ record PrivacyLedgerLine(
 
     /** A new line that charges one release of an identity. */
     static String release(long sequenceNumber, String previousHash, String release) {
-        return sealed(
-                previousHash, "{\"n\":" + sequenceNumber + ",\"steps\":1,\"release\":\"" + release + "\"");
+        return sealed(previousHash, "{\"n\":" + sequenceNumber + ",\"steps\":1,\"release\":\"" + release + "\"");
     }
 
     private static String sealed(String previousHash, String body) {

@@ -253,17 +253,19 @@ final class AccountConstraint implements LayerConstraint {
         if (!isKnown) {
             account = account.withUnprotected(
                     "plain-" + Long.toHexString(now.iterator().next()),
-                    "layer \"" + layer.conf().getLayer().getLayerName() + "\" was trained without privacy after its private training");
+                    "layer \"" + layer.conf().getLayer().getLayerName()
+                            + "\" was trained without privacy after its private training");
         }
         var moved = new LinkedHashSet<>(now);
         moved.removeAll(noted());
         replaceIn(layer.conf().getLayer(), before.with(account), now, moved);
         ReleasedParameters.add(moved, new ReleasedParameters.Lineage(account));
         if (!detached) {
-            throw new IllegalStateException("layer \"" + layer.conf().getLayer().getLayerName()
-                    + "\" comes from private training, and no PrivacyEngine drives this network: it was copied, restored, or its updater was"
-                    + " replaced (by a FineTuneConfiguration, say). Call PrivacyEngine.attach(network, plan) before fit. Of this network, which has"
-                    + " made an update without privacy now, every later report says so; go on from the model before it");
+            throw new IllegalStateException(
+                    "layer \"" + layer.conf().getLayer().getLayerName()
+                            + "\" comes from private training, and no PrivacyEngine drives this network: it was copied, restored, or its updater was"
+                            + " replaced (by a FineTuneConfiguration, say). Call PrivacyEngine.attach(network, plan) before fit. Of this network, which has"
+                            + " made an update without privacy now, every later report says so; go on from the model before it");
         }
         if (!isKnown) {
             log.warn(
@@ -280,7 +282,13 @@ final class AccountConstraint implements LayerConstraint {
             var others = new ArrayList<LayerConstraint>(constraints);
             others.replaceAll(one -> one == this
                     ? new AccountConstraint(
-                            after.toMap(), plan, detached, parameters, hexadecimal(now), both(released, ofTraining), changed)
+                            after.toMap(),
+                            plan,
+                            detached,
+                            parameters,
+                            hexadecimal(now),
+                            both(released, ofTraining),
+                            changed)
                     : one);
             conf.setConstraints(others);
         }

@@ -169,8 +169,9 @@ abstract class NetworkConfiguration {
      */
     TrainingProgress progressUnder(DpSgdPlan plan) {
         TrainingProgress progress = progress();
+        PrivacyAccount account = account();
         List<DpSgdPlan> carried = plans();
-        if (carried.isEmpty()) {
+        if (carried.isEmpty() && account.isSpent()) {
             carried = carriedPlans();
         }
         for (DpSgdPlan one : carried) {
@@ -184,7 +185,7 @@ abstract class NetworkConfiguration {
                 break;
             }
         }
-        return progress.with(account());
+        return progress.with(account);
     }
 
     /** The plans of the layers that may train: a frozen one may come from a network of another plan. */

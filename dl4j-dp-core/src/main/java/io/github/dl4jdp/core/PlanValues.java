@@ -151,9 +151,8 @@ record PlanValues(
             var more = new LinkedHashMap<>(draft.releases);
             more.put(identity, value);
             draft.releases = more;
-            draft.earlier = draft.earlier instanceof DpEvent.NoOp
-                    ? value
-                    : new DpEvent.Composed(List.of(draft.earlier, value));
+            draft.earlier =
+                    draft.earlier instanceof DpEvent.NoOp ? value : new DpEvent.Composed(List.of(draft.earlier, value));
             draft.dropCalibration();
         });
     }

@@ -153,11 +153,9 @@ public final class PrivacyEngine implements AutoCloseable {
         List<TrainableLayer> trainable = training.trainable();
         training.account()
                 .notPrivate()
-                .forEach(words -> log.warn(
-                        "The network's past is NOT PRIVATE, and neither is what comes of it: {}.", words));
-        training.account()
-                .forgottenInWords()
-                .forEach(words -> log.warn("Forgotten on the user's word: {}.", words));
+                .forEach(words ->
+                        log.warn("The network's past is NOT PRIVATE, and neither is what comes of it: {}.", words));
+        training.account().forgottenInWords().forEach(words -> log.warn("Forgotten on the user's word: {}.", words));
         if (!training.spending().history().isEmpty()) {
             log.info(
                     "Epsilon starts at {}: it includes what the network's parameters have cost before, {}.",

@@ -128,8 +128,9 @@ class AccountKeptTest {
     @Test
     void fit_newUpdaterByFineTuning_isRefusedAndKnown() {
         MultiLayerNetwork tuned = new TransferLearning.Builder(trained())
-                .fineTuneConfiguration(
-                        new FineTuneConfiguration.Builder().updater(new Adam(1e-3)).build())
+                .fineTuneConfiguration(new FineTuneConfiguration.Builder()
+                        .updater(new Adam(1e-3))
+                        .build())
                 .build();
         assertThat(epsilonOfAttached(tuned.clone(), plan())).isCloseTo(epsilonOf(4), within(1e-9));
         assertThatThrownBy(() -> tuned.fit(DATA)).hasMessageContaining("PrivacyEngine.attach");
@@ -139,8 +140,9 @@ class AccountKeptTest {
     @Test
     void attach_newHeadOnPrivateBody_composesWithTheBody() {
         MultiLayerNetwork tuned = new TransferLearning.Builder(trained())
-                .fineTuneConfiguration(
-                        new FineTuneConfiguration.Builder().updater(new Adam(1e-3)).build())
+                .fineTuneConfiguration(new FineTuneConfiguration.Builder()
+                        .updater(new Adam(1e-3))
+                        .build())
                 .setFeatureExtractor(1)
                 .removeOutputLayer()
                 .addLayer(AccountMemoryTest.output())
@@ -169,15 +171,15 @@ class AccountKeptTest {
 
     @Test
     void attach_publicBodyOfAPrivateHead_isFree() {
-        MultiLayerNetwork body = new TransferLearning.Builder(network())
-                .setFeatureExtractor(1)
-                .build();
+        MultiLayerNetwork body =
+                new TransferLearning.Builder(network()).setFeatureExtractor(1).build();
         try (var engine = PrivacyEngine.attach(body, plan())) {
             train(body, engine, 4);
         }
         MultiLayerNetwork other = new TransferLearning.Builder(body)
-                .fineTuneConfiguration(
-                        new FineTuneConfiguration.Builder().updater(new Adam(1e-3)).build())
+                .fineTuneConfiguration(new FineTuneConfiguration.Builder()
+                        .updater(new Adam(1e-3))
+                        .build())
                 .removeOutputLayer()
                 .addLayer(AccountMemoryTest.output())
                 .build();
@@ -330,6 +332,7 @@ class AccountKeptTest {
         TrainingProgress progress = TrainingProgress.fromMap(stored, PlanCodec.toMap(plan()));
         assertThat(progress.account().sessions()).hasSize(2);
         assertThat(progress.account().notPrivate()).hasSize(1);
-        assertThat(TrainingProgress.fromMap(progress.toMap(), PlanCodec.toMap(plan()))).isEqualTo(progress);
+        assertThat(TrainingProgress.fromMap(progress.toMap(), PlanCodec.toMap(plan())))
+                .isEqualTo(progress);
     }
 }

@@ -290,7 +290,8 @@ class AccountMemoryTest {
             did(isRefused ? "plain fit refused" : "plain fit");
             if (!before.equalsWithEps(entry.net.params(), 0) && !entry.all().isEmpty()) {
                 if (!entry.isKnown) {
-                    // Parameters that were copied into a network that knows nothing, and changed there: nothing is left to recognize them by.
+                    // Parameters that were copied into a network that knows nothing, and changed there: nothing is left
+                    // to recognize them by.
                     did("beyond recognition");
                     entries.remove(entry);
                     fresh();
@@ -324,7 +325,9 @@ class AccountMemoryTest {
             ModelSerializer.writeModel(entry.net, file, random.nextBoolean());
             addCopy(
                     entry,
-                    graph ? ComputationGraph.load(file, random.nextBoolean()) : MultiLayerNetwork.load(file, random.nextBoolean()));
+                    graph
+                            ? ComputationGraph.load(file, random.nextBoolean())
+                            : MultiLayerNetwork.load(file, random.nextBoolean()));
         }
 
         private void setParams(Entry entry) {
@@ -434,7 +437,8 @@ class AccountMemoryTest {
         private void initialised(Entry entry) {
             if (entry.engine == null && entry.net instanceof MultiLayerNetwork net) {
                 did("init");
-                var again = new MultiLayerNetwork(net.getLayerWiseConfigurations().clone());
+                var again =
+                        new MultiLayerNetwork(net.getLayerWiseConfigurations().clone());
                 again.init();
                 add(new Entry(again, List.of(new HashMap<>(), new HashMap<>(), new HashMap<>())));
             } else if (entry.engine == null) {
@@ -479,8 +483,16 @@ class AccountMemoryTest {
 
     static Model network(boolean graph, long seed) {
         var conf = new NeuralNetConfiguration.Builder().seed(seed).updater(new Sgd(0.1));
-        var first = new DenseLayer.Builder().nIn(3).nOut(5).activation(Activation.TANH).build();
-        var second = new DenseLayer.Builder().nIn(5).nOut(4).activation(Activation.TANH).build();
+        var first = new DenseLayer.Builder()
+                .nIn(3)
+                .nOut(5)
+                .activation(Activation.TANH)
+                .build();
+        var second = new DenseLayer.Builder()
+                .nIn(5)
+                .nOut(4)
+                .activation(Activation.TANH)
+                .build();
         if (graph) {
             var net = new ComputationGraph(conf.graphBuilder()
                     .addInputs("in")

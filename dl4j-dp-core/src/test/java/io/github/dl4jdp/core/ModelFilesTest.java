@@ -115,7 +115,9 @@ class ModelFilesTest {
         engine.exportForInference(file);
 
         try (var zip = new ZipFile(file)) {
-            assertThat(text(zip, "configuration.json")).contains("NoOp").doesNotContain("dl4jdp", "DpUpdater", "Adam");
+            assertThat(text(zip, "configuration.json"))
+                    .contains("privacy account", "\"learningRate\" : 0.0")
+                    .doesNotContain("dl4jdp", "DpUpdater", "Adam");
             assertThat(zip.getEntry("updaterState.bin")).isNull();
             JsonNode report = new ObjectMapper().readTree(text(zip, "privacy-report.json"));
             assertThat(report.get("private").asBoolean()).isTrue();
