@@ -295,7 +295,7 @@ abstract sealed class PlanTerms permits DpSgdPlan {
         return values.accountantKind().create(values.relation());
     }
 
-    /** The epsilon of {@code steps} steps of this plan and of {@link #earlierReleases()}, at {@link #delta()}. */
+    /** The epsilon of {@code steps} steps of this plan and of {@link #earlierReleases()}, at {@link #delta()}; infinite with a seed, which somebody may know. */
     public double epsilonAfter(long steps) {
         if (steps < 0) {
             throw new IllegalArgumentException("steps must be at least 0, was " + steps);
@@ -305,7 +305,9 @@ abstract sealed class PlanTerms permits DpSgdPlan {
 
     /** The epsilon of the first {@code charges} charges and of {@link #earlierReleases()}, at {@link #delta()}. */
     double epsilonOfCharges(long charges) {
-        return newAccountant().compose(values.all(noiseMultiplier(), charges)).epsilon(delta());
+        return values.seed() != null && charges > 0
+                ? Double.POSITIVE_INFINITY
+                : newAccountant().compose(values.all(noiseMultiplier(), charges)).epsilon(delta());
     }
 
     /** The guarantee of the whole run. */

@@ -22,8 +22,7 @@ class PrivacyListenerTest {
             .withClippingNorm(1)
             .withNoiseMultiplier(2)
             .withDelta(1e-5)
-            .withAccountant(AccountantKind.RDP)
-            .withSeed(1);
+            .withAccountant(AccountantKind.RDP);
 
     @Test
     void fit_everySeventh_reportsAccountantsEpsilonToLogAndCallback() {
