@@ -59,11 +59,11 @@ public final class PrivacyEngine implements AutoCloseable {
     /**
      * Attaches a plan to an initialised network, new or already trained.
      *
-     * @param network a {@code MultiLayerNetwork} or a {@code ComputationGraph}
-     * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
      * <p>What was spent is taken up: what went into the network's parameters before, under this plan or another, in this network or one that they were copied or
      * transferred from, is in {@link #epsilon()} from the start. A network that trains under the plan already goes on where it stands.
      *
+     * @param network a {@code MultiLayerNetwork} or a {@code ComputationGraph}
+     * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
      * @throws IllegalArgumentException if the plan has clipping norms for another number of layers than train, or its noise cannot be drawn for as many
      *     parameters as the network trains: {@code noiseMultiplier * sqrt(parameters)} is at most 2^25
      * @throws IllegalArgumentException if the network was trained under another plan, and this one is not {@link DpSgdPlan#continuing()}
