@@ -163,10 +163,11 @@ final class GraphTopology {
                 }
             }
             if (conf instanceof L2Vertex && in[0].rank() > 2) {
-                throw new IllegalStateException("the L2Vertex \"" + vertex.getVertexName()
-                        + "\" must have inputs of rank 2, [examples, size], had rank " + in[0].rank()
-                        + ": of arrays of more dimensions that lie in memory in different orders, ND4J 1.0.0-M2.1 pairs numbers of different"
-                        + " examples; nothing of this lot was released. Put a layer that makes vectors below it, say GlobalPoolingLayer");
+                throw new IllegalStateException(
+                        "the L2Vertex \"" + vertex.getVertexName()
+                                + "\" must have inputs of rank 2, [examples, size], had rank " + in[0].rank()
+                                + ": of arrays of more dimensions that lie in memory in different orders, ND4J 1.0.0-M2.1 pairs numbers of different"
+                                + " examples; nothing of this lot was released. Put a layer that makes vectors below it, say GlobalPoolingLayer");
             }
             if (conf instanceof ReshapeVertex) {
                 for (VertexIndices out : vertex.getOutputVertices()) {

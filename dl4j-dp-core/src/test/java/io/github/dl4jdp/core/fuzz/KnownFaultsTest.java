@@ -53,11 +53,15 @@ class KnownFaultsTest {
     private static FuzzNetwork network(DataType type, boolean graph, Expression input, List<Expression> layers) {
         var nodes = new ArrayList<FuzzNetwork.Node>();
         for (Expression layer : layers) {
-            nodes.add(new FuzzNetwork.Node("n" + nodes.size(), layer, List.of(nodes.isEmpty() ? "in0" : "n" + (nodes.size() - 1))));
+            nodes.add(new FuzzNetwork.Node(
+                    "n" + nodes.size(), layer, List.of(nodes.isEmpty() ? "in0" : "n" + (nodes.size() - 1))));
         }
         return new FuzzNetwork(
                 graph,
-                of(NeuralNetConfiguration.Builder.class).then("seed", 5).then("dataType", type).then("updater", of(Sgd.class, 0.0)),
+                of(NeuralNetConfiguration.Builder.class)
+                        .then("seed", 5)
+                        .then("dataType", type)
+                        .then("updater", of(Sgd.class, 0.0)),
                 List.of(input),
                 nodes,
                 List.of("n" + (nodes.size() - 1)),
@@ -83,7 +87,8 @@ class KnownFaultsTest {
         return mask;
     }
 
-    private static Examples examples(Values features, Values labels, @Nullable Values featuresMask, @Nullable Values labelsMask) {
+    private static Examples examples(
+            Values features, Values labels, @Nullable Values featuresMask, @Nullable Values labelsMask) {
         var featuresMasks = new ArrayList<@Nullable Values>();
         featuresMasks.add(featuresMask);
         var labelsMasks = new ArrayList<@Nullable Values>();
@@ -93,15 +98,29 @@ class KnownFaultsTest {
 
     private static FuzzCase removed(FuzzNetwork network, Examples data, int row, boolean plain, double norm) {
         return new FuzzCase(
-                1, network, data, row, null, plain, new FuzzCase.Run(FuzzCase.Kind.FLAT, norm, 1000, 1, 2, false, 1, 0, 0, false));
+                1,
+                network,
+                data,
+                row,
+                null,
+                plain,
+                new FuzzCase.Run(FuzzCase.Kind.FLAT, norm, 1000, 1, 2, false, 1, 0, 0, false));
     }
 
     private static Expression output(int width, LossFunction loss, Activation activation) {
-        return of(OutputLayer.Builder.class).then("lossFunction", loss).then("nOut", width).then("activation", activation).then("build");
+        return of(OutputLayer.Builder.class)
+                .then("lossFunction", loss)
+                .then("nOut", width)
+                .then("activation", activation)
+                .then("build");
     }
 
     private static Expression sequenceOutput(int width) {
-        return of(RnnOutputLayer.Builder.class).then("lossFunction", LossFunction.MSE).then("nOut", width).then("activation", Activation.IDENTITY).then("build");
+        return of(RnnOutputLayer.Builder.class)
+                .then("lossFunction", LossFunction.MSE)
+                .then("nOut", width)
+                .then("activation", Activation.IDENTITY)
+                .then("build");
     }
 
     private static Expression recurrent(int size, int steps) {
@@ -109,7 +128,10 @@ class KnownFaultsTest {
     }
 
     private static Expression dense() {
-        return of(DenseLayer.Builder.class).then("nOut", 4).then("activation", Activation.TANH).then("build");
+        return of(DenseLayer.Builder.class)
+                .then("nOut", 4)
+                .then("activation", Activation.TANH)
+                .then("build");
     }
 
     private static Expression lstm() {
@@ -122,13 +144,21 @@ class KnownFaultsTest {
         Expression mse = output(2, LossFunction.MSE, Activation.IDENTITY);
         for (boolean graph : new boolean[] {false, true}) {
             String kind = graph ? ", graph" : ", list";
-            Expression pooling = of(GlobalPoolingLayer.Builder.class, PoolingType.AVG).then("build");
+            Expression pooling =
+                    of(GlobalPoolingLayer.Builder.class, PoolingType.AVG).then("build");
             for (boolean frozen : new boolean[] {false, true}) {
                 Expression timeDistributed = of(TimeDistributed.class, dense());
                 all.add(arguments(
                         "masks in a TimeDistributed layer, frozen " + frozen + kind,
                         removed(
-                                network(DataType.DOUBLE, graph, recurrent(2, 5), List.of(frozen ? of(FrozenLayer.class, timeDistributed) : timeDistributed, pooling, mse)),
+                                network(
+                                        DataType.DOUBLE,
+                                        graph,
+                                        recurrent(2, 5),
+                                        List.of(
+                                                frozen ? of(FrozenLayer.class, timeDistributed) : timeDistributed,
+                                                pooling,
+                                                mse)),
                                 examples(normal(9, 2, 5), normal(9, 2), lengths(9, 5), null),
                                 0,
                                 true,
@@ -137,7 +167,13 @@ class KnownFaultsTest {
             all.add(arguments(
                     "dropout" + kind,
                     removed(
-                            network(DataType.FLOAT, graph, call(InputType.class, "feedForward", 20), List.of(dense().inserted("dropOut", 0.5), mse.inserted("dropOut", of(GaussianDropout.class, 0.4)))),
+                            network(
+                                    DataType.FLOAT,
+                                    graph,
+                                    call(InputType.class, "feedForward", 20),
+                                    List.of(
+                                            dense().inserted("dropOut", 0.5),
+                                            mse.inserted("dropOut", of(GaussianDropout.class, 0.4)))),
                             examples(normal(9, 20), normal(9, 2), null, null),
                             8,
                             true,
@@ -145,7 +181,11 @@ class KnownFaultsTest {
             all.add(arguments(
                     "weight noise" + kind,
                     removed(
-                            network(DataType.FLOAT, graph, call(InputType.class, "feedForward", 10), List.of(dense().inserted("weightNoise", of(DropConnect.class, 0.5)), mse)),
+                            network(
+                                    DataType.FLOAT,
+                                    graph,
+                                    call(InputType.class, "feedForward", 10),
+                                    List.of(dense().inserted("weightNoise", of(DropConnect.class, 0.5)), mse)),
                             examples(normal(8, 10), normal(8, 2), null, null),
                             7,
                             true,
@@ -153,7 +193,11 @@ class KnownFaultsTest {
             all.add(arguments(
                     "weights of examples, alone in a physical batch" + kind,
                     removed(
-                            network(DataType.DOUBLE, graph, call(InputType.class, "feedForward", 3), List.of(output(1, LossFunction.MSE, Activation.IDENTITY))),
+                            network(
+                                    DataType.DOUBLE,
+                                    graph,
+                                    call(InputType.class, "feedForward", 3),
+                                    List.of(output(1, LossFunction.MSE, Activation.IDENTITY))),
                             examples(normal(4, 3), normal(4, 1), null, values(() -> RANDOM.nextInt(1, 9) / 10.0, 4, 1)),
                             1,
                             true,
@@ -161,7 +205,11 @@ class KnownFaultsTest {
             all.add(arguments(
                     "an activation function of the user's that mixes examples" + kind,
                     removed(
-                            network(DataType.DOUBLE, graph, call(InputType.class, "feedForward", 3), List.of(dense().inserted("activation", of(OwnParts.Centering.class)), mse)),
+                            network(
+                                    DataType.DOUBLE,
+                                    graph,
+                                    call(InputType.class, "feedForward", 3),
+                                    List.of(dense().inserted("activation", of(OwnParts.Centering.class)), mse)),
                             examples(normal(6, 3), normal(6, 2), null, null),
                             1,
                             true,
@@ -169,7 +217,11 @@ class KnownFaultsTest {
             all.add(arguments(
                     "dropout of the user's that mixes examples" + kind,
                     removed(
-                            network(DataType.DOUBLE, graph, call(InputType.class, "feedForward", 3), List.of(dense().inserted("dropOut", of(OwnParts.Mixing.class)), mse)),
+                            network(
+                                    DataType.DOUBLE,
+                                    graph,
+                                    call(InputType.class, "feedForward", 3),
+                                    List.of(dense().inserted("dropOut", of(OwnParts.Mixing.class)), mse)),
                             examples(normal(6, 3), normal(6, 2), null, null),
                             5,
                             true,
@@ -178,11 +230,21 @@ class KnownFaultsTest {
                     DataType.DOUBLE,
                     graph,
                     call(InputType.class, "feedForward", 2),
-                    List.of(of(FrozenLayer.class, of(SimpleRnn.Builder.class).then("nOut", 3).then("build")), mse));
+                    List.of(
+                            of(
+                                    FrozenLayer.class,
+                                    of(SimpleRnn.Builder.class).then("nOut", 3).then("build")),
+                            mse));
             all.add(arguments(
                     "miniBatch(false)" + kind,
                     removed(
-                            new FuzzNetwork(graph, oneSequence.builder().then("miniBatch", false), oneSequence.inputTypes(), oneSequence.nodes(), oneSequence.outputs(), List.of()),
+                            new FuzzNetwork(
+                                    graph,
+                                    oneSequence.builder().then("miniBatch", false),
+                                    oneSequence.inputTypes(),
+                                    oneSequence.nodes(),
+                                    oneSequence.outputs(),
+                                    List.of()),
                             examples(normal(6, 2), normal(6, 2), null, null),
                             0,
                             true,
@@ -191,7 +253,11 @@ class KnownFaultsTest {
                 all.add(arguments(
                         "FrozenLayerWithBackprop over " + below.name() + kind,
                         removed(
-                                network(DataType.DOUBLE, graph, recurrent(2, 4), List.of(of(FrozenLayerWithBackprop.class, below), sequenceOutput(2))),
+                                network(
+                                        DataType.DOUBLE,
+                                        graph,
+                                        recurrent(2, 4),
+                                        List.of(of(FrozenLayerWithBackprop.class, below), sequenceOutput(2))),
                                 examples(normal(5, 2, 4), normal(5, 2, 4), null, null),
                                 2,
                                 true,
@@ -205,14 +271,21 @@ class KnownFaultsTest {
                                     DataType.DOUBLE,
                                     graph,
                                     call(InputType.class, "recurrent", 3L, 3L, RNNFormat.NWC),
-                                    List.of(nwc, nwc.inserted("dropOut", 0.8), sequenceOutput(2).inserted("dataFormat", RNNFormat.NWC))),
+                                    List.of(
+                                            nwc,
+                                            nwc.inserted("dropOut", 0.8),
+                                            sequenceOutput(2).inserted("dataFormat", RNNFormat.NWC))),
                             examples(normal(6, 3, 3), normal(6, 3, 2), null, null),
                             5,
                             true,
                             1e-3)));
             for (Expression layer : List.of(
                     of(Bidirectional.class, lstm()),
-                    of(Convolution1DLayer.Builder.class, 3, 1).then("nOut", 3).then("convolutionMode", ConvolutionMode.Same).then("activation", Activation.SIGMOID).then("build"))) {
+                    of(Convolution1DLayer.Builder.class, 3, 1)
+                            .then("nOut", 3)
+                            .then("convolutionMode", ConvolutionMode.Same)
+                            .then("activation", Activation.SIGMOID)
+                            .then("build"))) {
                 Values mask = lengths(7, 6);
                 Arrays.fill(mask.numbers(), 2 * 6, 3 * 6, 1);
                 for (int i = 0; i < 7; i++) {
@@ -232,7 +305,11 @@ class KnownFaultsTest {
         }
         for (DataType type : new DataType[] {DataType.FLOAT, DataType.DOUBLE}) {
             all.add(arguments("terms of a sequence that cancel, " + type, absorbing(type)));
-            FuzzNetwork zero = network(type, false, call(InputType.class, "feedForward", 3), List.of(output(1, LossFunction.MSE, Activation.IDENTITY)));
+            FuzzNetwork zero = network(
+                    type,
+                    false,
+                    call(InputType.class, "feedForward", 3),
+                    List.of(output(1, LossFunction.MSE, Activation.IDENTITY)));
             Values features = normal(4, 3);
             Values labels = normal(4, 1);
             features.numbers()[0] = 1e30;
@@ -242,7 +319,13 @@ class KnownFaultsTest {
             all.add(arguments(
                     "squares that underflow, " + type,
                     removed(
-                            new FuzzNetwork(false, zero.builder().then("weightInit", WeightInit.ZERO), zero.inputTypes(), zero.nodes(), zero.outputs(), List.of()),
+                            new FuzzNetwork(
+                                    false,
+                                    zero.builder().then("weightInit", WeightInit.ZERO),
+                                    zero.inputTypes(),
+                                    zero.nodes(),
+                                    zero.outputs(),
+                                    List.of()),
                             examples(features, labels, null, null),
                             0,
                             false,
@@ -255,7 +338,8 @@ class KnownFaultsTest {
                 removed(
                         new FuzzNetwork(
                                 true,
-                                network(DataType.DOUBLE, true, recurrent(3, 2), List.of(encoder)).builder(),
+                                network(DataType.DOUBLE, true, recurrent(3, 2), List.of(encoder))
+                                        .builder(),
                                 List.of(recurrent(3, 2)),
                                 List.of(
                                         new FuzzNetwork.Node("n0", encoder, List.of("in0")),
@@ -275,10 +359,17 @@ class KnownFaultsTest {
                                 false,
                                 call(InputType.class, "convolutional", 6, 7, 2),
                                 List.of(
-                                        of(ConvolutionLayer.Builder.class, new int[] {3, 2}).then("nOut", 3).then("activation", Activation.TANH).then("build"),
+                                        of(ConvolutionLayer.Builder.class, new int[] {3, 2})
+                                                .then("nOut", 3)
+                                                .then("activation", Activation.TANH)
+                                                .then("build"),
                                         of(Upsampling2D.Builder.class, 2).then("build"),
                                         of(Cropping2D.Builder.class, 1, 1).then("build"),
-                                        of(ConvolutionLayer.Builder.class, new int[] {3, 3}).then("stride", new int[] {2, 2}).then("nOut", 2).then("convolutionMode", ConvolutionMode.Same).then("build"),
+                                        of(ConvolutionLayer.Builder.class, new int[] {3, 3})
+                                                .then("stride", new int[] {2, 2})
+                                                .then("nOut", 2)
+                                                .then("convolutionMode", ConvolutionMode.Same)
+                                                .then("build"),
                                         mse)),
                         examples(normal(7, 2, 6, 7), normal(7, 2), null, null),
                         6,
@@ -298,8 +389,17 @@ class KnownFaultsTest {
             features.numbers()[at] = type == DataType.FLOAT ? 0x1p40 : 0x1p70;
             labels.numbers()[at] = k % 2 == 1 ? -1e30 : 1e30;
         }
-        Expression output = of(RnnOutputLayer.Builder.class).then("lossFunction", LossFunction.L1).then("nOut", width).then("activation", Activation.IDENTITY).then("build");
-        return removed(network(type, false, recurrent(width, 2), List.of(output)), examples(features, labels, null, null), examples - 1, false, 1);
+        Expression output = of(RnnOutputLayer.Builder.class)
+                .then("lossFunction", LossFunction.L1)
+                .then("nOut", width)
+                .then("activation", Activation.IDENTITY)
+                .then("build");
+        return removed(
+                network(type, false, recurrent(width, 2), List.of(output)),
+                examples(features, labels, null, null),
+                examples - 1,
+                false,
+                1);
     }
 
     private static FuzzCase flat(DataType type) {
@@ -315,7 +415,12 @@ class KnownFaultsTest {
                         type,
                         false,
                         call(InputType.class, "feedForward", 3),
-                        List.of(of(DenseLayer.Builder.class).then("nOut", 4).then("hasLayerNorm", true).then("build"), output(2, LossFunction.L1, Activation.TANH))),
+                        List.of(
+                                of(DenseLayer.Builder.class)
+                                        .then("nOut", 4)
+                                        .then("hasLayerNorm", true)
+                                        .then("build"),
+                                output(2, LossFunction.L1, Activation.TANH))),
                 examples(features, labels, null, null),
                 7,
                 false,
