@@ -24,6 +24,8 @@ import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.LSTM;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
+import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
+import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.conf.weightnoise.DropConnect;
 import org.deeplearning4j.nn.conf.weightnoise.WeightNoise;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -36,6 +38,7 @@ import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.activations.impl.ActivationRReLU;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -246,6 +249,34 @@ class KeyedPartsTest {
                 .isEqualTo(dropout);
         PrivacyEngine.attach(network, plan().continuing()).detach();
         assertThat(network.getLayer(0).conf().getLayer().getIDropout()).isInstanceOf(Dropout.class);
+    }
+
+    /** No two parts may share a stream: a secure run gives each out once. */
+    @Test
+    void fit_secureRunOfLayersInBothDirections_drawsForEach() {
+        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(0.1))
+                .dropOut(0.5)
+                .weightNoise(new DropConnect(0.5))
+                .list()
+                .layer(new Bidirectional(new LSTM.Builder().nIn(3).nOut(4).build()))
+                .layer(new LastTimeStep(
+                        new Bidirectional(new LSTM.Builder().nIn(8).nOut(4).build())))
+                .layer(new OutputLayer.Builder(LossFunction.MSE)
+                        .nIn(8)
+                        .nOut(2)
+                        .activation(Activation.IDENTITY)
+                        .build())
+                .build());
+        network.init();
+        try (var engine = PrivacyEngine.attach(
+                network, plan(), ExecutionOptions.defaults().withPhysicalBatchSize(2))) {
+            network.fit(
+                    engine.lots(new DataSet(
+                            Nd4j.ones(DataType.FLOAT, 20, 3, 4), Nd4j.ones(DataType.FLOAT, 20, 2))),
+                    1);
+            assertThat(engine.steps()).isEqualTo(4);
+        }
     }
 
     /** Outside of training, in the attached network too, dropout that is asked for draws anew, and not from ND4J's generator. */

@@ -139,6 +139,15 @@ final class RandomPartsNetworks {
     }
 
     private InputType sequences() {
+        if (kind == NetworkKind.MULTI_LAYER && random.nextBoolean() && !differentiable) {
+            // Runs as in training, and backpropagation does not come to it.
+            layers.add(new Bidirectional(recurrent(3)));
+            layers.add(new FrozenLayer(new LSTM.Builder()
+                    .nOut(4)
+                    .activation(Activation.TANH)
+                    .dataFormat(format)
+                    .build()));
+        }
         layers.add(wrapped(recurrent(3)));
         if (random.nextBoolean()) {
             layers.add(new DropoutLayer.Builder(dropout(3)).build());
