@@ -22,6 +22,9 @@ import org.nd4j.linalg.learning.config.NoOp;
  * Parameters that do not train (frozen layers and what lies below them) have gradient zero. One forward and one backward pass in training mode;
  * the model's parameters, updater, counts and score stay as they were.
  *
+ * <p>Dropout, weight noise and other random parts draw as in DL4J, from ND4J's generator: one call gives all examples of the batch draws that depend on
+ * their position in it. Only a network that is attached draws for each example by itself.
+ *
  * <p>Nothing here is private: these are statistics of the data.
  */
 public final class PerExampleGradients {

@@ -272,9 +272,7 @@ class KeyedPartsTest {
         try (var engine = PrivacyEngine.attach(
                 network, plan(), ExecutionOptions.defaults().withPhysicalBatchSize(2))) {
             network.fit(
-                    engine.lots(new DataSet(
-                            Nd4j.ones(DataType.FLOAT, 20, 3, 4), Nd4j.ones(DataType.FLOAT, 20, 2))),
-                    1);
+                    engine.lots(new DataSet(Nd4j.ones(DataType.FLOAT, 20, 3, 4), Nd4j.ones(DataType.FLOAT, 20, 2))), 1);
             assertThat(engine.steps()).isEqualTo(4);
         }
     }
