@@ -70,7 +70,8 @@ class MaskedNetworksTest {
             case 0 -> new LSTM.Builder().nOut(4).build();
             case 1 -> new GravesLSTM.Builder().nOut(4).build();
             case 2 -> new GravesBidirectionalLSTM.Builder().nOut(4).build();
-            default -> new SimpleRnn.Builder().nOut(4).activation(Activation.TANH).build();
+            default ->
+                new SimpleRnn.Builder().nOut(4).activation(Activation.TANH).build();
         };
     }
 
@@ -86,11 +87,12 @@ class MaskedNetworksTest {
             case 0 -> new Bidirectional(Bidirectional.Mode.ADD, plainRecurrent(random));
             case 1 -> new TimeDistributed(dense);
             case 2 -> new MaskZeroLayer(plainRecurrent(random), 0);
-            case 3 -> new Convolution1DLayer.Builder(3)
-                    .nOut(4)
-                    .convolutionMode(ConvolutionMode.Same)
-                    .activation(Activation.TANH)
-                    .build();
+            case 3 ->
+                new Convolution1DLayer.Builder(3)
+                        .nOut(4)
+                        .convolutionMode(ConvolutionMode.Same)
+                        .activation(Activation.TANH)
+                        .build();
             case 4 -> new MaskLayer();
             case 5 -> new ActivationLayer(Activation.SIGMOID);
             default -> recurrent(random);
@@ -103,9 +105,7 @@ class MaskedNetworksTest {
             return layer;
         }
         if (!mayFreeze) {
-            return random.nextInt(6) == 0 && !(layer instanceof MaskLayer)
-                    ? new FrozenLayerWithBackprop(layer)
-                    : layer;
+            return random.nextInt(6) == 0 && !(layer instanceof MaskLayer) ? new FrozenLayerWithBackprop(layer) : layer;
         }
         return random.nextBoolean() ? new FrozenLayer(layer) : layer;
     }
@@ -118,13 +118,15 @@ class MaskedNetworksTest {
             layers.add(frozenOrNot(series(random), random, mayFreeze));
         }
         switch (random.nextInt(4)) {
-            case 0 -> layers.add(new RnnOutputLayer.Builder(LossFunction.MCXENT)
-                    .nOut(2)
-                    .activation(Activation.SOFTMAX)
-                    .build());
+            case 0 ->
+                layers.add(new RnnOutputLayer.Builder(LossFunction.MCXENT)
+                        .nOut(2)
+                        .activation(Activation.SOFTMAX)
+                        .build());
             case 1 -> layers.add(frozenOrNot(new LastTimeStep(plainRecurrent(random)), random, mayFreeze));
-            default -> layers.add(frozenOrNot(
-                    new GlobalPoolingLayer(PoolingType.values()[random.nextInt(4)]), random, mayFreeze));
+            default ->
+                layers.add(frozenOrNot(
+                        new GlobalPoolingLayer(PoolingType.values()[random.nextInt(4)]), random, mayFreeze));
         }
         if (!(layers.get(layers.size() - 1) instanceof RnnOutputLayer)) {
             layers.add(new OutputLayer.Builder(LossFunction.MCXENT)
@@ -138,7 +140,8 @@ class MaskedNetworksTest {
     private static DataSet data(boolean everyStep, SplittableRandom random) {
         INDArray x = Nd4j.zeros(DataType.DOUBLE, EXAMPLES, SIZE, STEPS);
         INDArray mask = Nd4j.zeros(DataType.DOUBLE, EXAMPLES, STEPS);
-        INDArray y = everyStep ? Nd4j.zeros(DataType.DOUBLE, EXAMPLES, 2, STEPS) : Nd4j.zeros(DataType.DOUBLE, EXAMPLES, 2);
+        INDArray y =
+                everyStep ? Nd4j.zeros(DataType.DOUBLE, EXAMPLES, 2, STEPS) : Nd4j.zeros(DataType.DOUBLE, EXAMPLES, 2);
         for (int i = 0; i < EXAMPLES; i++) {
             int label = random.nextInt(2);
             if (!everyStep) {
