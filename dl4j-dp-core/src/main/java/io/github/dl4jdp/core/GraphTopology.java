@@ -14,6 +14,8 @@ import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.L2Vertex;
 import org.deeplearning4j.nn.conf.graph.ReshapeVertex;
+import org.deeplearning4j.nn.conf.graph.rnn.LastTimeStepVertex;
+import org.deeplearning4j.nn.conf.graph.rnn.ReverseTimeSeriesVertex;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.graph.vertex.GraphVertex;
 import org.deeplearning4j.nn.graph.vertex.VertexIndices;
@@ -169,6 +171,12 @@ final class GraphTopology {
                                 + ": of arrays of more dimensions that lie in memory in different orders, ND4J 1.0.0-M2.1 pairs numbers of different"
                                 + " examples; nothing of this lot was released. Put a layer that makes vectors below it, say GlobalPoolingLayer");
             }
+            if (conf instanceof ReverseTimeSeriesVertex reverse && reverse.getMaskArrayInputName() != null) {
+                MaskLengths.require(vertex.getVertexName(), in[0], maskOf(reverse.getMaskArrayInputName()));
+            }
+            if (conf instanceof LastTimeStepVertex last) {
+                MaskLengths.require(vertex.getVertexName(), in[0], maskOf(last.getMaskArrayInputName()));
+            }
             if (conf instanceof ReshapeVertex) {
                 for (VertexIndices out : vertex.getOutputVertices()) {
                     INDArray reshaped = vertices[out.getVertexIndex()].getInputs()[out.getVertexEdgeNumber()];
@@ -178,6 +186,13 @@ final class GraphTopology {
                 }
             }
         }
+    }
+
+    private @Nullable INDArray maskOf(String input) {
+        INDArray[] masks = network.getInputMaskArrays();
+        return masks == null
+                ? null
+                : masks[network.getConfiguration().getNetworkInputs().indexOf(input)];
     }
 
     private static IllegalStateException mixing(GraphVertex vertex, long[] first, long[] second) {

@@ -133,6 +133,7 @@ final class HookedComputationGraph implements HookedNetwork {
             throw HookedNetwork.foreignBatch();
         }
         topology.requireSeparateExamples();
+        MaskLengths.require(network.getLayers());
     }
 
     @Override

@@ -160,8 +160,10 @@ final class Checks {
     private boolean takesEachAlone() {
         try {
             Model network = one.network().build();
-            for (int i = 0; i < one.data().size(); i++) {
-                fit(network, one.data().rows(i).dataSet(network.params().dataType()));
+            for (Examples examples : List.of(one.data(), one.neighbor())) {
+                for (int i = 0; i < examples.size(); i++) {
+                    fit(network, examples.rows(i).dataSet(network.params().dataType()));
+                }
             }
             return true;
         } catch (RuntimeException e) {

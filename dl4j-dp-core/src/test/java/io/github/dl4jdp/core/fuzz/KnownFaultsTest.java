@@ -28,10 +28,12 @@ import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.PoolingType;
 import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
 import org.deeplearning4j.nn.conf.layers.Upsampling2D;
+import org.deeplearning4j.nn.conf.layers.convolutional.Cropping1D;
 import org.deeplearning4j.nn.conf.layers.convolutional.Cropping2D;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
+import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.conf.layers.recurrent.TimeDistributed;
 import org.deeplearning4j.nn.conf.weightnoise.DropConnect;
@@ -331,6 +333,21 @@ class KnownFaultsTest {
                             false,
                             1)));
             all.add(arguments("layer normalization of an example without variance, " + type, flat(type)));
+        }
+        for (Expression layer : List.of(of(Cropping1D.Builder.class, 1).then("build"))) {
+            Values whole = values(() -> 1, 5, 6);
+            all.add(arguments(
+                    "masks that " + layer.name() + " leaves as long as they were",
+                    removed(
+                            network(
+                                    DataType.DOUBLE,
+                                    false,
+                                    recurrent(3, 6),
+                                    List.of(lstm(), layer, of(LastTimeStep.class, lstm()), mse)),
+                            examples(normal(5, 3, 6), normal(5, 2), whole, null),
+                            2,
+                            true,
+                            1e-3)));
         }
         Expression encoder = of(LSTM.Builder.class).then("nOut", 3).then("build");
         all.add(arguments(

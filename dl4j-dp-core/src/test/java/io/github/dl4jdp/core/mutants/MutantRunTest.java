@@ -18,6 +18,10 @@ class MutantRunTest {
     void run_everyMutant_isCaught(@TempDir Path folder) throws IOException, InterruptedException {
         var survived = new ArrayList<String>();
         int number = 0;
+        MutantRun.Outcome sound = MutantRun.ofSources(Mutant.all(), folder.resolve("none"));
+        assertThat(sound.caught())
+                .as("a test fails without any fault: %s", sound.by())
+                .isFalse();
         for (Mutant mutant : Mutant.all()) {
             if (!mutant.fault().contains(System.getProperty("dl4jdp.mutants", ""))) {
                 continue;
