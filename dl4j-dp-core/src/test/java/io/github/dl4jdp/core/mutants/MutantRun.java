@@ -45,8 +45,27 @@ final class MutantRun {
         if (status != 0) {
             return new Outcome(false, "it does not compile");
         }
-        String module =
-                mutant.tests().stream().anyMatch(MutantRun::isOfAccountant) ? "dl4j-dp-accountant" : "dl4j-dp-core";
+        return outcome(mutant.tests(), classes.toString(), folder);
+    }
+
+    /** What becomes of all these tests without any fault: none must fail. */
+    static Outcome withoutFault(List<String> tests, Path folder) throws IOException, InterruptedException {
+        Files.createDirectories(folder);
+        for (boolean accountants : new boolean[] {false, true}) {
+            var some = tests.stream()
+                    .filter(test -> isOfAccountant(test) == accountants)
+                    .toList();
+            Outcome outcome = some.isEmpty() ? new Outcome(false, "") : outcome(some, folder.toString(), folder);
+            if (outcome.caught()) {
+                return outcome;
+            }
+        }
+        return new Outcome(false, "no test failed");
+    }
+
+    private static Outcome outcome(List<String> tests, String classes, Path folder)
+            throws IOException, InterruptedException {
+        String module = tests.stream().anyMatch(MutantRun::isOfAccountant) ? "dl4j-dp-accountant" : "dl4j-dp-core";
         var command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx2g",
@@ -54,7 +73,7 @@ final class MutantRun {
                 "-cp",
                 classes + File.pathSeparator + classPath(),
                 MutantTests.class.getName()));
-        for (String test : mutant.tests()) {
+        for (String test : tests) {
             command.add(qualified(test));
         }
         Path log = folder.resolve("log");

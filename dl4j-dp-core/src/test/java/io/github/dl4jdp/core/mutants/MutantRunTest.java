@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -16,16 +17,18 @@ import org.junit.jupiter.api.io.TempDir;
 class MutantRunTest {
     @Test
     void run_everyMutant_isCaught(@TempDir Path folder) throws IOException, InterruptedException {
-        var survived = new ArrayList<String>();
-        int number = 0;
-        MutantRun.Outcome sound = MutantRun.ofSources(Mutant.all(), folder.resolve("none"));
+        List<Mutant> chosen = Mutant.all().stream()
+                .filter(mutant -> mutant.fault().contains(System.getProperty("dl4jdp.mutants", "")))
+                .toList();
+        List<String> tests =
+                chosen.stream().flatMap(mutant -> mutant.tests().stream()).distinct().toList();
+        MutantRun.Outcome sound = MutantRun.withoutFault(tests, folder.resolve("none"));
         assertThat(sound.caught())
                 .as("a test fails without any fault: %s", sound.by())
                 .isFalse();
-        for (Mutant mutant : Mutant.all()) {
-            if (!mutant.fault().contains(System.getProperty("dl4jdp.mutants", ""))) {
-                continue;
-            }
+        var survived = new ArrayList<String>();
+        int number = 0;
+        for (Mutant mutant : chosen) {
             long start = System.nanoTime();
             MutantRun.Outcome outcome = MutantRun.of(mutant, folder.resolve(Integer.toString(number++)));
             System.out.printf(
@@ -39,6 +42,6 @@ class MutantRunTest {
             }
         }
         assertThat(survived).isEmpty();
-        assertThat(number).isPositive();
+        assertThat(chosen).isNotEmpty();
     }
 }
