@@ -158,8 +158,10 @@ class DpEventTest {
                     if (accountant.supports(sampler)) {
                         double epsilon = accountant.compose(sampler).epsilon(1e-6);
                         assertThat(epsilon).as(relation + " " + sampler).isNotNaN();
-                        // A sample costs no more than the whole; cut samples may, by twice the distance. A random distance alone is
-                        // that of groups which join or leave, so that it is refused under replace-one, where a sample of it is not.
+                        // A sample costs no more than the whole; cut samples may, by twice the distance. A random
+                        // distance alone is
+                        // that of groups which join or leave, so that it is refused under replace-one, where a sample
+                        // of it is not.
                         if (!(sampler instanceof TruncatedPoissonSampled)
                                 && new PldAccountant(relation).supports(inside)) {
                             assertThat(epsilon)
