@@ -258,8 +258,8 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * The batches of your own iterator as lots, in its order, for a plan made by {@link DpSgdPlan#ownIterator}. A pass is charged when its first
-     * batch is asked for; {@code reset()} ends it.
+     * The batches of your own iterator as lots, in its order, for a plan made by {@link DpSgdPlan#ownIterator}. A pass is charged before the
+     * first release about it; {@code reset()} ends it.
      *
      * @param iterator gives each example at most once between two resets, in an order that does not depend on the data
      * @throws IllegalStateException if the plan is of another kind, or its passes are all charged
