@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.Slices;
 import io.github.dl4jdp.core.random.KeystreamGenerator;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
@@ -11,7 +12,6 @@ import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Makes the copies of the examples of lots. The randomness of a copy follows from the lot, the example and the number of the copy alone: neighbouring
@@ -64,7 +64,7 @@ final class AugmentedLots {
     }
 
     private static void augment(INDArray all, long row, Augmentation augmentation, KeystreamGenerator random) {
-        INDArray own = all.get(NDArrayIndex.interval(row, row + 1));
+        INDArray own = Slices.range(all, 0, row, row + 1);
         INDArray copy = augmentation.augment(own, random);
         if (!Arrays.equals(copy.shape(), own.shape())) {
             throw new IllegalStateException("an augmentation must keep the shape of the features, "
@@ -145,7 +145,7 @@ final class AugmentedLots {
         shape[0] = copies * rows;
         INDArray all = Nd4j.createUninitialized(array.dataType(), shape, 'c');
         for (int k = 0; k < copies; k++) {
-            all.get(NDArrayIndex.interval(k * rows, (k + 1) * rows)).assign(array);
+            Slices.range(all, 0, k * rows, (k + 1) * rows).assign(array);
         }
         return all;
     }

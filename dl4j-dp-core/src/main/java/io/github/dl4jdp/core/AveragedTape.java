@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.BoundedTape;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.Norms;
+import io.github.dl4jdp.core.gradient.SummedRowsTape;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,7 +27,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param sums the tape of the sums over the copies
  * @param copies K, at least 2
  */
-record AveragedTape(LayerTape sums, int copies) implements LayerTape {
+record AveragedTape(BoundedTape sums, int copies) implements BoundedTape {
     /**
      * The tapes of the examples.
      *
@@ -41,30 +44,34 @@ record AveragedTape(LayerTape sums, int copies) implements LayerTape {
         for (int layer = 0; layer < rows.size(); layer++) {
             LayerTape tape = rows.get(layer);
             TrainableLayer trainable = layers.get(layer);
+            LayerTape sums = tape.sumOfCopies(copies)
+                    .orElseGet(() ->
+                            new SummedRowsTape(tape, trainable.conf(), trainable.length(), dataType, examples, copies));
             averaged.add(new AveragedTape(
-                    tape.sumOfCopies(copies)
-                            .orElseGet(() -> new SummedRowsTape(tape, trainable, dataType, examples, copies)),
+                    sums instanceof BoundedTape bounded
+                            ? bounded
+                            : new SummedRowsTape(sums, trainable.conf(), trainable.length(), dataType, examples, 1),
                     copies));
         }
         return averaged;
     }
 
     @Override
-    public void addSquaredNorms(double[] squaredNorms) {
-        var ofSums = new double[squaredNorms.length];
-        sums.addSquaredNorms(ofSums);
+    public void addNorms(double[] norms) {
+        var ofSums = new double[norms.length];
+        sums.addNorms(ofSums);
         for (int i = 0; i < ofSums.length; i++) {
-            squaredNorms[i] += ofSums[i] / copies / copies;
+            norms[i] = Norms.together(norms[i], ofSums[i] / copies);
         }
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> into) {
+    public double addWeightedSum(double[] weights, Map<String, INDArray> into, double allowance) {
         var shares = new double[weights.length];
         for (int i = 0; i < shares.length; i++) {
             shares[i] = weights[i] / copies;
         }
-        sums.addWeightedSum(shares, into);
+        return sums.addWeightedSum(shares, into, allowance);
     }
 
     @Override

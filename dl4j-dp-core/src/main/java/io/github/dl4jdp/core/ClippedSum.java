@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.BoundedTape;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.Rounding;
+import io.github.dl4jdp.core.gradient.SummedRowsTape;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -12,17 +16,37 @@ import org.nd4j.linalg.factory.Nd4j;
 /**
  * The sum of clipped per-example gradients of one lot, gathered over its physical batches in a buffer of its own: the network's gradient
  * views never hold it, since listeners and crash dumps can see those.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * Whatever the examples are, the sums of two neighboring data sets (one example more) are at most {@code C (1 + a)} apart, {@code a} being
+ * {@link Rounding#allowance}: every example adds a vector of its own, of norm at most {@code C (1 + own)}, and all rounding in which examples meet stays below
+ * {@code shared C} for the whole lot. The sum is kept in double precision, and the tapes are told how much of {@code shared C} is left; what they cannot do
+ * within it they do in double precision.
  */
 final class ClippedSum {
     private final INDArray sum;
+    private final List<TrainableLayer> layers;
     private final List<Map<String, INDArray>> views;
+    private final DataType dataType;
     private final LotClipping clipping;
+    private final double allowance;
+    private double error;
     private long examplesOfLot;
     private long clippedOfLot;
 
-    ClippedSum(List<TrainableLayer> layers, long numParams, DataType dataType, LotClipping clipping) {
+    /**
+     * An empty sum.
+     *
+     * @param dataType the network's
+     * @param lotSize the expected number of examples of a lot
+     */
+    ClippedSum(List<TrainableLayer> layers, long numParams, DataType dataType, LotClipping clipping, long lotSize) {
+        this.layers = layers;
+        this.dataType = dataType;
+        this.allowance = Rounding.shared(dataType, lotSize);
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            INDArray buffer = Nd4j.create(dataType, numParams);
+            INDArray buffer = Nd4j.create(DataType.DOUBLE, numParams);
             this.views = layers.stream().map(layer -> layer.views(buffer)).toList();
             this.sum = buffer;
         }
@@ -33,6 +57,7 @@ final class ClippedSum {
     void clear() {
         sum.assign(0);
         clipping.clear();
+        error = 0;
         examplesOfLot = 0;
         clippedOfLot = 0;
     }
@@ -40,12 +65,22 @@ final class ClippedSum {
     /**
      * Clips and adds the gradients of one physical batch.
      *
-     * @param tapes one for each trainable layer
+     * @param recorded one tape for each trainable layer
      * @param examples how many of the batch's rows count: the rest pad an empty lot and contribute nothing, whatever they hold
      * @param rows number of rows of the batch
+     * @throws IllegalStateException if the lot has so many examples that rounding in double precision alone could take more than is allowed for
      */
-    void add(List<LayerTape> tapes, int examples, int rows) {
-        double[][] factors = clipping.factors(squaredNorms(tapes, rows), examples, ulp(sum.dataType()));
+    void add(List<LayerTape> recorded, int examples, int rows) {
+        List<BoundedTape> tapes = bounded(recorded, layers, dataType, rows);
+        double[][] norms = norms(tapes, rows);
+        double[] whole = ClippingFactors.together(norms);
+        for (int i = 0; i < rows; i++) {
+            if (whole[i] > Rounding.largest(dataType)) {
+                // Longer than any number of the network: not finite, as its row would be.
+                norms[0][i] = Double.POSITIVE_INFINITY;
+            }
+        }
+        double[][] factors = clipping.factors(norms, examples, Rounding.unit(dataType));
         examplesOfLot += examples;
         for (int i = 0; i < examples; i++) {
             for (double[] layer : factors) {
@@ -55,25 +90,78 @@ final class ClippedSum {
                 }
             }
         }
+        double[] totals = totals(norms, factors);
+        double length = 0;
+        for (double total : totals) {
+            length = Math.hypot(length, total);
+        }
+        double left = allowance * clipping.norm() - error;
+        double made = 0;
         for (int layer = 0; layer < tapes.size(); layer++) {
-            LayerTape tape = tapes.get(layer);
+            BoundedTape tape = tapes.get(layer);
             for (int i = 0; i < rows; i++) {
                 if (factors[layer][i] == 0) {
                     tape.discard(i);
                 }
             }
-            // Layers may share their factors: what a rule of somebody's own does to its array must not reach the next.
-            tape.addWeightedSum(factors[layer].clone(), views.get(layer));
+            // Errors of different layers add up by their squares; a layer of little gradient gets a small share all the
+            // same. Layers may share their factors:
+            // what a rule of somebody's own does to its array must not reach the next.
+            double part = length > 0 ? totals[layer] / length : 0;
+            double share = 0.99 * left * Math.hypot(part, 0.03 / Math.sqrt((double) tapes.size()));
+            made = Math.hypot(made, tape.addWeightedSum(factors[layer].clone(), views.get(layer), share));
+        }
+        error += made;
+        if (error > allowance * clipping.norm()) {
+            throw new IllegalStateException(
+                    "a lot of " + examplesOfLot + " examples cannot be summed in double precision with"
+                            + " the rounding error that the noise covers; make lots smaller");
         }
     }
 
-    /** The squared norms by layer and row. */
-    static double[][] squaredNorms(List<LayerTape> tapes, int rows) {
-        var squaredNorms = new double[tapes.size()][rows];
-        for (int layer = 0; layer < squaredNorms.length; layer++) {
-            tapes.get(layer).addSquaredNorms(squaredNorms[layer]);
+    /** By layer: how long the sum of its clipped gradients can be. */
+    private static double[] totals(double[][] norms, double[][] factors) {
+        var totals = new double[norms.length];
+        for (int layer = 0; layer < totals.length; layer++) {
+            for (int i = 0; i < norms[layer].length; i++) {
+                if (factors[layer][i] != 0) {
+                    totals[layer] += norms[layer][i] * factors[layer][i];
+                }
+            }
         }
-        return squaredNorms;
+        return totals;
+    }
+
+    /** Tapes whose sums are known to be of what they measured: those of other people's rules give their rows only. */
+    private static List<BoundedTape> bounded(
+            List<LayerTape> tapes, List<TrainableLayer> layers, DataType dataType, int rows) {
+        var bounded = new ArrayList<BoundedTape>();
+        for (int layer = 0; layer < tapes.size(); layer++) {
+            bounded.add(
+                    tapes.get(layer) instanceof BoundedTape tape
+                            ? tape
+                            : new SummedRowsTape(
+                                    tapes.get(layer),
+                                    layers.get(layer).conf(),
+                                    layers.get(layer).length(),
+                                    dataType,
+                                    rows,
+                                    1));
+        }
+        return bounded;
+    }
+
+    /** The norms by layer and row. */
+    static double[][] norms(List<? extends LayerTape> tapes, List<TrainableLayer> layers, DataType dataType, int rows) {
+        return norms(bounded(List.copyOf(tapes), layers, dataType, rows), rows);
+    }
+
+    private static double[][] norms(List<BoundedTape> tapes, int rows) {
+        var norms = new double[tapes.size()][rows];
+        for (int layer = 0; layer < norms.length; layer++) {
+            tapes.get(layer).addNorms(norms[layer]);
+        }
+        return norms;
     }
 
     /** The share of the lot's examples whose gradient was made smaller, NaN for an empty lot. Private data. */
@@ -81,11 +169,12 @@ final class ClippedSum {
         return (double) clippedOfLot / examplesOfLot;
     }
 
-    private static double ulp(DataType dataType) {
-        return dataType == DataType.DOUBLE ? 0x1p-53 : 0x1p-24;
+    /** The bound on what rounding has made of the lot so far. Private data. */
+    double error() {
+        return error;
     }
 
-    /** The sum so far [numParams], in the order of {@code model.params()}; zero where nothing trains. */
+    /** The sum so far [numParams] in double precision, in the order of {@code model.params()}; zero where nothing trains. */
     INDArray sum() {
         return sum;
     }

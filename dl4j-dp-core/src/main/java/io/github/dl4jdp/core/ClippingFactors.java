@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.Norms;
 import java.util.Arrays;
 import java.util.List;
 
@@ -20,33 +21,30 @@ final class ClippingFactors {
      *
      * @param clipping the kind
      * @param norm {@code C} in force
-     * @param squaredNorms {@code ||g_i,l||^2} by layer and example
+     * @param byLayer {@code ||g_i,l||} by layer and example
      * @param ulp relative rounding error of the arithmetic that forms the sum
      * @return one array of factors for each layer; where layers share their factors they share the array
      */
-    static double[][] of(Clipping clipping, double norm, double[][] squaredNorms, double ulp) {
-        double[] norms = norms(squaredNorms);
+    static double[][] of(Clipping clipping, double norm, double[][] byLayer, double ulp) {
+        double[] norms = together(byLayer);
         if (clipping instanceof Clipping.PerLayer perLayer) {
-            return perLayer(bounds(perLayer, squaredNorms.length), squaredNorms, norms, ulp);
+            return perLayer(bounds(perLayer, byLayer.length), byLayer, norms, ulp);
         }
         double[] factors = clipping instanceof Clipping.Automatic automatic
                 ? automatic(norms, norm, automatic.stability(), ulp)
                 : flat(norms, norm, ulp);
-        var all = new double[squaredNorms.length][];
+        var all = new double[byLayer.length][];
         Arrays.fill(all, factors);
         return all;
     }
 
-    /** {@code ||g_i||} over all layers. */
-    static double[] norms(double[][] squaredNorms) {
-        var norms = new double[squaredNorms[0].length];
-        for (double[] layer : squaredNorms) {
+    /** {@code ||g_i||} over all layers, without overflow and underflow. */
+    static double[] together(double[][] byLayer) {
+        var norms = new double[byLayer[0].length];
+        for (double[] layer : byLayer) {
             for (int i = 0; i < norms.length; i++) {
-                norms[i] += layer[i];
+                norms[i] = Norms.together(norms[i], layer[i]);
             }
-        }
-        for (int i = 0; i < norms.length; i++) {
-            norms[i] = Math.sqrt(norms[i]);
         }
         return norms;
     }
@@ -95,13 +93,12 @@ final class ClippingFactors {
         return factors;
     }
 
-    private static double[][] perLayer(double[] bounds, double[][] squaredNorms, double[] norms, double ulp) {
+    private static double[][] perLayer(double[] bounds, double[][] byLayer, double[] norms, double ulp) {
         var factors = new double[bounds.length][norms.length];
         for (int layer = 0; layer < bounds.length; layer++) {
             double bound = below(bounds[layer], ulp);
             for (int i = 0; i < norms.length; i++) {
-                factors[layer][i] =
-                        norms[i] < Double.POSITIVE_INFINITY ? flat(Math.sqrt(squaredNorms[layer][i]), bound) : 0;
+                factors[layer][i] = norms[i] < Double.POSITIVE_INFINITY ? flat(byLayer[layer][i], bound) : 0;
             }
         }
         return factors;

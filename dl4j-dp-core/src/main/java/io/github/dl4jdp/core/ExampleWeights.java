@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.Slices;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -90,7 +91,7 @@ record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [] weigh
         INDArray rows = mask.dup('c').reshape('c', examples, entries).castTo(DataType.DOUBLE);
         double[] weights = new double[examples];
         for (int i = 0; i < examples; i++) {
-            double[] row = rows.getRow(i).toDoubleVector();
+            double[] row = Slices.at(rows, 0, i).toDoubleVector();
             double weight =
                     Arrays.stream(row).filter(value -> value != 0).findFirst().orElse(1);
             if (!Arrays.stream(row).allMatch(value -> value == 0 || value == weight)) {

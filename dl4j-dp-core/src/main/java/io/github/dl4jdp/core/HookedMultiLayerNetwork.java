@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.Slices;
 import io.github.dl4jdp.core.gradient.TapeRecorder;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import java.util.ArrayList;
@@ -23,7 +24,6 @@ import org.deeplearning4j.util.TimeSeriesUtils;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** A {@link MultiLayerNetwork} with hooks: {@code getLayers()} returns its live array, so a layer is replaced in place. */
 final class HookedMultiLayerNetwork implements HookedNetwork {
@@ -206,9 +206,7 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
         }
         INDArray part = segment.equals(Segment.WHOLE)
                 ? lot
-                : lot.get(
-                        NDArrayIndex.all(),
-                        NDArrayIndex.interval(segment.from(), Math.min(segment.to(), lot.size(lot.rank() - 1))));
+                : Slices.range(lot, lot.rank() - 1, segment.from(), Math.min(segment.to(), lot.size(lot.rank() - 1)));
         var mine = LayerWorkspaceMgr.noWorkspacesImmutable();
         INDArray taken = lot.rank() == 2
                 ? TimeSeriesUtils.reshapeTimeSeriesMaskToVector(part, mine, ArrayType.INPUT)

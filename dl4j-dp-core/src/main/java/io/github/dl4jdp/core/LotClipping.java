@@ -41,22 +41,22 @@ final class LotClipping {
     /**
      * The factors of one physical batch, by layer and example.
      *
-     * @param squaredNorms {@code ||g_i,l||^2} by layer and row
+     * @param norms {@code ||g_i,l||} by layer and row
      * @param examples how many rows count; the others get the factor 0
      * @param ulp relative rounding error of the arithmetic that forms the sum
      */
-    double[][] factors(double[][] squaredNorms, int examples, double ulp) {
-        double[][] factors = ClippingFactors.of(clipping, norm, squaredNorms, ulp);
+    double[][] factors(double[][] norms, int examples, double ulp) {
+        double[][] factors = ClippingFactors.of(clipping, norm, norms, ulp);
         for (double[] layer : factors) {
             for (int i = examples; i < layer.length; i++) {
                 layer[i] = 0;
             }
         }
         if (clipping instanceof Clipping.Adaptive) {
-            double[] norms = ClippingFactors.norms(squaredNorms);
+            double[] whole = ClippingFactors.together(norms);
             for (int i = 0; i < examples; i++) {
                 // A norm that is not a number is not within any bound.
-                shiftedCount += norms[i] <= norm ? COUNT_SENSITIVITY : -COUNT_SENSITIVITY;
+                shiftedCount += whole[i] <= norm ? COUNT_SENSITIVITY : -COUNT_SENSITIVITY;
             }
         }
         return factors;

@@ -10,7 +10,6 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Adds its noise to a clipped sum and writes it into the network's gradient view: the only way out for data of the training set. */
@@ -28,12 +27,17 @@ final class NoisyRelease {
     private final RandomStreams streams;
     private final UnusedStreams unused;
     private final long dimension;
+    private final double rounding;
+    /** Holds one noised sum after the other. */
+    private double[] buffer = new double[0];
     /** Of the noise of the last release, in every coordinate. */
     private double deviation;
 
-    NoisyRelease(List<TrainableLayer> layers, RandomStreams streams, int threads) {
+    /** @param rounding by what part rounding in the sum may enlarge the sensitivity */
+    NoisyRelease(List<TrainableLayer> layers, RandomStreams streams, int threads, double rounding) {
         this.pieces = pieces(layers);
         this.threads = threads;
+        this.rounding = rounding;
         this.streams = streams;
         this.unused = new UnusedStreams(streams);
         this.dimension = layers.stream().mapToLong(TrainableLayer::length).sum();
@@ -81,7 +85,7 @@ final class NoisyRelease {
     /**
      * {@code sum + N(0, sigma^2 C^2 I)} on the parameters that train, and zero on the others.
      *
-     * @param sum the clipped sum [numParams]
+     * @param sum the clipped sum [numParams], in double precision
      * @param clippingNorm {@code C} in force for this lot
      * @param noiseMultiplier {@code sigma} of this lot
      * @param step number of this release, from 1: the noise of a step is drawn from a stream of its own
@@ -89,23 +93,14 @@ final class NoisyRelease {
     Noised prepare(INDArray sum, double clippingNorm, double noiseMultiplier, long step) {
         var release = noiseMultiplier == 0
                 ? null
-                : new GaussianNoise(noiseMultiplier, clippingNorm, dimension)
+                : new GaussianNoise(noiseMultiplier, clippingNorm, dimension, rounding)
                         .release(streams, STREAM, unused.next(step));
         int length = Math.toIntExact(sum.length());
         double scale = noiseMultiplier * clippingNorm;
-        if (sum.dataType() == DataType.DOUBLE) {
-            var values = new double[length];
-            HostArrays.read(sum, 0, values, length);
-            if (release != null) {
-                forEachPiece(piece -> release.addTo(values, piece.from(), piece.to()));
-            }
-            requireComplete(release);
-            return view -> {
-                deviation = scale;
-                HostArrays.write(values, view, 0, length);
-            };
+        if (buffer.length != length) {
+            buffer = new double[length];
         }
-        var values = new float[length];
+        double[] values = buffer;
         HostArrays.read(sum, 0, values, length);
         if (release != null) {
             forEachPiece(piece -> release.addTo(values, piece.from(), piece.to()));

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.Slices;
 import java.util.List;
 import java.util.function.BiFunction;
 import org.deeplearning4j.nn.api.Model;
@@ -44,7 +45,8 @@ public final class PerExampleGradients {
     /** As {@link #norms(Model, DataSet)}. */
     public static INDArray norms(Model model, MultiDataSet data) {
         return run(model, data, (network, tapes) -> {
-            double[] norms = ClippingFactors.norms(ClippedSum.squaredNorms(tapes, rows(data)));
+            double[] norms = ClippingFactors.together(
+                    ClippedSum.norms(tapes, network.trainable(), dataType(network), rows(data)));
             return Nd4j.createFromArray(norms).castTo(dataType(network));
         });
     }
@@ -66,7 +68,7 @@ public final class PerExampleGradients {
             int rows = rows(data);
             INDArray all = Nd4j.create(dataType(network), rows, network.model().numParams());
             for (int i = 0; i < rows; i++) {
-                INDArray row = all.getRow(i);
+                INDArray row = Slices.at(all, 0, i);
                 for (int layer = 0; layer < tapes.size(); layer++) {
                     tapes.get(layer).addRow(i, network.trainable().get(layer).views(row));
                 }
@@ -96,9 +98,10 @@ public final class PerExampleGradients {
         }
         return run(model, data, (network, tapes) -> {
             var clipping = new LotClipping(Clipping.flat(clippingNorm), clippingNorm);
-            var sum = new ClippedSum(network.trainable(), network.model().numParams(), dataType(network), clipping);
+            var sum = new ClippedSum(
+                    network.trainable(), network.model().numParams(), dataType(network), clipping, rows(data));
             sum.add(tapes, rows(data), rows(data));
-            return sum.sum();
+            return sum.sum().castTo(dataType(network));
         });
     }
 

@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Nd4jThreads;
+import io.github.dl4jdp.core.gradient.Rounding;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -110,8 +111,12 @@ final class PrivateTraining implements AutoCloseable {
                 plan.clipping(),
                 reached != null && plan.clipping() instanceof Clipping.Adaptive ? reached : plan.clippingNorm());
         this.clippedSum = new ClippedSum(
-                network.trainable(), model.numParams(), model.params().dataType(), clipping);
-        this.noisyRelease = new NoisyRelease(network.trainable(), streams, options.threadCount());
+                network.trainable(), model.numParams(), model.params().dataType(), clipping, plan.expectedLotSize());
+        this.noisyRelease = new NoisyRelease(
+                network.trainable(),
+                streams,
+                options.threadCount(),
+                Rounding.allowance(model.params().dataType(), plan.expectedLotSize()));
         this.sampler = new LotSampler(streams, plan.samplingProbability());
         this.augmentedLots = new AugmentedLots(streams, plan.augmentationMultiplicity());
         this.spending = spending;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.gradient.Slices;
 import java.util.Arrays;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -8,7 +9,6 @@ import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Makes every sequence of a lot equally long by masked zeros, so that the number of segments, and of releases, is the same for every lot.
@@ -159,9 +159,7 @@ final class SequencePadding {
         for (int i = 0; i < arrays.length; i++) {
             INDArray array = arrays[i];
             padded[i] = Nd4j.create(array.dataType(), array.size(0), array.size(1), length);
-            padded[i]
-                    .get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(0, array.size(2)))
-                    .assign(array);
+            Slices.range(padded[i], 2, 0, array.size(2)).assign(array);
         }
         return padded;
     }
@@ -172,7 +170,7 @@ final class SequencePadding {
         for (int i = 0; i < arrays.length; i++) {
             INDArray mask = masks == null ? null : masks[i];
             padded[i] = Nd4j.create(mask == null ? arrays[i].dataType() : mask.dataType(), arrays[i].size(0), length);
-            INDArray kept = padded[i].get(NDArrayIndex.all(), NDArrayIndex.interval(0, steps));
+            INDArray kept = Slices.range(padded[i], 1, 0, steps);
             if (mask == null) {
                 kept.assign(1);
             } else {

@@ -2,13 +2,13 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.ParameterViews;
+import io.github.dl4jdp.core.gradient.Slices;
 import java.util.Map;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * A layer that trains and where its parameters lie.
@@ -31,7 +31,7 @@ record TrainableLayer(String name, String type, String path, NeuralNetConfigurat
 
     /** This layer's part of a flat array in the order of {@code model.params()}, as views by parameter name. */
     Map<String, INDArray> views(INDArray flat) {
-        INDArray range = flat.reshape(flat.length()).get(NDArrayIndex.interval(from, from + length));
+        INDArray range = Slices.range(flat.reshape(flat.length()), 0, from, from + length);
         return ParameterViews.of(conf, range);
     }
 }

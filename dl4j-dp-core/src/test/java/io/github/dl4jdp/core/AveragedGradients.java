@@ -56,7 +56,7 @@ record AveragedGradients(INDArray rows, double[] norms, INDArray sum) {
         DataType type = network.model().params().dataType();
         List<LayerTape> means = AveragedTape.of(tapes, network.trainable(), type, examples, copies);
         // The sum comes last: it may overwrite what the tapes hold.
-        double[] norms = ClippingFactors.norms(ClippedSum.squaredNorms(means, examples));
+        double[] norms = ClippingFactors.together(ClippedSum.norms(means, network.trainable(), type, examples));
         INDArray rows = Nd4j.create(type, examples, network.model().numParams());
         for (int i = 0; i < examples; i++) {
             INDArray row = rows.getRow(i);
@@ -65,7 +65,7 @@ record AveragedGradients(INDArray rows, double[] norms, INDArray sum) {
             }
         }
         var clipping = new LotClipping(Clipping.flat(clippingNorm), clippingNorm);
-        var sum = new ClippedSum(network.trainable(), network.model().numParams(), type, clipping);
+        var sum = new ClippedSum(network.trainable(), network.model().numParams(), type, clipping, examples);
         sum.add(means, examples, examples);
         return new AveragedGradients(
                 rows.castTo(DataType.DOUBLE), norms, sum.sum().castTo(DataType.DOUBLE));

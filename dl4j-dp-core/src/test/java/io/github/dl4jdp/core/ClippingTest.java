@@ -48,36 +48,32 @@ class ClippingTest {
             @ForAll @DoubleRange(min = -20, max = 20) double a,
             @ForAll @DoubleRange(min = -20, max = 20) double b,
             @ForAll @DoubleRange(min = -20, max = 20) double c) {
-        double[][] squared = {{square(a)}, {square(b)}, {square(c)}};
+        double[][] norms = {{Math.pow(10, a)}, {Math.pow(10, b)}, {Math.pow(10, c)}};
         for (Clipping clipping : kinds()) {
-            double[][] factors = ClippingFactors.of(clipping, clipping.norm(), squared, ULP);
+            double[][] factors = ClippingFactors.of(clipping, clipping.norm(), norms, ULP);
             double sum = 0;
             for (int layer = 0; layer < 3; layer++) {
                 assertThat(factors[layer][0]).isPositive();
-                sum += factors[layer][0] * factors[layer][0] * squared[layer][0];
+                sum += factors[layer][0] * factors[layer][0] * norms[layer][0] * norms[layer][0];
             }
             assertThat(Math.sqrt(sum)).isLessThanOrEqualTo(clipping.norm() * (1 - 6 * ULP));
         }
     }
 
-    private static double square(double log) {
-        return Math.pow(10, 2 * log);
-    }
-
     @Test
     void factors_known_areThoseOfTheFormulas() {
-        double[][] squared = {{9, 0.01}, {16, 0}};
-        assertThat(ClippingFactors.of(Clipping.flat(1), 1, squared, 0))
+        double[][] norms = {{3, 0.1}, {4, 0}};
+        assertThat(ClippingFactors.of(Clipping.flat(1), 1, norms, 0))
                 .isDeepEqualTo(new double[][] {{0.2, 1}, {0.2, 1}});
-        assertThat(ClippingFactors.of(Clipping.adaptive(9), 1, squared, 0))
+        assertThat(ClippingFactors.of(Clipping.adaptive(9), 1, norms, 0))
                 .isDeepEqualTo(new double[][] {{0.2, 1}, {0.2, 1}});
-        double[][] automatic = ClippingFactors.of(Clipping.automatic(2), 2, squared, 0);
+        double[][] automatic = ClippingFactors.of(Clipping.automatic(2), 2, norms, 0);
         assertThat(automatic[0]).containsExactly(2 / 5.01, 2 / 0.11);
         assertThat(automatic[1]).containsExactly(2 / 5.01, 2 / 0.11);
-        assertThat(ClippingFactors.of(Clipping.perLayer(List.of(1.5, 2.0)), 2.5, squared, 0))
+        assertThat(ClippingFactors.of(Clipping.perLayer(List.of(1.5, 2.0)), 2.5, norms, 0))
                 .isDeepEqualTo(new double[][] {{0.5, 1}, {0.5, 1}});
         double share = 1 / Math.sqrt(2);
-        assertThat(ClippingFactors.of(Clipping.perLayer(1), 1, squared, 0))
+        assertThat(ClippingFactors.of(Clipping.perLayer(1), 1, norms, 0))
                 .isDeepEqualTo(new double[][] {{share / 3, 1}, {share / 4, 1}});
     }
 
@@ -266,7 +262,7 @@ class ClippingTest {
         for (int step = 1; step <= draws; step++) {
             clipping.clear();
             // Five of seven within; two rows more pad the batch.
-            clipping.factors(new double[][] {{1, 1, 1, 1, 4, 9, Double.NaN, 0, 0}}, 7, ULP);
+            clipping.factors(new double[][] {{1, 1, 1, 1, 2, 3, Double.NaN, 0, 0}}, 7, ULP);
             double value = -Math.log(clipping.next(plan, streams, step) / 2) / 0.25;
             sum += value;
             squares += value * value;
@@ -287,11 +283,11 @@ class ClippingTest {
                 .withDelta(1e-5)
                 .withoutNoise();
         var clipping = new LotClipping(plan.clipping(), 2);
-        clipping.factors(new double[][] {{1, 1, 9}}, 3, ULP);
+        clipping.factors(new double[][] {{1, 1, 3}}, 3, ULP);
         assertThat(clipping.next(plan, RandomStreams.seeded(1), 1)).isEqualTo(2e-12);
         clipping.clear();
         assertThat(clipping.next(plan, RandomStreams.seeded(1), 2)).isEqualTo(2);
-        clipping.factors(new double[][] {{5}}, 1, ULP);
+        clipping.factors(new double[][] {{2.5}}, 1, ULP);
         assertThat(clipping.next(plan, RandomStreams.seeded(1), 3)).isEqualTo(2e12);
     }
 }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.data;
 
 import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.Slices;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -17,7 +18,6 @@ import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The images in a folder of folders, each read when a lot has it: {@code folder/label/image}.
@@ -111,7 +111,7 @@ public final class ImageFolderExamples implements RandomAccessExamples {
             INDArray oneHot = Nd4j.create(DataType.FLOAT, indices.length, labels.size());
             for (int i = 0; i < indices.length; i++) {
                 Path image = images.get(Math.toIntExact(indices[i]));
-                features.get(NDArrayIndex.interval(i, i + 1)).assign(read(image));
+                Slices.range(features, 0, i, i + 1).assign(read(image));
                 oneHot.putScalar(i, labels.indexOf(label(image)), 1);
             }
             return new org.nd4j.linalg.dataset.MultiDataSet(features, oneHot);

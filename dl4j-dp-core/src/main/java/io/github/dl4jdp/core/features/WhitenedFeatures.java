@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.features;
 
+import io.github.dl4jdp.core.gradient.Slices;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
 import java.util.Arrays;
@@ -11,7 +12,6 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Features of another extractor, normalized for each example and decorrelated by what public examples show: a linear model of them
@@ -146,13 +146,12 @@ public final class WhitenedFeatures implements FeatureExtractor {
                 double square = Math.max(ascending[column], Double.MIN_NORMAL);
                 // u_k = X^T w_k / sqrt(n v_k), and y is scaled to norm one later, so common factors are left out.
                 scales.putScalar(k, 1 / Math.sqrt(square * (square / largest + damping)));
-                kept.getColumn(k).assign(vectors.getColumn(column));
+                Slices.at(kept, 1, k).assign(Slices.at(vectors, 1, column));
             }
             INDArray weights =
                     centred.transpose().mmul(kept.muliRowVector(scales).castTo(DataType.FLOAT));
             for (int i = 0; i < length; i++) {
-                projection[i] =
-                        weights.get(NDArrayIndex.point(i), NDArrayIndex.all()).toFloatVector();
+                projection[i] = Slices.at(weights, 0, i).toFloatVector();
             }
         }
     }

@@ -11,7 +11,6 @@ import org.deeplearning4j.nn.layers.recurrent.BidirectionalLayer;
 import org.deeplearning4j.nn.params.BidirectionalParamInitializer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * A recurrent layer in both directions: two layers whose parameters have a prefix each.
@@ -56,7 +55,7 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
         innerConf.setLayer(forward ? conf.getFwd() : conf.getBwd());
         INDArray params = layer.params().reshape(layer.params().length());
         long half = params.length() / 2;
-        INDArray view = params.get(NDArrayIndex.interval(forward ? 0 : half, forward ? half : 2 * half));
+        INDArray view = Slices.range(params, 0, forward ? 0 : half, forward ? half : 2 * half);
         Layer inner = innerConf
                 .getLayer()
                 .instantiate(innerConf, layer.getListeners(), layer.getIndex(), view, false, params.dataType());
@@ -68,7 +67,7 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
     /** Reports when both directions have. */
     private static final class Tapes {
         private final TapeRecorder recorder;
-        private @Nullable LayerTape waiting;
+        private @Nullable BoundedTape waiting;
 
         Tapes(TapeRecorder recorder) {
             this.recorder = recorder;
@@ -78,13 +77,13 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
             return new ForwardingRecorder(recorder) {
                 @Override
                 public void record(LayerTape tape) {
-                    add(new PrefixedTape(prefix, tape));
+                    add(new PrefixedTape(prefix, BoundedTape.require(tape)));
                 }
             };
         }
 
-        private void add(LayerTape tape) {
-            LayerTape first = waiting;
+        private void add(BoundedTape tape) {
+            BoundedTape first = waiting;
             if (first == null) {
                 waiting = tape;
             } else {
@@ -95,15 +94,15 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
     }
 
     /** The tape of one direction, addressed by the prefixed names. */
-    private record PrefixedTape(String prefix, LayerTape tape) implements LayerTape {
+    private record PrefixedTape(String prefix, BoundedTape tape) implements BoundedTape {
         @Override
-        public void addSquaredNorms(double[] squaredNorms) {
-            tape.addSquaredNorms(squaredNorms);
+        public void addNorms(double[] norms) {
+            tape.addNorms(norms);
         }
 
         @Override
-        public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
-            tape.addWeightedSum(weights, ofDirection(sums));
+        public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
+            return tape.addWeightedSum(weights, ofDirection(sums), allowance);
         }
 
         @Override
@@ -118,7 +117,7 @@ record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule 
 
         @Override
         public Optional<LayerTape> sumOfCopies(int copies) {
-            return tape.sumOfCopies(copies).map(sum -> new PrefixedTape(prefix, sum));
+            return tape.sumOfCopies(copies).map(sum -> new PrefixedTape(prefix, BoundedTape.require(sum)));
         }
 
         private Map<String, INDArray> ofDirection(Map<String, INDArray> parameters) {

@@ -7,19 +7,25 @@ import java.util.Optional;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The tape of a layer whose parameters are recorded by several tapes, no element by two of them. */
-record CompositeTape(List<LayerTape> parts) implements LayerTape {
+record CompositeTape(List<BoundedTape> parts) implements BoundedTape {
     CompositeTape {
         parts = List.copyOf(parts);
     }
 
     @Override
-    public void addSquaredNorms(double[] squaredNorms) {
-        parts.forEach(part -> part.addSquaredNorms(squaredNorms));
+    public void addNorms(double[] norms) {
+        parts.forEach(part -> part.addNorms(norms));
     }
 
+    /** An allowance may be spent on every part: errors of different elements add up by their squares. */
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
-        parts.forEach(part -> part.addWeightedSum(weights, sums));
+    public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
+        double bound = 0;
+        for (BoundedTape part : parts) {
+            bound = Math.hypot(
+                    bound, part.addWeightedSum(weights.clone(), sums, allowance / Math.sqrt((double) parts.size())));
+        }
+        return bound;
     }
 
     @Override
@@ -32,11 +38,11 @@ record CompositeTape(List<LayerTape> parts) implements LayerTape {
         parts.forEach(part -> part.discard(example));
     }
 
-    /** Every part is a tape of the library's own, and has the sums of copies. */
+    /** Every part has the sums of copies. */
     @Override
     public Optional<LayerTape> sumOfCopies(int copies) {
         return Optional.of(new CompositeTape(parts.stream()
-                .map(part -> part.sumOfCopies(copies).orElseThrow())
+                .map(part -> BoundedTape.require(part.sumOfCopies(copies).orElseThrow()))
                 .toList()));
     }
 }

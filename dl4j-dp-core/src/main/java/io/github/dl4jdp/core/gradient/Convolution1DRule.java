@@ -13,7 +13,6 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** The one-dimensional convolution, see {@link SequenceTape}. */
 final class Convolution1DRule implements PerExampleGradientRule {
@@ -58,7 +57,7 @@ final class Convolution1DRule implements PerExampleGradientRule {
             recorder.examples(); // refuses a batch that is not recorded
             INDArray z = preOutput(false, true, workspaceMgr).getFirst();
             INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
-            LayerTape tape = tape(input.castTo(dataType), delta);
+            BoundedTape tape = tape(input.castTo(dataType), delta);
             INDArray below = recorder.needsInputGradient()
                     ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
                     : InputGradients.placeholder(input, workspaceMgr);
@@ -68,7 +67,7 @@ final class Convolution1DRule implements PerExampleGradientRule {
         }
 
         /** The padding is made by hand: it differs by mode, and the causal one is not symmetric. */
-        private LayerTape tape(INDArray x, INDArray delta) {
+        private BoundedTape tape(INDArray x, INDArray delta) {
             var conf = layerConf();
             int[] kernel = {conf.getKernelSize()[0], 1};
             int[] strides = {conf.getStride()[0], 1};
@@ -87,12 +86,8 @@ final class Convolution1DRule implements PerExampleGradientRule {
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
                 INDArray padded = Nd4j.create(x.dataType(), new long[] {x.size(0), x.size(1), needed, 1}, 'c');
                 int used = Math.min(length, needed - left);
-                padded.get(
-                                NDArrayIndex.all(),
-                                NDArrayIndex.all(),
-                                NDArrayIndex.interval(left, left + used),
-                                NDArrayIndex.point(0))
-                        .assign(x.get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(0, used)));
+                Slices.at(Slices.range(padded, 2, left, (long) left + used), 3, 0)
+                        .assign(Slices.range(x, 2, 0, used));
                 var geometry = new PatchGeometry(
                         (int) delta.size(1), (int) x.size(1), kernel, strides, new int[] {0, 0}, dilation, out, false);
                 INDArray patches = geometry.patches(padded).permute(1, 0, 2).dup('c');
@@ -107,15 +102,14 @@ final class Convolution1DRule implements PerExampleGradientRule {
         private static SequenceTape.Target target(long nIn, long kernel, boolean hasBias) {
             return (parameters, product) -> {
                 long nOut = product.size(1);
-                INDArray weights = product.get(NDArrayIndex.interval(0, nIn * kernel), NDArrayIndex.all())
-                        .dup('c')
-                        .reshape('c', nIn, kernel, nOut);
-                OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY)
-                        .reshape('c', kernel, nIn, nOut)
-                        .addi(weights.permute(1, 0, 2));
+                INDArray weights =
+                        Slices.range(product, 0, 0, nIn * kernel).dup('c').reshape('c', nIn, kernel, nOut);
+                Sums.add(
+                        OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY)
+                                .reshape('c', kernel, nIn, nOut),
+                        weights.permute(1, 0, 2));
                 if (hasBias) {
-                    INDArray bias = OuterProductTape.parameter(parameters, ConvolutionParamInitializer.BIAS_KEY);
-                    bias.addi(product.getRow(nIn * kernel).reshape(bias.shape()));
+                    Sums.add(parameters, ConvolutionParamInitializer.BIAS_KEY, Slices.at(product, 0, nIn * kernel));
                 }
             };
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.Arrays;
+import java.util.Objects;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.jspecify.annotations.Nullable;
@@ -76,6 +78,54 @@ final class CpuBlas {
                 beta,
                 c,
                 ldc);
+    }
+
+    /**
+     * Whether a product sums its own terms before it adds them to what {@code c} holds, for matrices of many sizes: the libraries known do, since the terms
+     * are summed in registers. Looked at once, with terms each of which would be lost if it were added to c by itself.
+     */
+    boolean sumsBeforeItAdds() {
+        return Probe.PASSED;
+    }
+
+    private static final class Probe {
+        private static final int TERMS = 32;
+        private static final int[] SIZES = {1, 2, 3, 4, 5, 7, 8, 10, 12, 16, 17, 24, 31, 32, 48, 64, 100, 129, 300};
+
+        static final boolean PASSED = passes();
+
+        private static boolean passes() {
+            CpuBlas blas = Objects.requireNonNull(Holder.INSTANCE);
+            for (int m : SIZES) {
+                for (int n : SIZES) {
+                    if (!passes(blas, m, n, true) || !passes(blas, m, n, false)) {
+                        return false;
+                    }
+                }
+            }
+            return true;
+        }
+
+        private static boolean passes(CpuBlas blas, int m, int n, boolean transA) {
+            float[] a = new float[m * TERMS];
+            float[] b = new float[n * TERMS];
+            float[] c = new float[m * n];
+            Arrays.fill(a, 0x1p-24f);
+            Arrays.fill(b, 1);
+            Arrays.fill(c, 1);
+            try (var pa = new FloatPointer(a);
+                    var pb = new FloatPointer(b);
+                    var pc = new FloatPointer(c)) {
+                blas.gemm(transA, false, m, n, TERMS, pa, transA ? m : TERMS, pb, n, 1f, pc, n);
+                pc.get(c, 0, c.length);
+            }
+            for (float value : c) {
+                if (value != 1 + TERMS * 0x1p-24f) {
+                    return false;
+                }
+            }
+            return true;
+        }
     }
 
     /** {@code y = w A} with {@code a} [rows, columns], each row {@code lda} after the one before, and {@code w} [rows]. */

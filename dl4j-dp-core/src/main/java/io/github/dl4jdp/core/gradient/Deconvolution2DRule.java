@@ -52,7 +52,7 @@ final class Deconvolution2DRule implements PerExampleGradientRule {
             recorder.examples(); // refuses a batch that is not recorded
             INDArray z = preOutput4d(true, true, workspaceMgr).getFirst();
             INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
-            LayerTape tape = tape(toNchw(input.castTo(dataType)), toNchw(delta));
+            BoundedTape tape = tape(toNchw(input.castTo(dataType)), toNchw(delta));
             INDArray below = recorder.needsInputGradient()
                     ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
                     : InputGradients.placeholder(input, workspaceMgr);
@@ -61,16 +61,16 @@ final class Deconvolution2DRule implements PerExampleGradientRule {
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
 
-        private LayerTape tape(INDArray x, INDArray delta) {
+        private BoundedTape tape(INDArray x, INDArray delta) {
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
                 var geometry = geometry(x, delta);
                 INDArray left = x.permute(2, 3, 0, 1).dup('c').reshape('c', geometry.positions(), x.size(0), x.size(1));
                 INDArray patches = geometry.patches(delta).permute(1, 0, 2).dup('c');
                 var weights = new SequenceTape(
-                        List.of(new SequenceTape.Factor(left, (parameters, product) -> OuterProductTape.parameter(
-                                        parameters, DeconvolutionParamInitializer.WEIGHT_KEY)
-                                .reshape('c', product.shape())
-                                .addi(product))),
+                        List.of(new SequenceTape.Factor(
+                                left,
+                                (parameters, product) ->
+                                        Sums.add(parameters, DeconvolutionParamInitializer.WEIGHT_KEY, product))),
                         patches);
                 return hasBias()
                         ? new CompositeTape(

@@ -13,16 +13,16 @@ final class DenseTapes {
      * @param input [rows, nIn]
      * @param delta [rows, nOut]; copied, since it dies with its workspace
      */
-    static LayerTape of(TapeRecorder recorder, INDArray input, INDArray delta, boolean hasBias) {
+    static BoundedTape of(TapeRecorder recorder, INDArray input, INDArray delta, boolean hasBias) {
         return ofOwn(recorder, input, Detached.copy(delta), hasBias, null);
     }
 
     /**
      * As {@link #of}, for a delta in c order that the tape may take over.
      *
-     * @param inputNorms the squared norm of every row of the input, if it is known
+     * @param inputNorms the norm of every row of the input, if it is known
      */
-    static LayerTape ofOwn(
+    static BoundedTape ofOwn(
             TapeRecorder recorder, INDArray input, INDArray delta, boolean hasBias, double @Nullable [] inputNorms) {
         int examples = recorder.examples();
         // A cast would die with the workspace of the layer.

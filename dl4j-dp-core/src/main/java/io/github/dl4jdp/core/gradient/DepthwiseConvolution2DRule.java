@@ -49,7 +49,7 @@ final class DepthwiseConvolution2DRule implements PerExampleGradientRule {
             INDArray z = preOutput4d(true, true, workspaceMgr).getFirst();
             INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
             var format = layerConf().getCnn2dDataFormat();
-            LayerTape tape = tape(
+            BoundedTape tape = tape(
                     DepthwiseGradients.toNchw(input.castTo(dataType), format),
                     DepthwiseGradients.toNchw(delta, format));
             INDArray below = recorder.needsInputGradient()
@@ -60,13 +60,13 @@ final class DepthwiseConvolution2DRule implements PerExampleGradientRule {
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
 
-        private LayerTape tape(INDArray x, INDArray delta) {
+        private BoundedTape tape(INDArray x, INDArray delta) {
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
                 int[] out = {(int) delta.size(2), (int) delta.size(3)};
                 int multiplier = (int) (delta.size(1) / x.size(1));
                 INDArray gradients = new DepthwiseGradients(x, layerConf(), convolutionMode, out, multiplier).of(delta);
                 // DL4J's weights are [kernelHeight, kernelWidth, inChannels, multiplier].
-                LayerTape weights =
+                BoundedTape weights =
                         RowsTape.of(DepthwiseConvolutionParamInitializer.WEIGHT_KEY, gradients.permute(0, 2, 1, 3));
                 return hasBias()
                         ? new CompositeTape(List.of(

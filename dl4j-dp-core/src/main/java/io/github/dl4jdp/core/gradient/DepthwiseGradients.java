@@ -75,7 +75,7 @@ final class DepthwiseGradients {
         INDArray w = Nd4j.createUninitialized(
                 weights.dataType(), new long[] {examples, inChannels, multiplier, kernelSize}, 'c');
         for (long i = 0; i < examples; i++) {
-            w.slice(i).assign(byChannel.slice(0));
+            Slices.range(w, 0, i, i + 1).assign(byChannel);
         }
         INDArray out = Nd4j.createUninitialized(
                 weights.dataType(), new long[] {examples * inChannels, multiplier, positions}, 'c');

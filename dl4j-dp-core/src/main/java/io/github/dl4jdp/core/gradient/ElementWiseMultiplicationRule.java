@@ -48,7 +48,7 @@ final class ElementWiseMultiplicationRule implements PerExampleGradientRule {
                 applyMask(delta);
             }
             int examples = recorder.examples();
-            LayerTape tape = new CompositeTape(List.of(
+            BoundedTape tape = new CompositeTape(List.of(
                     RowsTape.of(
                             ElementWiseParamInitializer.WEIGHT_KEY,
                             TimeMajor.sumOfSteps(input.castTo(dataType).mul(delta), examples)),

@@ -8,7 +8,6 @@ import org.deeplearning4j.nn.params.DefaultParamInitializer;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The tape of an embedding table: the gradient of example {@code i} is zero but for the rows of the tokens it holds, and the row of token
@@ -18,15 +17,26 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  *   ||dW_i||^2 = sum over tokens v of || sum over positions t with token v of d_it ||^2
  * </pre>
  *
- * <p>Nothing of the size of the table is ever made for one example.
+ * <p>Nothing of the size of the table is ever made for one example: the deltas of the positions that hold a token are added up in the place of the first of
+ * them, and these sums are what norms are taken of and what is summed.
  */
-final class EmbeddingTape implements LayerTape {
+final class EmbeddingTape implements BoundedTape {
+    /** In the place of a position whose token stands earlier in its example. */
+    private static final int MERGED = -1;
+
     private final int[] tokens;
+    /** [examples, T, width], c order. */
     private final INDArray delta;
+
     private final int steps;
     private final int examples;
     private final int width;
     private final boolean hasBias;
+    /** [examples, width]; empty without bias. */
+    private final double[] biasGradients;
+
+    private double[] norms = new double[0];
+    private boolean merged;
 
     /**
      * @param tokens of example {@code i} from index {@code i * T}
@@ -39,31 +49,49 @@ final class EmbeddingTape implements LayerTape {
         this.steps = (int) delta.size(1);
         this.width = (int) delta.size(2);
         this.hasBias = hasBias;
+        this.biasGradients = new double[hasBias ? examples * width : 0];
     }
 
-    @Override
-    public void addSquaredNorms(double[] squaredNorms) {
+    /** Adds up what belongs to one row of the table, once. */
+    private void merge() {
+        if (merged) {
+            return;
+        }
+        merged = true;
         var deltas = new double[steps * width];
-        var row = new double[width];
-        var bias = new double[width];
         for (int i = 0; i < examples; i++) {
-            HostArrays.read(delta, (long) i * steps * width, deltas, deltas.length);
-            long[] order = positionsByToken(i);
-            Arrays.fill(bias, 0);
-            double sum = 0;
-            for (int k = 0; k < steps; ) {
-                int token = (int) (order[k] >> Integer.SIZE);
-                Arrays.fill(row, 0);
-                for (; k < steps && (int) (order[k] >> Integer.SIZE) == token; k++) {
-                    add(deltas, (int) order[k], row);
-                }
-                sum += square(row);
-                for (int j = 0; j < width; j++) {
-                    bias[j] += row[j];
+            HostArrays.read(delta, (long) i * deltas.length, deltas, deltas.length);
+            if (hasBias) {
+                for (int t = 0; t < steps; t++) {
+                    for (int j = 0; j < width; j++) {
+                        biasGradients[i * width + j] += deltas[t * width + j];
+                    }
                 }
             }
-            squaredNorms[i] += hasBias ? sum + square(bias) : sum;
+            if (mergeTokens(i, deltas)) {
+                HostArrays.write(deltas, delta, (long) i * deltas.length, deltas.length);
+            }
         }
+    }
+
+    /** Whether any token stood more than once. */
+    private boolean mergeTokens(int example, double[] deltas) {
+        long[] order = positionsByToken(example);
+        boolean found = false;
+        for (int k = 1; k < steps; k++) {
+            int first = k - 1;
+            for (; k < steps && (int) (order[k] >> Integer.SIZE) == (int) (order[first] >> Integer.SIZE); k++) {
+                int position = (int) order[k];
+                int into = (int) order[first];
+                for (int j = 0; j < width; j++) {
+                    deltas[into * width + j] += deltas[position * width + j];
+                    deltas[position * width + j] = 0;
+                }
+                tokens[example * steps + position] = MERGED;
+                found = true;
+            }
+        }
+        return found;
     }
 
     /** Token in the upper half, position in the lower, sorted. */
@@ -76,23 +104,22 @@ final class EmbeddingTape implements LayerTape {
         return order;
     }
 
-    private void add(double[] deltas, int position, double[] row) {
-        for (int j = 0; j < width; j++) {
-            row[j] += deltas[position * width + j];
+    @Override
+    public void addNorms(double[] into) {
+        merge();
+        norms = Norms.ofRows(delta);
+        for (int i = 0; i < examples; i++) {
+            if (hasBias) {
+                norms[i] = Norms.together(norms[i], Norms.of(biasGradients, i * width, (i + 1) * width));
+            }
+            into[i] = Norms.together(into[i], norms[i]);
         }
-    }
-
-    private static double square(double[] values) {
-        double sum = 0;
-        for (double value : values) {
-            sum += value * value;
-        }
-        return sum;
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
+    public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
         addTo(0, examples, weights, sums);
+        return RowSums.doubleBound(RowSums.total(weights, norms), examples);
     }
 
     @Override
@@ -104,36 +131,45 @@ final class EmbeddingTape implements LayerTape {
 
     /** DL4J keeps the table [vocabulary, width] in f order, so it is filled column by column. */
     private void addTo(int from, int to, double[] weights, Map<String, INDArray> into) {
+        merge();
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             INDArray columns = OuterProductTape.parameter(into, DefaultParamInitializer.WEIGHT_KEY)
                     .transpose();
             var column = new double[(int) columns.size(1)];
             var deltas = new double[(to - from) * steps * width];
             HostArrays.read(delta, (long) from * steps * width, deltas, deltas.length);
-            var bias = new double[width];
             for (int j = 0; j < width; j++) {
                 long offset = (long) j * column.length;
                 HostArrays.read(columns, offset, column, column.length);
                 int at = j;
                 for (int i = from; i < to; i++) {
                     for (int t = 0; t < steps; t++, at += width) {
-                        double value = weights[i] * deltas[at];
-                        column[tokens[i * steps + t]] += value;
-                        bias[j] += value;
+                        int token = tokens[i * steps + t];
+                        if (token != MERGED) {
+                            column[token] += weights[i] * deltas[at];
+                        }
                     }
                 }
                 HostArrays.write(column, columns, offset, column.length);
             }
             if (hasBias) {
-                INDArray view = OuterProductTape.parameter(into, DefaultParamInitializer.BIAS_KEY);
-                view.addi(Nd4j.createFromArray(bias).castTo(delta.dataType()).reshape(view.shape()));
+                var bias = new double[width];
+                for (int i = from; i < to; i++) {
+                    for (int j = 0; j < width; j++) {
+                        bias[j] += weights[i] * biasGradients[i * width + j];
+                    }
+                }
+                Sums.add(OuterProductTape.parameter(into, DefaultParamInitializer.BIAS_KEY), bias, 0);
             }
         }
     }
 
     @Override
     public void discard(int example) {
-        delta.get(NDArrayIndex.point(example)).assign(0);
+        Slices.at(delta, 0, example).assign(0);
+        if (hasBias) {
+            Arrays.fill(biasGradients, example * width, (example + 1) * width, 0);
+        }
     }
 
     /** The tokens of the copies are more tokens of the example. */

@@ -186,7 +186,7 @@ final class FallbackCheck {
     }
 
     private INDArray rows(INDArray array, int example) {
-        return SliceTape.rows(array, example, examples);
+        return Slices.ofExample(array, example, examples);
     }
 
     private INDArray exchanged(INDArray array, int example, int other) {

@@ -173,7 +173,7 @@ final class FloatConvolution {
         FloatPointer gradientOf = gradientMemory.ensure((long) (held ? examples : threads) * weightCount);
         FloatPointer w = HostArrays.floats(weights);
         float[] biasGradients = new float[hasBias ? examples * g.outChannels() : 0];
-        double[] squaredNorms = new double[examples];
+        double[] norms = new double[examples];
         blas.withSingleThreadedProducts(() -> ranges.run(examples, BLOCK, (worker, from, to) -> {
             float[] image = images.get(worker, patches.imageSize());
             float[] gather = gathered.get(worker, patches.size());
@@ -198,10 +198,9 @@ final class FloatConvolution {
                 }
                 FloatPointer dw = NativeFloats.at(gradientOf, (long) (held ? i : worker) * weightCount);
                 weightGradient(blas, g, p, d, 0f, dw);
-                squaredNorms[i] = SquaredNorms.of(blas, dw, weightCount)
-                        + (hasBias
-                                ? SquaredNorms.sum(biasGradients, i * g.outChannels(), (i + 1) * g.outChannels())
-                                : 0);
+                norms[i] = Norms.together(
+                        Norms.of(blas, dw, weightCount),
+                        hasBias ? Norms.of(biasGradients, i * g.outChannels(), (i + 1) * g.outChannels()) : 0);
                 if (below2d != null && below != null) {
                     FloatPointer bp = NativeFloats.at(below2d, (long) worker * gather.length);
                     blas.gemm(
@@ -236,7 +235,7 @@ final class FloatConvolution {
                 held ? null : deltaOf,
                 held ? gradientOf : null,
                 biasGradients,
-                squaredNorms,
+                norms,
                 patchMemory,
                 gradientMemory,
                 1);

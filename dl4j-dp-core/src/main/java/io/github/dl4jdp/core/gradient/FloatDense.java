@@ -54,7 +54,7 @@ final class FloatDense {
      * @param weights [nIn, nOut]
      * @param bias [1, nOut] or null
      * @param z [rows, nOut], c order
-     * @return the squared norm of every row of x, where it comes almost for nothing: few columns make a product that waits for x, and while x is in the
+     * @return the norm of every row of x, where it comes almost for nothing: few columns make a product that waits for x, and while x is in the
      *     cache, its norms are taken as well. Null otherwise
      */
     double @Nullable [] product(INDArray x, INDArray weights, @Nullable INDArray bias, INDArray z) {
@@ -68,11 +68,11 @@ final class FloatDense {
         if (bias != null && b != null) {
             HostArrays.read(bias, 0, b, nOut);
         }
-        double[] squaredNorms = nOut <= OuterProductTape.NARROW ? new double[rows] : null;
-        int block = squaredNorms == null ? ParallelRanges.blockOf(rows) : NARROW_BLOCK;
+        double[] norms = nOut <= OuterProductTape.NARROW ? new double[rows] : null;
+        int block = norms == null ? ParallelRanges.blockOf(rows) : NARROW_BLOCK;
         blas.withSingleThreadedProducts(() -> ranges.run(rows, block, (worker, from, to) -> {
-            if (squaredNorms != null) {
-                SquaredNorms.ofRows(x, from, to, squaredNorms);
+            if (norms != null) {
+                Norms.ofRows(x, from, to, norms);
             }
             FloatPointer c = NativeFloats.at(into, (long) from * nOut);
             if (b != null) {
@@ -96,7 +96,7 @@ final class FloatDense {
                     c,
                     nOut);
         }));
-        return squaredNorms;
+        return norms;
     }
 
     /** Applies {@code activation} to a c-contiguous array in place. */

@@ -12,16 +12,14 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * The tape of {@link FloatConvolution}: norms are known when it is made; the per-example weight gradients are held where they are small, and otherwise
- * the deltas, from which the weighted sum is one more pass over the patches. The same sums as {@link PatchTape}.
+ * the deltas, from which they are made once more. Either way what is summed are rows, whose norms were taken. The same sums as {@link PatchTape}.
  *
  * <p>Of a batch of several copies of each example, row {@code k * examples + i} is copy k of example i. Their gradients are summed by
  * {@link #sumOfCopies}: where they are held, in place; where they are not, by one more pass, after which the sums are held if they are small enough.
  */
-final class FloatPatchTape implements LayerTape {
-    /** Blocks of examples that are summed by themselves: the same for any number of threads, so that the sum has the same bits. */
+final class FloatPatchTape implements BoundedTape {
+    /** Blocks of examples, each summed by itself and then added in order, that are under way at a time: for any number of threads, so that the sum has the same bits. */
     private static final int BLOCKS = 8;
-    /** Columns of the held gradients that a thread sums at a time. */
-    private static final int COLUMNS = 4096;
     /** Examples of several copies that a thread takes at a time. */
     private static final int EXAMPLES = 1;
 
@@ -37,7 +35,7 @@ final class FloatPatchTape implements LayerTape {
     /** [examples, outChannels]; empty without bias. */
     private final float[] biasGradients;
 
-    private final double[] squaredNorms;
+    private final double[] norms;
     private final NativeFloats patchMemory;
     private final NativeFloats gradientMemory;
     private final int copies;
@@ -49,7 +47,7 @@ final class FloatPatchTape implements LayerTape {
      * @param deltas [examples, outChannels, positions], if the gradients are not held
      * @param gradients [examples, patchSize, outChannels], if they are held
      * @param biasGradients [examples, outChannels]; empty without bias
-     * @param squaredNorms of weights and bias together
+     * @param norms of weights and bias together
      * @param gradientMemory of which {@code gradients} are a part if they are held
      * @param copies of each example in the batch
      */
@@ -62,7 +60,7 @@ final class FloatPatchTape implements LayerTape {
             @Nullable FloatPointer deltas,
             @Nullable FloatPointer gradients,
             float[] biasGradients,
-            double[] squaredNorms,
+            double[] norms,
             NativeFloats patchMemory,
             NativeFloats gradientMemory,
             int copies) {
@@ -74,17 +72,17 @@ final class FloatPatchTape implements LayerTape {
         this.deltas = deltas;
         this.gradients = gradients;
         this.biasGradients = biasGradients;
-        this.squaredNorms = squaredNorms;
+        this.norms = norms;
         this.patchMemory = patchMemory;
         this.gradientMemory = gradientMemory;
         this.copies = copies;
-        this.discarded = new boolean[squaredNorms.length];
+        this.discarded = new boolean[norms.length];
     }
 
     @Override
-    public void addSquaredNorms(double[] into) {
-        for (int i = 0; i < squaredNorms.length; i++) {
-            into[i] += squaredNorms[i];
+    public void addNorms(double[] into) {
+        for (int i = 0; i < norms.length; i++) {
+            into[i] = Norms.together(into[i], norms[i]);
         }
     }
 
@@ -103,10 +101,10 @@ final class FloatPatchTape implements LayerTape {
 
     @Override
     public Optional<LayerTape> sumOfCopies(int copies) {
-        int examples = squaredNorms.length / copies;
+        int examples = norms.length / copies;
         int weights = Math.toIntExact(geometry.weights());
         float[] biasSums = sumOfCopies(biasGradients, copies);
-        double[] norms = new double[examples];
+        double[] sumNorms = new double[examples];
         boolean hold = gradients != null || (long) examples * weights <= TapeRecorder.MOST_HELD;
         FloatPointer sums = gradients != null
                 ? gradients
@@ -128,8 +126,8 @@ final class FloatPatchTape implements LayerTape {
                     addCopies(i, copies, examples, into, totals.get(worker, weights), ones.get(worker, weights));
                 }
                 int channels = biasSums.length / examples;
-                norms[i] = SquaredNorms.of(blas, into, weights)
-                        + SquaredNorms.sum(biasSums, i * channels, (i + 1) * channels);
+                sumNorms[i] = Norms.together(
+                        Norms.of(blas, into, weights), Norms.of(biasSums, i * channels, (i + 1) * channels));
             }
         }));
         return Optional.of(new FloatPatchTape(
@@ -141,7 +139,7 @@ final class FloatPatchTape implements LayerTape {
                 hold ? null : deltas,
                 hold ? sums : null,
                 biasSums,
-                norms,
+                sumNorms,
                 patchMemory,
                 gradientMemory,
                 copies));
@@ -170,34 +168,16 @@ final class FloatPatchTape implements LayerTape {
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
-        int count = Math.toIntExact(geometry.weights());
-        float[] total = new float[count];
-        try (FloatPointer sum = new FloatPointer(count)) {
-            if (gradients != null) {
-                sumHeld(weights, gradients, sum);
-                sum.get(total, 0, count);
-            } else {
-                sumAgain(weights, total);
-            }
-        }
+    public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
+        double[] total = new double[Math.toIntExact(geometry.weights())];
+        double bound = gradients != null
+                ? RowSums.add(blas, gradients, weights, norms, total, allowance, ranges)
+                : sumAgain(weights, total, allowance);
         add(total, sums);
         if (biasGradients.length > 0) {
             addBias(weights, OuterProductTape.parameter(sums, ConvolutionParamInitializer.BIAS_KEY));
         }
-    }
-
-    private void sumHeld(double[] weights, FloatPointer held, FloatPointer sum) {
-        int examples = weights.length;
-        int count = Math.toIntExact(geometry.weights());
-        try (FloatPointer w = new FloatPointer(examples)) {
-            w.put(toFloats(weights), 0, examples);
-            blas.withSingleThreadedProducts(() -> ranges.run(
-                    count,
-                    COLUMNS,
-                    (worker, from, to) -> blas.weightedSumOfRows(
-                            examples, to - from, NativeFloats.at(held, from), count, w, NativeFloats.at(sum, from))));
-        }
+        return bound + RowSums.doubleBound(RowSums.total(weights, norms), weights.length);
     }
 
     private int deltaSize() {
@@ -220,16 +200,13 @@ final class FloatPatchTape implements LayerTape {
             this.scratch = scratch;
         }
 
-        /** {@code into = beta into + weight P D^T}. */
-        void add(int row, float weight, float beta, FloatPointer into) {
+        /** {@code into = beta into + P D^T}. */
+        void add(int row, float beta, FloatPointer into) {
             HostArrays.read(x, (long) row * image.length, image, image.length);
             patches.gather(image, gathered);
             scratch.put(gathered, 0, gathered.length);
             NativeFloats.at(Objects.requireNonNull(deltas), (long) row * delta.length)
                     .get(delta, 0, delta.length);
-            for (int j = 0; j < delta.length; j++) {
-                delta[j] *= weight;
-            }
             FloatPointer d = NativeFloats.at(scratch, patches.size());
             d.put(delta, 0, delta.length);
             FloatConvolution.weightGradient(blas, geometry, scratch, d, beta, into);
@@ -238,68 +215,79 @@ final class FloatPatchTape implements LayerTape {
         /** {@code into} = the sum of {@code P D^T} over the copies of an example. */
         void sumOfCopies(int example, int copies, int examples, FloatPointer into) {
             for (int k = 0; k < copies; k++) {
-                add(k * examples + example, 1, k == 0 ? 0 : 1, into);
+                add(k * examples + example, k == 0 ? 0 : 1, into);
             }
         }
     }
 
-    /** Each block sums its rows in memory of its own; the blocks are added in order. */
-    private void sumAgain(double[] weights, float[] total) {
+    /** Each block sums its rows in memory of its own, in single precision if that is allowed; the blocks are added in order, in double precision. */
+    private double sumAgain(double[] weights, double[] total, double allowance) {
         int examples = weights.length;
-        int rows = copies * examples;
-        int block = (rows + BLOCKS - 1) / BLOCKS;
+        double norm = RowSums.total(weights, norms);
+        double bound = RowSums.floatBound(norm, examples, total.length);
+        int block = bound <= allowance ? RowSums.BLOCK : 1;
+        int round = BLOCKS * block;
         FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * scratchSize());
-        try (FloatPointer partial = new FloatPointer((long) BLOCKS * total.length)) {
-            partial.zero();
-            blas.withSingleThreadedProducts(() -> ranges.run(rows, block, (worker, from, to) -> {
+        float[][] partial = new float[BLOCKS][total.length];
+        var rows = new WorkerFloats(ranges);
+        for (int start = 0; start < examples; start += round) {
+            int first = start;
+            int count = Math.min(round, examples - first);
+            blas.withSingleThreadedProducts(() -> ranges.run(count, block, (worker, from, to) -> {
                 var products = new Products(NativeFloats.at(scratch, (long) worker * scratchSize()));
-                FloatPointer own = NativeFloats.at(partial, (long) from / block * total.length);
-                for (int row = from; row < to; row++) {
-                    int i = row % examples;
-                    if (!discarded[i] && weights[i] != 0) {
-                        products.add(row, (float) weights[i], 1, own);
+                float[] own = partial[from / block];
+                Arrays.fill(own, 0);
+                float[] row = rows.get(worker, own.length);
+                try (FloatPointer memory = new FloatPointer(own.length)) {
+                    for (int i = first + from; i < first + to; i++) {
+                        if (!discarded[i] && weights[i] != 0) {
+                            products.sumOfCopies(i, copies, examples, memory);
+                            memory.get(row, 0, row.length);
+                            addTo(own, row, weights[i]);
+                        }
                     }
                 }
             }));
-            float[] one = new float[total.length];
-            for (int k = 0; k * block < rows; k++) {
-                NativeFloats.at(partial, (long) k * total.length).get(one, 0, one.length);
-                for (int j = 0; j < one.length; j++) {
-                    total[j] += one[j];
+            for (int k = 0; k * block < count; k++) {
+                for (int j = 0; j < total.length; j++) {
+                    total[j] += partial[k][j];
                 }
             }
+        }
+        return block == 1 ? RowSums.doubleBound(norm, examples) : bound;
+    }
+
+    private static void addTo(float[] sum, float[] row, double weight) {
+        WeightedSteps.scale(row, 0, row.length, weight);
+        for (int j = 0; j < sum.length; j++) {
+            sum[j] += row[j];
         }
     }
 
     /** Adds [patchSize, outChannels] to the weights' part [outChannels, patchSize] of a gradient. */
-    private void add(float[] gradient, Map<String, INDArray> parameters) {
-        INDArray view = OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY);
-        float[] sum = new float[gradient.length];
-        HostArrays.read(view, 0, sum, sum.length);
+    private void add(double[] gradient, Map<String, INDArray> parameters) {
+        double[] turned = new double[gradient.length];
         int outs = geometry.outChannels();
         int size = geometry.patchSize();
         for (int o = 0; o < outs; o++) {
             for (int k = 0; k < size; k++) {
-                sum[o * size + k] += gradient[k * outs + o];
+                turned[o * size + k] = gradient[k * outs + o];
             }
         }
-        HostArrays.write(sum, view, 0, sum.length);
+        Sums.add(OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY), turned, 0);
     }
 
     private void addBias(double[] weights, INDArray bias) {
         int channels = geometry.outChannels();
-        float[] sum = new float[channels];
-        HostArrays.read(bias, 0, sum, channels);
+        double[] sum = new double[channels];
         for (int i = 0; i < weights.length; i++) {
-            float weight = (float) weights[i];
-            if (weight == 0) {
-                continue;
-            }
-            for (int c = 0; c < channels; c++) {
-                sum[c] += weight * biasGradients[i * channels + c];
+            if (weights[i] != 0) {
+                for (int c = 0; c < channels; c++) {
+                    sum[c] += weights[i] * biasGradients[i * channels + c];
+                }
             }
         }
-        HostArrays.write(sum, bias, 0, channels);
+        Sums.add(bias, sum, 0);
     }
 
     @Override
@@ -309,23 +297,19 @@ final class FloatPatchTape implements LayerTape {
             NativeFloats.at(gradients, (long) example * gradient.length).get(gradient, 0, gradient.length);
         } else if (!discarded[example]) {
             try (FloatPointer sum = new FloatPointer(gradient.length)) {
-                new Products(patchMemory.ensure(scratchSize())).sumOfCopies(example, copies, squaredNorms.length, sum);
+                new Products(patchMemory.ensure(scratchSize())).sumOfCopies(example, copies, norms.length, sum);
                 sum.get(gradient, 0, gradient.length);
             }
         }
-        add(gradient, row);
+        double[] values = new double[gradient.length];
+        for (int j = 0; j < values.length; j++) {
+            values[j] = gradient[j];
+        }
+        add(values, row);
         if (biasGradients.length > 0) {
-            var weights = new double[squaredNorms.length];
+            var weights = new double[norms.length];
             weights[example] = 1;
             addBias(weights, OuterProductTape.parameter(row, ConvolutionParamInitializer.BIAS_KEY));
         }
-    }
-
-    private static float[] toFloats(double[] values) {
-        var floats = new float[values.length];
-        for (int i = 0; i < values.length; i++) {
-            floats[i] = (float) values[i];
-        }
-        return floats;
     }
 }

@@ -14,6 +14,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>The location calls make them right on backends whose arrays live on a device; on the CPU backend they do nothing.
  */
 public final class HostArrays {
+    /** Elements converted at a time: small enough to stay in the first-level cache. */
+    private static final int CHUNK = 4096;
+
     private HostArrays() {}
 
     /**
@@ -49,11 +52,17 @@ public final class HostArrays {
             new DoublePointer(doubles).position(doubles.position() + offset).put(from, 0, length);
             Nd4j.getAffinityManager().tagLocation(into, AffinityManager.Location.HOST);
         } else {
-            var floats = new float[length];
-            for (int i = 0; i < length; i++) {
-                floats[i] = (float) from[i];
+            var memory = new FloatPointer((FloatPointer) pointer(into));
+            long start = memory.position() + offset;
+            var floats = new float[Math.min(CHUNK, length)];
+            for (int done = 0; done < length; done += floats.length) {
+                int n = Math.min(floats.length, length - done);
+                for (int i = 0; i < n; i++) {
+                    floats[i] = (float) from[done + i];
+                }
+                memory.position(start + done).put(floats, 0, n);
             }
-            write(floats, into, offset, length);
+            Nd4j.getAffinityManager().tagLocation(into, AffinityManager.Location.HOST);
         }
     }
 

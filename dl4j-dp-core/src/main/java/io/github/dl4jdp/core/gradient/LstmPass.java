@@ -12,7 +12,6 @@ import org.nd4j.linalg.activations.IActivation;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * One layer's passes over an {@link LstmSequence} and the tape that comes of them: with {@code A = [x 1]} and {@code H'} the hidden state before
@@ -68,9 +67,8 @@ final class LstmPass {
                         left.dataType(), (int) left.size(0), (int) left.size(1), (int) hidden, activation, gate);
             }
             INDArray w = Nd4j.createUninitialized(left.dataType(), new long[] {left.size(2), 4 * hidden}, 'f');
-            w.get(NDArrayIndex.interval(0, left.size(2) - 1), NDArrayIndex.all())
-                    .assign(parameters.apply(WEIGHT));
-            w.getRow(left.size(2) - 1).assign(parameters.apply(BIAS).reshape(4 * hidden));
+            Slices.range(w, 0, 0, left.size(2) - 1).assign(parameters.apply(WEIGHT));
+            Slices.at(w, 0, left.size(2) - 1).assign(parameters.apply(BIAS).reshape(4 * hidden));
             INDArray recurrent = parameters.apply(RECURRENT);
             out = current.forward(
                     left,
@@ -91,13 +89,11 @@ final class LstmPass {
     }
 
     private INDArray gates(INDArray recurrent) {
-        return hasPeepholes ? recurrent.get(NDArrayIndex.all(), NDArrayIndex.interval(0, 4 * hidden)) : recurrent;
+        return hasPeepholes ? Slices.range(recurrent, 1, 0, 4 * hidden) : recurrent;
     }
 
     private @Nullable INDArray peepholes(INDArray recurrent) {
-        return hasPeepholes
-                ? recurrent.get(NDArrayIndex.all(), NDArrayIndex.interval(4 * hidden, 4 * hidden + 3))
-                : null;
+        return hasPeepholes ? Slices.range(recurrent, 1, 4 * hidden, 4 * hidden + 3) : null;
     }
 
     /**
@@ -126,15 +122,15 @@ final class LstmPass {
             var factors = List.of(
                     new SequenceTape.Factor(left, SequenceTape.denseTarget(WEIGHT, BIAS)),
                     new SequenceTape.Factor(
-                            current.hiddensBefore(), (map, product) -> gates(OuterProductTape.parameter(map, RECURRENT))
-                                    .addi(product)));
-            var tapes = new ArrayList<LayerTape>();
+                            current.hiddensBefore(),
+                            (map, product) -> Sums.add(gates(OuterProductTape.parameter(map, RECURRENT)), product)));
+            var tapes = new ArrayList<BoundedTape>();
             tapes.add(new SequenceTape(factors, d));
             if (hasPeepholes) {
                 tapes.add(new RowsTape(current.peepholeGradients(), (map, gradient) -> {
-                    INDArray view = OuterProductTape.parameter(map, RECURRENT)
-                            .get(NDArrayIndex.all(), NDArrayIndex.interval(4 * hidden, 4 * hidden + 3));
-                    view.addi(gradient.reshape('c', 3, hidden).transpose());
+                    INDArray view =
+                            Slices.range(OuterProductTape.parameter(map, RECURRENT), 1, 4 * hidden, 4 * hidden + 3);
+                    Sums.add(view, gradient.reshape('c', 3, hidden).transpose());
                 }));
             }
             return new CompositeTape(tapes);

@@ -9,7 +9,6 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.api.ops.impl.transforms.same.TimesOneMinus;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The forward and the backward pass of an LSTM over a whole sequence, which keeps the deltas of every time step.
@@ -76,8 +75,7 @@ final class LstmSequence {
             gateByStep[k] = byStep(gates[k]);
             factorByStep[k] = byStep(factors[k]);
             for (int t = 0; t < steps; t++) {
-                zByGate[k][t] =
-                        zByStep[t].get(NDArrayIndex.all(), NDArrayIndex.interval((long) k * hidden, (k + 1L) * hidden));
+                zByGate[k][t] = Slices.range(zByStep[t], 1, (long) k * hidden, (k + 1L) * hidden);
             }
         }
         cells = Nd4j.create(type, new long[] {steps + 1L, examples, hidden}, 'c');
@@ -92,7 +90,7 @@ final class LstmSequence {
     private static INDArray[] byStep(INDArray timeMajor) {
         var slices = new INDArray[(int) timeMajor.size(0)];
         for (int t = 0; t < slices.length; t++) {
-            slices[t] = timeMajor.get(NDArrayIndex.point(t));
+            slices[t] = Slices.at(timeMajor, 0, t);
         }
         return slices;
     }
@@ -142,12 +140,12 @@ final class LstmSequence {
             activate(activation, a);
             o.muli(a, hiddenByStep[t + 1]);
             if (mask != null) {
-                INDArray column = mask.getColumn(t, true);
+                INDArray column = Slices.range(mask, 1, t, t + 1L);
                 hiddenByStep[t + 1].muliColumnVector(column);
                 c.muliColumnVector(column);
             }
         }
-        return hiddens.get(NDArrayIndex.interval(1, steps + 1L));
+        return Slices.range(hiddens, 0, 1, steps + 1L);
     }
 
     private INDArray preActivation(int k, int t, INDArray cell, @Nullable INDArray peephole) {
@@ -160,7 +158,7 @@ final class LstmSequence {
     }
 
     private static @Nullable INDArray column(@Nullable INDArray peepholes, int k) {
-        return peepholes == null ? null : peepholes.getColumn(k);
+        return peepholes == null ? null : Slices.at(peepholes, 1, k);
     }
 
     private static void activate(IActivation function, INDArray values) {
@@ -179,8 +177,8 @@ final class LstmSequence {
      */
     INDArray backward(
             INDArray epsilon, INDArray recurrent, @Nullable INDArray peepholes, @Nullable INDArray deltaMask) {
-        INDArray cellsBefore = cells.get(NDArrayIndex.interval(0, steps));
-        INDArray cellsAfter = cells.get(NDArrayIndex.interval(1, steps + 1L));
+        INDArray cellsBefore = Slices.range(cells, 0, 0, steps);
+        INDArray cellsAfter = Slices.range(cells, 0, 1, steps + 1L);
         fillFactor(INPUT, activation, gates[MODULATION]);
         fillFactor(FORGET, gate, cellsBefore);
         fillFactor(OUTPUT, gate, squashed);
@@ -193,7 +191,7 @@ final class LstmSequence {
             timesDerivative(activation, squashed, gates[OUTPUT]);
         }
         for (int t = steps - 1; t >= 0; t--) {
-            INDArray dh = epsilon.get(NDArrayIndex.point(t));
+            INDArray dh = Slices.at(epsilon, 0, t);
             INDArray dc = squashedByStep[t];
             if (t < steps - 1) {
                 Nd4j.gemm(recurrent, zByStep[t + 1].transpose(), dh.transpose(), false, false, 1.0, 1.0);
@@ -201,10 +199,10 @@ final class LstmSequence {
             INDArray output = factorByStep[OUTPUT][t].muli(dh);
             dc.muli(dh);
             if (peepholes != null) {
-                dc.addi(output.mulRowVector(peepholes.getColumn(1)));
+                dc.addi(output.mulRowVector(Slices.at(peepholes, 1, 1)));
                 if (t < steps - 1) {
-                    dc.addi(factorByStep[FORGET][t + 1].mulRowVector(peepholes.getColumn(0)));
-                    dc.addi(factorByStep[MODULATION][t + 1].mulRowVector(peepholes.getColumn(2)));
+                    dc.addi(factorByStep[FORGET][t + 1].mulRowVector(Slices.at(peepholes, 1, 0)));
+                    dc.addi(factorByStep[MODULATION][t + 1].mulRowVector(Slices.at(peepholes, 1, 2)));
                 }
             }
             if (t < steps - 1) {
@@ -215,7 +213,7 @@ final class LstmSequence {
             factorByStep[MODULATION][t].muli(dc);
             for (int k = 0; k < GATES; k++) {
                 if (deltaMask != null) {
-                    factorByStep[k][t].muliColumnVector(deltaMask.getColumn(t, true));
+                    factorByStep[k][t].muliColumnVector(Slices.range(deltaMask, 1, t, t + 1L));
                 }
                 zByGate[k][t].assign(factorByStep[k][t]);
             }
@@ -260,7 +258,7 @@ final class LstmSequence {
 
     /** h before every step [T, B, H]: the left factor of the recurrent weights. */
     INDArray hiddensBefore() {
-        return hiddens.get(NDArrayIndex.interval(0, steps));
+        return Slices.range(hiddens, 0, 0, steps);
     }
 
     /**
@@ -269,8 +267,8 @@ final class LstmSequence {
      * @return [B, 3H] in the order forget, output, modulation
      */
     INDArray peepholeGradients() {
-        INDArray before = cells.get(NDArrayIndex.interval(0, steps));
-        INDArray after = cells.get(NDArrayIndex.interval(1, steps + 1L));
+        INDArray before = Slices.range(cells, 0, 0, steps);
+        INDArray after = Slices.range(cells, 0, 1, steps + 1L);
         return Nd4j.concat(
                 1,
                 factors[FORGET].mul(before).sum(0),

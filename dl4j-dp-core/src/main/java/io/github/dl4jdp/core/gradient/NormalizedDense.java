@@ -41,8 +41,8 @@ final class NormalizedDense extends DenseLayer {
         int examples = recorder.examples();
         INDArray gain = getParam(DefaultParamInitializer.GAIN_KEY);
         INDArray before;
-        LayerTape ofGain;
-        LayerTape ofBias;
+        BoundedTape ofGain;
+        BoundedTape ofBias;
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             INDArray normalized = product.ulike();
             Nd4j.exec(new LayerNorm(product, Nd4j.onesLike(gain), normalized, true, 1));
@@ -57,7 +57,7 @@ final class NormalizedDense extends DenseLayer {
         if (recorder.needsInputGradient()) {
             below = backpropDropOutIfPresent(below);
         }
-        LayerTape ofWeights = DenseTapes.of(recorder, input, before, false);
+        BoundedTape ofWeights = DenseTapes.of(recorder, input, before, false);
         recorder.record(new CompositeTape(hasBias() ? List.of(ofWeights, ofGain, ofBias) : List.of(ofWeights, ofGain)));
         weightNoiseParams.clear();
         return new Pair<>(InputGradients.views(gradientViews), below);

@@ -8,7 +8,6 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.api.ops.OpContext;
 import org.nd4j.linalg.api.ops.impl.layers.convolution.Conv2D;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
 /** Convolution by oneDNN, where ND4J's CPU backend was built with it. It is one ND4J operation there, and a slow one elsewhere. */
@@ -84,10 +83,10 @@ final class OneDnn {
                 block,
                 (worker, from, to) -> Nd4jThreads.alone(() -> convolve(
                         contexts[worker],
-                        x.get(NDArrayIndex.interval(from, to)),
+                        Slices.range(x, 0, from, to),
                         weights,
                         bias,
-                        z.get(NDArrayIndex.interval(from, to)),
+                        Slices.range(z, 0, from, to),
                         strides,
                         pad,
                         dilation,

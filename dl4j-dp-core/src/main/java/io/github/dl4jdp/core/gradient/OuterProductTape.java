@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
-import org.bytedeco.javacpp.FloatPointer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -18,155 +17,153 @@ import org.nd4j.linalg.factory.Nd4j;
  *   dW_i = x_i^T d_i,  db_i = d_i,  ||g_i||^2 = (||x_i||^2 + 1) ||d_i||^2,  sum w_i dW_i = X^T diag(w) D
  * </pre>
  *
- * Source: Goodfellow, Efficient Per-Example Gradient Computations, 2015; Bu et al., Differentially Private Optimization on Large Model at
+ * <p>Every example has one term, as long as its gradient: nothing cancels, and the shared product is a {@link SharedProduct} of terms of at most the clipping
+ * norm.
+ *
+ * <p>Source: Goodfellow, Efficient Per-Example Gradient Computations, 2015; Bu et al., Differentially Private Optimization on Large Model at
  * Small Cost, ICML 2023 (book-keeping).
  */
-final class OuterProductTape implements LayerTape {
+final class OuterProductTape implements BoundedTape {
     /** Where a product has so few rows, its blocks have to be longer to be worth a call, and it is faster if they need not be gathered from columns. */
     static final int NARROW = 32;
 
-    private static final int NARROW_BLOCKS = 4;
+    static final int NARROW_BLOCKS = 4;
 
     private final ParallelRanges ranges;
-    /** [examples, nIn]; belongs to the network, so it is copied before it is changed. */
+    /** [examples, nIn], c order; belongs to the network, so it is copied before it is changed. */
     private INDArray input;
     /** [examples, nOut], c order; our own. */
     private final INDArray delta;
 
     private final boolean hasBias;
     private final double @Nullable [] inputNorms;
+    private double[] norms = new double[0];
+    /** Of every input with the 1 that stands for the bias. */
+    private double[] leftNorms = new double[0];
+
     private boolean ownsInput;
 
     /**
      * @param input the layer's input [examples, nIn], alive until the backward pass ends
      * @param delta the loss's derivative with respect to the pre-activation [examples, nOut], c order, which the tape takes over
-     * @param inputNorms the squared norm of every row of the input, if it is known
+     * @param inputNorms the norm of every row of the input, if it is known
      */
     OuterProductTape(
             INDArray input, INDArray delta, boolean hasBias, double @Nullable [] inputNorms, ParallelRanges ranges) {
         this.inputNorms = inputNorms;
-        this.input = input.castTo(delta.dataType());
+        INDArray x = input.castTo(delta.dataType());
+        this.input = HostArrays.isContiguous(x) ? x : Detached.copy(x);
         this.delta = delta;
         this.hasBias = hasBias;
         this.ranges = ranges;
     }
 
     @Override
-    public void addSquaredNorms(double[] squaredNorms) {
-        double[] x = inputNorms == null ? SquaredNorms.ofRows(input, ranges) : inputNorms;
-        double[] d = SquaredNorms.ofRows(delta, ranges);
-        double bias = hasBias ? 1 : 0;
-        for (int i = 0; i < squaredNorms.length; i++) {
-            squaredNorms[i] += (x[i] + bias) * d[i];
+    public void addNorms(double[] into) {
+        double[] x = inputNorms == null ? Norms.ofRows(input, ranges) : inputNorms;
+        norms = Norms.ofRows(delta, ranges);
+        leftNorms = new double[norms.length];
+        for (int i = 0; i < norms.length; i++) {
+            leftNorms[i] = hasBias ? Norms.together(x[i], 1) : x[i];
+            norms[i] *= leftNorms[i];
+            into[i] = Norms.together(into[i], norms[i]);
         }
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
-        INDArray weightSum = parameter(sums, DefaultParamInitializer.WEIGHT_KEY);
-        CpuBlas blas = CpuBlas.find();
-        if (blas != null
-                && delta.dataType() == DataType.FLOAT
-                && HostArrays.isContiguous(input)
-                && HostArrays.isContiguous(weightSum.transpose())) {
-            addWeightedSum(blas, weights, weightSum, sums);
-            return;
-        }
-        INDArray w = Nd4j.createFromArray(weights).castTo(delta.dataType());
-        delta.muliColumnVector(w.reshape(w.length(), 1));
-        Nd4j.gemm(input, delta, weightSum, true, false, 1.0, 1.0);
-        if (hasBias) {
-            INDArray bias = parameter(sums, DefaultParamInitializer.BIAS_KEY);
-            bias.addi(delta.sum(0).reshape(bias.shape()));
+    public double addWeightedSum(double[] given, Map<String, INDArray> sums, double allowance) {
+        double[] weights = given.clone();
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray view = parameter(sums, DefaultParamInitializer.WEIGHT_KEY).transpose();
+            INDArray weightSum = Sums.isDouble(view) ? view : Nd4j.create(DataType.DOUBLE, view.shape(), 'c');
+            double[] biasSum = new double[(int) delta.size(1)];
+            double total = 0;
+            double largest = 0;
+            for (int i = 0; i < weights.length; i++) {
+                if (weights[i] != 0 && losesDigits(i, weights[i])) {
+                    addAlone(i, weights[i], weightSum, biasSum);
+                    weights[i] = 0;
+                } else if (weights[i] != 0) {
+                    total += weights[i] * norms[i];
+                    largest = Math.max(largest, weights[i] * norms[i]);
+                }
+            }
+            scaleDelta(weights, biasSum);
+            double bound = new SharedProduct(input, delta, total, largest, ranges).addTo(weightSum, allowance);
+            if (weightSum != view) {
+                Sums.add(view, weightSum);
+            }
+            if (hasBias) {
+                Sums.add(parameter(sums, DefaultParamInitializer.BIAS_KEY), biasSum, 0);
+            }
+            return bound + RowSums.doubleBound(RowSums.total(given, norms), weights.length);
         }
     }
 
-    /** The same without ND4J's operations; the sum of W is in f order, so its transpose [nOut, nIn] is made. */
-    private void addWeightedSum(CpuBlas blas, double[] weights, INDArray weightSum, Map<String, INDArray> sums) {
-        int nIn = (int) input.size(1);
-        int nOut = (int) delta.size(1);
-        int rows = weights.length;
-        float[] d = new float[rows * nOut];
-        HostArrays.read(delta, 0, d, d.length);
-        double[] biasSum = new double[nOut];
-        for (int i = 0; i < rows; i++) {
-            float weight = (float) weights[i];
-            for (int j = i * nOut; j < (i + 1) * nOut; j++) {
-                d[j] *= weight;
+    /** Whether a scaled delta may become so small that what the range of numbers takes from it counts. */
+    private boolean losesDigits(int example, double weight) {
+        double lost = Rounding.underflow(delta.dataType()) * Math.sqrt((double) delta.size(1)) * leftNorms[example];
+        return weight != 1 && lost > Rounding.own(delta.dataType()) / 4 * weight * norms[example];
+    }
+
+    /** Adds one example's gradient in double precision, the larger factor scaled first. */
+    private void addAlone(int example, double weight, INDArray weightSum, double[] biasSum) {
+        double[] x = row(input, example);
+        double[] d = row(delta, example);
+        double[] column = new double[x.length];
+        for (int j = 0; j < d.length; j++) {
+            HostArrays.read(weightSum, (long) j * x.length, column, x.length);
+            for (int k = 0; k < x.length; k++) {
+                column[k] += (weight * x[k]) * d[j];
             }
+            HostArrays.write(column, weightSum, (long) j * x.length, x.length);
+            biasSum[j] += weight * d[j];
+        }
+    }
+
+    private static double[] row(INDArray rows, int example) {
+        double[] row = new double[(int) rows.size(1)];
+        HostArrays.read(rows, (long) example * row.length, row, row.length);
+        return row;
+    }
+
+    /** Multiplies the deltas by their weights, and adds them up. */
+    private void scaleDelta(double[] weights, double[] biasSum) {
+        int nOut = biasSum.length;
+        if (delta.dataType() == DataType.FLOAT) {
+            float[] d = new float[weights.length * nOut];
+            HostArrays.read(delta, 0, d, d.length);
+            for (int i = 0; i < weights.length; i++) {
+                WeightedSteps.scale(d, i * nOut, nOut, weights[i]);
+                for (int j = 0; j < nOut; j++) {
+                    biasSum[j] += d[i * nOut + j];
+                }
+            }
+            HostArrays.write(d, delta, 0, d.length);
+            return;
+        }
+        double[] d = new double[weights.length * nOut];
+        HostArrays.read(delta, 0, d, d.length);
+        for (int i = 0; i < weights.length; i++) {
             for (int j = 0; j < nOut; j++) {
+                d[i * nOut + j] *= weights[i];
                 biasSum[j] += d[i * nOut + j];
             }
         }
-        boolean byInputs = nOut <= nIn;
-        boolean narrow = byInputs && nOut <= NARROW;
-        float[] factor = narrow ? transposed(d, rows, nOut) : d;
-        HostArrays.write(factor, delta, 0, factor.length);
-        FloatPointer left = HostArrays.floats(delta);
-        FloatPointer right = HostArrays.floats(input);
-        FloatPointer into = HostArrays.floats(weightSum.transpose());
-        if (byInputs) {
-            blas.withSingleThreadedProducts(() -> ranges.run(
-                    nIn,
-                    (narrow ? NARROW_BLOCKS : 1) * ParallelRanges.blockOf(nIn),
-                    (worker, from, to) -> blas.gemm(
-                            !narrow,
-                            false,
-                            nOut,
-                            to - from,
-                            rows,
-                            left,
-                            narrow ? rows : nOut,
-                            NativeFloats.at(right, from),
-                            nIn,
-                            1f,
-                            NativeFloats.at(into, from),
-                            nIn)));
-        } else {
-            blas.withSingleThreadedProducts(() -> ranges.run(
-                    nOut,
-                    ParallelRanges.blockOf(nOut),
-                    (worker, from, to) -> blas.gemm(
-                            true,
-                            false,
-                            to - from,
-                            nIn,
-                            rows,
-                            NativeFloats.at(left, from),
-                            nOut,
-                            right,
-                            nIn,
-                            1f,
-                            NativeFloats.at(into, (long) from * nIn),
-                            nIn)));
-        }
-        if (hasBias) {
-            INDArray bias = parameter(sums, DefaultParamInitializer.BIAS_KEY);
-            double[] sum = new double[nOut];
-            HostArrays.read(bias, 0, sum, nOut);
-            Arrays.setAll(sum, j -> sum[j] + biasSum[j]);
-            HostArrays.write(sum, bias, 0, nOut);
-        }
-    }
-
-    private static float[] transposed(float[] matrix, int rows, int columns) {
-        float[] result = new float[matrix.length];
-        for (int i = 0; i < rows; i++) {
-            for (int j = 0; j < columns; j++) {
-                result[j * rows + i] = matrix[i * columns + j];
-            }
-        }
-        return result;
+        HostArrays.write(d, delta, 0, d.length);
     }
 
     @Override
     public void addRow(int example, Map<String, INDArray> row) {
-        INDArray x = input.getRow(example, true).dup('c');
-        INDArray d = delta.getRow(example, true).dup('c');
-        Nd4j.gemm(x, d, parameter(row, DefaultParamInitializer.WEIGHT_KEY), true, false, 1.0, 1.0);
-        if (hasBias) {
-            INDArray bias = parameter(row, DefaultParamInitializer.BIAS_KEY);
-            bias.addi(d.reshape(bias.shape()));
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray x = Slices.range(input, 0, example, example + 1).dup('c');
+            INDArray d = Slices.range(delta, 0, example, example + 1).dup('c');
+            INDArray product = Nd4j.createUninitialized(delta.dataType(), new long[] {x.size(1), d.size(1)}, 'f');
+            Nd4j.gemm(x, d, product, true, false, 1.0, 0.0);
+            Sums.add(parameter(row, DefaultParamInitializer.WEIGHT_KEY), product);
+            if (hasBias) {
+                Sums.add(row, DefaultParamInitializer.BIAS_KEY, d);
+            }
         }
     }
 
@@ -176,8 +173,8 @@ final class OuterProductTape implements LayerTape {
             input = Detached.copy(input);
             ownsInput = true;
         }
-        input.getRow(example).assign(0);
-        delta.getRow(example).assign(0);
+        Slices.range(input, 0, example, example + 1).assign(0);
+        Slices.range(delta, 0, example, example + 1).assign(0);
     }
 
     /** The copies of an example are the steps of a sequence: {@code h_i = X_i^T D_i}. */

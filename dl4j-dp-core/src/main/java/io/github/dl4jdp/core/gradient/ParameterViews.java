@@ -8,7 +8,6 @@ import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
 import org.deeplearning4j.nn.params.BidirectionalParamInitializer;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** A layer's part of a flat array, parameter by parameter. */
 public final class ParameterViews {
@@ -50,7 +49,6 @@ public final class ParameterViews {
             long to) {
         NeuralNetConfiguration innerConf = conf.clone();
         innerConf.setLayer(inner);
-        of(innerConf, flat.get(NDArrayIndex.interval(from, to)))
-                .forEach((name, view) -> views.put(prefix + name, view));
+        of(innerConf, Slices.range(flat, 0, from, to)).forEach((name, view) -> views.put(prefix + name, view));
     }
 }

@@ -22,7 +22,6 @@ import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Looks, on batches, whether a network with a part of the user's in it treats every example on its own, forward and backward, in training.
@@ -243,8 +242,8 @@ final class PartCheck {
             for (int i = 0; i < pass.examples(); i++) {
                 int j = in.applyAsInt(i);
                 if (j >= 0) {
-                    INDArray own = SliceTape.rows(array, i, pass.examples());
-                    INDArray others = SliceTape.rows(reference, j, other.examples());
+                    INDArray own = Slices.ofExample(array, i, pass.examples());
+                    INDArray others = Slices.ofExample(reference, j, other.examples());
                     boolean comparable = Arrays.equals(own.shape(), others.shape());
                     note(what + ", at " + name, comparable ? own.sub(others) : Nd4j.ones(1), reference);
                 }
@@ -339,7 +338,7 @@ final class PartCheck {
     /** The rows of some examples, in that order: a copy. */
     private static INDArray rows(INDArray array, int[] members) {
         INDArray[] rows = Arrays.stream(members)
-                .mapToObj(i -> array.get(NDArrayIndex.interval(i, i + 1)))
+                .mapToObj(i -> Slices.range(array, 0, i, i + 1))
                 .toArray(INDArray[]::new);
         return Nd4j.concat(0, rows);
     }

@@ -6,7 +6,6 @@ import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** A convolution as a {@link SequenceTape}: the positions, and the images of one example, are its steps. */
 final class PatchSequence {
@@ -18,7 +17,7 @@ final class PatchSequence {
      * @param x [T * examples, inChannels, height, width], rows as in {@link TimeMajor#ofRows}
      * @param delta [T * examples, outChannels, outHeight, outWidth]
      */
-    static LayerTape ofImages(INDArray x, INDArray delta, PatchGeometry geometry, boolean hasBias, int examples) {
+    static BoundedTape ofImages(INDArray x, INDArray delta, PatchGeometry geometry, boolean hasBias, int examples) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             long steps = x.size(0) / examples;
             int positions = geometry.positions();
@@ -41,17 +40,16 @@ final class PatchSequence {
      * @param patches [positions, examples, patchSize], c order, the tape's own
      * @param delta [positions, examples, outChannels], c order, the tape's own
      */
-    static LayerTape of(INDArray patches, INDArray delta, boolean hasBias) {
+    static BoundedTape of(INDArray patches, INDArray delta, boolean hasBias) {
         long patchSize = patches.size(2);
         INDArray left = hasBias ? TimeMajor.withOnes(patches) : patches;
         var factor = new SequenceTape.Factor(left, (parameters, product) -> {
             INDArray weights = OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY);
-            weights.reshape('c', product.size(1), patchSize)
-                    .transpose()
-                    .addi(product.get(NDArrayIndex.interval(0, patchSize), NDArrayIndex.all()));
+            Sums.add(
+                    weights.reshape('c', product.size(1), patchSize).transpose(),
+                    Slices.range(product, 0, 0, patchSize));
             if (hasBias) {
-                INDArray bias = OuterProductTape.parameter(parameters, ConvolutionParamInitializer.BIAS_KEY);
-                bias.addi(product.getRow(patchSize).reshape(bias.shape()));
+                Sums.add(parameters, ConvolutionParamInitializer.BIAS_KEY, Slices.at(product, 0, patchSize));
             }
         });
         return new SequenceTape(List.of(factor), delta);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;
 import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
@@ -8,7 +9,6 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The tape of a convolution: with the patches {@code P_i} [positions, patchSize] and the delta {@code D_i} [outChannels, positions] of
@@ -19,10 +19,10 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * </pre>
  *
  * <p>Where the batch holds several copies of each example, {@code P_i} and {@code D_i} are those of all of them. The per-example weight
- * gradients of this one layer are kept when they are small, and the sum is then one matrix-vector product. Otherwise they are made a few
- * examples at a time for their norms, and the sum is a second product.
+ * gradients of this one layer are kept when they are small. Otherwise they are made a few examples at a time for their norms, and once more for the sum:
+ * what is summed are rows, whose norms were taken.
  */
-final class PatchTape implements LayerTape {
+final class PatchTape implements BoundedTape {
     /** [rows, inChannels, height, width]; belongs to the network, so it is copied before it is changed. */
     private INDArray x;
     /** [rows, outChannels, positions]; our own. */
@@ -35,6 +35,10 @@ final class PatchTape implements LayerTape {
 
     private final int examples;
     private boolean ownsInput;
+    /** Of the weights' gradients, and of the biases'. */
+    private double[] weightNorms = new double[0];
+
+    private double[] biasNorms = new double[0];
     /** [examples, weights], if held. */
     private @Nullable INDArray held;
 
@@ -66,25 +70,26 @@ final class PatchTape implements LayerTape {
     }
 
     @Override
-    public void addSquaredNorms(double[] squaredNorms) {
+    public void addNorms(double[] into) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            int group = (int) Math.min(examples, Math.max(1, TapeRecorder.MOST_HELD / geometry.weights()));
+            int group = group();
+            weightNorms = new double[examples];
             for (int from = 0; from < examples; from += group) {
                 int to = Math.min(examples, from + group);
                 INDArray gradients = weightGradients(from, to);
-                double[] norms = SquaredNorms.ofRows(gradients);
-                for (int i = from; i < to; i++) {
-                    squaredNorms[i] += norms[i - from];
-                }
+                System.arraycopy(Norms.ofRows(gradients), 0, weightNorms, from, to - from);
                 held = group == examples ? gradients : null;
             }
-            if (hasBias) {
-                double[] norms = SquaredNorms.ofRows(biasGradients());
-                for (int i = 0; i < examples; i++) {
-                    squaredNorms[i] += norms[i];
-                }
+            biasNorms = hasBias ? Norms.ofRows(biasGradients()) : new double[examples];
+            for (int i = 0; i < examples; i++) {
+                into[i] = Norms.together(into[i], Norms.together(weightNorms[i], biasNorms[i]));
             }
         }
+    }
+
+    /** Examples whose gradients are made at a time: the same for the norms and for the sum. */
+    private int group() {
+        return (int) Math.min(examples, Math.max(1, TapeRecorder.MOST_HELD / geometry.weights()));
     }
 
     /** dW_i of the examples from (inclusive) to (exclusive): [to - from, weights]. */
@@ -114,56 +119,47 @@ final class PatchTape implements LayerTape {
     }
 
     private static INDArray rowsOf(INDArray array, int from, int to) {
-        return from == 0 && to == array.size(0) ? array : array.get(NDArrayIndex.interval(from, to));
+        return from == 0 && to == array.size(0) ? array : Slices.range(array, 0, from, to);
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
+    public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            INDArray w = Nd4j.createFromArray(weights).castTo(delta.dataType());
-            INDArray weightSum = OuterProductTape.parameter(sums, ConvolutionParamInitializer.WEIGHT_KEY)
-                    .reshape('c', geometry.outChannels(), geometry.patchSize());
-            if (held != null) {
-                INDArray row = weightSum.reshape('c', 1, geometry.weights());
-                row.addi(w.reshape(1, examples).mmul(held));
-                if (hasBias) {
-                    addBias(w.reshape(1, examples).mmul(biasGradients()), sums);
-                }
-                return;
+            var sum = new double[Math.toIntExact(geometry.weights())];
+            int group = group();
+            double bound = 0;
+            for (int from = 0; from < examples; from += group) {
+                int to = Math.min(examples, from + group);
+                INDArray rows = held == null ? weightGradients(from, to) : held;
+                double share = allowance * (to - from) / examples / 2;
+                bound += RowSums.add(
+                        rows,
+                        Arrays.copyOfRange(weights, from, to),
+                        Arrays.copyOfRange(weightNorms, from, to),
+                        sum,
+                        share);
             }
-            int rows = copies * examples;
-            delta.muli(Nd4j.tile(w, copies).reshape(rows, 1, 1).broadcast(delta.shape()));
-            int group = Math.max(1, (int)
-                    Math.min(rows, TapeRecorder.MOST_HELD / ((long) geometry.positions() * geometry.patchSize())));
-            for (int from = 0; from < rows; from += group) {
-                int to = Math.min(rows, from + group);
-                INDArray patches = geometry.patches(rowsOf(x, from, to))
-                        .reshape('c', (long) (to - from) * geometry.positions(), geometry.patchSize());
-                INDArray d = rowsOf(delta, from, to)
-                        .permute(1, 0, 2)
-                        .reshape('c', geometry.outChannels(), (long) (to - from) * geometry.positions());
-                weightSum.addi(d.mmul(patches));
-            }
+            Sums.add(sums, ConvolutionParamInitializer.WEIGHT_KEY, Sums.vector(sum));
             if (hasBias) {
-                addBias(delta.sum(0, 2), sums);
+                var biasSum = new double[geometry.outChannels()];
+                bound += RowSums.add(biasGradients(), weights, biasNorms, biasSum, allowance / 2);
+                addBias(Sums.vector(biasSum), sums);
             }
+            return bound + RowSums.doubleBound(RowSums.total(weights, weightNorms), examples);
         }
     }
 
     private static void addBias(INDArray sum, Map<String, INDArray> sums) {
         INDArray bias = OuterProductTape.parameter(sums, ConvolutionParamInitializer.BIAS_KEY);
-        bias.addi(sum.reshape(bias.shape()));
+        Sums.add(bias, sum.reshape(bias.shape()));
     }
 
     @Override
     public void addRow(int example, Map<String, INDArray> row) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            OuterProductTape.parameter(row, ConvolutionParamInitializer.WEIGHT_KEY)
-                    .reshape('c', geometry.outChannels(), geometry.patchSize())
-                    .addi(weightGradients(example, example + 1)
-                            .reshape('c', geometry.outChannels(), geometry.patchSize()));
+            Sums.add(row, ConvolutionParamInitializer.WEIGHT_KEY, weightGradients(example, example + 1));
             if (hasBias) {
-                addBias(biasGradients().getRow(example), row);
+                addBias(Slices.at(biasGradients(), 0, example), row);
             }
         }
     }
@@ -175,11 +171,11 @@ final class PatchTape implements LayerTape {
             ownsInput = true;
         }
         for (int k = 0; k < copies; k++) {
-            x.get(NDArrayIndex.point(k * examples + example)).assign(0);
-            delta.get(NDArrayIndex.point(k * examples + example)).assign(0);
+            Slices.at(x, 0, (long) k * examples + example).assign(0);
+            Slices.at(delta, 0, (long) k * examples + example).assign(0);
         }
         if (held != null) {
-            held.getRow(example).assign(0);
+            Slices.at(held, 0, example).assign(0);
         }
     }
 }

@@ -11,7 +11,6 @@ import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Looks, on batches, whether a preprocessor makes of every example what it makes of it alone: in the whole batch, with another example exchanged, without
@@ -75,7 +74,7 @@ final class PreProcessorCheck {
     }
 
     private static INDArray row(INDArray array, int i) {
-        return array.get(NDArrayIndex.interval(i, i + 1));
+        return Slices.range(array, 0, i, i + 1);
     }
 
     private static List<INDArray> arrays(MultiDataSet data) {

@@ -8,7 +8,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** The tape of a parameter with few elements: its per-example gradients themselves, and the weighted sum is {@code w G}. */
-final class RowsTape implements LayerTape {
+final class RowsTape implements BoundedTape {
     /** Where a gradient of the parameter goes. */
     interface Target {
         /** Adds a gradient [elements] to the layer's part of a gradient. */
@@ -17,6 +17,7 @@ final class RowsTape implements LayerTape {
 
     private final INDArray rows;
     private final Target target;
+    private double[] norms = new double[0];
 
     /** @param rows [examples, elements], c order, the tape's own */
     RowsTape(INDArray rows, Target target) {
@@ -31,36 +32,35 @@ final class RowsTape implements LayerTape {
      */
     static RowsTape of(String parameter, INDArray rows) {
         INDArray own = Detached.copy(rows);
-        return new RowsTape(own.reshape('c', own.size(0), own.length() / own.size(0)), (parameters, gradient) -> {
-            INDArray view = OuterProductTape.parameter(parameters, parameter);
-            view.addi(gradient.reshape('c', view.shape()));
-        });
+        return new RowsTape(
+                own.reshape('c', own.size(0), own.length() / own.size(0)),
+                (parameters, gradient) -> Sums.add(parameters, parameter, gradient));
     }
 
     @Override
-    public void addSquaredNorms(double[] squaredNorms) {
-        double[] norms = SquaredNorms.ofRows(rows);
-        for (int i = 0; i < squaredNorms.length; i++) {
-            squaredNorms[i] += norms[i];
+    public void addNorms(double[] into) {
+        norms = Norms.ofRows(rows);
+        for (int i = 0; i < norms.length; i++) {
+            into[i] = Norms.together(into[i], norms[i]);
         }
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
-        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            INDArray w = Nd4j.createFromArray(weights).castTo(rows.dataType()).reshape(1, weights.length);
-            target.add(sums, w.mmul(rows).reshape(rows.size(1)));
-        }
+    public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
+        var sum = new double[Math.toIntExact(rows.size(1))];
+        double bound = RowSums.add(rows, weights, norms, sum, allowance);
+        target.add(sums, Sums.vector(sum));
+        return bound;
     }
 
     @Override
     public void addRow(int example, Map<String, INDArray> row) {
-        target.add(row, rows.getRow(example));
+        target.add(row, Slices.at(rows, 0, example));
     }
 
     @Override
     public void discard(int example) {
-        rows.getRow(example).assign(0);
+        Slices.at(rows, 0, example).assign(0);
     }
 
     @Override

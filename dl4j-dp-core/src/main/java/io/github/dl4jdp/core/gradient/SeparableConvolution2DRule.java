@@ -11,7 +11,6 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** The separable convolution: a depthwise one, see {@link DepthwiseGradients}, and a pointwise one over its output, see {@link SequenceTape}. */
 final class SeparableConvolution2DRule implements PerExampleGradientRule {
@@ -54,7 +53,7 @@ final class SeparableConvolution2DRule implements PerExampleGradientRule {
             INDArray z = preOutput4d(true, true, workspaceMgr).getFirst();
             INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
             var format = layerConf().getCnn2dDataFormat();
-            LayerTape tape = tape(
+            BoundedTape tape = tape(
                     DepthwiseGradients.toNchw(input.castTo(dataType), format),
                     DepthwiseGradients.toNchw(delta, format),
                     depth,
@@ -67,7 +66,7 @@ final class SeparableConvolution2DRule implements PerExampleGradientRule {
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
 
-        private LayerTape tape(INDArray x, INDArray delta, INDArray depth, INDArray point) {
+        private BoundedTape tape(INDArray x, INDArray delta, INDArray depth, INDArray point) {
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
                 int[] out = {(int) delta.size(2), (int) delta.size(3)};
                 long examples = x.size(0);
@@ -99,14 +98,14 @@ final class SeparableConvolution2DRule implements PerExampleGradientRule {
 
         private static SequenceTape.Target target(long middle, boolean hasBias) {
             return (parameters, product) -> {
-                OuterProductTape.parameter(parameters, SeparableConvolutionParamInitializer.POINT_WISE_WEIGHT_KEY)
-                        .reshape('c', product.size(1), middle)
-                        .transpose()
-                        .addi(product.get(NDArrayIndex.interval(0, middle), NDArrayIndex.all()));
+                Sums.add(
+                        OuterProductTape.parameter(
+                                        parameters, SeparableConvolutionParamInitializer.POINT_WISE_WEIGHT_KEY)
+                                .reshape('c', product.size(1), middle)
+                                .transpose(),
+                        Slices.range(product, 0, 0, middle));
                 if (hasBias) {
-                    INDArray bias =
-                            OuterProductTape.parameter(parameters, SeparableConvolutionParamInitializer.BIAS_KEY);
-                    bias.addi(product.getRow(middle).reshape(bias.shape()));
+                    Sums.add(parameters, SeparableConvolutionParamInitializer.BIAS_KEY, Slices.at(product, 0, middle));
                 }
             };
         }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -10,7 +11,6 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The tape of weights that are used once in every time step (or position): with the left factor {@code A_i} [T, p] and the delta {@code D_i}
@@ -21,12 +21,17 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * </pre>
  *
  * <p>Several weights can share one delta, as the input and the recurrent weights of a recurrent layer do. The norms come from the two Gram
- * matrices or from the per-example products themselves, whichever is cheaper; where the terms of the Gram form cancel so far that it
- * would lose digits, the product of that example is made all the same.
+ * matrices or from the per-example products themselves, whichever is cheaper.
+ *
+ * <p>The terms of an example may cancel: they may be far larger than its gradient. With {@code m_i}, the sum over t of {@code ||a_it|| ||d_it||}, the norm from
+ * Gram matrices is wrong by at most {@code g m_i^2} in its square, and the shared product differs from a product made by itself by {@code g m_i}, with {@code g}
+ * a few hundred roundings. An example for which that could be more than {@link Rounding#own} of its norm <b>goes by its row</b>: its product is made by itself,
+ * its norm is that of this product, and this product is what is added to the sum, in double precision; in the shared product its terms are zero, where they
+ * could otherwise take the low digits of everybody else's.
  *
  * <p>Source: Li et al., Large Language Models Can Be Strong Differentially Private Learners, ICLR 2022 (ghost clipping).
  */
-final class SequenceTape implements LayerTape {
+final class SequenceTape implements BoundedTape {
     /** Where the gradient of one weight goes. */
     interface Target {
         /** Adds a product [p, q] to the layer's part of a gradient. */
@@ -50,12 +55,25 @@ final class SequenceTape implements LayerTape {
 
     private static final long ROW_COST = 150;
 
+    /** Squared norms from here to its inverse are so far from the ends of the range that no product of two of the terms' elements counts that is not within it. */
+    private static final double SMALLEST_FLOAT_SQUARE = 0x1p-80;
+
+    private static final double SMALLEST_DOUBLE_SQUARE = 0x1p-900;
+
     private final List<Factor> factors;
     private final INDArray delta;
     private final int steps;
     private final int examples;
     /** [examples, p * q] for each factor, if held. */
     private final List<INDArray> held = new ArrayList<>();
+    /** Of the gradients, over all factors. */
+    private final double[] norms;
+    /** {@code m_i}: the sums of the norms of the terms. Known where nothing is held. */
+    private final double[] magnitudes;
+    /** The sums over the steps of the norms of the left factors. */
+    private final double[] leftMagnitudes;
+    /** Which examples go by their rows. */
+    private final boolean[] byRow;
 
     /** @param delta [T, examples, q], c order, the tape's own */
     SequenceTape(List<Factor> factors, INDArray delta) {
@@ -63,10 +81,14 @@ final class SequenceTape implements LayerTape {
         this.delta = delta;
         this.steps = (int) delta.size(0);
         this.examples = (int) delta.size(1);
+        this.norms = new double[examples];
+        this.magnitudes = new double[examples];
+        this.leftMagnitudes = new double[examples];
+        this.byRow = new boolean[examples];
     }
 
     @Override
-    public void addSquaredNorms(double[] squaredNorms) {
+    public void addNorms(double[] into) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             long left = factors.stream().mapToLong(Factor::width).sum();
             long weights = left * delta.size(2);
@@ -74,24 +96,37 @@ final class SequenceTape implements LayerTape {
             double gramCost =
                     (double) steps * steps * (left + delta.size(2) + 2 * READ_COST) + (double) steps * weights;
             double rowsCost = (double) steps * weights * (holds ? 1 : 2) + (double) ROW_COST * weights;
-            if (rowsCost <= gramCost) {
-                addNormsOfRows(squaredNorms, holds);
+            if (rowsCost <= gramCost && holds) {
+                takeNormsOfRows(true);
             } else {
-                addNormsOfGrams(squaredNorms);
+                measureTerms();
+                if (rowsCost <= gramCost) {
+                    takeNormsOfRows(false);
+                } else {
+                    takeNormsOfGrams();
+                }
+                chooseRows(rowsCost <= gramCost ? 0 : widest() + delta.size(2) + 2);
+            }
+            for (int i = 0; i < examples; i++) {
+                into[i] = Norms.together(into[i], norms[i]);
             }
         }
     }
 
-    private void addNormsOfRows(double[] squaredNorms, boolean hold) {
+    private long widest() {
+        return factors.stream().mapToLong(Factor::width).max().orElseThrow();
+    }
+
+    private void takeNormsOfRows(boolean hold) {
         for (Factor factor : factors) {
             long weights = factor.width() * delta.size(2);
             int group = (int) Math.min(examples, Math.max(1, TapeRecorder.MOST_HELD / weights));
             for (int from = 0; from < examples; from += group) {
                 int to = Math.min(examples, from + group);
                 INDArray rows = products(factor, from, to).reshape('c', to - from, weights);
-                double[] norms = SquaredNorms.ofRows(rows);
+                double[] ofRows = Norms.ofRows(rows);
                 for (int i = from; i < to; i++) {
-                    squaredNorms[i] += norms[i - from];
+                    norms[i] = Norms.together(norms[i], ofRows[i - from]);
                 }
                 if (hold) {
                     held.add(rows);
@@ -100,14 +135,35 @@ final class SequenceTape implements LayerTape {
         }
     }
 
-    private void addNormsOfGrams(double[] squaredNorms) {
-        int group = (int) Math.min(examples, Math.max(1, TapeRecorder.MOST_HELD / ((long) steps * steps)));
-        for (int from = 0; from < examples; from += group) {
-            addNormsOfGrams(squaredNorms, from, Math.min(examples, from + group));
+    /** The norms of every term's factors, without overflow and underflow. */
+    private void measureTerms() {
+        double[] right = Norms.ofRows(rowsOf(delta));
+        double[] left = new double[right.length];
+        for (Factor factor : factors) {
+            double[] more = Norms.ofRows(rowsOf(factor.left()));
+            for (int k = 0; k < left.length; k++) {
+                left[k] = Norms.together(left[k], more[k]);
+            }
+        }
+        for (int k = 0; k < left.length; k++) {
+            magnitudes[k % examples] += left[k] * right[k];
+            leftMagnitudes[k % examples] += left[k];
         }
     }
 
-    private void addNormsOfGrams(double[] squaredNorms, int from, int to) {
+    /** [T * examples, width]. */
+    private INDArray rowsOf(INDArray timeMajor) {
+        return timeMajor.reshape('c', (long) steps * examples, timeMajor.size(2));
+    }
+
+    private void takeNormsOfGrams() {
+        int group = (int) Math.min(examples, Math.max(1, TapeRecorder.MOST_HELD / ((long) steps * steps)));
+        for (int from = 0; from < examples; from += group) {
+            takeNormsOfGrams(from, Math.min(examples, from + group));
+        }
+    }
+
+    private void takeNormsOfGrams(int from, int to) {
         double[] ofDelta = grams(delta, from, to);
         double[] ofLeft = grams(factors.get(0).left(), from, to);
         for (Factor factor : factors.subList(1, factors.size())) {
@@ -116,19 +172,63 @@ final class SequenceTape implements LayerTape {
                 ofLeft[j] += more[j];
             }
         }
-        // A sum whose terms cancel to this part of their magnitude keeps at least 4 (float) or 8 (double) digits.
-        double cancelled = delta.dataType() == DataType.FLOAT ? 1e-2 : 1e-6;
         int length = steps * steps;
         for (int i = from; i < to; i++) {
             double sum = 0;
-            double magnitude = 0;
             for (int j = (i - from) * length; j < (i - from + 1) * length; j++) {
-                double term = ofLeft[j] * ofDelta[j];
-                sum += term;
-                magnitude += Math.abs(term);
+                sum += ofLeft[j] * ofDelta[j];
             }
-            // Written so that NaN stays NaN: it marks the example.
-            squaredNorms[i] += sum < cancelled * magnitude ? squaredNormOfRow(i) : sum;
+            // NaN stays NaN: it marks the example, or sends it by its row.
+            norms[i] = sum < 0 ? 0 : Math.sqrt(sum);
+            byRow[i] = !inRange(ofDelta, i - from) || !inRange(ofLeft, i - from);
+        }
+    }
+
+    /** Whether no square of an example's Gram matrix may have left the range of numbers: its diagonal holds the squared norms of the terms. */
+    private boolean inRange(double[] grams, int example) {
+        double smallest = delta.dataType() == DataType.FLOAT ? SMALLEST_FLOAT_SQUARE : SMALLEST_DOUBLE_SQUARE;
+        for (int t = 0; t < steps; t++) {
+            double square = grams[(example * steps + t) * steps + t];
+            if (square != 0 && !(square >= smallest && square <= 1 / smallest)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /**
+     * Decides which examples go by their rows, and takes the norms of these rows.
+     *
+     * @param dots roundings of an element of a Gram matrix, 0 where norms were taken of rows
+     */
+    private void chooseRows(long dots) {
+        double unit = Rounding.unit(delta.dataType());
+        // A tenth is left to the rounding of the norms themselves.
+        double own = 0.9 * Rounding.own(delta.dataType());
+        for (int i = 0; i < examples; i++) {
+            double magnitude = magnitudes[i];
+            double norm = norms[i];
+            if (magnitude == 0) {
+                // Every term is zero, also where a Gram matrix is not finite.
+                norms[i] = 0;
+                byRow[i] = false;
+                continue;
+            }
+            if (!(magnitude < Double.POSITIVE_INFINITY)) {
+                norms[i] = normOfRow(i);
+                byRow[i] = true;
+                continue;
+            }
+            // Of the norm: half of its square's, or what a product in floating point may be from the exact one. Of the
+            // sum: the weight's rounding.
+            boolean exact = dots > 0
+                    ? 1.02 * dots * unit * (magnitude / norm) * (magnitude / norm) <= own
+                    : 1.02 * (steps + 1) * unit * magnitude <= own / 2 * norm;
+            boolean shared = exact && !byRow[i] && 4 * unit * magnitude <= own / 4 * norm;
+            byRow[i] = !shared;
+            if (!shared) {
+                norms[i] = normOfRow(i);
+            }
         }
     }
 
@@ -142,12 +242,12 @@ final class SequenceTape implements LayerTape {
         return values;
     }
 
-    private double squaredNormOfRow(int example) {
-        double sum = 0;
+    private double normOfRow(int example) {
+        double norm = 0;
         for (Factor factor : factors) {
-            sum += SquaredNorms.ofRows(products(factor, example, example + 1))[0];
+            norm = Norms.together(norm, Norms.ofRows(products(factor, example, example + 1))[0]);
         }
-        return sum;
+        return norm;
     }
 
     /** A_i^T D_i of the examples from (inclusive) to (exclusive): [to - from, p, q]. */
@@ -160,33 +260,91 @@ final class SequenceTape implements LayerTape {
 
     /** [to - from, T, ...]. */
     private static INDArray examples(INDArray timeMajor, int from, int to) {
-        return timeMajor
-                .get(NDArrayIndex.all(), NDArrayIndex.interval(from, to), NDArrayIndex.all())
-                .permute(1, 0, 2);
+        return Slices.range(timeMajor, 1, from, to).permute(1, 0, 2);
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
+    public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            if (!held.isEmpty()) {
-                INDArray w =
-                        Nd4j.createFromArray(weights).castTo(delta.dataType()).reshape(1, examples);
-                for (int f = 0; f < factors.size(); f++) {
-                    Factor factor = factors.get(f);
-                    INDArray sum = w.mmul(held.get(f)).reshape('c', factor.width(), delta.size(2));
-                    factor.target().add(sums, sum);
-                }
-                return;
+            double bound = held.isEmpty()
+                    ? addProducts(weights.clone(), sums, allowance)
+                    : addHeld(weights, sums, allowance / factors.size());
+            return bound + RowSums.doubleBound(RowSums.total(weights, norms), examples);
+        }
+    }
+
+    private double addHeld(double[] weights, Map<String, INDArray> sums, double allowance) {
+        double bound = 0;
+        for (int f = 0; f < factors.size(); f++) {
+            Factor factor = factors.get(f);
+            double[] sum = new double[(int) (factor.width() * delta.size(2))];
+            bound += RowSums.add(held.get(f), weights, norms, sum, allowance);
+            factor.target().add(sums, Sums.array(sum, new long[] {factor.width(), delta.size(2)}));
+        }
+        return bound;
+    }
+
+    private double addProducts(double[] weights, Map<String, INDArray> sums, double allowance) {
+        INDArray[] products = new INDArray[factors.size()];
+        for (int f = 0; f < products.length; f++) {
+            products[f] = Nd4j.create(
+                    DataType.DOUBLE, new long[] {delta.size(2), factors.get(f).width()}, 'c');
+        }
+        double total = 0;
+        double largest = 0;
+        for (int i = 0; i < examples; i++) {
+            if (weights[i] != 0 && (byRow[i] || losesDigits(i, weights[i]))) {
+                addAlone(i, weights[i], products);
+                weights[i] = 0;
+            } else if (weights[i] != 0) {
+                total += weights[i] * magnitudes[i];
+                largest = Math.max(largest, weights[i] * magnitudes[i]);
             }
-            RowScaling.multiply(delta, weights);
-            long rows = (long) steps * examples;
-            INDArray d = delta.reshape('c', rows, delta.size(2));
-            for (Factor factor : factors) {
-                INDArray sum =
-                        Nd4j.createUninitialized(delta.dataType(), new long[] {factor.width(), delta.size(2)}, 'f');
-                Nd4j.gemm(factor.left().reshape('c', rows, factor.width()), d, sum, true, false, 1.0, 0.0);
-                factor.target().add(sums, sum);
-            }
+        }
+        WeightedSteps.multiply(delta, weights);
+        double bound = 0;
+        for (int f = 0; f < products.length; f++) {
+            Factor factor = factors.get(f);
+            // The factors' terms of an example are as long together as the example's.
+            var product =
+                    new SharedProduct(rowsOf(factor.left()), rowsOf(delta), total, largest, new ParallelRanges(1));
+            bound = Math.max(bound, product.addTo(products[f], allowance));
+            factor.target().add(sums, products[f].transpose());
+        }
+        return bound;
+    }
+
+    /** Whether a scaled delta may become so small that what the range of numbers takes from it counts. */
+    private boolean losesDigits(int example, double weight) {
+        double lost =
+                Rounding.underflow(delta.dataType()) * Math.sqrt((double) delta.size(2)) * leftMagnitudes[example];
+        return weight != 1 && lost > Rounding.own(delta.dataType()) / 4 * weight * norms[example];
+    }
+
+    /** Adds one example's own products, in double precision. */
+    private void addAlone(int example, double weight, INDArray[] sums) {
+        double[][] rows = new double[factors.size()][];
+        double norm = 0;
+        for (int f = 0; f < rows.length; f++) {
+            rows[f] = new double[(int) (factors.get(f).width() * delta.size(2))];
+            // [q, p], as the sums are.
+            INDArray product = products(factors.get(f), example, example + 1)
+                    .reshape('c', factors.get(f).width(), delta.size(2))
+                    .transpose()
+                    .dup('c');
+            HostArrays.read(product, 0, rows[f], rows[f].length);
+            norm = Norms.together(norm, Norms.of(rows[f], 0, rows[f].length));
+        }
+        if (!(norm < Double.POSITIVE_INFINITY)) {
+            return;
+        }
+        double factor = norm > norms[example] ? weight * (norms[example] / norm) : weight;
+        for (int f = 0; f < rows.length; f++) {
+            double[] row = rows[f];
+            double[] sum = new double[row.length];
+            HostArrays.read(sums[f], 0, sum, sum.length);
+            Arrays.setAll(sum, j -> sum[j] + factor * row[j]);
+            HostArrays.write(sum, sums[f], 0, sum.length);
         }
     }
 
@@ -202,9 +360,9 @@ final class SequenceTape implements LayerTape {
 
     @Override
     public void discard(int example) {
-        zero(delta, example);
-        factors.forEach(factor -> zero(factor.left(), example));
-        held.forEach(rows -> rows.getRow(example).assign(0));
+        Slices.at(delta, 1, example).assign(0);
+        factors.forEach(factor -> Slices.at(factor.left(), 1, example).assign(0));
+        held.forEach(rows -> Slices.at(rows, 0, example).assign(0));
     }
 
     /** The copies of an example are more steps of it: as {@code t K B + k B + i} is {@code (t K + k) B + i}, the memory stays as it is. */
@@ -222,12 +380,6 @@ final class SequenceTape implements LayerTape {
         return timeMajor.reshape('c', timeMajor.size(0) * copies, timeMajor.size(1) / copies, timeMajor.size(2));
     }
 
-    private static void zero(INDArray timeMajor, int example) {
-        timeMajor
-                .get(NDArrayIndex.all(), NDArrayIndex.point(example), NDArrayIndex.all())
-                .assign(0);
-    }
-
     /** The tape of {@code z_t = x_t W + b} in every time step. */
     static SequenceTape ofDense(INDArray x, INDArray delta, @Nullable String weight, @Nullable String bias) {
         INDArray left = bias == null ? x : TimeMajor.withOnes(x);
@@ -239,12 +391,10 @@ final class SequenceTape implements LayerTape {
         return (parameters, product) -> {
             long nIn = product.size(0) - (bias == null ? 0 : 1);
             if (weight != null) {
-                OuterProductTape.parameter(parameters, weight)
-                        .addi(product.get(NDArrayIndex.interval(0, nIn), NDArrayIndex.all()));
+                Sums.add(OuterProductTape.parameter(parameters, weight), Slices.range(product, 0, 0, nIn));
             }
             if (bias != null) {
-                INDArray b = OuterProductTape.parameter(parameters, bias);
-                b.addi(product.getRow(nIn).reshape(b.shape()));
+                Sums.add(parameters, bias, Slices.at(product, 0, nIn));
             }
         };
     }

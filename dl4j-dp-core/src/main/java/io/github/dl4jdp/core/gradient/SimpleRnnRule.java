@@ -13,7 +13,6 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The simple recurrent layer {@code h = act(x W + h' R + b)}: with the delta {@code D} of every time step, {@code dW = X^T D}, {@code dR = H'^T D}
@@ -99,15 +98,15 @@ final class SimpleRnnRule implements PerExampleGradientRule {
             INDArray states = Nd4j.create(left.dataType(), new long[] {steps + 1, examples, nOut}, 'c');
             INDArray mask = maskArray == null ? null : maskArray.castTo(dataType);
             for (long t = 0; t < steps; t++) {
-                INDArray zt = pre.get(NDArrayIndex.point(t));
+                INDArray zt = Slices.at(pre, 0, t);
                 if (t > 0) {
-                    INDArray before = states.get(NDArrayIndex.point(t));
+                    INDArray before = Slices.at(states, 0, t);
                     Nd4j.gemm(r, before, zt.transpose(), true, true, 1.0, 1.0);
                 }
-                INDArray ht = states.get(NDArrayIndex.point(t + 1));
+                INDArray ht = Slices.at(states, 0, t + 1);
                 ht.assign(layerConf().getActivationFn().getActivation(zt.dup('c'), true));
                 if (mask != null) {
-                    INDArray column = mask.getColumn(t, true);
+                    INDArray column = Slices.range(mask, 1, t, t + 1);
                     ht.muliColumnVector(column);
                     zt.muliColumnVector(column);
                 }
@@ -115,7 +114,7 @@ final class SimpleRnnRule implements PerExampleGradientRule {
             x = left;
             z = pre;
             h = states;
-            return states.get(NDArrayIndex.interval(1, steps + 1));
+            return Slices.range(states, 0, 1, steps + 1);
         }
 
         @Override
@@ -141,7 +140,7 @@ final class SimpleRnnRule implements PerExampleGradientRule {
             LayerTape tape;
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
                 delta = backward(TimeMajor.ofSeries(permuteIfNWC(epsilon).castTo(dataType)), pre, r);
-                INDArray before = states.get(NDArrayIndex.interval(0, left.size(0)));
+                INDArray before = Slices.range(states, 0, 0, left.size(0));
                 tape = new SequenceTape(
                         List.of(
                                 new SequenceTape.Factor(left, SequenceTape.denseTarget(WEIGHT, BIAS)),
@@ -165,15 +164,15 @@ final class SimpleRnnRule implements PerExampleGradientRule {
                     .getFirst();
             INDArray mask = maskArray == null ? null : maskArray.castTo(dataType);
             for (long t = delta.size(0) - 1; t >= 0; t--) {
-                INDArray dh = epsilon.get(NDArrayIndex.point(t));
-                INDArray dt = delta.get(NDArrayIndex.point(t));
+                INDArray dh = Slices.at(epsilon, 0, t);
+                INDArray dt = Slices.at(delta, 0, t);
                 if (t < delta.size(0) - 1) {
-                    INDArray next = delta.get(NDArrayIndex.point(t + 1));
+                    INDArray next = Slices.at(delta, 0, t + 1);
                     Nd4j.gemm(r, next.transpose(), dh.transpose(), false, false, 1.0, 1.0);
                 }
                 dt.muli(dh);
                 if (mask != null) {
-                    dt.muliColumnVector(mask.getColumn(t, true));
+                    dt.muliColumnVector(Slices.range(mask, 1, t, t + 1));
                 }
             }
             return delta;

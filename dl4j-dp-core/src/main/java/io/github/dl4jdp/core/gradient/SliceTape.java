@@ -9,8 +9,6 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.INDArrayIndex;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * The tape of a layer that has no formula here: DL4J's own backward pass over the rows of one example, with that example's part of the
@@ -18,7 +16,7 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  *
  * <p>The gradients are kept while they are small, and made a second time for the weighted sum otherwise.
  */
-final class SliceTape implements LayerTape {
+final class SliceTape implements BoundedTape {
     private final Layer worker;
     private final INDArray input;
     private final @Nullable INDArray mask;
@@ -26,6 +24,7 @@ final class SliceTape implements LayerTape {
     private final int examples;
     private final boolean forwardFirst;
     private final boolean[] discarded;
+    private final double[] norms;
     /** [examples, parameters], if held. */
     private @Nullable INDArray held;
 
@@ -49,10 +48,11 @@ final class SliceTape implements LayerTape {
         this.examples = examples;
         this.forwardFirst = forwardFirst;
         this.discarded = new boolean[examples];
+        this.norms = new double[examples];
     }
 
     @Override
-    public void addSquaredNorms(double[] squaredNorms) {
+    public void addNorms(double[] into) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             long parameters = worker.numParams();
             INDArray rows = parameters * examples <= TapeRecorder.MOST_HELD
@@ -60,9 +60,10 @@ final class SliceTape implements LayerTape {
                     : null;
             for (int i = 0; i < examples; i++) {
                 INDArray gradient = gradient(i);
-                squaredNorms[i] += SquaredNorms.ofRows(gradient.reshape('c', 1, parameters))[0];
+                norms[i] = Norms.ofRows(gradient.reshape('c', 1, parameters))[0];
+                into[i] = Norms.together(into[i], norms[i]);
                 if (rows != null) {
-                    rows.getRow(i).assign(gradient);
+                    Slices.at(rows, 0, i).assign(gradient);
                 }
             }
             held = rows;
@@ -87,34 +88,29 @@ final class SliceTape implements LayerTape {
     }
 
     private INDArray copyOfRows(INDArray array, int example) {
-        return rows(array, example, examples).dup(array.ordering());
-    }
-
-    /** The rows of one example, in their order: a view. */
-    static INDArray rows(INDArray array, int example, int examples) {
-        INDArrayIndex every = array.size(0) == examples
-                ? NDArrayIndex.interval(example, example + 1)
-                : NDArrayIndex.interval(example, examples, array.size(0));
-        return array.get(every);
+        return Slices.ofExample(array, example, examples).dup(array.ordering());
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
+    public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             INDArray rows = held;
+            var sum = new double[Math.toIntExact(worker.numParams())];
+            double bound;
             if (rows != null) {
-                INDArray w =
-                        Nd4j.createFromArray(weights).castTo(rows.dataType()).reshape(1, examples);
-                add(w.mmul(rows).reshape(rows.size(1)), sums);
-                return;
-            }
-            INDArray sum = Nd4j.create(epsilon.dataType(), worker.numParams());
-            for (int i = 0; i < examples; i++) {
-                if (weights[i] != 0) {
-                    sum.addi(gradient(i).mul(weights[i]));
+                bound = RowSums.add(rows, weights, norms, sum, allowance);
+            } else {
+                var row = new double[sum.length];
+                for (int i = 0; i < examples; i++) {
+                    if (weights[i] != 0) {
+                        HostArrays.read(gradient(i).dup('c'), 0, row, row.length);
+                        Sums.addMeasured(sum, row, weights[i], norms[i]);
+                    }
                 }
+                bound = RowSums.doubleBound(RowSums.total(weights, norms), examples);
             }
-            add(sum, sums);
+            add(Sums.vector(sum), sums);
+            return bound;
         }
     }
 
@@ -127,14 +123,14 @@ final class SliceTape implements LayerTape {
 
     private void add(INDArray flat, Map<String, INDArray> into) {
         ParameterViews.of(worker.conf(), flat)
-                .forEach((name, part) -> OuterProductTape.parameter(into, name).addi(part));
+                .forEach((name, part) -> Sums.add(OuterProductTape.parameter(into, name), part));
     }
 
     @Override
     public void discard(int example) {
         discarded[example] = true;
         if (held != null) {
-            held.getRow(example).assign(0);
+            Slices.at(held, 0, example).assign(0);
         }
     }
 

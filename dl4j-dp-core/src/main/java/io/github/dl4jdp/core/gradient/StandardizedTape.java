@@ -16,7 +16,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>The pull-back takes the parts along a filter's mean and along the filter itself out of a gradient, and they may be most of it. So it is
  * done for every example on its own and in double precision: a sum pulled back afterwards would carry the rounding of what was taken out.
  */
-final class StandardizedTape implements LayerTape {
+final class StandardizedTape implements BoundedTape {
     /** Numbers of per-example gradients that may be held from the norms to the sum: doubles, of which as much memory holds half as many. */
     private static final long MAX_HELD = TapeRecorder.MOST_HELD / 2;
 
@@ -24,6 +24,7 @@ final class StandardizedTape implements LayerTape {
     private final WeightStandardization standardization;
     private final Shapes shapes;
     private final boolean[] discarded;
+    private final double[] norms;
     private double @Nullable [][] held;
 
     /** Arrays for one gradient of the convolution, by the names of its parameters, and room for one that is pulled back. */
@@ -47,6 +48,7 @@ final class StandardizedTape implements LayerTape {
         this.standardization = standardization;
         this.shapes = shapes;
         this.discarded = new boolean[examples];
+        this.norms = new double[examples];
     }
 
     /** The pull-back is linear, so that of the sum is the sum. */
@@ -103,15 +105,12 @@ final class StandardizedTape implements LayerTape {
     }
 
     @Override
-    public void addSquaredNorms(double[] squaredNorms) {
+    public void addNorms(double[] into) {
         double[][] rows = (long) discarded.length * shapes.length() <= MAX_HELD ? new double[discarded.length][] : null;
         for (int i = 0; i < discarded.length; i++) {
             double[] row = row(i);
-            double sum = 0;
-            for (double value : row) {
-                sum += value * value;
-            }
-            squaredNorms[i] += sum;
+            norms[i] = Norms.of(row, 0, row.length);
+            into[i] = Norms.together(into[i], norms[i]);
             if (rows != null) {
                 rows[i] = row;
             }
@@ -120,19 +119,15 @@ final class StandardizedTape implements LayerTape {
     }
 
     @Override
-    public void addWeightedSum(double[] weights, Map<String, INDArray> sums) {
+    public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
         double[] sum = new double[shapes.length()];
         for (int i = 0; i < weights.length; i++) {
-            if (discarded[i] || weights[i] == 0) {
-                continue;
-            }
-            double weight = weights[i];
-            double[] row = row(i);
-            for (int k = 0; k < sum.length; k++) {
-                sum[k] += weight * row[k];
+            if (!discarded[i] && weights[i] != 0) {
+                Sums.addMeasured(sum, row(i), weights[i], norms[i]);
             }
         }
         add(sum, sums);
+        return RowSums.doubleBound(RowSums.total(weights, norms), weights.length);
     }
 
     private void add(double[] row, Map<String, INDArray> parameters) {

@@ -4,7 +4,6 @@ package io.github.dl4jdp.core.gradient;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
  * Arrays [T, examples, width] in c order outside every workspace: one time step is one matrix, all steps are one matrix, and the steps of one
@@ -63,6 +62,6 @@ final class TimeMajor {
 
     /** The columns from (inclusive) to (exclusive), as a view. */
     static INDArray columns(INDArray timeMajor, long from, long to) {
-        return timeMajor.get(NDArrayIndex.all(), NDArrayIndex.all(), NDArrayIndex.interval(from, to));
+        return Slices.range(timeMajor, 2, from, to);
     }
 }

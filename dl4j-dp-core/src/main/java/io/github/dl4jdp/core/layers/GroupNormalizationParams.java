@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.layers;
 
 import io.github.dl4jdp.core.gradient.GroupNormalizationLayer;
+import io.github.dl4jdp.core.gradient.Slices;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -9,7 +10,6 @@ import org.deeplearning4j.nn.api.ParamInitializer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.Layer;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** The parameters of {@link GroupNormalization}: gamma, then beta, one of each for a channel. */
 enum GroupNormalizationParams implements ParamInitializer {
@@ -67,8 +67,8 @@ enum GroupNormalizationParams implements ParamInitializer {
         long channels = ((GroupNormalization) conf.getLayer()).getNIn();
         INDArray flat = gradientView.reshape(gradientView.length());
         var views = new LinkedHashMap<String, INDArray>();
-        views.put(GroupNormalizationLayer.GAMMA, flat.get(NDArrayIndex.interval(0, channels)));
-        views.put(GroupNormalizationLayer.BETA, flat.get(NDArrayIndex.interval(channels, 2 * channels)));
+        views.put(GroupNormalizationLayer.GAMMA, Slices.range(flat, 0, 0, channels));
+        views.put(GroupNormalizationLayer.BETA, Slices.range(flat, 0, channels, 2 * channels));
         return views;
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.layers;
 
+import io.github.dl4jdp.core.gradient.Slices;
 import io.github.dl4jdp.core.gradient.WeightStandardizedConvolutionLayer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -11,7 +12,6 @@ import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** The parameters of {@link WeightStandardizedConvolution}: those of a convolution, then the gains. */
 enum WeightStandardizedConvolutionParams implements ParamInitializer {
@@ -81,6 +81,6 @@ enum WeightStandardizedConvolutionParams implements ParamInitializer {
     private static INDArray part(NeuralNetConfiguration conf, INDArray view, boolean ofConvolution) {
         long first = convolution().numParams(conf);
         INDArray flat = view.reshape(view.length());
-        return flat.get(ofConvolution ? NDArrayIndex.interval(0, first) : NDArrayIndex.interval(first, view.length()));
+        return Slices.range(flat, 0, ofConvolution ? 0 : first, ofConvolution ? first : view.length());
     }
 }

@@ -16,12 +16,13 @@ import javax.crypto.SecretKey;
  * <p>with n drawn exactly, from integers, and the addition done in integers. The standard deviation s is the nominal one,
  * noise multiplier times clipping norm C, enlarged so that it also covers what rounding adds to the sensitivity:
  *
- * <pre>{@code s = z C',   C' = C (1 + 2^-16) + 2 g sqrt(d)}</pre>
+ * <pre>{@code s = z C',   C' = C (1 + a) + 2 g sqrt(d)}</pre>
  *
- * <p>For d = 10^8 coordinates and z = 1 that is 0.003 % more noise than nominal.
+ * <p>The summation allowance a is what rounding may take the computed sums apart by; 2^-16 where the sum is made in double precision. For d = 10^8 coordinates
+ * and z = 1 that is 0.003 % more noise than nominal.
  *
  * <p><b>Formal guarantee.</b> Let the exact clipped sums of two neighboring data sets be at most C apart in the Euclidean
- * norm (or 2 C, where the accountant is told z / 2), and the computed ones, v, at most C (1 + 2^-16). Each coordinate of
+ * norm (or 2 C, where the accountant is told z / 2), and the computed ones, v, at most C (1 + a). Each coordinate of
  * rint(v / g) is within one unit of v / g, so the integer vectors are at most C' / g apart (or 2 C' / g). Adding
  * round(Z s / g) to an integer equals rounding the sum of that integer and Z s / g; all that leaves this class is therefore
  * post-processing of the continuous Gaussian mechanism with noise multiplier z, and every accountant for that mechanism
@@ -45,8 +46,10 @@ public final class GaussianNoise {
     /** Largest |v / g|; beyond, v is moved there, which brings no two values further apart. */
     private static final double LARGEST_UNIT = 0x1p52;
 
-    /** What floating-point summation may add to the sensitivity, relative to it; measured in the engine's tests. */
+    /** What floating-point summation may add to the sensitivity, relative to it, unless said otherwise: proven for sums in double precision. */
     private static final double SUMMATION_ALLOWANCE = 0x1p-16;
+
+    private static final double LARGEST_SUMMATION_ALLOWANCE = 0.125;
 
     /** Values a keystream segment; part of what a seed means. */
     private static final int SEGMENT = 4096;
@@ -67,6 +70,20 @@ public final class GaussianNoise {
      *     1e-280 and 1e280, or if {@code noiseMultiplier * sqrt(dimension) > 2^25}
      */
     public GaussianNoise(double noiseMultiplier, double clippingNorm, long dimension) {
+        this(noiseMultiplier, clippingNorm, dimension, SUMMATION_ALLOWANCE);
+    }
+
+    /**
+     * Describes the noise of one release of sums that rounding may take further apart.
+     *
+     * @param summationAllowance a: computed sums of neighbors are at most {@code C (1 + a)} apart, in {@code [0, 0.125]}
+     * @throws IllegalArgumentException as for {@link #GaussianNoise(double, double, long)}, or if {@code summationAllowance} is out of its range
+     */
+    public GaussianNoise(double noiseMultiplier, double clippingNorm, long dimension, double summationAllowance) {
+        if (!(summationAllowance >= 0 && summationAllowance <= LARGEST_SUMMATION_ALLOWANCE)) {
+            throw new IllegalArgumentException("summationAllowance must be between 0 and " + LARGEST_SUMMATION_ALLOWANCE
+                    + ", was " + summationAllowance);
+        }
         requirePositive("noiseMultiplier", noiseMultiplier);
         requirePositive("clippingNorm", clippingNorm);
         if (dimension < 1) {
@@ -86,7 +103,7 @@ public final class GaussianNoise {
         this.dimension = dimension;
         // Solves s = z (C (1 + allowance) + 2 g sqrt(d)) with g = s 2^-GRID_BITS for s.
         this.standardDeviation =
-                nominal * (1.0 + SUMMATION_ALLOWANCE) / (1.0 - 2.0 * Math.scalb(roundingPerUnit, -GRID_BITS));
+                nominal * (1.0 + summationAllowance) / (1.0 - 2.0 * Math.scalb(roundingPerUnit, -GRID_BITS));
         this.gridStep = Math.scalb(standardDeviation, -GRID_BITS);
     }
 

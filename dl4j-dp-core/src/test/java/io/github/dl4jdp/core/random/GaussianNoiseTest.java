@@ -209,4 +209,17 @@ class GaussianNoiseTest {
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("must be");
     }
+
+    @Test
+    void standardDeviation_summationAllowance_isPaidFor() {
+        double nominal = 1.5 * 2;
+        assertThat(new GaussianNoise(1.5, 2, 100, 0x1p-8).standardDeviation())
+                .isBetween(nominal * (1 + 0x1p-8), nominal * (1 + 0x1p-8) * (1 + 1e-7));
+        assertThat(new GaussianNoise(1.5, 2, 100, 0).standardDeviation()).isBetween(nominal, nominal * (1 + 1e-7));
+        for (double bad : new double[] {-1e-9, 0.2, Double.NaN}) {
+            assertThatThrownBy(() -> new GaussianNoise(1.5, 2, 100, bad))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("summationAllowance must be between 0 and 0.125");
+        }
+    }
 }

@@ -5,8 +5,11 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Multiplies every example by its weight, several times as fast as ND4J's broadcast over a middle dimension. */
-final class RowScaling {
-    private RowScaling() {}
+final class WeightedSteps {
+    /** Weights from here on have all their digits as floats. */
+    private static final double SMALLEST_FLOAT = 0x1p-100;
+
+    private WeightedSteps() {}
 
     /**
      * Scales in place.
@@ -23,10 +26,7 @@ final class RowScaling {
             for (long t = 0; t < timeMajor.size(0); t++) {
                 HostArrays.read(timeMajor, t * length, values, length);
                 for (int i = 0; i < examples; i++) {
-                    float weight = (float) weights[i];
-                    for (int j = i * width; j < (i + 1) * width; j++) {
-                        values[j] *= weight;
-                    }
+                    scale(values, i * width, width, weights[i]);
                 }
                 HostArrays.write(values, timeMajor, t * length, length);
             }
@@ -40,6 +40,20 @@ final class RowScaling {
                     }
                 }
                 HostArrays.write(values, timeMajor, t * length, length);
+            }
+        }
+    }
+
+    /** Multiplies {@code length} floats from index {@code from} on by a weight that need not be in their range: the products are right to two roundings. */
+    static void scale(float[] values, int from, int length, double weight) {
+        if (weight == 0 || (weight >= SMALLEST_FLOAT && weight <= 1)) {
+            float factor = (float) weight;
+            for (int j = from; j < from + length; j++) {
+                values[j] *= factor;
+            }
+        } else {
+            for (int j = from; j < from + length; j++) {
+                values[j] = (float) (values[j] * weight);
             }
         }
     }
