@@ -77,6 +77,7 @@ final class AccountCarriers {
     }
 
     /** Writes how far the network has come into every layer's configuration. */
+    @SuppressWarnings("ReferenceEquality") // one and the same object needs one carrier
     void note(TrainingProgress now) {
         progress = now.toMap();
         lineage.setAccount(now.account());
@@ -85,11 +86,11 @@ final class AccountCarriers {
             if (layers[i].numParams() > 0) {
                 AccountConstraint before = current[i];
                 if (before == null) {
-                    before = AccountConstraint.of(now, plan, false, layers[i], new LayerPast(now.account(), Set.of(), Set.of()));
+                    before = AccountConstraint.of(
+                            now, plan, false, layers[i], new LayerPast(now.account(), Set.of(), Set.of()));
                 }
                 Set<Long> fingerprints = ParameterFingerprints.of(layers[i]);
-                AccountConstraint next =
-                        before.live(
+                AccountConstraint next = before.live(
                         progress, this, i, fingerprints, releasedOf(i, fingerprints), changedOf(i, fingerprints));
                 current[i] = next;
                 var conf = configuration.configurations().get(i).getLayer();
@@ -143,6 +144,7 @@ final class AccountCarriers {
     }
 
     /** The parameters of now, for a carrier that stands in the network; nothing for one that a copy of the configuration has kept. */
+    @SuppressWarnings("ReferenceEquality") // an equal carrier may stand in a copy
     Set<Long> liveFingerprints(AccountConstraint carrier, int index) {
         return isReleased || current[index] != carrier
                 ? Set.of()
@@ -235,8 +237,7 @@ final class AccountCarriers {
     }
 
     /** The outermost first: a frozen layer hands its constraints, or none, to the one inside. */
-    private static List<org.deeplearning4j.nn.conf.layers.Layer> levels(
-            org.deeplearning4j.nn.conf.layers.Layer conf) {
+    private static List<org.deeplearning4j.nn.conf.layers.Layer> levels(org.deeplearning4j.nn.conf.layers.Layer conf) {
         var levels = new ArrayList<org.deeplearning4j.nn.conf.layers.Layer>();
         levels.add(conf);
         if (conf instanceof BaseWrapperLayer wrapper) {

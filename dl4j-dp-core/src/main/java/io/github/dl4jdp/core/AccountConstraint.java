@@ -122,17 +122,18 @@ final class AccountConstraint implements LayerConstraint {
     }
 
     @JsonProperty("progress")
-    private Map<String, Object> storedProgress() {
+    Map<String, Object> storedProgress() {
         return progress;
     }
 
     @JsonProperty("plan")
-    private @Nullable Map<String, Object> jsonPlan() {
+    @Nullable
+    Map<String, Object> jsonPlan() {
         return plan;
     }
 
     @JsonProperty("detached")
-    private boolean storedDetached() {
+    boolean storedDetached() {
         return detached;
     }
 
@@ -144,7 +145,7 @@ final class AccountConstraint implements LayerConstraint {
 
     /** The fingerprints; of a layer that is being trained, those of now among them. */
     @JsonProperty("fingerprints")
-    private List<String> storedFingerprints() {
+    List<String> storedFingerprints() {
         return hexadecimal(fingerprints());
     }
 
@@ -160,12 +161,12 @@ final class AccountConstraint implements LayerConstraint {
     }
 
     @JsonProperty("released")
-    private List<String> storedReleased() {
+    List<String> storedReleased() {
         return hexadecimal(released());
     }
 
     @JsonProperty("changed")
-    private List<String> storedChanged() {
+    List<String> storedChanged() {
         return changed;
     }
 

@@ -81,7 +81,7 @@ record PrivacyAccount(
 
     /** Both accounts, what they share once. */
     PrivacyAccount and(PrivacyAccount other) {
-        if (other == EMPTY || other.equals(this)) {
+        if (other.equals(this)) {
             return this;
         }
         return new PrivacyAccount(
@@ -222,8 +222,7 @@ record PrivacyAccount(
                             PlanCodec.number(values, "charges").longValue(),
                             TrainingProgress.head(values)));
         }
-        return new PrivacyAccount(
-                sessions, texts(map, "releases"), texts(map, "unprotected"), texts(map, "forgotten"));
+        return new PrivacyAccount(sessions, texts(map, "releases"), texts(map, "unprotected"), texts(map, "forgotten"));
     }
 
     private static List<?> list(Map<?, ?> map, String name) {

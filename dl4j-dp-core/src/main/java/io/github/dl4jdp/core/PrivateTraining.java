@@ -307,7 +307,9 @@ final class PrivateTraining implements AutoCloseable {
         if (!known.equals(account)) {
             spending.add(known);
             account = known;
-            log.warn("The network's parameters were changed by other means than this engine: epsilon is {} from now on.", spending.epsilon());
+            log.warn(
+                    "The network's parameters were changed by other means than this engine: epsilon is {} from now on.",
+                    spending.epsilon());
         }
         noteProgress();
     }
@@ -386,8 +388,7 @@ final class PrivateTraining implements AutoCloseable {
         long charges = spending.charges() - spending.chargesBefore();
         if (charges > 0) {
             account = account.with(
-                    session,
-                    new PrivacyAccount.Session(mechanism, spending.chargesBefore(), charges, spending.head()));
+                    session, new PrivacyAccount.Session(mechanism, spending.chargesBefore(), charges, spending.head()));
         }
         TrainingProgress now = progress();
         configuration.setProgress(now);
