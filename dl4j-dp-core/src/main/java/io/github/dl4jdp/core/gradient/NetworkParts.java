@@ -224,6 +224,9 @@ public final class NetworkParts {
             org.deeplearning4j.nn.conf.layers.util.MaskZeroLayer.class,
             org.deeplearning4j.nn.conf.layers.variational.VariationalAutoencoder.class);
 
+    /** What carries the account of what was spent, by name too: it changes no parameter. */
+    private static final String ACCOUNT = "io.github.dl4jdp.core.AccountConstraint";
+
     /** This library's own: by name, since their package builds on this one. */
     private static final Set<String> OWN_LAYERS = Set.of(
             "io.github.dl4jdp.core.layers.GroupNormalization",
@@ -331,7 +334,7 @@ public final class NetworkParts {
     }
 
     private void judge(Kind kind, Class<?> part) {
-        if (kind.known.contains(part) || rules.hasOptedInTo(part)) {
+        if (kind.known.contains(part) || rules.hasOptedInTo(part) || part.getName().equals(ACCOUNT)) {
             return;
         }
         if (kind == Kind.LOSS) {
