@@ -265,7 +265,8 @@ abstract class NetworkConfiguration {
         }
         boolean isSpent = past.stream().anyMatch(one -> one.account().isSpent());
         for (int i = 0; i < layers.length && isSpent && iterations() > 0; i++) {
-            // An engine leaves carriers in every layer. The network has made updates, and this one came to it without any.
+            // An engine leaves carriers in every layer. The network has made updates, and this one came to it without
+            // any.
             if (isNew(layers[i], own.get(i).getLayer())) {
                 Set<Long> now = ParameterFingerprints.of(layers[i]);
                 past.set(
@@ -274,7 +275,9 @@ abstract class NetworkConfiguration {
                                 past.get(i)
                                         .account()
                                         .withUnprotected(
-                                                "new-" + Long.toHexString(now.iterator().next()),
+                                                "new-"
+                                                        + Long.toHexString(
+                                                                now.iterator().next()),
                                                 "layer \"" + ModelValidator.name(layers[i], i)
                                                         + "\" was trained without privacy on what layers from private training gave"),
                                 past.get(i).released(),
@@ -307,7 +310,8 @@ abstract class NetworkConfiguration {
     private static LayerPast pastOf(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, String name) {
         List<AccountConstraint> carriers = AccountCarriers.in(conf);
         PrivacyAccount account = Stream.concat(
-                        carriers.stream().map(AccountConstraint::progress), updaters(conf).map(DpUpdater::progress))
+                        carriers.stream().map(AccountConstraint::progress),
+                        updaters(conf).map(DpUpdater::progress))
                 .map(TrainingProgress::account)
                 .reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
         Set<Long> now = ParameterFingerprints.of(layer);
@@ -408,9 +412,7 @@ abstract class NetworkConfiguration {
 
     /** Notes how far the network has come, for whoever saves it. */
     void setProgress(TrainingProgress progress) {
-        configurations().stream()
-                .flatMap(conf -> updaters(conf.getLayer()))
-                .forEach(own -> own.setProgress(progress));
+        configurations().stream().flatMap(conf -> updaters(conf.getLayer())).forEach(own -> own.setProgress(progress));
     }
 
     /** What the network's parameters are, as text: the layers with their names, kinds and sizes. */

@@ -30,8 +30,7 @@ class SamplingModesTest {
                 .withClippingNorm(1)
                 .withNoiseMultiplier(3)
                 .withDelta(1e-5)
-                .withAccountant(AccountantKind.RDP)
-                .withSeed(1);
+                .withAccountant(AccountantKind.RDP);
     }
 
     private static MultiLayerNetwork network() {
@@ -44,7 +43,7 @@ class SamplingModesTest {
 
     @Test
     void event_fixedSize_samplesWithoutReplacementAtHalfTheNoise() {
-        var plan = complete(DpSgdPlan.fixedSize(EXAMPLES, 4));
+        var plan = complete(DpSgdPlan.fixedSize(EXAMPLES, 4)).withSeed(1);
         assertThat(plan.relation()).isEqualTo(NeighboringRelation.REPLACE_ONE);
         assertThat(plan.event())
                 .isEqualTo(new DpEvent.SelfComposed(
@@ -53,7 +52,7 @@ class SamplingModesTest {
 
     @Test
     void event_ownIterator_isOneGaussianAPass() {
-        var plan = complete(DpSgdPlan.ownIterator(EXAMPLES, 4));
+        var plan = complete(DpSgdPlan.ownIterator(EXAMPLES, 4)).withSeed(1);
         assertThat(plan.relation()).isEqualTo(NeighboringRelation.ZERO_OUT);
         assertThat(plan.event()).isEqualTo(new DpEvent.SelfComposed(new DpEvent.Gaussian(3), 2));
         var replace = plan.withRelation(NeighboringRelation.REPLACE_ONE);
@@ -91,7 +90,7 @@ class SamplingModesTest {
 
     @Test
     void fit_fixedSize_everyLotHasTheSize() {
-        var plan = complete(DpSgdPlan.fixedSize(EXAMPLES, 4));
+        var plan = complete(DpSgdPlan.fixedSize(EXAMPLES, 4)).withSeed(1);
         MultiLayerNetwork network = network();
         var engine = PrivacyEngine.attach(network, plan);
         var lots = engine.lots(data(EXAMPLES));
@@ -113,6 +112,7 @@ class SamplingModesTest {
     void fit_ownIterator_usesTheUsersOrderAndChargesByPass() {
         DataSet data = data(EXAMPLES);
         var plan = complete(DpSgdPlan.ownIterator(EXAMPLES, 4))
+                .withSeed(1)
                 .withClippingNorm(1e30)
                 .withoutNoise();
         MultiLayerNetwork network = network();
@@ -152,7 +152,8 @@ class SamplingModesTest {
         assertThat(many.params()).isEqualTo(one.params());
         assertThatThrownBy(() -> engine.lots(iterator)).hasMessageContaining("exhausted");
         var poisson = PrivacyEngine.attach(
-                NetworkKind.GRAPH.classifier(DataType.DOUBLE, new Sgd(0.1)), complete(DpSgdPlan.poisson(EXAMPLES, 4)));
+                NetworkKind.GRAPH.classifier(DataType.DOUBLE, new Sgd(0.1)),
+                complete(DpSgdPlan.poisson(EXAMPLES, 4)).withSeed(1));
         assertThatThrownBy(() -> poisson.lots(iterator)).hasMessageContaining("must be OWN_ITERATOR");
     }
 
