@@ -61,7 +61,6 @@ final class Checks {
                 return new Finding(Kind.DL4J_FAILS, "no parameters");
             }
             type = network.params().dataType();
-            fit(one.network().build(), one.data().dataSet(type));
         } catch (RuntimeException e) {
             return new Finding(Kind.DL4J_FAILS, text(e));
         }
@@ -152,8 +151,20 @@ final class Checks {
                 && failure.getStackTrace().length > 0
                 && failure.getStackTrace()[0].getClassName().startsWith("io.github.dl4jdp.core.")
                 && !failure.getStackTrace()[0].getClassName().contains(".fuzz.");
-        return new Finding(
-                refused ? Kind.REFUSED_LATE : takesEachAlone() ? Kind.CRASH : Kind.DL4J_FAILS_ALONE, text(failure));
+        return new Finding(refused ? Kind.REFUSED_LATE : crash(), text(failure));
+    }
+
+    /** What an exception means that is none of ours. Asked late: networks that are refused may damage memory in DL4J. */
+    private Kind crash() {
+        try {
+            Model network = one.network().build();
+            for (Examples examples : List.of(one.data(), one.neighbor())) {
+                fit(network, examples.dataSet(network.params().dataType()));
+            }
+        } catch (RuntimeException e) {
+            return Kind.DL4J_FAILS;
+        }
+        return takesEachAlone() ? Kind.CRASH : Kind.DL4J_FAILS_ALONE;
     }
 
     /** Whether DL4J can do what is left to it: physical batches of one, and slices of one. */
@@ -287,8 +298,7 @@ final class Checks {
                     .dup('c')
                     .toDoubleVector();
         } catch (RuntimeException e) {
-            return new Finding(
-                    takesEachAlone() ? Kind.CRASH : Kind.DL4J_FAILS_ALONE, "PerExampleGradients: " + text(e));
+            return new Finding(crash(), "PerExampleGradients: " + text(e));
         }
         double tolerance = type == DataType.DOUBLE ? 1e-8 : 2e-3;
         double[] expected = new double[network.numParams() > Integer.MAX_VALUE ? 0 : (int) network.numParams()];
