@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.io.File;
@@ -317,7 +318,7 @@ class ClippingTrainingTest {
         }
         assertThat(second.params()).isEqualTo(straight.params());
         assertThat(PrivacyLedgerHistory.read(ledger).charges()).singleElement().satisfies(charge -> {
-            assertThat(charge.event()).isEqualTo(plan.stepEvent());
+            assertThat(charge.event()).isEqualTo(new DpEvent.NonPrivate()); // of a seeded run, whatever its noise
             assertThat(charge.count()).isEqualTo(8);
         });
     }

@@ -142,8 +142,10 @@ final class Checks {
         }
         long released = run.sums().size() / one.run().plan(one.data().size()).releasesPerLot();
         if (run.steps() > released) {
+            // Where DL4J cannot compute the score of any batch, it says so after the release.
             return new Finding(
-                    Kind.CHARGED, run.steps() + " lots charged, " + released + " released: " + text(failure));
+                    crash() == Kind.DL4J_FAILS ? Kind.DL4J_FAILS : Kind.CHARGED,
+                    run.steps() + " lots charged, " + released + " released: " + text(failure));
         }
         boolean refused = (failure instanceof IllegalArgumentException
                         || failure instanceof IllegalStateException
