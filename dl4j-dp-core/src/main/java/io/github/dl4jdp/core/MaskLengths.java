@@ -31,7 +31,8 @@ final class MaskLengths {
             INDArray input = layers[i].input();
             if (mask != null && input != null && !fits(mask, input, TruncationValidator.cutsFeatures(inner))) {
                 throw new IllegalStateException("the mask of layer " + ModelValidator.name(layers[i], i) + " ("
-                        + layers[i].getClass().getSuperclass().getSimpleName() + ") must be as long as its input of the shape "
+                        + layers[i].getClass().getSuperclass().getSimpleName()
+                        + ") must be as long as its input of the shape "
                         + Arrays.toString(input.shape()) + ", was of the shape " + Arrays.toString(mask.shape())
                         + ": DL4J 1.0.0-M2.1 does not crop, pad or repeat masks with their sequences, so that an example"
                         + " could read numbers of another; nothing of this lot was released. Train without masks of the features, or without"
@@ -60,10 +61,11 @@ final class MaskLengths {
     /** As {@link #require}, for a vertex and the mask of an input of the network. */
     static void require(String vertex, INDArray sequences, @Nullable INDArray mask) {
         if (mask != null && mask.size(1) != sequences.size(2)) {
-            throw new IllegalStateException("the mask that the vertex \"" + vertex + "\" takes must be as long as its input of "
-                    + sequences.size(2) + " time steps, had " + mask.size(1)
-                    + ": an example could read numbers of another; nothing of this lot was released. Name an input of as many time steps, or train"
-                    + " without masks of the features");
+            throw new IllegalStateException(
+                    "the mask that the vertex \"" + vertex + "\" takes must be as long as its input of "
+                            + sequences.size(2) + " time steps, had " + mask.size(1)
+                            + ": an example could read numbers of another; nothing of this lot was released. Name an input of as many time steps, or train"
+                            + " without masks of the features");
         }
     }
 }

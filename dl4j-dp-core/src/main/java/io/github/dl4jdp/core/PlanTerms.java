@@ -257,7 +257,9 @@ abstract sealed class PlanTerms permits DpSgdPlan {
     Map<String, String> releasesByIdentity() {
         var all = new LinkedHashMap<String, String>();
         if (hasOtherEarlierReleases()) {
-            all.put("equal " + values.otherEarlier().toJson(), values.otherEarlier().toJson());
+            all.put(
+                    "equal " + values.otherEarlier().toJson(),
+                    values.otherEarlier().toJson());
         }
         values.releases().forEach((identity, event) -> all.put(identity, event.toJson()));
         return all;
@@ -307,7 +309,9 @@ abstract sealed class PlanTerms permits DpSgdPlan {
     double epsilonOfCharges(long charges) {
         return values.seed() != null && charges > 0
                 ? Double.POSITIVE_INFINITY
-                : newAccountant().compose(values.all(noiseMultiplier(), charges)).epsilon(delta());
+                : newAccountant()
+                        .compose(values.all(noiseMultiplier(), charges))
+                        .epsilon(delta());
     }
 
     /** The guarantee of the whole run. */

@@ -250,15 +250,17 @@ final class Spending implements AutoCloseable {
             throw new IllegalStateException("the model has " + without
                     + " charges that are in no ledger; go on without one, or train a new model with the ledger");
         } else if (!heads.isEmpty() && !(Files.exists(file) && PrivacyLedgerHistory.containsAll(file, heads))) {
-            throw new IllegalStateException("the privacy ledger " + file
-                    + " must have all that was charged to the network's parameters, some of which come from training with another ledger, or"
-                    + " with more lines of this one; attach with plan.continuing().withLedger(path of the ledger that has all)");
+            throw new IllegalStateException(
+                    "the privacy ledger " + file
+                            + " must have all that was charged to the network's parameters, some of which come from training with another ledger, or"
+                            + " with more lines of this one; attach with plan.continuing().withLedger(path of the ledger that has all)");
         }
     }
 
     private static IllegalStateException ledgerNeeded() {
-        return new IllegalStateException("the model was trained with a privacy ledger, which alone knows what was spent;"
-                + " attach it with plan.withLedger(path of that ledger)");
+        return new IllegalStateException(
+                "the model was trained with a privacy ledger, which alone knows what was spent;"
+                        + " attach it with plan.withLedger(path of that ledger)");
     }
 
     static String libraryVersion() {

@@ -105,8 +105,7 @@ record TrainingProgress(
         String id = "stored-" + account.sessions().size();
         if (progress.charges > 0) {
             account = account.with(
-                    id,
-                    new PrivacyAccount.Session(PlanCodec.mechanism(current), 0, progress.charges, progress.head));
+                    id, new PrivacyAccount.Session(PlanCodec.mechanism(current), 0, progress.charges, progress.head));
         }
         return new TrainingProgress(
                 progress.steps,

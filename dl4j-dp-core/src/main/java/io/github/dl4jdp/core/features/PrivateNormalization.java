@@ -178,7 +178,8 @@ public final class PrivateNormalization {
             double square = Math.sqrt(2) * squareBound * noisy[channels + c] / examples;
             deviation[c] = Math.sqrt(Math.max(square - mean[c] * mean[c], floor));
         }
-        return new ReleasedNormalization(ChannelNormalization.of(mean, deviation), examples, relation, event(), RandomStreams.identity());
+        return new ReleasedNormalization(
+                ChannelNormalization.of(mean, deviation), examples, relation, event(), RandomStreams.identity());
     }
 
     private DpEvent event() {

@@ -27,7 +27,7 @@ final class OuterProductTape implements BoundedTape {
     /** Where a product has so few rows, its blocks have to be longer to be worth a call, and it is faster if they need not be gathered from columns. */
     static final int NARROW = 32;
 
-    static final int NARROW_BLOCKS = 4;
+    static final int NARROW_BLOCKS = 16;
 
     private final ParallelRanges ranges;
     /** [examples, nIn], c order; belongs to the network, so it is copied before it is changed. */

@@ -89,6 +89,11 @@ final class SequenceTape implements BoundedTape {
 
     @Override
     public void addNorms(double[] into) {
+        Arrays.fill(norms, 0);
+        Arrays.fill(magnitudes, 0);
+        Arrays.fill(leftMagnitudes, 0);
+        Arrays.fill(byRow, false);
+        held.clear();
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             long left = factors.stream().mapToLong(Factor::width).sum();
             long weights = left * delta.size(2);

@@ -20,8 +20,10 @@ class MutantRunTest {
         List<Mutant> chosen = Mutant.all().stream()
                 .filter(mutant -> mutant.fault().contains(System.getProperty("dl4jdp.mutants", "")))
                 .toList();
-        List<String> tests =
-                chosen.stream().flatMap(mutant -> mutant.tests().stream()).distinct().toList();
+        List<String> tests = chosen.stream()
+                .flatMap(mutant -> mutant.tests().stream())
+                .distinct()
+                .toList();
         MutantRun.Outcome sound = MutantRun.withoutFault(tests, folder.resolve("none"));
         assertThat(sound.caught())
                 .as("a test fails without any fault: %s", sound.by())
