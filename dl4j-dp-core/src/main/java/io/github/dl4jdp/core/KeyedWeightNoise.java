@@ -38,6 +38,7 @@ import org.nd4j.shade.jackson.databind.util.StdConverter;
  * <p>It never leaves the run: whatever copies or writes it gets DL4J's own.
  */
 @JsonSerialize(converter = KeyedWeightNoise.ToOriginal.class)
+@SuppressWarnings("deprecation") // DL4J calls GaussianDistribution deprecated, and networks with it exist
 final class KeyedWeightNoise implements IWeightNoise {
     private static final long serialVersionUID = 1L;
 

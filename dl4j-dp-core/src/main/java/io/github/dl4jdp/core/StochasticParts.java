@@ -84,7 +84,7 @@ final class StochasticParts {
                 addProblem(problems, KeyedWeightNoise.schedule(base.getWeightNoise()));
             }
             if (activations(conf).anyMatch(ActivationRReLU.class::isInstance)
-                    && (leaf.conf().getLayer() != conf || !ACTIVATE_AT_ONCE.contains(leaf.getClass()))) {
+                    && !ACTIVATE_AT_ONCE.contains(leaf.getClass())) {
                 problems.add(
                         "its activation function RRELU cannot be drawn for each example by itself in a layer of this"
                                 + " kind; use LEAKYRELU, or IDENTITY with an ActivationLayer of RRELU after it");
