@@ -93,7 +93,7 @@ final class BackwardPass {
         return new TapeRecorder() {
             @Override
             public double @Nullable [] lossWeights() {
-                double[][] all = weights;
+                double @Nullable [] @Nullable [] all = weights;
                 return output < 0 || all == null ? null : all[output];
             }
 

@@ -5,6 +5,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
@@ -152,8 +153,7 @@ final class ExampleShapes {
         conf.getVertices().forEach((name, vertex) -> {
             if (vertex instanceof LayerVertex layer
                     && takesTokens(layer.getLayerConf().getLayer())) {
-                conf.getVertexInputs()
-                        .get(name)
+                Objects.requireNonNull(conf.getVertexInputs().get(name))
                         .forEach(input -> tokens.add(conf.getNetworkInputs().indexOf(input)));
             }
         });

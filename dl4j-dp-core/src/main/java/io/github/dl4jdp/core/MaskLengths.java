@@ -44,7 +44,8 @@ final class MaskLengths {
     private static boolean fits(INDArray mask, INDArray input, boolean timeIsSecond) {
         if (mask.rank() == 2 && input.rank() == 3) {
             long steps = input.size(timeIsSecond ? 1 : 2);
-            // Output layers in every step hold the mask of the features as a column, one row for each step of each example.
+            // Output layers in every step hold the mask of the features as a column, one row for each step of each
+            // example.
             return mask.size(1) == steps || (mask.size(1) == 1 && mask.size(0) == input.size(0) * steps);
         }
         return mask.rank() != 4 || input.rank() != 4 || fits(mask, input, 2, 3) || fits(mask, input, 1, 2);

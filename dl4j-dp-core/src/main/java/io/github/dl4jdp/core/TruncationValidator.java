@@ -70,8 +70,9 @@ final class TruncationValidator {
                             + " with truncated backpropagation through time use LSTM, GravesLSTM or SimpleRnn, neither wrapped nor frozen");
         }
         if (inner instanceof DropoutLayer) {
-            return List.of("it fails in DL4J 1.0.0-M2.1 under the masks that sequences get with truncated backpropagation through time;"
-                    + " give the layer above it the dropout, by dropOut");
+            return List.of(
+                    "it fails in DL4J 1.0.0-M2.1 under the masks that sequences get with truncated backpropagation through time;"
+                            + " give the layer above it the dropout, by dropOut");
         }
         return cutsFeatures(inner)
                 ? List.of(

@@ -4,11 +4,11 @@ package io.github.dl4jdp.core.gradient;
 import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.deeplearning4j.util.TimeSeriesUtils;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
-import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
 
 /**
  * The last time step of a recurrent layer: no parameters of its own.
@@ -65,10 +65,11 @@ record LastTimeStepRule(GradientRules rules) implements PerExampleGradientRule {
                     TimeSeriesUtils.getFormatFromRnnLayer(getUnderlying().conf().getLayer()) == RNNFormat.NWC;
             long steps = input.size(isNwc ? 1 : 2);
             if (mask.size(1) != steps) {
-                throw new IllegalStateException("the mask of a LastTimeStep layer must have as many time steps as its input, "
-                        + steps + ", had " + mask.size(1)
-                        + ": a layer below crops, pads or repeats steps and DL4J 1.0.0-M2.1 leaves the mask as it was; nothing of this lot was"
-                        + " released. Train without masks of the features, or without that layer");
+                throw new IllegalStateException(
+                        "the mask of a LastTimeStep layer must have as many time steps as its input, "
+                                + steps + ", had " + mask.size(1)
+                                + ": a layer below crops, pads or repeats steps and DL4J 1.0.0-M2.1 leaves the mask as it was; nothing of this lot was"
+                                + " released. Train without masks of the features, or without that layer");
             }
         }
     }

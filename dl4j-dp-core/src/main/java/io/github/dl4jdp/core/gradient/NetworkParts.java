@@ -334,7 +334,9 @@ public final class NetworkParts {
     }
 
     private void judge(Kind kind, Class<?> part) {
-        if (kind.known.contains(part) || rules.hasOptedInTo(part) || part.getName().equals(ACCOUNT)) {
+        if (kind.known.contains(part)
+                || rules.hasOptedInTo(part)
+                || part.getName().equals(ACCOUNT)) {
             return;
         }
         if (kind == Kind.LOSS) {

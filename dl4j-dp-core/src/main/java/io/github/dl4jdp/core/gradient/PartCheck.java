@@ -307,7 +307,7 @@ final class PartCheck {
     /** In double precision, without masks of one number for each example: the engine takes those as weights itself. */
     private static MultiDataSet understandable(MultiDataSet batch) {
         INDArray[] masks = batch.getLabelsMaskArrays();
-        INDArray[] kept = masks == null ? null : masks.clone();
+        @Nullable INDArray @Nullable [] kept = masks == null ? null : masks.clone();
         for (int i = 0; kept != null && i < kept.length; i++) {
             if (kept[i] != null && kept[i].length() == batch.getLabels(i).size(0)) {
                 kept[i] = null;
