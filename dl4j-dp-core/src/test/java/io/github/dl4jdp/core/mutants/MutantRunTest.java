@@ -7,18 +7,20 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The tests of the tests: {@code mvn -Pmutants test -pl dl4j-dp-core -am}. {@code -Ddl4jdp.mutants=word} takes those with the word in their name. */
+/** The tests of the tests: {@code mvn -Pmutants test -pl dl4j-dp-core -am}. {@code -Ddl4jdp.mutants=word} takes those in whose names the regular expression is found. */
 @Tag("slow")
 @Tag("mutants")
 class MutantRunTest {
     @Test
     void run_everyMutant_isCaught(@TempDir Path folder) throws IOException, InterruptedException {
+        Pattern names = Pattern.compile(System.getProperty("dl4jdp.mutants", ""));
         List<Mutant> chosen = Mutant.all().stream()
-                .filter(mutant -> mutant.fault().contains(System.getProperty("dl4jdp.mutants", "")))
+                .filter(mutant -> names.matcher(mutant.fault()).find())
                 .toList();
         List<String> tests = chosen.stream()
                 .flatMap(mutant -> mutant.tests().stream())
