@@ -191,7 +191,11 @@ class InvariantsTest {
     void relationAndUnit_standInPlanReportAndGuarantee() {
         Model network = NetworkKind.MULTI_LAYER.classifier(TYPE, new Sgd(0.1));
         for (var plan : List.of(
-                plan(30, 10).withSeed(1),
+                DpSgdPlan.poisson(30, 10)
+                        .withSteps(6)
+                        .withClippingNorm(0.5)
+                        .withNoiseMultiplier(2)
+                        .withDelta(1e-5),
                 DpSgdPlan.fixedSize(30, 10)
                         .withSteps(2)
                         .withClippingNorm(1)
