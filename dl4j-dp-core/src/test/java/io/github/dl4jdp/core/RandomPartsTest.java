@@ -20,6 +20,7 @@ import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.LSTM;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.weightnoise.DropConnect;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
@@ -249,6 +250,42 @@ class RandomPartsTest {
             assertThat(runs.get(2).get(i).distance2(runs.get(0).get(i))).isLessThan(1e-12);
         }
         assertThat(runs.get(0).get(3).distance2(runs.get(0).get(0))).isGreaterThan(1e-3);
+    }
+
+    /** A layer that no backward pass comes to draws its weights anew for every lot all the same: DL4J keeps them for ever. */
+    @Test
+    void sums_weightNoiseBelowAFrozenLayer_changeFromLotToLot() {
+        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .dataType(DataType.DOUBLE)
+                .updater(new Sgd(0))
+                .list()
+                .layer(new DenseLayer.Builder()
+                        .nIn(Networks.INPUTS)
+                        .nOut(8)
+                        .activation(Activation.TANH)
+                        .weightNoise(new DropConnect(0.5))
+                        .build())
+                .layer(new FrozenLayer(new DenseLayer.Builder()
+                        .nIn(8)
+                        .nOut(8)
+                        .activation(Activation.TANH)
+                        .build()))
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nIn(8)
+                        .nOut(Networks.CLASSES)
+                        .activation(Activation.SOFTMAX)
+                        .build())
+                .build());
+        network.init();
+        var plan = DpSgdPlan.poisson(6, 6)
+                .withSteps(2)
+                .withClippingNorm(1e3)
+                .withoutNoise()
+                .withDelta(1e-5)
+                .withSeed(3);
+        DataSet data = Networks.data(DataType.DOUBLE, 6);
+        var releases = releases(network, plan, 2, engine -> engine.lots(data));
+        assertThat(releases.get(1).distance2(releases.get(0))).isGreaterThan(1e-3);
     }
 
     /** Equal copies of an example have masks of their own, the same in all physical batches. */
