@@ -457,7 +457,7 @@ final class PrivateTraining implements AutoCloseable {
         long lots = segment == 0 ? steps : steps - 1;
         draws.open(lots * plan.releasesPerLot() + segment + 1, augmentedLots.keysOf(members));
         for (Layer layer : configuration.layers()) {
-            layer.clearNoiseWeightParams(); // DL4J keeps noised weights until a backward pass that may not have come
+            layer.clearNoiseWeightParams(); // those of a pass that broke off, or was not ours
         }
     }
 

@@ -252,7 +252,7 @@ class RandomPartsTest {
         assertThat(runs.get(0).get(3).distance2(runs.get(0).get(0))).isGreaterThan(1e-3);
     }
 
-    /** A layer that no backward pass comes to draws its weights anew for every lot all the same: DL4J keeps them for ever. */
+    /** A layer that no backward pass comes to draws its weights anew for every lot all the same. */
     @Test
     void sums_weightNoiseBelowAFrozenLayer_changeFromLotToLot() {
         var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
