@@ -20,6 +20,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * @param batch its label masks 0 and 1
  * @param weights for each output, those of the examples, or null if all are 1
  */
+@SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
 record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [] weights) {
     /**
      * Takes the weights out of a batch.

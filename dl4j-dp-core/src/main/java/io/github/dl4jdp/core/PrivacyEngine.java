@@ -133,7 +133,7 @@ public final class PrivacyEngine implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(
                     "the plan's noise cannot be drawn: " + e.getMessage() + "; the network trains " + dimension
-                            + " parameters, use a noise multiplier below " + 0x1p25 / Math.sqrt(dimension)
+                            + " parameters, use a noise multiplier below " + 0x1p25 / Math.sqrt((double) dimension)
                             + " and a clipping norm near the gradients' own",
                     e);
         }

@@ -29,6 +29,7 @@ class AccountKeptTest {
     private static final DataSet DATA = AccountMemoryTest.data();
 
     @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
     Path folder;
 
     private static DpSgdPlan plan() {

@@ -26,6 +26,7 @@ import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
 import org.deeplearning4j.nn.weights.WeightInit;
 import org.deeplearning4j.util.ModelSerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -46,6 +47,7 @@ class AccountMemoryTest {
     private static final int CALLS = 30;
 
     @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
     Path folder;
 
     @Test
@@ -79,6 +81,7 @@ class AccountMemoryTest {
         /** Whether an engine ever saw it, or what it was copied from: only then does its configuration know of anything. */
         boolean isKnown;
 
+        @Nullable
         PrivacyEngine engine;
 
         Entry(Model net, List<Map<Long, DpEvent>> past) {

@@ -49,6 +49,7 @@ class ChargeOrReleaseTest {
     private static final int EXAMPLES = 12;
 
     @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
     private Path folder;
 
     /** Counts the gradients that are shown, which hold the noised sums, and throws now and then. */

@@ -39,6 +39,7 @@ import org.nd4j.linalg.schedule.ISchedule;
 /** What cannot train is refused before the first charge, at attach where it can be known there; what can, trains. */
 class EarlyRefusalsTest {
     @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
     private Path folder;
 
     private static DpSgdPlan plan(int examples, int lotSize) {
@@ -53,7 +54,7 @@ class EarlyRefusalsTest {
     @EnumSource
     void attach_noiseThatCannotBeDrawn_isRefusedAndNothingChanges(NetworkKind kind) {
         Model network = kind.classifier(DataType.FLOAT, new Sgd(0.1));
-        double most = 0x1p25 / Math.sqrt(network.numParams());
+        double most = 0x1p25 / Math.sqrt((double) network.numParams());
         assertThatThrownBy(() -> PrivacyEngine.attach(network, plan(40, 10).withNoiseMultiplier(1.01 * most)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("<= 2^25")

@@ -8,6 +8,7 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
@@ -48,6 +49,7 @@ import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** The length of a sequence, or the size of an image, never depends on the other examples of a batch. */
+@SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
 class ExampleShapesTest {
     private static final int SIZE = 3;
     private static final int EXAMPLES = 12;
@@ -55,6 +57,7 @@ class ExampleShapesTest {
     private static final double CLIPPING_NORM = 1e-3;
 
     /** Some layers between sequences and a loss. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     record Case(String name, boolean toOneLabel, Layer... layers) {
         Model network(NetworkKind kind) {
             return kind.chain(
@@ -381,6 +384,6 @@ class ExampleShapesTest {
                         .toDoubleVector())
                 .containsExactly(2, 2, 2, 0, 0);
         var weighted = ExampleWeights.of(padded);
-        assertThat(weighted.weights()[0]).containsExactly(0.5, 2);
+        assertThat(Objects.requireNonNull(weighted.weights())[0]).containsExactly(0.5, 2);
     }
 }

@@ -35,6 +35,7 @@ import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 
 /** Lots are for the fit of the attached network: every other use is refused with a reason, costs nothing, and leaves the fit as it was. */
+@SuppressWarnings("deprecation") // of DL4J, in use all the same
 class LotUseTest {
     private static final int EXAMPLES = 40;
     private static final DataSet DATA = Networks.data(DataType.DOUBLE, EXAMPLES);

@@ -49,6 +49,7 @@ import org.nd4j.linalg.learning.config.Adam;
  * DL4J's own iterators around the lots: whatever they do, the network stands where the plain fit stood after as many steps, and a plain fit then goes on to
  * the plain fit's end.
  */
+@SuppressWarnings("deprecation") // of DL4J, in use all the same
 class LotWrappersTest {
     private static final int EXAMPLES = 40;
     private static final int EPOCHS = 3;
@@ -109,6 +110,8 @@ class LotWrappersTest {
         ROWS(Outcome.REFUSED, lots -> new ListDataSetIterator<>(lots.next().asList(), 5));
 
         private final Outcome outcome;
+
+        @SuppressWarnings("ImmutableEnumChecker") // constructors of iterators
         private final Function<DataSetIterator, DataSetIterator> around;
 
         Wrapper(Outcome outcome, Function<DataSetIterator, DataSetIterator> around) {

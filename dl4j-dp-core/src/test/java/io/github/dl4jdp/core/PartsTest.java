@@ -269,9 +269,9 @@ class PartsTest {
                         MixingBackward.class),
                 new Case(
                         "dropout",
-                        network((DenseLayer.Builder) dense().dropOut(new Own(false)), mcxent, null),
+                        network(dense().dropOut(new Own(false)), mcxent, null),
                         Own.class,
-                        network((DenseLayer.Builder) dense().dropOut(new Own(true)), mcxent, null),
+                        network(dense().dropOut(new Own(true)), mcxent, null),
                         Own.class),
                 new Case(
                         "loss",

@@ -140,6 +140,8 @@ public final class NetworkParts {
         private final Class<?> type;
         private final String words;
         private final boolean mayBeOptedIn;
+
+        @SuppressWarnings("ImmutableEnumChecker") // a copy that nothing changes
         private final Set<Class<?>> known;
 
         Kind(Class<?> type, String words, boolean mayBeOptedIn, Set<? extends Class<?>> known) {

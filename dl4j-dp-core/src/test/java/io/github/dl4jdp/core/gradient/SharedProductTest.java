@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.IntToDoubleFunction;
 import java.util.stream.Stream;
@@ -102,8 +103,7 @@ class SharedProductTest {
 
     @Test
     void sumsBeforeItAdds_thisBackend_isSo() {
-        CpuBlas blas = CpuBlas.find();
-        assertThat(blas).isNotNull();
+        CpuBlas blas = Objects.requireNonNull(CpuBlas.find());
         assertThat(blas.sumsBeforeItAdds()).isTrue();
     }
 }
