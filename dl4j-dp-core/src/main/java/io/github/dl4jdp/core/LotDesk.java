@@ -130,9 +130,12 @@ final class LotDesk {
             takeBack();
             return;
         }
-        // This thread is in the fit of the attached network: whoever had the lot before cannot train on it meanwhile.
-        boolean isAnew = inFit && !current.inFit;
-        boolean failed = inFit || given.getAsBoolean();
+        boolean hasBegun = given.getAsBoolean();
+        // This thread is in the fit of the attached network: whoever had the lot before cannot train on it meanwhile,
+        // and
+        // a fit that began is over.
+        boolean isAnew = inFit && (!current.inFit || hasBegun);
+        boolean failed = inFit || hasBegun;
         if (isAnew || (failed && countReturn(current.lot))) {
             takeBack();
             return;
