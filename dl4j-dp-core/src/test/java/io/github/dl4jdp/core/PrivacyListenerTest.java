@@ -68,7 +68,7 @@ class PrivacyListenerTest {
             double alone = plan.epsilonAfter(status.iteration());
             assertThat(status.epsilon()).isBetween(alone * (1 - 1e-3), alone * (1 + 1e-3));
             assertThat(status.momentsEpsilon())
-                    .isCloseTo(PLAN.epsilonAfter(status.iteration()), withinPercentage(1e-9))
+                    .isCloseTo(PLAN.epsilonAfter(status.iteration()), withinPercentage(0.1)) // its orders are refined
                     .isGreaterThan(status.epsilon());
         });
         var last = statuses.get(19);

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.util.List;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -28,6 +29,10 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+import org.nd4j.shade.jackson.core.JsonProcessingException;
+import org.nd4j.shade.jackson.databind.JsonNode;
+import org.nd4j.shade.jackson.databind.ObjectMapper;
+import org.nd4j.shade.jackson.databind.node.ObjectNode;
 
 /** Layers inside layers: their updaters are wrapped too, and given back. */
 class WrappedLayersTest {
@@ -110,11 +115,20 @@ class WrappedLayersTest {
             Model copy = kind.copy(network);
             assertThatThrownBy(() -> kind.fit(copy, data())).hasMessageContaining("PrivacyEngine.attach");
             engine.detach();
-            assertThat(counts(kind.json(network))).isEqualTo(counts(before));
+            assertThat(withoutCounts(kind.json(network))).isEqualTo(withoutCounts(before));
         }
     }
 
-    private static String counts(String json) {
-        return json.replaceAll("\"(epochCount|iterationCount)\" : \\d+", "");
+    /** Without what training counts, and the account, which stays. */
+    private static JsonNode withoutCounts(String json) {
+        try {
+            JsonNode tree = new ObjectMapper().readTree(json);
+            for (String name : List.of("epochCount", "iterationCount", "constraints")) {
+                tree.findParents(name).forEach(parent -> ((ObjectNode) parent).remove(name));
+            }
+            return tree;
+        } catch (JsonProcessingException e) {
+            throw new AssertionError("DL4J's own JSON is not JSON", e);
+        }
     }
 }

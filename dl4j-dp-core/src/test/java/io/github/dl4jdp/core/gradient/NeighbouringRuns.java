@@ -56,7 +56,10 @@ public record NeighbouringRuns(
         assertThat(without.callbacks()).isEqualTo(run.callbacks());
         assertThat(other.callbacks()).isEqualTo(run.callbacks());
         assertThat(run.operations()).isNotEmpty();
-        assertThat(other.operations()).isEqualTo(run.operations());
+        // An example whose terms are large against its gradient is summed by itself: more is done, and nothing else.
+        assertThat(RecordedRun.isSubsequence(run.operations(), other.operations())
+                        || RecordedRun.isSubsequence(other.operations(), run.operations()))
+                .isTrue();
         // Zeroing the rows of the example that cannot be used is all that is done besides.
         assertThat(RecordedRun.isSubsequence(run.shapes(), without.shapes())).isTrue();
     }
