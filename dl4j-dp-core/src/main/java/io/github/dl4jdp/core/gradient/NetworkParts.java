@@ -75,6 +75,7 @@ import org.nd4j.linalg.lossfunctions.ILossFunction;
 @SuppressWarnings("deprecation") // DL4J calls the Graves layers deprecated, and networks with them exist
 public final class NetworkParts {
     /** What takes an input array, or a gradient, of a whole batch. */
+    @SuppressWarnings("ImmutableEnumChecker") // unmodifiable sets of classes
     private enum Kind {
         ACTIVATION(IActivation.class, "activation function", true, activations()),
         LOSS(ILossFunction.class, "loss function", true, PerExampleLosses.classes()),

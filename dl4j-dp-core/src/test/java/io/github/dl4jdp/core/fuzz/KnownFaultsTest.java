@@ -452,6 +452,24 @@ class KnownFaultsTest {
         assertThat(finding.kind()).isNotIn(Kind.DL4J_FAILS, Kind.DL4J_FAILS_ALONE);
     }
 
+    /** In a frozen layer too, which runs as DL4J made it. */
+    @Test
+    void fit_maskLongerThanItsSequences_isRefused() {
+        Expression frozen = of(FrozenLayer.class, of(LastTimeStep.class, lstm()));
+        Expression crop = of(Cropping1D.Builder.class, 1).then("build");
+        FuzzCase one = removed(
+                network(
+                        DataType.DOUBLE,
+                        false,
+                        recurrent(3, 6),
+                        List.of(crop, frozen, output(2, LossFunction.MSE, Activation.IDENTITY))),
+                examples(normal(5, 3, 6), normal(5, 2), values(() -> 1, 5, 6), null),
+                2,
+                true,
+                1e-3);
+        assertThat(Checks.of(one).kind()).isEqualTo(Kind.REFUSED_LATE);
+    }
+
     @Test
     void cases_all_areMany() {
         assertThat(cases()).hasSizeGreaterThan(30);
