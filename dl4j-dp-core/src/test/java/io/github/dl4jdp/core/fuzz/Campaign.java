@@ -61,7 +61,7 @@ final class Campaign {
         for (; System.nanoTime() < end; seed++) {
             Files.writeString(folder.resolve("current"), Long.toString(seed));
             FuzzCase one = campaign.draw(seed);
-            if (one == null || skipRandom && Generator.isRandom(one.network())) {
+            if (one == null || (skipRandom && Generator.isRandom(one.network()))) {
                 continue;
             }
             long start = System.nanoTime();

@@ -309,10 +309,11 @@ final class Checks {
             double own = norm(rows[i]);
             boolean finite = Arrays.stream(rows[i]).allMatch(Double::isFinite);
             double representable = type == DataType.DOUBLE ? 1e-290 : 1e-30;
-            if (finite && own < (type == DataType.DOUBLE ? 1e300 : 3e38)
+            boolean isRepresentable = finite && own < (type == DataType.DOUBLE ? 1e300 : 3e38);
+            if (isRepresentable
                     ? !(Math.abs(norms[i] - own)
                             <= tolerance * own + representable + (one.plain() ? tolerance * 1e-3 * most : 0))
-                    : Double.isFinite(norms[i]) && finite == false && one.plain()) {
+                    : Double.isFinite(norms[i]) && !finite && one.plain()) {
                 return new Finding(Kind.NORMS, "example " + i + ": norm " + norms[i] + ", its row is " + own + " long");
             }
             double factor = finite ? Math.min(1, norm / own) : 0;
@@ -334,7 +335,7 @@ final class Checks {
                     Kind.SUM,
                     "the released sum is " + distance(sum, expected) / norm + " C from that of the clipped rows");
         }
-        return one.plain() && hasPlainMasks() ? againstDl4j(network, type, rows) : null;
+        return one.plain() && hasPlainMasks() ? againstDl4j(type, rows) : null;
     }
 
     /** Masks of the labels that DL4J takes as zeros and ones, and not as weights of examples. */
@@ -343,7 +344,7 @@ final class Checks {
             Values mask = one.data().labelsMasks().get(i);
             if (mask != null
                     && (Arrays.stream(mask.numbers()).anyMatch(x -> x != 0 && x != 1)
-                            || one.data().labels().get(i).shape().length == 2 && mask.shape()[1] == 1)) {
+                            || (one.data().labels().get(i).shape().length == 2 && mask.shape()[1] == 1))) {
                 return false;
             }
             if (mask == null
@@ -356,7 +357,7 @@ final class Checks {
         return true;
     }
 
-    private @Nullable Finding againstDl4j(Model network, DataType type, double[][] rows) {
+    private @Nullable Finding againstDl4j(DataType type, double[][] rows) {
         boolean frozen = one.network().types().stream()
                 .anyMatch(part -> part.getSimpleName().startsWith("Frozen"));
         var theirs = new double[rows.length][];

@@ -38,7 +38,7 @@ record Examples(
     }
 
     private static List<@Nullable Values> mappedMasks(List<@Nullable Values> all, UnaryOperator<Values> function) {
-        var changed = new ArrayList<@Nullable Values>();
+        List<@Nullable Values> changed = new ArrayList<>();
         all.forEach(one -> changed.add(one == null ? null : function.apply(one)));
         return changed;
     }
@@ -74,7 +74,7 @@ record Examples(
 
     private static List<@Nullable Values> replacedMasks(
             List<@Nullable Values> all, int row, List<@Nullable Values> by) {
-        var changed = new ArrayList<@Nullable Values>();
+        List<@Nullable Values> changed = new ArrayList<>();
         for (int i = 0; i < all.size(); i++) {
             Values mask = all.get(i);
             Values other = by.get(i);
@@ -92,7 +92,7 @@ record Examples(
     }
 
     private static List<@Nullable Values> mappedMasksToNull(List<@Nullable Values> all) {
-        var none = new ArrayList<@Nullable Values>();
+        List<@Nullable Values> none = new ArrayList<>();
         all.forEach(one -> none.add(null));
         return none;
     }
@@ -115,7 +115,7 @@ record Examples(
         if (all.stream().allMatch(mask -> mask == null)) {
             return null;
         }
-        var arrays = new @Nullable INDArray[all.size()];
+        @Nullable INDArray[] arrays = new @Nullable INDArray[all.size()];
         for (int i = 0; i < arrays.length; i++) {
             Values mask = all.get(i);
             arrays[i] = mask == null ? null : mask.view(type, views);

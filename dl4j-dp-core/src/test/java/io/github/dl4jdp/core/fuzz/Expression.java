@@ -11,6 +11,7 @@ import java.util.Comparator;
 import java.util.List;
 import java.util.stream.Collectors;
 import org.deeplearning4j.nn.conf.inputs.InputType;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A Java expression that makes a part of a network: it can be evaluated, and printed as source code. A chain of calls on a new object or on what a
@@ -29,7 +30,7 @@ record Expression(Class<?> type, String factory, List<Object> arguments, List<Ca
      */
     record Call(String method, List<Object> arguments, boolean optional) {}
 
-    static Expression of(Class<?> type, Object... arguments) {
+    static Expression make(Class<?> type, Object... arguments) {
         return new Expression(type, "", List.of(arguments), List.of());
     }
 
@@ -189,7 +190,7 @@ record Expression(Class<?> type, String factory, List<Object> arguments, List<Ca
                 .toArray(Method[]::new);
     }
 
-    private static Object invoke(Object on, Executable[] candidates, List<Object> arguments) {
+    private static Object invoke(@Nullable Object on, Executable[] candidates, List<Object> arguments) {
         Object[] given = arguments.stream().map(Expression::value).toArray();
         Executable best = Arrays.stream(candidates)
                 .filter(one -> rank(one, given) < Integer.MAX_VALUE)

@@ -62,6 +62,7 @@ record FuzzNetwork(
     }
 
     /** Strings for a variable number of arguments. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     record Names(String[] names) {}
 
     /** Input types for a variable number of arguments. */

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.core.fuzz;
 
 import static io.github.dl4jdp.core.fuzz.Expression.call;
-import static io.github.dl4jdp.core.fuzz.Expression.of;
+import static io.github.dl4jdp.core.fuzz.Expression.make;
 
 import io.github.dl4jdp.core.fuzz.FuzzCase.Kind;
 import io.github.dl4jdp.core.fuzz.FuzzCase.Run;
@@ -10,6 +10,7 @@ import io.github.dl4jdp.core.fuzz.FuzzNetwork.Node;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.conf.CNN2DFormat;
@@ -90,10 +91,10 @@ final class Generator {
     private @Nullable FuzzCase draw() {
         boolean graph = chance(0.4);
         DataType type = chance(0.5) ? DataType.DOUBLE : DataType.FLOAT;
-        Expression builder = of(NeuralNetConfiguration.Builder.class)
+        Expression builder = make(NeuralNetConfiguration.Builder.class)
                 .then("seed", from(1, 1000))
                 .maybe("dataType", type)
-                .then("updater", of(Sgd.class, 0.0));
+                .then("updater", make(Sgd.class, 0.0));
         if (type == DataType.DOUBLE) {
             builder = new Expression(
                     builder.type(),
@@ -152,7 +153,7 @@ final class Generator {
                     : data(network, 1);
             replacement = other == null ? null : plain || chance(0.5) ? other : extreme(other);
         }
-        Run run = run(examples, segment, steps, segment == 0 && plain && padsAtTheEnd(data, steps) && chance(0.3));
+        Run run = run(segment, steps, segment == 0 && plain && padsAtTheEnd(data, steps) && chance(0.3));
         if (replacement == null && (random || run.copies() > 1)) {
             changed = examples - 1; // draws are by the number of an example: those of the others must stay
         }
@@ -179,16 +180,14 @@ final class Generator {
         }
         return outputs.size() == 1
                 && inputTypes.get(0).code().indexOf("NWC") < 0
-                && (data.labels().get(0).shape().length == 2
-                                && data.labels().get(0).shape()[1] != steps
-                        || data.labels().get(0).shape().length == 3
+                && ((data.labels().get(0).shape().length == 2
+                                && data.labels().get(0).shape()[1] != steps)
+                        || (data.labels().get(0).shape().length == 3
                                 && data.labels().get(0).shape()[2] == steps
-                                && data.labelsMasks().get(0) != null
-                                && data.labelsMasks().get(0)
-                                        == data.featuresMasks().get(0));
+                                && Objects.equals(data.labelsMasks().get(0), data.featuresMasks().get(0))));
     }
 
-    private Run run(int examples, int segment, int steps, boolean pads) {
+    private Run run(int segment, int steps, boolean pads) {
         Kind kind = chance(0.7)
                 ? Kind.FLAT
                 : segment > 0 ? parts.one(Kind.PER_LAYER, Kind.AUTOMATIC) : parts.one(Kind.values());
@@ -203,7 +202,7 @@ final class Generator {
                 chance(0.2),
                 segment == 0 && !pads && !tokens.contains(true) && chance(0.08) ? from(2, 3) : 1,
                 segment,
-                segment > 0 || pads && chance(0.6) ? steps + from(0, 2) : 0,
+                segment > 0 || (pads && chance(0.6)) ? steps + from(0, 2) : 0,
                 pads);
     }
 
@@ -243,12 +242,12 @@ final class Generator {
             inputTypes.add(type);
             tokens.add(true);
             Expression embedding = one
-                    ? of(EmbeddingLayer.Builder.class)
+                    ? make(EmbeddingLayer.Builder.class)
                             .then("nIn", VOCABULARY)
                             .then("nOut", from(1, 4))
                             .maybe("hasBias", true)
                             .then("build")
-                    : of(EmbeddingSequenceLayer.Builder.class)
+                    : make(EmbeddingSequenceLayer.Builder.class)
                             .then("nIn", VOCABULARY)
                             .then("nOut", from(1, 4))
                             .then("inputLength", steps)
@@ -296,14 +295,14 @@ final class Generator {
     private void finish(Tensor at) {
         if (at.type() instanceof InputTypeConvolutional && chance(0.15)) {
             Tensor boxes = add(
-                    of(ConvolutionLayer.Builder.class, new int[] {1, 1})
+                    make(ConvolutionLayer.Builder.class, new int[] {1, 1})
                             .then("nOut", BOX_CHANNELS)
                             .then("build"),
                     at);
             Tensor last = boxes == null
                     ? null
                     : add(
-                            of(Yolo2OutputLayer.Builder.class)
+                            make(Yolo2OutputLayer.Builder.class)
                                     .then("boundingBoxPriors", call(Nd4j.class, "ones", 2, 2))
                                     .then("build"),
                             boxes);
@@ -315,8 +314,8 @@ final class Generator {
         }
         for (int attempt = 0; attempt < 4; attempt++) {
             Tensor on = at;
-            if (at.type().getType() == InputType.Type.CNN3D && chance(0.5)
-                    || at.type().getType() == InputType.Type.CNN && chance(0.5)) {
+            if ((at.type().getType() == InputType.Type.CNN3D || at.type().getType() == InputType.Type.CNN)
+                    && chance(0.5)) {
                 Tensor flat = add(parts.layer(InputType.feedForward(1)), at);
                 on = flat == null ? at : flat;
             }
@@ -366,15 +365,14 @@ final class Generator {
         }
         int size = from(1, 6);
         for (int i = 0; i < size; i++) {
-            int at = random.nextInt(open.size());
-            Tensor tensor = open.get(at);
+            Tensor tensor = open.get(random.nextInt(open.size()));
             Tensor next;
             if (chance(0.4)) {
-                next = vertex(open, tensor, at);
+                next = vertex(open, tensor);
             } else {
                 next = grown(tensor, false);
             }
-            if (next == null || next == tensor) {
+            if (next == null || next.equals(tensor)) {
                 continue;
             }
             if (chance(0.6)) {
@@ -394,10 +392,10 @@ final class Generator {
         nodes.addAll(kept);
     }
 
-    private @Nullable Tensor vertex(List<Tensor> open, Tensor tensor, int at) {
+    private @Nullable Tensor vertex(List<Tensor> open, Tensor tensor) {
         InputType type = tensor.type();
         Tensor other = open.get(random.nextInt(open.size()));
-        Tensor second = other == tensor ? grown(tensor, false) : other;
+        Tensor second = other.equals(tensor) ? grown(tensor, false) : other;
         int features =
                 switch (type.getType()) {
                     case FF -> (int) ((InputType.InputTypeFeedForward) type).getSize();
@@ -406,61 +404,81 @@ final class Generator {
                     case CNN3D -> (int) ((InputTypeConvolutional3D) type).getChannels();
                     default -> 1;
                 };
-        return switch (random.nextInt(14)) {
-            case 0, 1 -> add(of(MergeVertex.class), tensor, second);
-            case 2, 3 ->
-                same(type, second.type())
-                        ? add(of(ElementWiseVertex.class, parts.one(ElementWiseVertex.Op.values())), tensor, second)
-                        : null;
-            case 4 -> add(of(SubsetVertex.class, 0, Math.max(0, features - 2)), tensor);
-            case 5 -> {
-                Expression scale = of(ScaleVertex.class, parts.one(-0.5, 2.0));
-                yield add(chance(0.2) ? of(FrozenVertex.class, scale) : scale, tensor);
+        switch (random.nextInt(14)) {
+            case 0, 1 -> {
+                return add(make(MergeVertex.class), tensor, second);
             }
-            case 6 -> add(of(ShiftVertex.class, 0.5), tensor);
-            case 7 -> add(of(L2NormalizeVertex.class), tensor);
-            case 8 -> same(type, second.type()) ? add(of(L2Vertex.class), tensor, second) : null;
-            case 9 ->
-                type.getType() == InputType.Type.FF && features % 2 == 0
-                        ? add(of(ReshapeVertex.class, new int[] {-1, features / 2, 2}), tensor)
-                        : null;
-            case 10 ->
-                type instanceof InputTypeRecurrent && rootOf(tensor) != null
-                        ? add(of(LastTimeStepVertex.class, String.valueOf(rootOf(tensor))), tensor)
-                        : null;
-            case 11 ->
-                type instanceof InputTypeRecurrent && rootOf(tensor) != null
-                        ? add(
-                                chance(0.5)
-                                        ? of(ReverseTimeSeriesVertex.class, String.valueOf(rootOf(tensor)))
-                                        : of(ReverseTimeSeriesVertex.class),
-                                tensor)
-                        : null;
-            case 12 -> {
-                for (int i = 0; i < inputTypes.size(); i++) {
-                    if (inputTypes.get(i).value() instanceof InputTypeRecurrent
-                            && type.getType() == InputType.Type.FF) {
-                        yield add(of(DuplicateToTimeSeriesVertex.class, FuzzNetwork.input(i)), tensor);
-                    }
+            case 2, 3 -> {
+                if (type.equals(second.type())) {
+                    return add(
+                            make(ElementWiseVertex.class, parts.one(ElementWiseVertex.Op.values())), tensor, second);
                 }
-                yield type instanceof InputTypeConvolutional image
-                        ? add(
-                                of(
-                                        PreprocessorVertex.class,
-                                        of(
-                                                CnnToFeedForwardPreProcessor.class,
-                                                image.getHeight(),
-                                                image.getWidth(),
-                                                image.getChannels())),
-                                tensor)
-                        : null;
             }
-            default -> chance(0.2) ? add(of(StackVertex.class), tensor, second) : null;
-        };
+            case 4 -> {
+                return add(make(SubsetVertex.class, 0, Math.max(0, features - 2)), tensor);
+            }
+            case 5 -> {
+                Expression scale = make(ScaleVertex.class, parts.one(-0.5, 2.0));
+                return add(chance(0.2) ? make(FrozenVertex.class, scale) : scale, tensor);
+            }
+            case 6 -> {
+                return add(make(ShiftVertex.class, 0.5), tensor);
+            }
+            case 7 -> {
+                return add(make(L2NormalizeVertex.class), tensor);
+            }
+            case 8 -> {
+                if (type.equals(second.type())) {
+                    return add(make(L2Vertex.class), tensor, second);
+                }
+            }
+            case 9 -> {
+                if (type.getType() == InputType.Type.FF && features % 2 == 0) {
+                    return add(make(ReshapeVertex.class, new int[] {-1, features / 2, 2}), tensor);
+                }
+            }
+            case 10 -> {
+                String root = rootOf(tensor);
+                if (type instanceof InputTypeRecurrent && root != null) {
+                    return add(make(LastTimeStepVertex.class, root), tensor);
+                }
+            }
+            case 11 -> {
+                String root = rootOf(tensor);
+                if (type instanceof InputTypeRecurrent && root != null) {
+                    return add(
+                            chance(0.5)
+                                    ? make(ReverseTimeSeriesVertex.class, root)
+                                    : make(ReverseTimeSeriesVertex.class),
+                            tensor);
+                }
+            }
+            case 12 -> {
+                return repeatedOrFlat(tensor);
+            }
+            default -> {
+                if (chance(0.2)) {
+                    return add(make(StackVertex.class), tensor, second);
+                }
+            }
+        }
+        return null;
     }
 
-    private static boolean same(InputType one, InputType other) {
-        return one.equals(other);
+    /** A vector in every time step of an input, or a picture as a vector. */
+    private @Nullable Tensor repeatedOrFlat(Tensor tensor) {
+        for (int i = 0; i < inputTypes.size(); i++) {
+            if (inputTypes.get(i).value() instanceof InputTypeRecurrent
+                    && tensor.type().getType() == InputType.Type.FF) {
+                return add(make(DuplicateToTimeSeriesVertex.class, FuzzNetwork.input(i)), tensor);
+            }
+        }
+        if (tensor.type() instanceof InputTypeConvolutional image) {
+            Expression flat = make(
+                    CnnToFeedForwardPreProcessor.class, image.getHeight(), image.getWidth(), image.getChannels());
+            return add(make(PreprocessorVertex.class, flat), tensor);
+        }
+        return null;
     }
 
     /** A sequence input from which it comes by layers that keep the time steps. */
@@ -480,7 +498,7 @@ final class Generator {
 
     private @Nullable Examples data(FuzzNetwork network, int examples) {
         var features = new ArrayList<Values>();
-        var featuresMasks = new ArrayList<@Nullable Values>();
+        List<@Nullable Values> featuresMasks = new ArrayList<>();
         boolean masked = chance(0.4);
         boolean labelsMasked = chance(0.25);
         for (int i = 0; i < inputTypes.size(); i++) {
@@ -495,7 +513,7 @@ final class Generator {
             featuresMasks.add(masked ? featuresMask(type, examples) : null);
         }
         var labels = new ArrayList<Values>();
-        var labelsMasks = new ArrayList<@Nullable Values>();
+        List<@Nullable Values> labelsMasks = new ArrayList<>();
         List<long[]> shapes;
         try {
             shapes = outputShapes(network, features);

@@ -59,7 +59,7 @@ public final class PaddedExamples implements RandomAccessExamples {
         if (arrays == null) {
             return null;
         }
-        var all = new @Nullable INDArray[arrays.length];
+        @Nullable INDArray[] all = new @Nullable INDArray[arrays.length];
         for (int i = 0; i < arrays.length; i++) {
             INDArray array = arrays[i];
             all[i] = array == null ? null : cut(array, rows, steps);
@@ -74,8 +74,7 @@ public final class PaddedExamples implements RandomAccessExamples {
                         array.dup('c').reshape('c', array.size(0), array.length() / array.size(0)), 1, rows, 'c')
                 .reshape('c', shape);
         boolean isSeries = array.rank() == 3
-                || array.rank() == 2
-                        && array.size(1) == data.getFeaturesMaskArray(0).size(1);
+                || (array.rank() == 2 && array.size(1) == data.getFeaturesMaskArray(0).size(1));
         if (!isSeries) {
             return taken;
         }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.fuzz;
 
-import static io.github.dl4jdp.core.fuzz.Expression.of;
+import static io.github.dl4jdp.core.fuzz.Expression.make;
 
 import io.github.dl4jdp.core.activations.TemperedSigmoid;
 import io.github.dl4jdp.core.layers.GroupNormalization;
@@ -135,11 +135,11 @@ final class Parts {
             case 11 -> new Loss(LossFunction.COSINE_PROXIMITY, one(Activation.IDENTITY, Activation.TANH), "real");
             case 12 -> new Loss(LossFunction.WASSERSTEIN, Activation.IDENTITY, "signs");
             case 13 -> new Loss(LossFunction.SPARSE_MCXENT, Activation.SOFTMAX, "index");
-            case 14 -> new Loss(of(LossMultiLabel.class), one(Activation.IDENTITY, Activation.SIGMOID), "binary");
+            case 14 -> new Loss(make(LossMultiLabel.class), one(Activation.IDENTITY, Activation.SIGMOID), "binary");
             default ->
                 width % 3 == 0
                         ? new Loss(
-                                of(LossMixtureDensity.Builder.class)
+                                make(LossMixtureDensity.Builder.class)
                                         .then("gaussians", 1)
                                         .then("labelWidth", width - 2)
                                         .then("build"),
@@ -151,10 +151,10 @@ final class Parts {
 
     Object activation() {
         if (chance(0.01)) {
-            return of(OwnParts.Centering.class);
+            return make(OwnParts.Centering.class);
         }
         return chance(0.05)
-                ? of(TemperedSigmoid.class)
+                ? make(TemperedSigmoid.class)
                 : one(
                         Activation.TANH,
                         Activation.TANH,
@@ -192,13 +192,13 @@ final class Parts {
 
     Object dropout() {
         return chance(0.03)
-                ? of(OwnParts.Mixing.class)
+                ? make(OwnParts.Mixing.class)
                 : one(
-                        of(Dropout.class, 0.6),
-                        of(GaussianDropout.class, 0.3),
-                        of(GaussianNoise.class, 0.3),
-                        of(AlphaDropout.class, 0.7),
-                        of(SpatialDropout.class, 0.6));
+                        make(Dropout.class, 0.6),
+                        make(GaussianDropout.class, 0.3),
+                        make(GaussianNoise.class, 0.3),
+                        make(AlphaDropout.class, 0.7),
+                        make(SpatialDropout.class, 0.6));
     }
 
     /** What a builder may take besides. {@code layer} ends with build. */
@@ -212,8 +212,8 @@ final class Parts {
                 all = all.inserted(
                         "weightNoise",
                         chance(0.6)
-                                ? of(DropConnect.class, 0.6, chance(0.3))
-                                : of(WeightNoise.class, of(NormalDistribution.class, 1.0, 0.3), chance(0.5)));
+                                ? make(DropConnect.class, 0.6, chance(0.3))
+                                : make(WeightNoise.class, make(NormalDistribution.class, 1.0, 0.3), chance(0.5)));
             }
             if (chance(0.1)) {
                 all = all.inserted(one("l1", "l2", "weightDecay", "l1Bias", "l2Bias"), 0.1);
@@ -222,10 +222,10 @@ final class Parts {
                 all = all.inserted(
                         one("constrainWeights", "constrainAllParameters"),
                         one(
-                                of(MaxNormConstraint.class, 0.5, 1),
-                                of(MinMaxNormConstraint.class, 0.2, 0.9, 1),
-                                of(NonNegativeConstraint.class),
-                                of(UnitNormConstraint.class, 1)));
+                                make(MaxNormConstraint.class, 0.5, 1),
+                                make(MinMaxNormConstraint.class, 0.2, 0.9, 1),
+                                make(NonNegativeConstraint.class),
+                                make(UnitNormConstraint.class, 1)));
             }
             if (chance(0.1)) {
                 all = all.inserted("biasInit", 0.3);
@@ -237,12 +237,12 @@ final class Parts {
     /** A layer that takes this type, or one that may not. */
     Expression layer(InputType type) {
         if (chance(0.04)) {
-            return of(ActivationLayer.Builder.class)
+            return make(ActivationLayer.Builder.class)
                     .then("activation", activation())
                     .then("build");
         }
         if (chance(0.04)) {
-            return of(DropoutLayer.Builder.class, dropout()).then("build");
+            return make(DropoutLayer.Builder.class, dropout()).then("build");
         }
         Expression layer =
                 switch (type.getType()) {
@@ -258,13 +258,13 @@ final class Parts {
     /** As {@link #layer}, wrapped so that it does not train. */
     Expression frozen(InputType type) {
         Expression inside = chance(0.15)
-                ? of(BatchNormalization.Builder.class).then("build")
-                : chance(0.1) ? of(FrozenLayer.class, layer(type)) : layer(type);
-        return of(one(FrozenLayer.class, FrozenLayerWithBackprop.class), inside);
+                ? make(BatchNormalization.Builder.class).then("build")
+                : chance(0.1) ? make(FrozenLayer.class, layer(type)) : layer(type);
+        return make(one(FrozenLayer.class, FrozenLayerWithBackprop.class), inside);
     }
 
     private Expression dense(int width) {
-        Expression dense = of(DenseLayer.Builder.class).then("nOut", width).maybe("activation", activation());
+        Expression dense = make(DenseLayer.Builder.class).then("nOut", width).maybe("activation", activation());
         if (chance(0.2)) {
             dense = dense.maybe("hasBias", false);
         }
@@ -279,7 +279,7 @@ final class Parts {
         return switch (random.nextInt(16)) {
             case 0 ->
                 decorated(
-                        of(ElementWiseMultiplicationLayer.Builder.class)
+                        make(ElementWiseMultiplicationLayer.Builder.class)
                                 .then("nIn", size)
                                 .then("nOut", size)
                                 .maybe("activation", activation())
@@ -287,15 +287,15 @@ final class Parts {
                         true);
             case 1 ->
                 decorated(
-                        of(PReLULayer.Builder.class)
+                        make(PReLULayer.Builder.class)
                                 .then("inputShape", (long) size)
                                 .then("build"),
                         false);
             case 2 ->
-                of(GroupNormalization.Builder.class, size % 2 == 0 ? 2 : 1).then("build");
-            case 3 -> of(RepeatVector.Builder.class, from(1, 4)).then("build");
+                make(GroupNormalization.Builder.class, size % 2 == 0 ? 2 : 1).then("build");
+            case 3 -> make(RepeatVector.Builder.class, from(1, 4)).then("build");
             case 4 -> recurrent(RNNFormat.NCW);
-            case 5 -> chance(0.3) ? of(BatchNormalization.Builder.class).then("build") : dense(from(1, 6));
+            case 5 -> chance(0.3) ? make(BatchNormalization.Builder.class).then("build") : dense(from(1, 6));
             default -> dense(from(1, 6));
         };
     }
@@ -304,14 +304,14 @@ final class Parts {
         Expression cell =
                 switch (random.nextInt(4)) {
                     case 0 ->
-                        of(GravesLSTM.Builder.class)
+                        make(GravesLSTM.Builder.class)
                                 .then("nOut", from(1, 4))
                                 .maybe("activation", gate())
                                 .maybe("forgetGateBiasInit", 0.5);
                     case 1 ->
-                        of(SimpleRnn.Builder.class).then("nOut", from(1, 4)).maybe("activation", gate());
+                        make(SimpleRnn.Builder.class).then("nOut", from(1, 4)).maybe("activation", gate());
                     default ->
-                        of(LSTM.Builder.class)
+                        make(LSTM.Builder.class)
                                 .then("nOut", from(1, 4))
                                 .maybe("activation", gate())
                                 .maybe("gateActivationFunction", one(Activation.SIGMOID, Activation.HARDSIGMOID));
@@ -324,22 +324,22 @@ final class Parts {
 
     private Expression recurrent(RNNFormat format) {
         return switch (random.nextInt(12)) {
-            case 0 -> of(Bidirectional.class, one(Bidirectional.Mode.values()), cell(format));
-            case 1 -> of(Bidirectional.class, cell(format));
+            case 0 -> make(Bidirectional.class, one(Bidirectional.Mode.values()), cell(format));
+            case 1 -> make(Bidirectional.class, cell(format));
             case 2 ->
-                of(
+                make(
                         LastTimeStep.class,
                         chance(0.3)
-                                ? of(Bidirectional.class, one(Bidirectional.Mode.values()), cell(format))
+                                ? make(Bidirectional.class, one(Bidirectional.Mode.values()), cell(format))
                                 : cell(format));
             case 3 ->
-                of(MaskZeroLayer.Builder.class)
-                        .then("setUnderlying", chance(0.2) ? of(Bidirectional.class, cell(format)) : cell(format))
+                make(MaskZeroLayer.Builder.class)
+                        .then("setUnderlying", chance(0.2) ? make(Bidirectional.class, cell(format)) : cell(format))
                         .then("setMaskValue", one(0.0, 1.0))
                         .then("build");
             case 4 ->
                 decorated(
-                        of(GravesBidirectionalLSTM.Builder.class)
+                        make(GravesBidirectionalLSTM.Builder.class)
                                 .then("nOut", from(1, 4))
                                 .maybe("activation", gate())
                                 .then("build"),
@@ -354,7 +354,7 @@ final class Parts {
         int steps = (int) type.getTimeSeriesLength();
         return switch (random.nextInt(26)) {
             case 0, 1 -> {
-                Expression convolution = of(Convolution1DLayer.Builder.class, from(1, 3), from(1, 2))
+                Expression convolution = make(Convolution1DLayer.Builder.class, from(1, 3), from(1, 2))
                         .then("nOut", from(1, 4))
                         .maybe("activation", activation())
                         .then(
@@ -366,22 +366,22 @@ final class Parts {
                 yield decorated(convolution.then("build"), true);
             }
             case 2 ->
-                of(Subsampling1DLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG), 2, from(1, 2))
+                make(Subsampling1DLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG), 2, from(1, 2))
                         .maybe("convolutionMode", one(ConvolutionMode.Same, ConvolutionMode.Truncate))
                         .then("build");
-            case 3 -> of(Upsampling1D.Builder.class, 2).then("build");
-            case 4 -> of(Cropping1D.Builder.class, 1).then("build");
+            case 3 -> make(Upsampling1D.Builder.class, 2).then("build");
+            case 4 -> make(Cropping1D.Builder.class, 1).then("build");
             case 5 ->
-                of(ZeroPadding1DLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
+                make(ZeroPadding1DLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
             case 6, 7 -> pooling();
             case 8 -> dense(from(1, 4));
             case 9, 10 ->
                 format == RNNFormat.NCW
-                        ? of(TimeDistributed.class, dense(from(1, 4)))
-                        : of(TimeDistributed.class, dense(from(1, 4)), format);
+                        ? make(TimeDistributed.class, dense(from(1, 4)))
+                        : make(TimeDistributed.class, dense(from(1, 4)), format);
             case 11 ->
                 decorated(
-                        of(SelfAttentionLayer.Builder.class)
+                        make(SelfAttentionLayer.Builder.class)
                                 .then("nHeads", 1)
                                 .then("nOut", from(1, 4))
                                 .then("headSize", 2)
@@ -390,7 +390,7 @@ final class Parts {
                         false);
             case 12 ->
                 decorated(
-                        of(RecurrentAttentionLayer.Builder.class)
+                        make(RecurrentAttentionLayer.Builder.class)
                                 .then("nIn", size)
                                 .then("nHeads", 1)
                                 .then("nOut", from(1, 3))
@@ -400,15 +400,15 @@ final class Parts {
                         false);
             case 13 ->
                 decorated(
-                        of(LocallyConnected1D.Builder.class)
+                        make(LocallyConnected1D.Builder.class)
                                 .then("kernelSize", from(1, 2))
                                 .then("nOut", from(1, 3))
                                 .then("setInputSize", Math.max(1, steps))
                                 .then("build"),
                         false);
-            case 14 -> of(MaskLayer.class);
+            case 14 -> make(MaskLayer.class);
             case 15 ->
-                of(PReLULayer.Builder.class)
+                make(PReLULayer.Builder.class)
                         .then(
                                 "inputShape",
                                 format == RNNFormat.NCW
@@ -420,7 +420,7 @@ final class Parts {
     }
 
     private Expression pooling() {
-        Expression pooling = of(
+        Expression pooling = make(
                 GlobalPoolingLayer.Builder.class,
                 one(PoolingType.MAX, PoolingType.AVG, PoolingType.SUM, PoolingType.PNORM));
         if (chance(0.1)) {
@@ -437,7 +437,7 @@ final class Parts {
         var mode = one(ConvolutionMode.Same, ConvolutionMode.Truncate);
         return switch (random.nextInt(24)) {
             case 0, 1, 2, 3, 4 -> {
-                Expression convolution = of(ConvolutionLayer.Builder.class, kernel)
+                Expression convolution = make(ConvolutionLayer.Builder.class, kernel)
                         .then("nOut", from(1, 4))
                         .maybe("stride", stride)
                         .maybe("activation", activation())
@@ -455,7 +455,7 @@ final class Parts {
             }
             case 5 ->
                 decorated(
-                        of(WeightStandardizedConvolution.Builder.class, kernel)
+                        make(WeightStandardizedConvolution.Builder.class, kernel)
                                 .then("nOut", from(1, 4))
                                 .maybe("activation", activation())
                                 .then("convolutionMode", mode)
@@ -463,7 +463,7 @@ final class Parts {
                         true);
             case 6 ->
                 decorated(
-                        of(Deconvolution2D.Builder.class, kernel)
+                        make(Deconvolution2D.Builder.class, kernel)
                                 .then("nOut", from(1, 3))
                                 .maybe("stride", stride)
                                 .then("convolutionMode", mode)
@@ -471,7 +471,7 @@ final class Parts {
                         true);
             case 7 ->
                 decorated(
-                        of(DepthwiseConvolution2D.Builder.class, kernel)
+                        make(DepthwiseConvolution2D.Builder.class, kernel)
                                 .then("depthMultiplier", from(1, 2))
                                 .maybe("stride", stride)
                                 .then("convolutionMode", mode)
@@ -479,7 +479,7 @@ final class Parts {
                         true);
             case 8 ->
                 decorated(
-                        of(SeparableConvolution2D.Builder.class, kernel)
+                        make(SeparableConvolution2D.Builder.class, kernel)
                                 .then("depthMultiplier", from(1, 2))
                                 .then("nOut", from(1, 3))
                                 .maybe("stride", stride)
@@ -487,22 +487,22 @@ final class Parts {
                                 .then("build"),
                         true);
             case 9, 10 ->
-                of(SubsamplingLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG, PoolingType.PNORM))
+                make(SubsamplingLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG, PoolingType.PNORM))
                         .maybe("pnorm", 2)
                         .then("kernelSize", new int[] {2, 2})
                         .maybe("stride", stride)
                         .then("convolutionMode", mode)
                         .then("build");
-            case 11 -> of(Upsampling2D.Builder.class, 2).then("build");
+            case 11 -> make(Upsampling2D.Builder.class, 2).then("build");
             case 12 ->
-                of(ZeroPaddingLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
-            case 13 -> of(Cropping2D.Builder.class, 1, 1).then("build");
-            case 14 -> of(SpaceToDepthLayer.Builder.class, 2, type.getFormat()).then("build");
-            case 15 -> of(LocalResponseNormalization.Builder.class).then("build");
+                make(ZeroPaddingLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
+            case 13 -> make(Cropping2D.Builder.class, 1, 1).then("build");
+            case 14 -> make(SpaceToDepthLayer.Builder.class, 2, type.getFormat()).then("build");
+            case 15 -> make(LocalResponseNormalization.Builder.class).then("build");
             case 16 ->
-                of(GroupNormalization.Builder.class, channels % 2 == 0 ? 2 : 1).then("build");
+                make(GroupNormalization.Builder.class, channels % 2 == 0 ? 2 : 1).then("build");
             case 17 ->
-                of(PReLULayer.Builder.class)
+                make(PReLULayer.Builder.class)
                         .then(
                                 "inputShape",
                                 type.getFormat() == CNN2DFormat.NHWC
@@ -512,18 +512,18 @@ final class Parts {
             case 18 -> pooling();
             case 19 ->
                 decorated(
-                        of(LocallyConnected2D.Builder.class)
+                        make(LocallyConnected2D.Builder.class)
                                 .then("kernelSize", new int[] {2, 2})
                                 .then("nOut", from(1, 2))
                                 .then("setInputSize", new int[] {(int) type.getHeight(), (int) type.getWidth()})
                                 .then("build"),
                         false);
             case 20 ->
-                of(PrimaryCapsules.Builder.class, 2, 2)
+                make(PrimaryCapsules.Builder.class, 2, 2)
                         .then("kernelSize", new int[] {2, 2})
                         .then("stride", new int[] {1, 1})
                         .then("build");
-            case 21 -> chance(0.3) ? of(BatchNormalization.Builder.class).then("build") : dense(from(1, 6));
+            case 21 -> chance(0.3) ? make(BatchNormalization.Builder.class).then("build") : dense(from(1, 6));
             default -> dense(from(1, 6));
         };
     }
@@ -533,7 +533,7 @@ final class Parts {
         return switch (random.nextInt(10)) {
             case 0, 1, 2 ->
                 decorated(
-                        of(Convolution3D.Builder.class, new int[] {2, 1, 2})
+                        make(Convolution3D.Builder.class, new int[] {2, 1, 2})
                                 .then("nOut", from(1, 3))
                                 .then("dataFormat", format)
                                 .maybe("activation", activation())
@@ -542,7 +542,7 @@ final class Parts {
                         true);
             case 3 ->
                 decorated(
-                        of(Deconvolution3D.Builder.class)
+                        make(Deconvolution3D.Builder.class)
                                 .then("kernelSize", new int[] {2, 2, 2})
                                 .then("stride", new int[] {1, 1, 1})
                                 .then("nOut", from(1, 2))
@@ -550,15 +550,15 @@ final class Parts {
                                 .then("build"),
                         true);
             case 4 ->
-                of(Subsampling3DLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG))
+                make(Subsampling3DLayer.Builder.class, one(PoolingType.MAX, PoolingType.AVG))
                         .then("kernelSize", new int[] {2, 2, 2})
                         .then("dataFormat", format)
                         .then("convolutionMode", ConvolutionMode.Same)
                         .then("build");
             case 5 ->
-                of(Upsampling3D.Builder.class, 2).then("dataFormat", format).then("build");
-            case 6 -> of(Cropping3D.Builder.class, 0, 1, 0).then("build");
-            case 7 -> of(ZeroPadding3DLayer.Builder.class, 1, 0, 1).then("build");
+                make(Upsampling3D.Builder.class, 2).then("dataFormat", format).then("build");
+            case 6 -> make(Cropping3D.Builder.class, 0, 1, 0).then("build");
+            case 7 -> make(ZeroPadding3DLayer.Builder.class, 1, 0, 1).then("build");
             case 8 -> pooling();
             default -> dense(from(1, 4));
         };
@@ -566,11 +566,11 @@ final class Parts {
 
     /** What makes a vector of capsules. */
     Expression capsules() {
-        return of(CapsuleLayer.Builder.class, 2, 2, 2).then("build");
+        return make(CapsuleLayer.Builder.class, 2, 2, 2).then("build");
     }
 
     Expression capsuleStrength() {
-        return of(CapsuleStrengthLayer.Builder.class).then("build");
+        return make(CapsuleStrengthLayer.Builder.class).then("build");
     }
 
     /** An output layer on this type, with its loss. */
@@ -584,8 +584,8 @@ final class Parts {
                 boolean lossOnly = chance(0.2);
                 Loss loss = loss(lossOnly ? (int) recurrent.getSize() : width);
                 Expression layer = lossOnly
-                        ? of(RnnLossLayer.Builder.class).then("lossFunction", loss.loss())
-                        : of(RnnOutputLayer.Builder.class)
+                        ? make(RnnLossLayer.Builder.class).then("lossFunction", loss.loss())
+                        : make(RnnOutputLayer.Builder.class)
                                 .then("lossFunction", loss.loss())
                                 .then("nOut", width);
                 if (recurrent.getFormat() == RNNFormat.NWC) {
@@ -598,7 +598,7 @@ final class Parts {
                 var image = (InputTypeConvolutional) type;
                 Loss loss = loss((int) image.getChannels());
                 yield new Output(
-                        of(CnnLossLayer.Builder.class)
+                        make(CnnLossLayer.Builder.class)
                                 .then("lossFunction", loss.loss())
                                 .then("format", image.getFormat())
                                 .then("activation", loss.activation())
@@ -609,7 +609,7 @@ final class Parts {
                 var volume = (InputTypeConvolutional3D) type;
                 Loss loss = loss((int) volume.getChannels());
                 yield new Output(
-                        of(Cnn3DLossLayer.Builder.class, volume.getDataFormat())
+                        make(Cnn3DLossLayer.Builder.class, volume.getDataFormat())
                                 .then("lossFunction", loss.loss())
                                 .then("activation", loss.activation())
                                 .then("build"),
@@ -620,13 +620,13 @@ final class Parts {
                 Loss loss = loss(lossOnly ? (int) type.arrayElementsPerExample() : width);
                 if (lossOnly) {
                     yield new Output(
-                            of(LossLayer.Builder.class)
+                            make(LossLayer.Builder.class)
                                     .then("lossFunction", loss.loss())
                                     .then("activation", loss.activation())
                                     .then("build"),
                             loss);
                 }
-                Expression layer = of(OutputLayer.Builder.class)
+                Expression layer = make(OutputLayer.Builder.class)
                         .then("lossFunction", loss.loss())
                         .then("nOut", width)
                         .then("activation", loss.activation());

@@ -50,7 +50,7 @@ final class Shrinker {
     }
 
     private static List<Supplier<@Nullable FuzzCase>> candidates(FuzzCase one) {
-        var all = new ArrayList<Supplier<@Nullable FuzzCase>>();
+        List<Supplier<@Nullable FuzzCase>> all = new ArrayList<>();
         for (FuzzNetwork network : one.network().smaller()) {
             all.add(() -> refitted(one, network));
         }
@@ -110,7 +110,7 @@ final class Shrinker {
 
     private static Examples refitted(Examples data, List<Integer> kept, List<long[]> shapes) {
         var labels = new ArrayList<Values>();
-        var masks = new ArrayList<@Nullable Values>();
+        List<@Nullable Values> masks = new ArrayList<>();
         for (int i = 0; i < kept.size(); i++) {
             Values old = data.labels().get(kept.get(i));
             long[] shape = shapes.get(i).clone();

@@ -26,7 +26,7 @@ record Mutant(String fault, String file, String text, String replacement, List<S
     static List<Mutant> all() throws IOException {
         try (InputStream in = Objects.requireNonNull(Mutant.class.getResourceAsStream("mutants.txt"))) {
             var all = new ArrayList<Mutant>();
-            for (String part : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("(?m)^## ")) {
+            for (String part : new String(in.readAllBytes(), StandardCharsets.UTF_8).split("(?m)^## ", -1)) {
                 if (!part.startsWith("#") && !part.isBlank()) {
                     all.add(parse(part));
                 }
@@ -46,7 +46,7 @@ record Mutant(String fault, String file, String text, String replacement, List<S
                 parts[1].strip(),
                 withoutLastBreak(parts[2]),
                 withoutLastBreak(parts[3]),
-                List.of(parts[4].strip().split(",\\s*")));
+                List.of(parts[4].strip().split(",\\s*", -1)));
     }
 
     private static String withoutLastBreak(String text) {

@@ -116,7 +116,7 @@ final class MutantRun {
 
     /** The name by which the process of the tests finds a class or method. */
     static String qualified(String test) {
-        String[] parts = test.split("\\.");
+        String[] parts = test.split("\\.", -1);
         return find(parts[0]) + (parts.length > 1 ? "#" + parts[1] : "");
     }
 

@@ -21,11 +21,15 @@ final class MutantTests {
 
     private MutantTests() {}
 
-    /** @param args classes, or methods as {@code class#method} */
+    /**
+     * Runs them, without the slow ones.
+     *
+     * @param args classes, or methods as {@code class#method}
+     */
     public static void main(String[] args) throws ReflectiveOperationException {
         var selectors = new DiscoverySelector[args.length];
         for (int i = 0; i < args.length; i++) {
-            String[] parts = args[i].split("#");
+            String[] parts = args[i].split("#", -1);
             Class<?> type = Class.forName(parts[0]);
             if (parts.length == 1) {
                 selectors[i] = selectClass(type);

@@ -29,7 +29,7 @@ class MutantsTest {
 
     /** Whether the class has the method that is named, if one is. */
     private static boolean method(String test) throws ClassNotFoundException {
-        String[] parts = MutantRun.qualified(test).split("#");
+        String[] parts = MutantRun.qualified(test).split("#", -1);
         return parts.length == 1
                 || Stream.<Class<?>>iterate(Class.forName(parts[0]), c -> c != null, c -> c.getSuperclass())
                         .flatMap(type -> Stream.of(type.getDeclaredMethods()))
