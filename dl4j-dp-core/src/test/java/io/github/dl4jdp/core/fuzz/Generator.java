@@ -184,7 +184,9 @@ final class Generator {
                                 && data.labels().get(0).shape()[1] != steps)
                         || (data.labels().get(0).shape().length == 3
                                 && data.labels().get(0).shape()[2] == steps
-                                && Objects.equals(data.labelsMasks().get(0), data.featuresMasks().get(0))));
+                                && Objects.equals(
+                                        data.labelsMasks().get(0),
+                                        data.featuresMasks().get(0))));
     }
 
     private Run run(int segment, int steps, boolean pads) {
@@ -410,8 +412,7 @@ final class Generator {
             }
             case 2, 3 -> {
                 if (type.equals(second.type())) {
-                    return add(
-                            make(ElementWiseVertex.class, parts.one(ElementWiseVertex.Op.values())), tensor, second);
+                    return add(make(ElementWiseVertex.class, parts.one(ElementWiseVertex.Op.values())), tensor, second);
                 }
             }
             case 4 -> {
@@ -474,8 +475,8 @@ final class Generator {
             }
         }
         if (tensor.type() instanceof InputTypeConvolutional image) {
-            Expression flat = make(
-                    CnnToFeedForwardPreProcessor.class, image.getHeight(), image.getWidth(), image.getChannels());
+            Expression flat =
+                    make(CnnToFeedForwardPreProcessor.class, image.getHeight(), image.getWidth(), image.getChannels());
             return add(make(PreprocessorVertex.class, flat), tensor);
         }
         return null;

@@ -235,7 +235,9 @@ class KnownFaultsTest {
                     List.of(
                             make(
                                     FrozenLayer.class,
-                                    make(SimpleRnn.Builder.class).then("nOut", 3).then("build")),
+                                    make(SimpleRnn.Builder.class)
+                                            .then("nOut", 3)
+                                            .then("build")),
                             mse));
             all.add(arguments(
                     "miniBatch(false)" + kind,

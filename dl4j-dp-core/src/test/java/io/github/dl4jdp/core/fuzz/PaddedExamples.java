@@ -74,7 +74,8 @@ public final class PaddedExamples implements RandomAccessExamples {
                         array.dup('c').reshape('c', array.size(0), array.length() / array.size(0)), 1, rows, 'c')
                 .reshape('c', shape);
         boolean isSeries = array.rank() == 3
-                || (array.rank() == 2 && array.size(1) == data.getFeaturesMaskArray(0).size(1));
+                || (array.rank() == 2
+                        && array.size(1) == data.getFeaturesMaskArray(0).size(1));
         if (!isSeries) {
             return taken;
         }

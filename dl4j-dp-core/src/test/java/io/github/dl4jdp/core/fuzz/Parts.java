@@ -497,10 +497,12 @@ final class Parts {
             case 12 ->
                 make(ZeroPaddingLayer.Builder.class, from(0, 2), from(0, 2)).then("build");
             case 13 -> make(Cropping2D.Builder.class, 1, 1).then("build");
-            case 14 -> make(SpaceToDepthLayer.Builder.class, 2, type.getFormat()).then("build");
+            case 14 ->
+                make(SpaceToDepthLayer.Builder.class, 2, type.getFormat()).then("build");
             case 15 -> make(LocalResponseNormalization.Builder.class).then("build");
             case 16 ->
-                make(GroupNormalization.Builder.class, channels % 2 == 0 ? 2 : 1).then("build");
+                make(GroupNormalization.Builder.class, channels % 2 == 0 ? 2 : 1)
+                        .then("build");
             case 17 ->
                 make(PReLULayer.Builder.class)
                         .then(
