@@ -23,7 +23,11 @@ import java.util.Objects;
  */
 public sealed interface DpEvent {
 
-    /** This event as JSON on one line: its record's name as {@code "type"}, and its components under their names. */
+    /**
+     * This event as JSON on one line: its record's name as {@code "type"}, and its components under their names.
+     *
+     * @throws IllegalArgumentException if events are nested more than some hundreds deep
+     */
     default String toJson() {
         return PrivacyLedgerEvents.write(this);
     }

@@ -251,15 +251,12 @@ public final class PrivacyLedger implements AutoCloseable {
      *
      * @param steps number of steps, {@code >= 1}
      * @return the new head, to be stored with the model
-     * @throws IllegalArgumentException if {@code steps < 1}
+     * @throws IllegalArgumentException if {@code steps < 1}, or the steps of all sessions would be more than 2^63 - 1
      * @throws PrivacyLedgerException of reason REPLACED, INPUT_OUTPUT or UNUSABLE; the steps must not be released then, and
      *     the ledger must be opened anew
      */
     public synchronized Head charge(long steps) {
-        if (steps < 1) {
-            throw new IllegalArgumentException("steps must be >= 1, was " + steps);
-        }
-        Math.addExact(history.steps(), steps);
+        requireRoom(steps);
         append(PrivacyLedgerLine.steps(history.lines(), history.hash(), steps));
         return history.head();
     }
@@ -270,14 +267,12 @@ public final class PrivacyLedger implements AutoCloseable {
      * @param event one of these steps
      * @param steps number of steps, {@code >= 1}
      * @return the new head, to be stored with the model
-     * @throws IllegalArgumentException if {@code steps < 1}
+     * @throws IllegalArgumentException as {@link #charge(long)}, or if the event is too long or too deeply nested for a line of a ledger
      * @throws PrivacyLedgerException as {@link #charge(long)}
      */
     public synchronized Head charge(DpEvent event, long steps) {
         Objects.requireNonNull(event, "event");
-        if (steps < 1) {
-            throw new IllegalArgumentException("steps must be >= 1, was " + steps);
-        }
+        requireRoom(steps);
         Terms terms = history.terms();
         if (!terms.event().equals(event)) {
             startSession(new Terms(
@@ -292,7 +287,7 @@ public final class PrivacyLedger implements AutoCloseable {
      * @param event what was released
      * @param identity 1 to 64 letters, digits or hyphens
      * @return the new head, to be stored with the model
-     * @throws IllegalArgumentException if {@code identity} is not of that form, or charged already
+     * @throws IllegalArgumentException if {@code identity} is not of that form, or charged already, or as {@link #charge(DpEvent, long)}
      * @throws PrivacyLedgerException as {@link #charge(long)}
      */
     public synchronized Head charge(DpEvent event, String identity) {
@@ -302,6 +297,7 @@ public final class PrivacyLedger implements AutoCloseable {
                     "identity must be 1 to 64 letters, digits or hyphens, and not be charged yet, was \"" + identity
                             + "\"");
         }
+        requireRoom(1);
         Terms terms = history.terms();
         if (!terms.event().equals(event)) {
             startSession(new Terms(
@@ -309,6 +305,18 @@ public final class PrivacyLedger implements AutoCloseable {
         }
         append(PrivacyLedgerLine.release(history.lines(), history.hash(), identity));
         return history.head();
+    }
+
+    /** What is written must be readable: nothing is, where the sum of all steps does not fit. */
+    private void requireRoom(long steps) {
+        long room = Long.MAX_VALUE - history.steps();
+        if (steps < 1 || steps > room) {
+            throw new IllegalArgumentException(
+                    steps < 1
+                            ? "steps must be >= 1, was " + steps
+                            : "steps must be at most " + room + ", which with the " + history.steps()
+                                    + " charged already makes 2^63 - 1, was " + steps);
+        }
     }
 
     /** Returns whether the release of this identity was charged. */
@@ -323,8 +331,12 @@ public final class PrivacyLedger implements AutoCloseable {
                     "privacy ledger " + name + " was closed, or a write to it failed; attach to it anew");
         }
         byte[] bytes = (text + "\n").getBytes(StandardCharsets.UTF_8);
-        PrivacyLedgerLine line = Objects.requireNonNull(
-                PrivacyLedgerLine.parse(text, history.lines(), history.hash()), "a line that is written can be read");
+        PrivacyLedgerLine line = PrivacyLedgerLine.parse(text, history.lines(), history.hash());
+        if (line == null || bytes.length > PrivacyLedgerHistory.LONGEST_LINE) {
+            throw new IllegalArgumentException("event must fit on a line of a ledger, " + PrivacyLedgerHistory.LONGEST_LINE
+                    + " bytes, and not be nested hundreds deep, to be read again; its line has " + bytes.length
+                    + " bytes; compose fewer events into one");
+        }
         usable = false;
         try {
             if (!file.isInPlace() || file.length() != history.verifiedBytes()) {

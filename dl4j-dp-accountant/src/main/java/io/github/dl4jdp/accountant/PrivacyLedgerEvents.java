@@ -7,7 +7,6 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.io.StringWriter;
-import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -31,7 +30,9 @@ final class PrivacyLedgerEvents {
         try (JsonGenerator json = JSON.createGenerator(text)) {
             write(event, json);
         } catch (IOException e) {
-            throw new UncheckedIOException("writing to memory cannot fail", e);
+            // Writing to memory fails for what JSON's readers and writers refuse: depth.
+            throw new IllegalArgumentException(
+                    "event must fit on a line of a ledger and so not be nested hundreds deep (" + e.getMessage() + ")", e);
         }
         return text.toString();
     }

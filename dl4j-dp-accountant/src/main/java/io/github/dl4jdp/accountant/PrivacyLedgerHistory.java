@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 public final class PrivacyLedgerHistory {
 
     /** A line is some hundred bytes; an event composed of thousands of others some hundred thousand. */
-    private static final int LONGEST_LINE = 1 << 24;
+    static final int LONGEST_LINE = 1 << 24;
 
     private final String name;
     private final @Nullable Head sought;
@@ -241,8 +241,11 @@ public final class PrivacyLedgerHistory {
         } else if (terms == null) {
             throw broken("charges a step before any session");
         } else {
-            steps = Math.addExact(steps, line.steps());
-            charges.merge(terms.event(), line.steps(), Math::addExact);
+            if (line.steps() > Long.MAX_VALUE - steps) {
+                throw broken("charges more steps than can be counted");
+            }
+            steps += line.steps();
+            charges.merge(terms.event(), line.steps(), Long::sum);
             if (line.release() != null) {
                 releases.add(line.release());
             }

@@ -40,7 +40,7 @@ record PrivacyLedgerLine(
     private static final String END = "\"}";
     private static final int TRAILER_LENGTH = HASH_FIELD.length() + HASH_LENGTH + END.length();
 
-    private static final String NUMBER = "(0|[1-9][0-9]{0,17})";
+    private static final String NUMBER = "(0|[1-9][0-9]{0,18})";
     private static final Pattern STEPS = Pattern.compile(
             "\\{\"n\":" + NUMBER + ",\"steps\":" + NUMBER + "(?:,\"release\":\"([A-Za-z0-9-]{1,64})\")?");
     private static final Pattern SESSION = Pattern.compile("\\{\"n\":" + NUMBER
@@ -101,13 +101,13 @@ record PrivacyLedgerLine(
         }
         Matcher steps = STEPS.matcher(body);
         if (steps.matches()) {
-            long count = Long.parseLong(steps.group(2));
-            return Long.parseLong(steps.group(1)) == sequenceNumber && count >= 1
+            long count = number(steps.group(2));
+            return number(steps.group(1)) == sequenceNumber && count >= 1
                     ? new PrivacyLedgerLine(sequenceNumber, hash, null, count, steps.group(3))
                     : null;
         }
         Matcher session = SESSION.matcher(body);
-        if (!session.matches() || Long.parseLong(session.group(1)) != sequenceNumber) {
+        if (!session.matches() || number(session.group(1)) != sequenceNumber) {
             return null;
         }
         try {
@@ -121,6 +121,15 @@ record PrivacyLedgerLine(
                     sequenceNumber, hash, new Session(session.group(2), session.group(3), terms), 0, null);
         } catch (IllegalArgumentException e) {
             return null;
+        }
+    }
+
+    /** A number of at most 19 digits, or -1 if it is above 2^63 - 1. */
+    private static long number(String digits) {
+        try {
+            return Long.parseLong(digits);
+        } catch (NumberFormatException e) {
+            return -1;
         }
     }
 

@@ -266,6 +266,61 @@ class PrivacyLedgerTest {
         }
     }
 
+    /** Whatever is charged can be read and is counted; what cannot be counted is refused and leaves no trace. */
+    @ParameterizedTest
+    @ValueSource(longs = {999_999_999_999_999_999L, 1_000_000_000_000_000_000L, Long.MAX_VALUE - 1, Long.MAX_VALUE})
+    void charge_manySteps_areCountedOrRefused(long steps) {
+        long sum = 0;
+        try (PrivacyLedger ledger = PrivacyLedger.open(path, terms())) {
+            for (int i = 0; i < 12; i++) {
+                DpEvent event = i % 2 == 0 ? STEP : OTHER_STEP;
+                Head before = ledger.head();
+                long room = Long.MAX_VALUE - sum;
+                if (steps <= room) {
+                    ledger.charge(event, steps);
+                    sum += steps;
+                } else {
+                    assertThatThrownBy(() -> ledger.charge(event, steps))
+                            .isInstanceOf(IllegalArgumentException.class)
+                            .hasMessageContaining("steps must be at most " + room);
+                    assertThat(ledger.head()).isEqualTo(before);
+                }
+            }
+            if (sum == Long.MAX_VALUE) {
+                assertThatThrownBy(() -> ledger.charge(STEP, "statistics"))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("steps must be at most 0");
+                assertThatThrownBy(() -> ledger.charge(1)).isInstanceOf(IllegalArgumentException.class);
+            }
+            assertThat(ledger.steps()).isEqualTo(sum);
+            for (AccountantKind kind : AccountantKind.values()) {
+                assertThat(ledger.composeInto(kind.create(NeighboringRelation.ADD_OR_REMOVE_ONE))
+                                .epsilon(1e-5))
+                        .isGreaterThan(1e14);
+            }
+        }
+        assertThat(PrivacyLedgerHistory.read(path).steps()).isEqualTo(sum);
+        PrivacyLedger.open(path, terms(PrivacyLedgerHistory.read(path).terms().event()))
+                .close();
+    }
+
+    /** An event that no reader would take is not written either. */
+    @Test
+    void charge_eventNestedTooDeep_isRefusedAndLeavesNoTrace() {
+        DpEvent deep = STEP;
+        for (int i = 0; i < 1200; i++) {
+            deep = new DpEvent.SelfComposed(deep, 1);
+        }
+        DpEvent nested = deep;
+        try (PrivacyLedger ledger = PrivacyLedger.open(path, terms())) {
+            assertThatThrownBy(() -> ledger.charge(nested, 1))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("event must fit on a line of a ledger");
+            ledger.charge(2);
+        }
+        assertThat(PrivacyLedgerHistory.read(path).steps()).isEqualTo(2);
+    }
+
     /** A link to the device that is always full. */
     @Test
     void open_fullDisk_isRefused() throws IOException {
