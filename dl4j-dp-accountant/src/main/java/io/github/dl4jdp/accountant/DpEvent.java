@@ -200,6 +200,34 @@ public sealed interface DpEvent {
     }
 
     /**
+     * A {@link TruncatedPoissonSampled} as it concerns a group of examples that are in the data or not together.
+     *
+     * @param samplingProbability q, the probability that an example is sampled before the cut
+     * @param sourceSize examples in the data set, the group's among them, public
+     * @param truncatedBatchSize largest number of examples that take part
+     * @param groupSize largest number of examples of a group
+     * @param event the mechanism applied to the sample; its sensitivity is that of one example
+     * @see GroupPrivacy
+     */
+    record TruncatedPoissonSampledGroup(
+            double samplingProbability, long sourceSize, long truncatedBatchSize, long groupSize, DpEvent event)
+            implements DpEvent {
+        /**
+         * A mechanism on a truncated Poisson sample, for groups.
+         *
+         * @throws IllegalArgumentException if {@code samplingProbability} is not in [0, 1], or {@code sourceSize < 1}, or
+         *     {@code truncatedBatchSize < 1}, or {@code groupSize} is not in [1, 1000]
+         */
+        public TruncatedPoissonSampledGroup {
+            Arguments.probability("samplingProbability", samplingProbability);
+            Arguments.atLeast("sourceSize", 1, sourceSize);
+            Arguments.atLeast("truncatedBatchSize", 1, truncatedBatchSize);
+            Arguments.inRange("groupSize", 1, 1000, groupSize);
+            Objects.requireNonNull(event, "event");
+        }
+    }
+
+    /**
      * A mechanism applied to a sample of fixed size, drawn uniformly without replacement.
      *
      * @param sourceSize examples in the data set, public

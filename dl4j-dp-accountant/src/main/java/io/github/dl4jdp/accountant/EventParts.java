@@ -13,6 +13,7 @@ import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampledGroup;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A leaf is a mechanism that has one pair of dominating distributions: {@link NonPrivate}, {@link Gaussian},
  * {@link Laplace}, {@link GaussianMixture}, {@link EpsilonDelta}, and {@link PoissonSampled},
  * {@link TruncatedPoissonSampled} or {@link SampledWithoutReplacement} around one {@link Gaussian} or {@link Laplace}, or a {@link
- * SampledWithoutReplacement} around a {@link GaussianMixture}. An {@link EpsilonDelta} on a sample is another {@link EpsilonDelta}. A
+ * SampledWithoutReplacement} around a {@link GaussianMixture}, and a {@link TruncatedPoissonSampledGroup}. An {@link EpsilonDelta} on a sample is another {@link EpsilonDelta}. A
  * {@link RepeatAndSelect} is a leaf too, whatever its runs are. The order of leaves does not matter to any accountant here, so
  * equal ones are counted together.
  */
@@ -88,6 +89,8 @@ final class EventParts {
             addPoisson(sampled, count);
         } else if (event instanceof TruncatedPoissonSampled sampled) {
             addTruncated(sampled, count);
+        } else if (event instanceof TruncatedPoissonSampledGroup sampled) {
+            addTruncatedGroup(sampled, count);
         } else if (event instanceof SampledWithoutReplacement sampled) {
             addWithoutReplacement(sampled, count);
         } else if (event instanceof RepeatAndSelect selection) {
@@ -137,6 +140,21 @@ final class EventParts {
             addLeaf(inner, count);
         } else if (!(inner instanceof NoOp)) {
             throw refuse(sampled, "only Gaussian noise can be amplified by a truncated Poisson sample");
+        }
+    }
+
+    private void addTruncatedGroup(TruncatedPoissonSampledGroup sampled, long count) {
+        DpEvent inner = onOneSample(sampled, sampled.event());
+        DpEvent single = new TruncatedPoissonSampled(
+                sampled.samplingProbability(), sampled.sourceSize(), sampled.truncatedBatchSize(), inner);
+        if (!(inner instanceof Gaussian || inner instanceof NonPrivate || inner instanceof NoOp)) {
+            throw refuse(sampled, "only Gaussian noise can be bounded for groups on a truncated Poisson sample");
+        }
+        DpEvent group = GroupPrivacy.event(single, (int) sampled.groupSize());
+        if (group instanceof TruncatedPoissonSampledGroup) {
+            addLeaf(group, count);
+        } else {
+            add(group, count);
         }
     }
 

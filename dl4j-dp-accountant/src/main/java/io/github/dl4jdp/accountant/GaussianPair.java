@@ -3,7 +3,6 @@ package io.github.dl4jdp.accountant;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.DoubleUnaryOperator;
 import org.apache.commons.numbers.gamma.Erfc;
 import org.apache.commons.numbers.gamma.Erfcx;
 
@@ -36,10 +35,15 @@ final class GaussianPair implements LossPair {
     private final double[] base;
     private final double[] difference;
     private final double sigma;
-    private final DoubleUnaryOperator inverse;
+    private final Inverse inverse;
 
-    private GaussianPair(
-            double[] centre, double[] base, double[] difference, double sigma, DoubleUnaryOperator inverse) {
+    /** The outcome of a loss; one that is near may be found faster from the outcome of a smaller loss. */
+    @FunctionalInterface
+    private interface Inverse {
+        double at(double loss, double smaller);
+    }
+
+    private GaussianPair(double[] centre, double[] base, double[] difference, double sigma, Inverse inverse) {
         this.centre = centre;
         this.base = base;
         this.difference = difference;
@@ -50,12 +54,16 @@ final class GaussianPair implements LossPair {
     /** N(1, sigma^2) against N(0, sigma^2). */
     static GaussianPair plain(double sigma) {
         return new GaussianPair(
-                new double[] {0, 1}, new double[] {1, 0}, new double[] {-1, 1}, sigma, l -> sigma * sigma * l + 0.5);
+                new double[] {0, 1},
+                new double[] {1, 0},
+                new double[] {-1, 1},
+                sigma,
+                (l, from) -> sigma * sigma * l + 0.5);
     }
 
     /** (1 - q) N(0, sigma^2) + q N(1, sigma^2) against N(0, sigma^2). */
     static GaussianPair poisson(double q, double sigma) {
-        return new GaussianPair(new double[] {0, 1}, new double[] {1, 0}, new double[] {-q, q}, sigma, l -> {
+        return new GaussianPair(new double[] {0, 1}, new double[] {1, 0}, new double[] {-q, q}, sigma, (l, from) -> {
             double ratio = (Math.expm1(l) + q) / q;
             return ratio > 0
                     ? sigma * sigma * (l > 600 ? l - Math.log(q) : Math.log(ratio)) + 0.5
@@ -71,7 +79,7 @@ final class GaussianPair implements LossPair {
                 new double[] {q, 1 - q, 0},
                 new double[] {-q, 0, q},
                 sigma,
-                l -> Math.copySign(2 * sigma * sigma * logRoot(Math.abs(l), logC), l));
+                (l, from) -> Math.copySign(2 * sigma * sigma * logRoot(Math.abs(l), logC), l));
     }
 
     /** log y for the y >= 1 with (1 + c y) / (1 + c / y) = exp(l), l >= 0. */
@@ -87,14 +95,14 @@ final class GaussianPair implements LossPair {
                 + (other > 300 ? other + Math.log1p(Math.exp(-other)) : Math.log(1 + Math.hypot(1, Math.exp(other))));
     }
 
-    /** sum w_j N(s_j, sigma^2) against N(0, sigma^2), s_j >= 0. */
-    static GaussianPair mixture(List<Double> sensitivities, List<Double> probabilities, double sigma) {
+    /** sum w_j N(s_j, sigma^2), which may have less mass than one, against N(0, sigma^2), s_j >= 0; w_j of s_j = 0 is what the others and {@code missing} leave. */
+    static GaussianPair mixture(List<Double> sensitivities, List<Double> probabilities, double missing, double sigma) {
         int n = sensitivities.size();
         double[] centre = new double[n + 1];
         double[] base = new double[n + 1];
         double[] difference = new double[n + 1];
         base[0] = 1;
-        double moved = 0;
+        double moved = missing;
         for (int j = 0; j < n; j++) {
             centre[j + 1] = sensitivities.get(j);
             if (sensitivities.get(j) > 0) {
@@ -103,18 +111,18 @@ final class GaussianPair implements LossPair {
             }
         }
         difference[0] = -Math.min(1, moved);
-        GaussianPair pair = new GaussianPair(centre, base, difference, sigma, l -> Double.NaN);
+        GaussianPair pair = new GaussianPair(centre, base, difference, sigma, (l, from) -> Double.NaN);
         return new GaussianPair(centre, base, difference, sigma, pair::solve);
     }
 
     /** The outcome whose loss is l, by Newton's method kept in a bracket; minus infinity where every loss is larger. */
-    private double solve(double l) {
+    private double solve(double l, double from) {
         double low = -60 * sigma;
         double high = Arrays.stream(centre).max().orElseThrow() + 60 * sigma;
         if (loss(low) >= l) {
             return Double.NEGATIVE_INFINITY;
         }
-        double x = low + (high - low) / 2;
+        double x = from > low && from < high ? from : low + (high - low) / 2;
         for (int i = 0; ; i++) {
             double error = loss(x) - l;
             if (error < 0) {
@@ -244,10 +252,10 @@ final class GaussianPair implements LossPair {
         long last = Math.max(first + 1, grid.floor(loss(highest(tail))) + 1);
         LossLattice lattice = new LossLattice(grid, first, last);
         double furthest = 0;
-        Point low = new Point(inverse.applyAsDouble(grid.loss(first)));
+        Point low = new Point(inverse.at(grid.loss(first), Double.NEGATIVE_INFINITY));
         outside(lattice, low, true);
         for (long j = first; j < last; j++) {
-            Point high = new Point(inverse.applyAsDouble(grid.loss(j + 1)));
+            Point high = new Point(inverse.at(grid.loss(j + 1), low.x));
             add(lattice, j, low, high);
             if (low.x > Double.NEGATIVE_INFINITY) {
                 furthest = Math.max(furthest, Math.abs(low.x));

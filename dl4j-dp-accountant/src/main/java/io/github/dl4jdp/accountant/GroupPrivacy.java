@@ -11,6 +11,8 @@ import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampledGroup;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -39,13 +41,14 @@ public final class GroupPrivacy {
      *
      * <p><b>Formal guarantee.</b> Composed into an accountant under a relation that the event itself can be bounded under, with "one" read as one group of at most
      * {@code groupSize} examples, the answers of the accountant hold for the original mechanism. Poisson samples are bounded so under {@link
-     * NeighboringRelation#ADD_OR_REMOVE_ONE} and {@link NeighboringRelation#ZERO_OUT}, samples of fixed size under {@link NeighboringRelation#REPLACE_ONE}.
+     * NeighboringRelation#ADD_OR_REMOVE_ONE} and {@link NeighboringRelation#ZERO_OUT}, truncated ones under {@link NeighboringRelation#ZERO_OUT}, samples of fixed
+     * size under {@link NeighboringRelation#REPLACE_ONE}.
      *
      * @param event what ran
      * @param groupSize k, from 1 to 1000
      * @throws IllegalArgumentException if {@code groupSize} is not in [1, 1000], or a part of the event is not a Gaussian,
-     *     Laplace or (epsilon, delta) mechanism, a Poisson sample of Gaussian or (epsilon, delta) mechanisms, a sample of fixed size of Gaussian mechanisms, or
-     *     a composition of these
+     *     Laplace or (epsilon, delta) mechanism, a Poisson sample of Gaussian or (epsilon, delta) mechanisms, a truncated Poisson sample or a sample of fixed size of Gaussian
+     *     mechanisms, or a composition of these
      */
     public static DpEvent event(DpEvent event, int groupSize) {
         Arguments.inRange("groupSize", 1, 1000, groupSize);
@@ -79,9 +82,12 @@ public final class GroupPrivacy {
         if (event instanceof SampledWithoutReplacement sampled) {
             return withoutReplacement(sampled, k);
         }
+        if (event instanceof TruncatedPoissonSampled sampled) {
+            return truncated(sampled, k);
+        }
         throw new IllegalArgumentException(
-                "event must consist of Gaussian, Laplace and (epsilon, delta) mechanisms, samples of"
-                        + " such by Poisson or of fixed size and compositions for a bound on groups to be known; found "
+                "event must consist of Gaussian, Laplace and (epsilon, delta) mechanisms, samples of such by"
+                        + " Poisson, truncated or of fixed size and compositions for a bound on groups to be known; found "
                         + event);
     }
 
@@ -119,13 +125,18 @@ public final class GroupPrivacy {
                     "event must be Gaussian or (epsilon, delta) on a Poisson sample for a bound on groups to be known; found "
                             + sampled);
         }
+        return distances(q, k, gaussian.noiseMultiplier());
+    }
+
+    /** Gaussian noise on a distance of Binomial(k, q), q in (0, 1]. */
+    static GaussianMixture distances(double q, int k, double noiseMultiplier) {
         double[] logs = new double[k + 1];
         double logBinomial = 0;
         for (int j = 0; j <= k; j++) {
-            logs[j] = logBinomial + j * Math.log(q) + (k - j) * Math.log1p(-q);
+            logs[j] = logBinomial + j * Math.log(q) + (j < k ? (k - j) * Math.log1p(-q) : 0);
             logBinomial += Math.log((double) (k - j) / (j + 1));
         }
-        return mixture(gaussian.noiseMultiplier(), logs, 0);
+        return mixture(noiseMultiplier, logs, 0);
     }
 
     /**
@@ -174,6 +185,27 @@ public final class GroupPrivacy {
             logs[j] -= Math.log(touched);
         }
         return new SampledWithoutReplacement(n, size, mixture(gaussian.noiseMultiplier(), logs, 1));
+    }
+
+    /** Where nothing can be cut it is a Poisson sample; otherwise the bound is that of {@link LossPairs}. */
+    private static DpEvent truncated(TruncatedPoissonSampled sampled, int k) {
+        double q = sampled.samplingProbability();
+        if (q == 0 || sampled.truncatedBatchSize() >= sampled.sourceSize()) {
+            return sampled(new PoissonSampled(q, sampled.event()), k);
+        }
+        DpEvent inner = EventParts.onSample(sampled, sampled.event());
+        if (inner instanceof NoOp || inner instanceof NonPrivate) {
+            return inner;
+        }
+        if (!(inner instanceof Gaussian)) {
+            throw new IllegalArgumentException(
+                    "event must be Gaussian on a truncated Poisson sample for a bound on groups to be known; found "
+                            + sampled);
+        }
+        int size = (int) Math.min(k, sampled.sourceSize());
+        return size == 1
+                ? sampled
+                : new TruncatedPoissonSampledGroup(q, sampled.sourceSize(), sampled.truncatedBatchSize(), size, inner);
     }
 
     /** Distances first, first + 1, ... with the probabilities given by logarithm, the smallest distance taking what rounding leaves. */

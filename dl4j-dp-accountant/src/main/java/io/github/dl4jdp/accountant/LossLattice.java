@@ -2,6 +2,7 @@
 package io.github.dl4jdp.accountant;
 
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * A pair of distributions (P, Q), P/Q increasing, replaced by a pair on a lattice of losses that dominates it.
@@ -142,13 +143,18 @@ final class LossLattice {
         return reversed;
     }
 
-    /** The lattice of the mixture that is {@code other} with the given probability and this otherwise. */
-    LossLattice mixedWith(LossLattice other, double probability) {
-        long from = Math.min(first, other.first);
-        long to = Math.max(first + p.length, other.first + other.p.length) - 1;
-        LossLattice mixed = new LossLattice(grid, from, to);
-        mixed.addAll(this, 1 - probability);
-        mixed.addAll(other, probability);
+    /** The lattice of the mixture of the given ones, with at least as many probabilities. */
+    static LossLattice mixed(List<LossLattice> parts, List<Double> probabilities) {
+        long from = Long.MAX_VALUE;
+        long to = Long.MIN_VALUE;
+        for (LossLattice part : parts) {
+            from = Math.min(from, part.first);
+            to = Math.max(to, part.first + part.p.length - 1);
+        }
+        LossLattice mixed = new LossLattice(parts.get(0).grid, from, to);
+        for (int i = 0; i < parts.size(); i++) {
+            mixed.addAll(parts.get(i), probabilities.get(i));
+        }
         return mixed;
     }
 

@@ -9,8 +9,10 @@ import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampledGroup;
+import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
-import java.util.Objects;
 import org.apache.commons.numbers.gamma.RegularizedBeta;
 import org.jspecify.annotations.Nullable;
 
@@ -22,6 +24,9 @@ final class LossPairs {
 
     /** Less noise than this is counted as none: what is sampled is then known. */
     static final double SMALLEST_NOISE = 1e-7;
+
+    /** The beta function is good to some hundred ulps; a larger probability is the safe side. */
+    private static final double UP = 1 + 1e-10;
 
     private LossPairs() {}
 
@@ -41,7 +46,8 @@ final class LossPairs {
         if (leaf instanceof SampledWithoutReplacement && !replace) {
             return "samples of fixed size can be bounded under replace-one only";
         }
-        if (leaf instanceof TruncatedPoissonSampled && relation != NeighboringRelation.ZERO_OUT) {
+        if ((leaf instanceof TruncatedPoissonSampled || leaf instanceof TruncatedPoissonSampledGroup)
+                && relation != NeighboringRelation.ZERO_OUT) {
             return "truncated Poisson samples can be bounded under zero-out only";
         }
         return null;
@@ -78,6 +84,9 @@ final class LossPairs {
                     ? revealed(sampled.samplingProbability())
                     : truncated(sampled, bounded(sigma));
         }
+        if (leaf instanceof TruncatedPoissonSampledGroup sampled && sampled.event() instanceof Gaussian gaussian) {
+            return truncatedGroup(sampled, gaussian.noiseMultiplier());
+        }
         throw new IllegalStateException("no dominating pair for " + leaf);
     }
 
@@ -88,23 +97,32 @@ final class LossPairs {
      * makes the whole the mean of the divergences of the pairs at fixed distances: the distance may as well be known to both sides.
      */
     private static LossPair labelled(double q, GaussianMixture mixture) {
-        LossPair all = null;
-        double sum = 0;
-        for (int j = 0; j < mixture.sensitivities().size(); j++) {
-            double probability = mixture.probabilities().get(j);
+        List<LossPair> parts = new ArrayList<>();
+        List<Double> probabilities = new ArrayList<>();
+        for (int j : byDistance(mixture)) {
             double distance = mixture.sensitivities().get(j);
-            if (probability > 0) {
-                double sigma = mixture.noiseMultiplier() / distance * (1 - 0x1p-50);
-                LossPair pair = !(distance > 0)
-                        ? new AtomPair(0, 0)
-                        : sigma < SMALLEST_NOISE
-                                ? revealed(q)
-                                : new SymmetricPair(GaussianPair.poisson(q, bounded(sigma)));
-                sum += probability;
-                all = all == null ? pair : new MixedPair(all, pair, probability / sum);
+            double sigma = mixture.noiseMultiplier() / distance * (1 - 0x1p-50);
+            parts.add(
+                    !(distance > 0)
+                            ? new AtomPair(0, 0)
+                            : sigma < SMALLEST_NOISE
+                                    ? revealed(q)
+                                    : new SymmetricPair(GaussianPair.poisson(q, bounded(sigma))));
+            probabilities.add(mixture.probabilities().get(j));
+        }
+        return new MixedPair(parts, probabilities);
+    }
+
+    /** The distances that can happen, in ascending order. */
+    private static List<Integer> byDistance(GaussianMixture mixture) {
+        List<Integer> order = new ArrayList<>();
+        for (int j = 0; j < mixture.probabilities().size(); j++) {
+            if (mixture.probabilities().get(j) > 0) {
+                order.add(j);
             }
         }
-        return Objects.requireNonNull(all, "a mixture has a probability above zero");
+        order.sort(Comparator.comparingDouble(mixture.sensitivities()::get));
+        return order;
     }
 
     private static double bounded(double sigma) {
@@ -129,17 +147,22 @@ final class LossPairs {
         }
         // Only the ratio counts.
         double scale = 1 / furthest;
-        List<Double> sensitivities =
-                mixture.sensitivities().stream().map(d -> d * scale).toList();
         double relative = sigma * scale * (1 - 0x1p-50);
         if (!(relative >= SMALLEST_NOISE)) {
             double moved = 0;
-            for (int j = 0; j < sensitivities.size(); j++) {
-                moved += sensitivities.get(j) > 0 ? mixture.probabilities().get(j) : 0;
+            for (int j = 0; j < mixture.sensitivities().size(); j++) {
+                moved += mixture.sensitivities().get(j) > 0
+                        ? mixture.probabilities().get(j)
+                        : 0;
             }
             return revealed(Math.min(1, moved * (1 + 1e-12)));
         }
-        return GaussianPair.mixture(sensitivities, mixture.probabilities(), bounded(relative));
+        List<Integer> order = byDistance(mixture);
+        List<Double> distances =
+                order.stream().map(j -> mixture.sensitivities().get(j) * scale).toList();
+        List<Double> probabilities =
+                order.stream().map(mixture.probabilities()::get).toList();
+        return new DistancePair(distances, probabilities, bounded(relative));
     }
 
     /**
@@ -170,23 +193,114 @@ final class LossPairs {
         double q = sampled.samplingProbability();
         double n = sampled.sourceSize();
         double limit = sampled.truncatedBatchSize();
-        // The beta function is good to some hundred ulps; a larger probability is the safe side.
-        double up = 1 + 1e-10;
-        double cut = Math.min(1, up * atLeast(n - 1, q, limit));
+        double cut = atLeast(n - 1, q, limit);
         LossPair uncut = q == 1 ? GaussianPair.plain(sigma) : GaussianPair.poisson(q, sigma);
         if (!(cut > 0)) {
             return uncut;
         }
-        double takesPart = up * up * up * atLeast(n, q, limit + 1) * limit / (cut * n);
-        if (!(takesPart < 1)) {
-            return new MixedPair(uncut, GaussianPair.plain(sigma / 4), cut);
-        }
-        return new MixedPair(uncut, GaussianPair.poissonReplace(takesPart, sigma / 4), cut);
+        double takesPart = UP * atLeast(n, q, limit + 1) * limit / (cut / UP * n);
+        LossPair whenCut =
+                takesPart < 1 ? GaussianPair.poissonReplace(takesPart, sigma / 4) : GaussianPair.plain(sigma / 4);
+        return new MixedPair(List.of(uncut, whenCut), List.of(Math.min(1, atMost(n - 1, q, limit - 1)), cut));
     }
 
-    /** P(Binomial(n, q) >= k). */
+    /*
+     * A group of k on a truncated Poisson sample, D with the group against D' with empty records in its place. Of the N - k others m are sampled, of
+     * the group j, and i <= j of these are kept. The sum of the others that would be kept without the group is s; each of the i may have taken
+     * the place of one of the others, whether or not an empty record takes a place too. So
+     *
+     *     the sum on D is within 2 i of s, that on D' within i of s, and they are within 2 i of each other, in units of the clipping norm.
+     *
+     * m tells nothing about the group; a pair in which both sides know which of the following cases holds dominates.
+     *   1. m <= B - k: nothing is cut, i = j. The pair is that of the group on a Poisson sample, j being Binomial(k, q).
+     *   2. B - k < m < B, given m: i <= j, Binomial(k, q) whatever m is.
+     *   3. m >= B: s is the sum of a uniform sample of B of the others, independent of i. All those kept of the whole data set, where m + j >= B,
+     *      are a uniform sample of B of N, so that P(kept >= i, m >= B) <= P(Hypergeometric(N, k, B) >= i) P(Binomial(N, q) >= B), and
+     *      P(kept >= i) <= P(Binomial(k, q) >= i) given m still holds.
+     * In cases 2 and 3 i is a function of a larger number l, with the distribution whose tails are these bounds, and of random numbers that are independent of l and
+     * say all else (l = 0 makes i = 0). Given those, with r = P(l > 0), the outcomes are (1 - r) N(s, sigma^2) + r P' on D and (1 - r) N(s, sigma^2) + r Q' on D', P' and Q' mixtures, with the weights P(l | l > 0), of
+     * Gaussians that are within 2 l of s and of each other. With g' = 1 + (g - 1) / r their divergence of order g >= 1, either way round, is r times the divergence of order g' of
+     * P' from a mixture of N(s, sigma^2) and Q' (Balle, Barthe and Gaboardi 2018, theorem 2), by joint convexity at most the mean over l > 0 of that of N(2 l, sigma^2) from N(0, sigma^2):
+     * the pair of `labelled`.
+     */
+    private static LossPair truncatedGroup(TruncatedPoissonSampledGroup sampled, double sigma) {
+        double q = sampled.samplingProbability();
+        double n = sampled.sourceSize();
+        double limit = sampled.truncatedBatchSize();
+        int k = (int) sampled.groupSize();
+        double others = n - k;
+        double full = atLeast(others, q, limit);
+        double uncut = atMost(others, q, limit - k);
+        // From the complement of the larger of both sides, so that it does not drown in their rounding.
+        double between = Math.max(
+                0,
+                Math.min(
+                        atLeast(others, q, limit - k + 1) - full / UP / UP,
+                        atMost(others, q, limit - 1) - uncut / UP / UP));
+        double[] sampledTails = new double[k + 1];
+        double[] keptTails = new double[k + 1];
+        double[] hypergeometric = hypergeometricTails(n, k, limit);
+        double total = full > 0 ? UP * atLeast(n, q, limit) / (full / UP / UP) : 1;
+        for (int i = 1; i <= k; i++) {
+            sampledTails[i] = atLeast(k, q, i);
+            keptTails[i] = Math.min(sampledTails[i], total * hypergeometric[i]);
+        }
+        return new MixedPair(
+                List.of(
+                        mixture(GroupPrivacy.distances(q, k, sigma)),
+                        labelledTails(keptTails, sigma),
+                        labelledTails(sampledTails, sigma)),
+                List.of(uncut, full, between));
+    }
+
+    /** The pair of twice a random distance whose tails are given. */
+    private static LossPair labelledTails(double[] tails, double sigma) {
+        double touched = tails[1];
+        List<Double> distances = new ArrayList<>();
+        List<Double> probabilities = new ArrayList<>();
+        double rest = 1;
+        for (int i = tails.length - 1; i > 1; i--) {
+            double probability = Math.min(rest, Math.max(0, tails[i] / touched - (1 - rest)));
+            rest -= probability;
+            distances.add(2.0 * i);
+            probabilities.add(probability);
+        }
+        distances.add(2.0);
+        probabilities.add(Math.max(0, rest));
+        return touched > 0
+                ? labelled(touched, new GaussianMixture(sigma, distances, probabilities))
+                : new AtomPair(0, 0);
+    }
+
+    /** P(Hypergeometric(n, k, m) >= i) for i from 0 to k, rounded upwards. */
+    private static double[] hypergeometricTails(double n, int k, double m) {
+        double[] tails = new double[k + 2];
+        double logBinomial = 0;
+        for (int j = 0; j <= k; j++) {
+            double log = j <= m && k - j <= n - m ? logBinomial : Double.NEGATIVE_INFINITY;
+            for (int i = 0; i < j; i++) {
+                log += Math.log((m - i) / (n - i));
+            }
+            for (int i = 0; i < k - j; i++) {
+                log += Math.log1p(-(m - j) / (n - j - i));
+            }
+            tails[j] = log > Double.NEGATIVE_INFINITY ? Math.exp(log) * (1 + 1e-10) : 0;
+            logBinomial += Math.log((double) (k - j) / (j + 1));
+        }
+        for (int i = k - 1; i >= 0; i--) {
+            tails[i] += tails[i + 1];
+        }
+        return tails;
+    }
+
+    /** P(Binomial(n, q) >= k), rounded upwards. */
     private static double atLeast(double n, double q, double k) {
-        return k > n ? 0 : RegularizedBeta.value(q, k, n - k + 1);
+        return k > n ? 0 : k <= 0 ? 1 : Math.min(1, UP * RegularizedBeta.value(q, k, n - k + 1));
+    }
+
+    /** P(Binomial(n, q) <= k), rounded upwards. */
+    private static double atMost(double n, double q, double k) {
+        return k < 0 ? 0 : k >= n ? 1 : Math.min(1, UP * RegularizedBeta.complement(q, k + 1, n - k));
     }
 
     /**
@@ -213,26 +327,108 @@ final class LossPairs {
         }
     }
 
-    /** {@code second} with the given probability, {@code first} otherwise; which of them is known to both sides. */
-    private record MixedPair(LossPair first, LossPair second, double probability) implements LossPair {
+    /**
+     * One of several pairs, each with its probability or a little more; which of them it is is known to both sides. Parts are ordered by how much they tell at
+     * most: the last ones, where they are as improbable as a tail, count as told altogether.
+     */
+    private record MixedPair(List<LossPair> parts, List<Double> probabilities) implements LossPair {
+
+        /** How many of the parts are not counted as told, at least one. */
+        private int kept(double tail) {
+            double rest = 0;
+            int n = parts.size();
+            while (n > 1 && rest + probabilities.get(n - 1) <= tail) {
+                rest += probabilities.get(--n);
+            }
+            return n;
+        }
+
+        private double told(int kept) {
+            double rest = 0;
+            for (double probability : probabilities.subList(kept, probabilities.size())) {
+                rest += probability;
+            }
+            return rest * (1 + 1e-12);
+        }
+
         @Override
         public LossLattice lattice(LossGrid grid, double tail) {
-            return first.lattice(grid, tail).mixedWith(second.lattice(grid, tail), probability);
+            int kept = kept(tail / 2);
+            List<LossLattice> lattices = parts.subList(0, kept).stream()
+                    .map(part -> part.lattice(grid, tail / 2))
+                    .toList();
+            LossLattice mixed = LossLattice.mixed(lattices, probabilities);
+            double told = told(kept);
+            mixed.outside(0, told, told, 0);
+            return mixed;
         }
 
         @Override
         public LossMoments moments(double tail) {
-            LossMoments one = first.moments(tail);
-            LossMoments two = second.moments(tail);
-            LossMoments moments = new LossMoments(one.size() + two.size());
-            moments.addAll(one, 1 - probability);
-            moments.addAll(two, probability);
+            List<LossMoments> found = parts.subList(0, kept(tail / 2)).stream()
+                    .map(part -> part.moments(tail / 2))
+                    .toList();
+            LossMoments moments =
+                    new LossMoments(found.stream().mapToInt(LossMoments::size).sum());
+            for (int i = 0; i < found.size(); i++) {
+                if (probabilities.get(i) > 0) {
+                    moments.addAll(found.get(i), probabilities.get(i));
+                }
+            }
             return moments;
         }
 
         @Override
         public double range(double tail) {
-            return Math.max(first.range(tail), second.range(tail));
+            return parts.subList(0, kept(tail / 2)).stream()
+                    .mapToDouble(part -> part.range(tail / 2))
+                    .max()
+                    .orElseThrow();
+        }
+    }
+
+    /** A Gaussian of random distance, of which the largest distances, where they are as improbable as a tail, count as known. */
+    private record DistancePair(List<Double> distances, List<Double> probabilities, double sigma) implements LossPair {
+
+        /** How many of the distances, in ascending order, are not counted as known. */
+        private int kept(double tail) {
+            double rest = 0;
+            int n = distances.size();
+            while (n > 1 && distances.get(n - 2) > 0 && rest + probabilities.get(n - 1) <= tail) {
+                rest += probabilities.get(--n);
+            }
+            return n;
+        }
+
+        private double known(int kept) {
+            double known = 0;
+            for (double probability : probabilities.subList(kept, probabilities.size())) {
+                known += probability;
+            }
+            return known * (1 + 1e-12);
+        }
+
+        private GaussianPair pair(int kept) {
+            return GaussianPair.mixture(distances.subList(0, kept), probabilities.subList(0, kept), known(kept), sigma);
+        }
+
+        @Override
+        public LossLattice lattice(LossGrid grid, double tail) {
+            int kept = kept(tail / 2);
+            LossLattice lattice = pair(kept).lattice(grid, tail / 2);
+            // P says so where these distances occur, Q never does: who forgets it again has the pair itself.
+            lattice.outside(0, 0, known(kept), 0);
+            return lattice;
+        }
+
+        @Override
+        public LossMoments moments(double tail) {
+            return pair(kept(tail / 2)).moments(tail / 2);
+        }
+
+        @Override
+        public double range(double tail) {
+            return pair(kept(tail / 2)).range(tail / 2);
         }
     }
 }

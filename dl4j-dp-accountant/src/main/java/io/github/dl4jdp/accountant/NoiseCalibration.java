@@ -17,7 +17,7 @@ import java.util.function.LongFunction;
  * the target's delta that does not exceed the target's.
  *
  * <p>The noise multiplier is the root of {@code log epsilon(log sigma) = log target}, by regula falsi (Illinois variant: Dowell
- * and Jarratt 1971); steps and lot size are found by bisection over the integers.
+ * and Jarratt 1971); steps and lot size are found likewise, over the integers.
  *
  * <p>Instances are immutable.
  *
@@ -32,6 +32,11 @@ public final class NoiseCalibration {
 
     /** A search that has not ended after so many evaluations returns its bracket's safe end. */
     private static final int MAX_EVALUATIONS = 200;
+
+    /** Renyi orders for a first guess. */
+    private static final double[] SPARSE_ORDERS = {
+        1.1, 1.3, 1.6, 2, 2.5, 3.2, 4, 5, 6.5, 8, 10, 13, 16, 20, 26, 32, 42, 64, 100, 200, 500, 2000, 10_000, 100_000
+    };
 
     private final PrivacyGuarantee target;
     private final AccountantKind kind;
@@ -76,10 +81,16 @@ public final class NoiseCalibration {
     /** A good first guess costs little: the Renyi accountant is fast and its answer is a few per cent above. */
     private double start(DoubleFunction<DpEvent> event) {
         try {
-            return search(s -> epsilon(AccountantKind.RDP, event.apply(s)), 1, 1e-2) * 0.95;
+            return search(bySparseOrders(event), 1, 1e-2) * 0.95;
         } catch (IllegalArgumentException e) {
             return 1;
         }
+    }
+
+    private Curve bySparseOrders(DoubleFunction<DpEvent> event) {
+        return s -> new RdpAccountant(target.relation(), SPARSE_ORDERS)
+                .compose(event.apply(s))
+                .epsilon(target.delta());
     }
 
     @FunctionalInterface
@@ -191,25 +202,57 @@ public final class NoiseCalibration {
                     + target.delta() + ", the cost of one " + what + "; was " + target.epsilon());
         }
         long good = 1;
+        double goodError = error(first);
         long bad = 1;
+        double badError = 0;
+        double factor = 4;
         while (bad == good) {
             if (good == limit) {
                 return limit;
             }
-            bad = good > limit / 4 ? limit : good * 4;
-            if (epsilon(kind, event.apply(bad)) <= target.epsilon()) {
+            bad = good > limit / factor ? limit : (long) (good * factor);
+            factor *= factor;
+            double value = epsilon(kind, event.apply(bad));
+            badError = error(value);
+            if (value <= target.epsilon()) {
                 good = bad;
+                goodError = badError;
             }
         }
-        while (bad - good > 1) {
-            long middle = good + (bad - good) / 2;
-            if (epsilon(kind, event.apply(middle)) <= target.epsilon()) {
+        int sameSide = 0;
+        for (int i = 0; bad - good > 1; i++) {
+            long middle = between(good, goodError, bad, badError, sameSide, i % 4 == 3);
+            double value = epsilon(kind, event.apply(middle));
+            if (value <= target.epsilon()) {
                 good = middle;
+                goodError = error(value);
+                sameSide = Math.max(1, sameSide + 1);
             } else {
                 bad = middle;
+                badError = error(value);
+                sameSide = Math.min(-1, sameSide - 1);
             }
         }
         return good;
+    }
+
+    private double error(double epsilon) {
+        return error(epsilon, Math.log(target.epsilon()));
+    }
+
+    /**
+     * Where log epsilon over the log of the number, taken as linear, crosses the target, and a little beyond on the side that has not been narrowed, so that
+     * both ends come near.
+     */
+    private static long between(
+            long good, double goodError, long bad, double badError, int sameSide, boolean bisecting) {
+        double low = Math.log(good);
+        double high = Math.log(bad);
+        double share = bisecting ? 0.5 : goodError / (goodError - badError);
+        double root = Math.exp(low + (high - low) * Math.min(Math.max(share, 0), 1));
+        double step = sameSide > 0 ? Math.max(1, (root - good) / 4) : Math.min(-1, (root - bad) / 4);
+        double middle = bisecting || sameSide == 0 ? root : root + step;
+        return Math.min(Math.max(good + 1, Math.round(middle)), bad - 1);
     }
 
     private double epsilon(AccountantKind accountant, DpEvent event) {

@@ -171,9 +171,22 @@ final class OctaveMasses {
             if (first > last) {
                 return;
             }
+            // A band is empty in the middle.
+            int end = first;
+            while (end <= last && b[end] != 0) {
+                end++;
+            }
+            int again = end;
+            while (again <= last && b[again] == 0) {
+                again++;
+            }
+            boolean hollow = again - end > n / 2;
             for (int i = 0; i < a.length; i++) {
                 double factor = a[i];
-                if (factor > 0) {
+                if (factor > 0 && hollow) {
+                    multiplyAdd(products, i, factor, b, first, end - 1);
+                    multiplyAdd(products, i, factor, b, again, last);
+                } else if (factor > 0) {
                     multiplyAdd(products, i, factor, b, first, last);
                 }
             }

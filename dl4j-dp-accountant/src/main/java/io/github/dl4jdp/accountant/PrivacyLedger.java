@@ -333,9 +333,10 @@ public final class PrivacyLedger implements AutoCloseable {
         byte[] bytes = (text + "\n").getBytes(StandardCharsets.UTF_8);
         PrivacyLedgerLine line = PrivacyLedgerLine.parse(text, history.lines(), history.hash());
         if (line == null || bytes.length > PrivacyLedgerHistory.LONGEST_LINE) {
-            throw new IllegalArgumentException("event must fit on a line of a ledger, " + PrivacyLedgerHistory.LONGEST_LINE
-                    + " bytes, and not be nested hundreds deep, to be read again; its line has " + bytes.length
-                    + " bytes; compose fewer events into one");
+            throw new IllegalArgumentException(
+                    "event must fit on a line of a ledger, " + PrivacyLedgerHistory.LONGEST_LINE
+                            + " bytes, and not be nested hundreds deep, to be read again; its line has " + bytes.length
+                            + " bytes; compose fewer events into one");
         }
         usable = false;
         try {

@@ -32,7 +32,8 @@ final class PrivacyLedgerEvents {
         } catch (IOException e) {
             // Writing to memory fails for what JSON's readers and writers refuse: depth.
             throw new IllegalArgumentException(
-                    "event must fit on a line of a ledger and so not be nested hundreds deep (" + e.getMessage() + ")", e);
+                    "event must fit on a line of a ledger and so not be nested hundreds deep (" + e.getMessage() + ")",
+                    e);
         }
         return text.toString();
     }
@@ -58,6 +59,12 @@ final class PrivacyLedgerEvents {
             json.writeNumberField("samplingProbability", sampled.samplingProbability());
             json.writeNumberField("sourceSize", sampled.sourceSize());
             json.writeNumberField("truncatedBatchSize", sampled.truncatedBatchSize());
+            writeField("event", sampled.event(), json);
+        } else if (event instanceof DpEvent.TruncatedPoissonSampledGroup sampled) {
+            json.writeNumberField("samplingProbability", sampled.samplingProbability());
+            json.writeNumberField("sourceSize", sampled.sourceSize());
+            json.writeNumberField("truncatedBatchSize", sampled.truncatedBatchSize());
+            json.writeNumberField("groupSize", sampled.groupSize());
             writeField("event", sampled.event(), json);
         } else if (event instanceof DpEvent.SampledWithoutReplacement sampled) {
             json.writeNumberField("sourceSize", sampled.sourceSize());
@@ -133,6 +140,13 @@ final class PrivacyLedgerEvents {
                                 fields.number("samplingProbability"),
                                 fields.integer("sourceSize"),
                                 fields.integer("truncatedBatchSize"),
+                                fields.event("event"));
+                    case "TruncatedPoissonSampledGroup" ->
+                        new DpEvent.TruncatedPoissonSampledGroup(
+                                fields.number("samplingProbability"),
+                                fields.integer("sourceSize"),
+                                fields.integer("truncatedBatchSize"),
+                                fields.integer("groupSize"),
                                 fields.event("event"));
                     case "SampledWithoutReplacement" ->
                         new DpEvent.SampledWithoutReplacement(

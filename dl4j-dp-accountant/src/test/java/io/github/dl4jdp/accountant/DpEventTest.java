@@ -21,6 +21,7 @@ import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampledGroup;
 import java.lang.reflect.RecordComponent;
 import java.util.ArrayList;
 import java.util.EnumSet;
@@ -56,6 +57,7 @@ class DpEventTest {
             Map.entry(EpsilonDelta.class, new Bounds(ALL, ALL)),
             Map.entry(PoissonSampled.class, new Bounds(SAME_SENSITIVITY, ALL)),
             Map.entry(TruncatedPoissonSampled.class, new Bounds(NONE, EnumSet.of(ZERO_OUT))),
+            Map.entry(TruncatedPoissonSampledGroup.class, new Bounds(NONE, EnumSet.of(ZERO_OUT))),
             Map.entry(SampledWithoutReplacement.class, new Bounds(EnumSet.of(REPLACE_ONE), EnumSet.of(REPLACE_ONE))),
             Map.entry(SelfComposed.class, new Bounds(SAME_SENSITIVITY, ALL)),
             Map.entry(Composed.class, new Bounds(ALL, ALL)),
@@ -210,6 +212,9 @@ class DpEventTest {
     void constructors_countsOutOfRange_throw() {
         assertInvalid(() -> new SelfComposed(GAUSSIAN, -1), "count must be >= 0, was -1");
         assertInvalid(() -> new TruncatedPoissonSampled(0.1, 0, 5, GAUSSIAN), "sourceSize must be >= 1, was 0");
+        assertInvalid(
+                () -> new TruncatedPoissonSampledGroup(0.1, 10, 5, 1001, GAUSSIAN),
+                "groupSize must be >= 1 and <= 1000, was 1001");
         assertInvalid(
                 () -> new TruncatedPoissonSampled(0.1, 10, 0, GAUSSIAN), "truncatedBatchSize must be >= 1, was 0");
         assertInvalid(() -> new SampledWithoutReplacement(0, 0, GAUSSIAN), "sourceSize must be >= 1, was 0");

@@ -208,6 +208,38 @@ class IndependentTruthsTest {
         assertThat(new PldAccountant(ADD).supports(GroupPrivacy.event(run, 2))).isFalse();
     }
 
+    /** A larger group costs more, never less than where nothing is cut, and not much more than the general theorem on groups says. */
+    @Test
+    void group_truncatedPoissonLots_liesBetweenItsBounds() {
+        for (int limit : new int[] {500, 530, 600}) {
+            DpEvent run = new SelfComposed(new TruncatedPoissonSampled(0.01, 50_000, limit, new Gaussian(8)), 1000);
+            PrivacyAccountant one = new PldAccountant(ZERO).compose(run);
+            double previous = 0;
+            for (int k : new int[] {2, 3, 6}) {
+                double group = pld(ZERO, GroupPrivacy.event(run, k), 1e-6);
+                double uncut = pld(ZERO, GroupPrivacy.event(dpSgd(0.01, 8, 1000), k), 1e-6);
+                assertThat(group).isGreaterThan(Math.max(previous, uncut));
+                // (epsilon, delta) of one example is (k epsilon, delta sum exp(i epsilon)) of k.
+                assertThat(one.epsilon(1e-6)).isLessThan(group);
+                double each = group / k;
+                assertThat(Math.expm1(k * each) / Math.expm1(each) * one.delta(each))
+                        .isGreaterThan(1e-7);
+                if (limit == 600) {
+                    assertThat(group).isLessThan(1.01 * uncut);
+                }
+                previous = group;
+            }
+        }
+        // A lot of one in a large data set: nobody is likely to be in it, though each is sampled for sure.
+        DpEvent tiny = new TruncatedPoissonSampled(1, 1_000_000, 1, new Gaussian(2));
+        assertThat(new PldAccountant(ZERO).compose(GroupPrivacy.event(tiny, 3)).delta(0))
+                .isBetween(1e-6, 3e-6);
+        assertThat(new PldAccountant(ADD).supports(GroupPrivacy.event(tiny, 2))).isFalse();
+        // Where all fit into the lot it is a Poisson sample.
+        assertThat(GroupPrivacy.event(new TruncatedPoissonSampled(0.1, 10, 10, new Gaussian(2)), 2))
+                .isEqualTo(GroupPrivacy.event(new PoissonSampled(0.1, new Gaussian(2)), 2));
+    }
+
     @Test
     void epsilonDelta_onSamplesAndForGroups_followsTheTheorems() {
         EpsilonDelta pair = new EpsilonDelta(1, 1e-6);

@@ -13,6 +13,7 @@ import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampledGroup;
 import java.util.List;
 
 /** One event of each kind. */
@@ -28,6 +29,7 @@ final class SampleEvents {
             new EpsilonDelta(0.5, 1e-9),
             new PoissonSampled(1.0 / 3.0, GAUSSIAN),
             new TruncatedPoissonSampled(1e-3, 60_000, 128, GAUSSIAN),
+            new TruncatedPoissonSampledGroup(1e-3, 60_000, 128, 3, GAUSSIAN),
             new SampledWithoutReplacement(100_000, 256, GAUSSIAN),
             new SelfComposed(new PoissonSampled(0.01, GAUSSIAN), 1_234),
             new Composed(List.of(GAUSSIAN, new Composed(List.of()), new Laplace(1.0))),
