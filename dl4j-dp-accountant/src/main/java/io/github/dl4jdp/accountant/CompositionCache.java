@@ -27,6 +27,10 @@ final class CompositionCache {
 
     private static final double LARGE_EPSILON = 8;
 
+    private static final int MOST_PLANS = 3;
+
+    private static final double FAR_BELOW_PLAN = 1e-2;
+
     private @Nullable Composition composition;
     private Map<LossPair, Long> composed = Map.of();
     private double target;
@@ -43,7 +47,13 @@ final class CompositionCache {
     private static Composition forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
         LossPlan plan = LossPlan.forDelta(pairs, delta, growth);
         if (!isShort(plan)) {
-            return OctaveComposition.forDelta(pairs, delta, growth);
+            Composition octaves = OctaveComposition.forDelta(pairs, delta, growth);
+            if (plan.coarse() || pairs.size() == 1) {
+                return octaves;
+            }
+            // Beside few large losses, octaves are coarse for the many small ones.
+            Composition even = new LossComposition(plan, pairs);
+            return even.epsilon(delta) < octaves.epsilon(delta) ? even : octaves;
         }
         LossComposition first = new LossComposition(plan, pairs);
         double epsilon = first.epsilon(delta);
@@ -58,6 +68,23 @@ final class CompositionCache {
 
     private static Composition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth) {
         LossPlan plan = LossPlan.forEpsilon(pairs, epsilon, growth);
+        Composition best = composedForEpsilon(plan, pairs, epsilon, growth);
+        double delta = best.delta(epsilon);
+        // What is cut off is a share of the delta that was planned for, which may be far above the truth.
+        for (int i = 0; i < MOST_PLANS && delta < FAR_BELOW_PLAN * plan.delta(); i++) {
+            plan = LossPlan.forEpsilonNear(pairs, epsilon, growth, delta);
+            Composition next = composedForEpsilon(plan, pairs, epsilon, growth);
+            double nextDelta = next.delta(epsilon);
+            if (nextDelta < delta) {
+                best = next;
+                delta = nextDelta;
+            }
+        }
+        return best;
+    }
+
+    private static Composition composedForEpsilon(
+            LossPlan plan, Map<LossPair, Long> pairs, double epsilon, double growth) {
         return isShort(plan)
                 ? new LossComposition(plan, pairs)
                 : OctaveComposition.forEpsilon(pairs, epsilon, plan.delta(), growth);

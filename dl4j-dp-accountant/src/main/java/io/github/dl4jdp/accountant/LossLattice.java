@@ -178,8 +178,9 @@ final class LossLattice {
     LossLattice symmetric() {
         int last = (int) (first + p.length - 1);
         LossLattice symmetric = new LossLattice(grid, -last, last);
-        // What is left is largest where the padding was not needed at all.
-        double rest = 1 + 2 * Arrays.stream(paddingP).sum() + p.length * UNIT;
+        // The positive masses as they are, padding included, make a symmetric pair that dominates: with what they leave
+        // of one, and no more.
+        double rest = 1 + 4 * p.length * UNIT;
         for (int j = 1; j <= last; j++) {
             double up = p[(int) (j - first)];
             double loss = grid.loss(j);

@@ -54,6 +54,9 @@ final class LossPlan {
 
     private static final int MAX_LENGTH = 1 << 19;
 
+    /** Standard deviations, of at most half a step each, that all moves to the lattice together may take; twice that. */
+    private static final double SPREAD = 3.2;
+
     /** A finer lattice loses more by rounding of the masses than it gains by closer neighbours. */
     private static final double STEPS_OF_FINEST = 8;
 
@@ -134,15 +137,20 @@ final class LossPlan {
 
     /** A plan for delta at the given epsilon. */
     static LossPlan forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth) {
-        double total = total(pairs);
         List<Term> terms = terms(pairs, 1e-40);
         double delta = 0;
         for (boolean reversed : new boolean[] {false, true}) {
             double tilt = minimum(l -> logDelta(terms, reversed, l, epsilon));
             delta = Math.max(delta, Math.exp(Math.min(0, logDelta(terms, reversed, tilt, epsilon))));
         }
-        // Chernoff's bound is above the truth, by less than this for any delta of interest.
-        double guess = Math.max(delta * 1e-2, 1e-250);
+        // Chernoff's bound is above the truth, mostly by less than this.
+        return forEpsilonNear(pairs, epsilon, growth, delta * 1e-2);
+    }
+
+    /** The same where delta is known to be about so large. */
+    static LossPlan forEpsilonNear(Map<LossPair, Long> pairs, double epsilon, double growth, double delta) {
+        double guess = Math.max(delta, 1e-250);
+        double total = total(pairs);
         double tail = tail(guess, total * growth);
         return new Planner(terms(pairs, tail), total, growth, tail, pairs, epsilon, Double.NaN).plan(guess, false);
     }
@@ -258,9 +266,32 @@ final class LossPlan {
             forward = forward.loweredBy(spread / 2 * step);
             backward = backward.loweredBy(spread / 2 * step);
             window += spread * step;
+            double largestTilt = 4 * SPREAD / (step * Math.sqrt(growth * total));
+            forward = cappedTail(forward, false, delta, largestTilt);
+            backward = cappedTail(backward, true, delta, largestTilt);
+            window = Math.max(window, Math.max(forward.length, backward.length) + spread * step);
             int needed = (int) Math.min(MAX_LENGTH, Math.ceil(window / step) + 8);
             int length = Math.max(64, needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1);
             return new LossPlan(step, Math.min(MAX_LENGTH, length), tail, delta, coarse, least, forward, backward);
+        }
+
+        /**
+         * The same with a smaller tilt for the mass above the window, where the plan's would see little but the moves to the lattice: by T moves of less than a step
+         * h the bound grows by up to exp(T (tilt h)^2 / 8 - SPREAD tilt h sqrt(T)), which is least at this tilt.
+         */
+        private Direction cappedTail(Direction planned, boolean reversed, double delta, double largestTilt) {
+            if (planned.tailTilt <= largestTilt) {
+                return planned;
+            }
+            double highest =
+                    (growth * logMoment(terms, reversed, largestTilt) - Math.log(delta * SHARE_ABOVE)) / largestTilt;
+            return new Direction(
+                    planned.tilt,
+                    largestTilt,
+                    planned.belowTilt,
+                    planned.aboveTilt,
+                    planned.lowest,
+                    Math.max(planned.length, highest - planned.lowest));
         }
 
         /** What wraps around from above must not land above epsilon, which is rarely far below Chernoff's bound. */
@@ -273,11 +304,11 @@ final class LossPlan {
 
         /**
          * By how many steps rounding to the lattice widens the window. Each event moves by less than one step, and as the
-         * moves do not all go one way, their sum by Hoeffding's inequality leaves 3.2 square roots of the number of
+         * moves do not all go one way, their sum by Hoeffding's inequality leaves SPREAD square roots of the number of
          * events with probability below 1e-8.
          */
         private static double spread(double events) {
-            return 2 * (1 + Math.min(events, 3.2 * Math.sqrt(events)));
+            return 2 * (1 + Math.min(events, SPREAD * Math.sqrt(events)));
         }
 
         private double tilt(boolean reversed, double delta) {

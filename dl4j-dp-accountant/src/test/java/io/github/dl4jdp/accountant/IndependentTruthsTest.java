@@ -115,6 +115,64 @@ class IndependentTruthsTest {
         }
     }
 
+    /** Where the moves to the lattice are larger than all losses together, no tilt may see little but them. */
+    @Test
+    void epsilon_losesAlmostNothing_isAlmostNothing() {
+        for (double sigma : new double[] {200, 642, 3000}) {
+            for (long steps : new long[] {100, 2639, 20_746}) {
+                DpEvent gaussian = new SelfComposed(new PoissonSampled(1e-6, new Gaussian(sigma)), steps);
+                DpEvent laplace = new SelfComposed(new PoissonSampled(1e-6, new Laplace(sigma)), steps);
+                DpEvent group = GroupPrivacy.event(gaussian, 3);
+                DpEvent fixed = GroupPrivacy.event(
+                        new SelfComposed(new SampledWithoutReplacement(1_000_000, 1, new Gaussian(sigma)), steps), 3);
+                for (double delta : new double[] {1e-12, 1.2e-5, 0.1}) {
+                    for (DpEvent event : List.of(gaussian, laplace, group)) {
+                        assertThat(pld(ADD, event, delta))
+                                .as(event + " " + delta)
+                                .isBetween(0.0, 3e-5);
+                    }
+                    assertThat(pld(REPLACE, fixed, delta))
+                            .as(fixed + " " + delta)
+                            .isBetween(0.0, 3e-5);
+                }
+            }
+        }
+    }
+
+    /** Many events that lose next to nothing add next to nothing to a large one. */
+    @Test
+    void epsilon_manyTinyLossesBesideALargeOne_isThatOfTheLargeOne() {
+        DpEvent large = new SelfComposed(new Gaussian(10.288), 18);
+        for (double sigma : new double[] {335.8, 369.4}) {
+            DpEvent tiny = new SelfComposed(new SampledWithoutReplacement(7_229_272, 1, new Gaussian(sigma)), 590_359);
+            double alone = pld(REPLACE, large, 2.9e-3);
+            assertThat(pld(REPLACE, new Composed(List.of(GroupPrivacy.event(tiny, 5), large)), 2.9e-3))
+                    .isBetween(alone * (1 - 1e-4), alone * 1.002);
+            Map<LossPair, Long> octaves = new LinkedHashMap<>();
+            octaves.put(
+                    LossPairs.of(new SampledWithoutReplacement(7_229_272, 6, new Gaussian(sigma)), REPLACE), 590_359L);
+            octaves.put(GaussianPair.plain(10.288 / Math.sqrt(18)), 1L);
+            assertThat(OctaveComposition.of(octaves, 2.9e-3, 1, 256).epsilon(2.9e-3))
+                    .isBetween(alone * (1 - 1e-4), alone * 1.01);
+        }
+    }
+
+    /** Delta far below Chernoff's bound is planned for again. */
+    @Test
+    void delta_rareLargeLosses_isTheOneThatEpsilonWasAskedFor() {
+        DpEvent group = GroupPrivacy.event(dpSgd(8.266e-7, 1.00547, 833), 43);
+        for (DpEvent event : List.of(group, dpSgd(2.539e-6, 0.7126, 685), dpSgd(1e-6, 1, 1000))) {
+            for (double delta : new double[] {3.7e-13, 1e-11, 1e-9}) {
+                double epsilon = pld(ZERO, event, delta);
+                if (epsilon > 0) {
+                    assertThat(new PldAccountant(ZERO).compose(event).delta(epsilon))
+                            .as(event + " " + delta)
+                            .isBetween(0.9 * delta, 1.1 * delta);
+                }
+            }
+        }
+    }
+
     @Test
     void delta_oneUlp_isNotBelow() {
         DpEvent both = new Composed(List.of(new EpsilonDelta(1, 0.1), new EpsilonDelta(2, 0.2)));
