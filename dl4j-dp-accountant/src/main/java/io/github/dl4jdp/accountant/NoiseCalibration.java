@@ -246,8 +246,8 @@ public final class NoiseCalibration {
      */
     private static long between(
             long good, double goodError, long bad, double badError, int sameSide, boolean bisecting) {
-        double low = Math.log(good);
-        double high = Math.log(bad);
+        double low = Math.log((double) good);
+        double high = Math.log((double) bad);
         double share = bisecting ? 0.5 : goodError / (goodError - badError);
         double root = Math.exp(low + (high - low) * Math.min(Math.max(share, 0), 1));
         double step = sameSide > 0 ? Math.max(1, (root - good) / 4) : Math.min(-1, (root - bad) / 4);
