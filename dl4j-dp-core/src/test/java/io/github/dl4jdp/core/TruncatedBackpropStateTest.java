@@ -71,7 +71,8 @@ class TruncatedBackpropStateTest {
             assertThat(iterations[0]).isEqualTo(failing + 1 + 2 * TruncatedNetworks.SEGMENTS);
         }
         assertThat(chargedAtFirst.get(0)).isEqualTo(1);
-        assertThat(PrivacyLedgerHistory.read(ledger).charges()).containsExactly(new Charge(new DpEvent.NonPrivate(), 3)) /* the run is seeded */;
+        assertThat(PrivacyLedgerHistory.read(ledger).charges())
+                .containsExactly(new Charge(new DpEvent.NonPrivate(), 3)) /* the run is seeded */;
     }
 
     /** What a recurrent layer carries belongs to the examples of its lot: the next lot starts as a fresh network does. */

@@ -52,7 +52,7 @@ class SlicesTest {
         for (long size : shape) {
             length *= size;
         }
-        return Nd4j.arange(1, length + 1).castTo(type).reshape('c', shape).dup(order);
+        return Nd4j.arange(1, length + 1.0).castTo(type).reshape('c', shape).dup(order);
     }
 
     @ParameterizedTest
