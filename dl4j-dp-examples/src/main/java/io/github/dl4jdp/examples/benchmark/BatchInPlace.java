@@ -27,6 +27,11 @@ record BatchInPlace(DataSet data) implements RandomAccessExamples {
         return new MultiDataSet(part(data.getFeatures(), from, to), part(data.getLabels(), from, to));
     }
 
+    @Override
+    public boolean hasFixedShapes() {
+        return true;
+    }
+
     private static INDArray part(INDArray array, long from, long to) {
         return from == 0 && to == array.size(0) ? array : array.get(NDArrayIndex.interval(from, to));
     }
