@@ -347,6 +347,10 @@ final class Generator {
                 }
                 layer.setNIn(in, true);
                 type = layer.getOutputType(0, in);
+                if (in instanceof InputTypeRecurrent sequence && part.code().contains("GlobalPoolingLayer")) {
+                    // DL4J declares a sequence, makes vectors, and damages memory in SameDiff layers that believe it.
+                    type = InputType.feedForward(sequence.getSize());
+                }
             }
             if (type == null || type.arrayElementsPerExample() < 1 || type.arrayElementsPerExample() > 600) {
                 return null;

@@ -420,13 +420,10 @@ final class Parts {
     }
 
     private Expression pooling() {
-        Expression pooling = make(
-                GlobalPoolingLayer.Builder.class,
-                one(PoolingType.MAX, PoolingType.AVG, PoolingType.SUM, PoolingType.PNORM));
-        if (chance(0.1)) {
-            pooling = pooling.maybe("collapseDimensions", false);
-        }
-        return pooling.then("build");
+        return make(
+                        GlobalPoolingLayer.Builder.class,
+                        one(PoolingType.MAX, PoolingType.AVG, PoolingType.SUM, PoolingType.PNORM))
+                .then("build");
     }
 
     private Expression picture(InputTypeConvolutional type) {
