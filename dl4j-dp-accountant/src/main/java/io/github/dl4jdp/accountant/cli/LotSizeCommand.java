@@ -8,7 +8,11 @@ import picocli.CommandLine.Command;
 @Command(
         name = "lot-size",
         description = "The largest lot size that a guarantee allows: with a lot larger by one it would be exceeded.")
-final class LotSizeCommand extends QuestionCommand {
+final class LotSizeCommand extends CountCommand {
+    LotSizeCommand() {
+        super("lot size");
+    }
+
     @Override
     List<Parameter> parameters() {
         return and(
@@ -24,13 +28,6 @@ final class LotSizeCommand extends QuestionCommand {
     }
 
     @Override
-    String explanation(Setting setting) {
-        return "is the largest lot size within epsilon " + setting.number(Parameter.EPSILON) + " at delta "
-                + setting.number(Parameter.DELTA) + " (" + setting.description() + ", " + setting.accountantKind()
-                + ")";
-    }
-
-    @Override
     double answer(Setting setting) {
         if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
             throw new IllegalArgumentException(
@@ -42,15 +39,5 @@ final class LotSizeCommand extends QuestionCommand {
                 .withAccountant(setting.accountantKind())
                 .lotSize(setting.examples(), size -> setting.with(Parameter.LOT_SIZE, (double) size)
                         .event(sigma));
-    }
-
-    @Override
-    String exact(double value) {
-        return Setting.text(value);
-    }
-
-    @Override
-    String plain(double value) {
-        return exact(value);
     }
 }

@@ -6,9 +6,13 @@ import java.util.List;
 import picocli.CommandLine.Command;
 
 @Command(name = "steps", description = "The largest number of steps that a guarantee allows.")
-final class StepsCommand extends QuestionCommand {
+final class StepsCommand extends CountCommand {
     /** Where {@link NoiseCalibration#steps} stops looking. */
     private static final double LARGEST = 0x1p40;
+
+    StepsCommand() {
+        super("number of steps");
+    }
 
     @Override
     List<Parameter> parameters() {
@@ -25,13 +29,6 @@ final class StepsCommand extends QuestionCommand {
     }
 
     @Override
-    String explanation(Setting setting) {
-        return "is the largest number of steps within epsilon " + setting.number(Parameter.EPSILON) + " at delta "
-                + setting.number(Parameter.DELTA) + " (" + setting.description() + ", " + setting.accountantKind()
-                + ")";
-    }
-
-    @Override
     double answer(Setting setting) {
         warn(setting.deltaWarning());
         double sigma = setting.number(Parameter.NOISE_MULTIPLIER);
@@ -42,15 +39,5 @@ final class StepsCommand extends QuestionCommand {
             warn("steps were tried up to 2^40, and even so many are within the guarantee");
         }
         return steps;
-    }
-
-    @Override
-    String exact(double value) {
-        return Setting.text(value);
-    }
-
-    @Override
-    String plain(double value) {
-        return exact(value);
     }
 }
