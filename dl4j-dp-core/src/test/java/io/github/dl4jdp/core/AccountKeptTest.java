@@ -6,11 +6,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.dl4jdp.accountant.AccountantKind;
-import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
-import io.github.dl4jdp.core.features.PrivateNormalization;
-import io.github.dl4jdp.core.features.ReleasedNormalization;
 import java.io.File;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -260,32 +257,6 @@ class AccountKeptTest {
                                     .composeInto(AccountantKind.RDP.create(NeighboringRelation.ADD_OR_REMOVE_ONE))
                                     .epsilon(1e-5))
                             .isInfinite();
-                }
-            }
-        }
-    }
-
-    @Test
-    void attach_releaseMadeAgain_isChargedAgainAndALoadedOneOnce() throws Exception {
-        for (boolean hasLedger : new boolean[] {false, true}) {
-            File model = folder.resolve("model" + hasLedger).toFile();
-            File saved = folder.resolve("release" + hasLedger).toFile();
-            DpSgdPlan base = hasLedger ? plan().withLedger(folder.resolve("releases")) : plan();
-            for (int run = 1; run <= 4; run++) {
-                ReleasedNormalization released = run == 4
-                        ? ReleasedNormalization.load(saved)
-                        : PrivateNormalization.of(60, 3, 6, 2).release(RandomAccessExamples.of(DATA));
-                released.save(saved);
-                MultiLayerNetwork net = run == 1 ? network() : MultiLayerNetwork.load(model, true);
-                try (var engine = PrivacyEngine.attach(net, released.chargedTo(base))) {
-                    train(net, engine, 2);
-                    net.save(model);
-                    double expected = AccountantKind.RDP
-                            .create(NeighboringRelation.ADD_OR_REMOVE_ONE)
-                            .compose(new DpEvent.SelfComposed(plan().stepEvent(), 2L * run))
-                            .compose(new DpEvent.SelfComposed(new DpEvent.Gaussian(2), Math.min(run, 3)))
-                            .epsilon(1e-5);
-                    assertThat(engine.epsilon()).isCloseTo(expected, within(1e-6));
                 }
             }
         }

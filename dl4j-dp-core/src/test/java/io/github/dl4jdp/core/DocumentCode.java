@@ -11,6 +11,8 @@ import java.util.List;
 
 /** Holds the Java samples of a document against the test that runs them. */
 public final class DocumentCode {
+    private static final Path TOP = Path.of("..");
+
     private DocumentCode() {}
 
     /**
@@ -26,16 +28,26 @@ public final class DocumentCode {
 
     /** The same for samples that stand in several sources. */
     public static void assertRunBy(List<Class<?>> sources, String document, int atLeast) throws IOException {
+        assertRunBy(
+                document,
+                atLeast,
+                sources.stream()
+                        .map(source ->
+                                "dl4j-dp-core/src/test/java/" + source.getName().replace('.', '/') + ".java")
+                        .toArray(String[]::new));
+    }
+
+    /** The same for the sources of any module, named from the root of the project. */
+    public static void assertRunBy(String document, int atLeast, String... sources) throws IOException {
         StringBuilder all = new StringBuilder();
-        for (Class<?> source : sources) {
-            Path file = Path.of("src/test/java", source.getName().replace('.', '/') + ".java");
-            all.append(squeeze(Files.readString(file)));
+        for (String source : sources) {
+            all.append(squeeze(Files.readString(TOP.resolve(source))));
         }
         String text = all.toString();
         List<String> missing = new ArrayList<>();
         boolean inJava = false;
         int lines = 0;
-        for (String line : Files.readAllLines(Path.of("..", document))) {
+        for (String line : Files.readAllLines(TOP.resolve(document))) {
             if (line.startsWith("```")) {
                 inJava = line.equals("```java");
             } else if (inJava && !line.isBlank()) {

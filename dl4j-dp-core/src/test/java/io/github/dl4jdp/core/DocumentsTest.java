@@ -17,9 +17,6 @@ import io.github.dl4jdp.core.documents.Gate;
 import io.github.dl4jdp.core.documents.GateLayer;
 import io.github.dl4jdp.core.documents.GateRule;
 import io.github.dl4jdp.core.documents.GateRuleTest;
-import io.github.dl4jdp.core.features.FeatureExtractor;
-import io.github.dl4jdp.core.features.FeatureFile;
-import io.github.dl4jdp.core.features.ScatteringTransform;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -29,18 +26,14 @@ import java.util.stream.Stream;
 import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.listeners.ScoreIterationListener;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
-import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
@@ -170,48 +163,15 @@ class DocumentsTest {
         }
     }
 
+    /** These samples run in modules that depend on this one: their sources are read. */
     @Test
-    void features_samples_train(@TempDir Path folder) throws IOException {
-        Path path = folder.resolve("features");
-        int size = 40;
-        INDArray pictures = Nd4j.rand(DataType.FLOAT, size, 3 * 32 * 32);
-        INDArray labels = Networks.data(DataType.FLOAT, size).getLabels();
-        FeatureFile.Examples images = new FeatureFile.Examples() {
-            @Override
-            public int size() {
-                return size;
-            }
-
-            @Override
-            public float[] read(int from, int to) {
-                return pictures.get(NDArrayIndex.interval(from, to))
-                        .dup()
-                        .data()
-                        .asFloat();
-            }
-        };
-
-        FeatureExtractor extractor = ScatteringTransform.of(3, 32, 32); // or PatchFeatures.learn(3, 32, 32, 1)
-        FeatureFile file = FeatureFile.open(path, extractor, images, done -> {}); // computes once, then maps the file
-
-        MultiLayerNetwork network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
-                .updater(new Sgd(0.1))
-                .list()
-                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nOut(Networks.CLASSES)
-                        .activation(Activation.SOFTMAX)
-                        .build())
-                .setInputType(InputType.convolutional(8, 8, 243))
-                .build());
-        network.init();
-        DpSgdPlan plan = DpSgdPlan.poisson(size, 10)
-                .withEpochs(1)
-                .withClippingNorm(1.0)
-                .withNoiseMultiplier(1.0)
-                .withDelta(1e-5);
-        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
-        network.fit(engine.lots(file.withLabels(labels)), plan.epochs());
-        assertThat(engine.remainingSteps()).isZero();
-        DocumentCode.assertRunBy(DocumentsTest.class, "docs/features.md", 3);
+    void samplesOfOtherModules_standInTheTestsThatRunThem() throws IOException {
+        String features = "dl4j-dp-features/src/test/java/io/github/dl4jdp/features/";
+        String audit = "dl4j-dp-audit/src/test/java/io/github/dl4jdp/audit/";
+        String core = "dl4j-dp-core/src/test/java/io/github/dl4jdp/core/";
+        DocumentCode.assertRunBy("docs/features.md", 3, features + "FeaturesDocumentTest.java");
+        DocumentCode.assertRunBy("docs/auditing.md", 20, audit + "AuditingDocumentTest.java");
+        DocumentCode.assertRunBy(
+                "docs/utility.md", 40, features + "UtilityDocumentTest.java", core + "ZooModelsTest.java");
     }
 }

@@ -3,11 +3,11 @@ package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
-import io.github.dl4jdp.core.features.FeatureFile;
-import io.github.dl4jdp.core.features.PatchFeatures;
 import io.github.dl4jdp.examples.data.CifarData;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.TrainTest;
+import io.github.dl4jdp.features.FeatureFile;
+import io.github.dl4jdp.features.PatchFeatures;
 import java.io.IOException;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import picocli.CommandLine.Command;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.core.features.FeatureExtractor;
-import io.github.dl4jdp.core.features.FeatureFile;
 import io.github.dl4jdp.core.monitor.Progress;
 import io.github.dl4jdp.examples.data.ImageSet;
+import io.github.dl4jdp.features.FeatureExtractor;
+import io.github.dl4jdp.features.FeatureFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.deeplearning4j.common.resources.DL4JResources;

@@ -3,11 +3,11 @@ package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.TradeOffCurve;
+import io.github.dl4jdp.audit.Lira;
+import io.github.dl4jdp.audit.MembershipScores;
+import io.github.dl4jdp.audit.RocCurve;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.audit.Lira;
-import io.github.dl4jdp.core.audit.MembershipScores;
-import io.github.dl4jdp.core.audit.RocCurve;
 import io.github.dl4jdp.core.monitor.Progress;
 import io.github.dl4jdp.examples.data.AdultData;
 import io.github.dl4jdp.examples.data.ImageSet;

@@ -2,10 +2,10 @@
 package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.audit.Exposure;
+import io.github.dl4jdp.audit.MembershipScores;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.audit.Exposure;
-import io.github.dl4jdp.core.audit.MembershipScores;
 import io.github.dl4jdp.examples.data.ReviewData;
 import java.io.IOException;
 import java.util.ArrayList;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.core.audit.RocCurve;
+import io.github.dl4jdp.audit.RocCurve;
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.io.IOException;

@@ -3,7 +3,7 @@ package io.github.dl4jdp.examples;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.dl4jdp.core.audit.RocCurve;
+import io.github.dl4jdp.audit.RocCurve;
 import java.awt.Color;
 import java.awt.image.BufferedImage;
 import java.io.IOException;

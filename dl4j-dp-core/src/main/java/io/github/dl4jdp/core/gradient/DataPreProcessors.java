@@ -20,7 +20,7 @@ import org.nd4j.linalg.dataset.api.preprocessor.MultiNormalizerHybrid;
 public final class DataPreProcessors {
     /** By name, since some are in modules that this one does without. */
     private static final Set<String> EXAMPLE_WISE = Set.of(
-            "io.github.dl4jdp.core.features.FeaturePreProcessor",
+            "io.github.dl4jdp.features.FeaturePreProcessor",
             "org.deeplearning4j.datasets.iterator.CombinedMultiDataSetPreProcessor",
             "org.deeplearning4j.datasets.iterator.CombinedPreProcessor",
             "org.deeplearning4j.datasets.iterator.DummyPreProcessor",

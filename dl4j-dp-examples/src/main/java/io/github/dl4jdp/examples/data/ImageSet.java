@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples.data;
 
-import io.github.dl4jdp.core.features.FeatureFile;
+import io.github.dl4jdp.features.FeatureFile;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples.data;
 
-import io.github.dl4jdp.core.features.DrawnPictures;
+import io.github.dl4jdp.features.DrawnPictures;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;

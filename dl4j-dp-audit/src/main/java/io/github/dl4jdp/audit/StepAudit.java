@@ -1,0 +1,334 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.audit;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.ExecutionOptions;
+import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.Sampling;
+import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.Supplier;
+import java.util.random.RandomGenerator;
+import org.deeplearning4j.nn.api.Model;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+/**
+ * Attacks single steps of the engine from the inside: a canary with a long gradient is or is not in the data, by the toss of a coin, and an attacker
+ * who sees the gradient that listeners see, and the change of the parameters, tells which. For a test of your own build, on your own network:
+ *
+ * <pre>{@code
+ * StepAudit.of(() -> myNetwork(), plan, data, canary).assertNotBroken();
+ * }</pre>
+ *
+ * <p>Every trial is one step of {@code plan} from the same parameters, by DL4J's own {@code fit}. An attack (a value to look at and a threshold) is chosen in
+ * the first half of the trials and its error rates are measured in the second. They contradict the plan if no attacker can have both of them so small
+ * against {@code plan.stepEvent()}.
+ *
+ * <p>What it finds: noise that is missing, too small, used twice or missing on some parameters; clipping that is missing, or not example by
+ * example; a divisor that depends on the lot; rules of your own ({@link #withRules}) whose norms are too small. A plan
+ * of few examples ({@code DpSgdPlan.poisson(4, 4)}) is the most revealing. What it cannot find: a generator that is predictable, a
+ * fault that no step shows, a wrong accountant.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * Steps that satisfy {@code plan.stepEvent()} under adding or removing one example are accused with probability {@code 1 - confidence} at
+ * most, over the coins and the noise.
+ *
+ * <p>Source: Nasr et al., Tight Auditing of Differentially Private Machine Learning, USENIX Security 2023.
+ */
+public final class StepAudit {
+    private static final int TRIALS = 2000;
+    private static final double CONFIDENCE = 0.999;
+
+    private final Supplier<? extends Model> network;
+    private final DpSgdPlan plan;
+    private final MultiDataSet data;
+    private final MultiDataSet canary;
+    private final Settings settings;
+
+    private record Settings(
+            int trials,
+            double confidence,
+            ExecutionOptions options,
+            GradientRules rules,
+            DpEvent claim,
+            RandomGenerator coins) {}
+
+    private StepAudit(
+            Supplier<? extends Model> network,
+            DpSgdPlan plan,
+            MultiDataSet data,
+            MultiDataSet canary,
+            Settings settings) {
+        this.network = network;
+        this.plan = plan;
+        this.data = data;
+        this.canary = canary;
+        this.settings = settings;
+    }
+
+    /**
+     * An audit of 2000 trials at confidence 0.999.
+     *
+     * @param network gives a fresh network of initialised parameters, which the audit attaches the plan to
+     * @param plan Poisson-sampled, complete, without a ledger. Its length does not matter
+     * @param data {@code plan.examples()} examples, made up or public
+     * @param canary one example whose gradient is longer than the plan's clipping norm, such as one with large features or a wrong label
+     * @throws IllegalArgumentException if the plan's sampling is not Poisson or it has a ledger, the data are not as many as its examples, or the
+     *     canary is not one example
+     * @throws IllegalStateException if the plan is not complete
+     */
+    public static StepAudit of(Supplier<? extends Model> network, DpSgdPlan plan, DataSet data, DataSet canary) {
+        return of(network, plan, multi(data), multi(canary));
+    }
+
+    /** As {@link #of(Supplier, DpSgdPlan, DataSet, DataSet)}, for networks of several inputs or outputs. */
+    public static StepAudit of(
+            Supplier<? extends Model> network, DpSgdPlan plan, MultiDataSet data, MultiDataSet canary) {
+        Objects.requireNonNull(network, "network");
+        if (plan.sampling() != Sampling.POISSON || plan.relation() != NeighboringRelation.ADD_OR_REMOVE_ONE) {
+            throw new IllegalArgumentException("plan must have Poisson lots under ADD_OR_REMOVE_ONE to be audited, had "
+                    + plan.sampling() + " lots under " + plan.relation()
+                    + ": audit a Poisson plan of the same clipping and noise");
+        }
+        if (plan.ledger().isPresent()) {
+            throw new IllegalArgumentException("plan must have no ledger, had "
+                    + plan.ledger().get() + ": the steps of an audit are not training and must not be charged to it");
+        }
+        long rows = data.getFeatures(0).size(0);
+        if (rows != plan.examples()) {
+            throw new IllegalArgumentException(
+                    "data must have plan.examples = " + plan.examples() + " examples, had " + rows);
+        }
+        long canaries = canary.getFeatures(0).size(0);
+        if (canaries != 1) {
+            throw new IllegalArgumentException("canary must be 1 example, was " + canaries);
+        }
+        var settings = new Settings(
+                TRIALS,
+                CONFIDENCE,
+                ExecutionOptions.defaults(),
+                GradientRules.builtIn(),
+                plan.stepEvent(),
+                RandomStreams.secure().stream("canaries", 0));
+        return new StepAudit(network, plan, data, canary, settings);
+    }
+
+    private static MultiDataSet multi(DataSet data) {
+        return ((org.nd4j.linalg.dataset.DataSet) data).toMultiDataSet();
+    }
+
+    /**
+     * This audit with another number of steps: more of them find smaller faults.
+     *
+     * @throws IllegalArgumentException if {@code trials < 4}
+     */
+    public StepAudit withTrials(int trials) {
+        if (trials < 4) {
+            throw new IllegalArgumentException("trials must be at least 4, was " + trials);
+        }
+        return with(new Settings(
+                trials, settings.confidence, settings.options, settings.rules, settings.claim, settings.coins));
+    }
+
+    /**
+     * This audit with another confidence: a correct engine is accused with probability {@code 1 - confidence} at most.
+     *
+     * @throws IllegalArgumentException if {@code confidence} is not in (0, 1)
+     */
+    public StepAudit withConfidence(double confidence) {
+        return with(new Settings(
+                settings.trials,
+                AuditArguments.confidence(confidence),
+                settings.options,
+                settings.rules,
+                settings.claim,
+                settings.coins));
+    }
+
+    /** This audit with other options, such as small physical batches, which must not change the guarantee. */
+    public StepAudit withOptions(ExecutionOptions options) {
+        return with(new Settings(
+                settings.trials,
+                settings.confidence,
+                Objects.requireNonNull(options, "options"),
+                settings.rules,
+                settings.claim,
+                settings.coins));
+    }
+
+    /** This audit with rules for layers of your own: the guarantee rests on them too. */
+    public StepAudit withRules(GradientRules rules) {
+        return with(new Settings(
+                settings.trials,
+                settings.confidence,
+                settings.options,
+                Objects.requireNonNull(rules, "rules"),
+                settings.claim,
+                settings.coins));
+    }
+
+    /** This audit against another claim than {@code plan.stepEvent()}: what one step is said to cost. */
+    public StepAudit withClaim(DpEvent stepEvent) {
+        return with(new Settings(
+                settings.trials,
+                settings.confidence,
+                settings.options,
+                settings.rules,
+                Objects.requireNonNull(stepEvent, "stepEvent"),
+                settings.coins));
+    }
+
+    StepAudit withCoins(RandomGenerator coins) {
+        return with(new Settings(
+                settings.trials, settings.confidence, settings.options, settings.rules, settings.claim, coins));
+    }
+
+    private StepAudit with(Settings changed) {
+        return new StepAudit(network, plan, data, canary, changed);
+    }
+
+    /**
+     * Runs the steps and the attack.
+     *
+     * @throws IllegalArgumentException if the canary's gradient is shorter than the clipping norm, or the trials are too few to contradict the claim at
+     *     this confidence: both say how much is needed
+     * @throws io.github.dl4jdp.core.UnsupportedModelException if the network cannot be trained with privacy
+     */
+    public StepAuditResult run() {
+        var claim = new Claim(settings.claim);
+        double alpha = (1 - settings.confidence) / 2;
+        boolean[] coins = toss(claim, alpha);
+        Model model = network.get();
+        var audited = new AuditedNetwork(model);
+        double[] direction = audited.gradientOf(canary);
+        double length = canaryLength(direction);
+        var views = new StepViews(model, direction);
+        List<List<double[]>> trials = measure(model, audited, views, coins);
+        List<double[]> in = trials.get(0);
+        List<double[]> out = trials.get(1);
+        int inHalf = in.size() / 2;
+        int outHalf = out.size() / 2;
+        var attack = ThresholdAttack.best(views.names(), in.subList(0, inHalf), out.subList(0, outHalf), claim, alpha);
+        List<double[]> inTest = in.subList(inHalf, in.size());
+        List<double[]> outTest = out.subList(outHalf, out.size());
+        return StepAuditResult.of(
+                claim, attack, inTest, outTest, settings.confidence, plan.delta(), length / plan.clippingNorm());
+    }
+
+    /**
+     * Fails if the attack contradicts the plan; for tests.
+     *
+     * @throws AssertionError if it does
+     * @throws IllegalArgumentException as {@link #run}
+     */
+    public void assertNotBroken() {
+        StepAuditResult result = run();
+        if (result.isContradicted()) {
+            throw new AssertionError(result.toString());
+        }
+    }
+
+    private boolean[] toss(Claim claim, double alpha) {
+        var coins = new boolean[settings.trials];
+        int in = 0;
+        for (int i = 0; i < coins.length; i++) {
+            coins[i] = settings.coins.nextBoolean();
+            in += coins[i] ? 1 : 0;
+        }
+        int tested = Math.min(in, coins.length - in) / 2;
+        if (tested < 1 || !claim.isRefutableBy(tested, alpha)) {
+            int needed = 1;
+            while (!claim.isRefutableBy(needed, alpha)) {
+                needed++;
+            }
+            // Two halves of two kinds, and a tenth more since coins do not fall evenly.
+            throw new IllegalArgumentException("trials must be at least " + (4 * needed + 4 * needed / 10 + 4)
+                    + " to contradict " + settings.claim + " with confidence " + settings.confidence + ", were "
+                    + settings.trials);
+        }
+        return coins;
+    }
+
+    private double canaryLength(double[] direction) {
+        double squared = 0;
+        for (double value : direction) {
+            squared += value * value;
+        }
+        double length = Math.sqrt(squared);
+        if (length >= plan.clippingNorm() && length < Double.POSITIVE_INFINITY) {
+            return length;
+        }
+        // Too short, infinite or NaN
+        throw new IllegalArgumentException("canary must have a finite gradient of at least plan.clippingNorm = "
+                + plan.clippingNorm() + ", had one of norm " + length
+                + ": give it larger features or a wrong label, or audit with a smaller clipping norm");
+    }
+
+    /** The measured values of the trials with the canary, and of those without. */
+    private List<List<double[]>> measure(Model model, AuditedNetwork audited, StepViews views, boolean[] coins) {
+        // A calibrated plan would be calibrated anew to the audit's length; the noise is to stay.
+        double sigma = plan.noiseMultiplier();
+        DpSgdPlan run = (sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma)).withSteps(coins.length);
+        INDArray initial = model.params().dup();
+        double[] before = audited.parameters();
+        var source =
+                new CoinTossedExamples(RandomAccessExamples.of(AuditedNetwork.join(data, canary)), plan.examples());
+        var in = new ArrayList<double[]>();
+        var out = new ArrayList<double[]>();
+        try (PrivacyEngine engine = PrivacyEngine.attach(model, run, settings.options, settings.rules)) {
+            audited.listen();
+            Runnable steps = audited.steps(engine, source);
+            for (boolean coin : coins) {
+                source.setCanaryIn(coin);
+                steps.run();
+                double[] change = audited.parameters();
+                for (int i = 0; i < change.length; i++) {
+                    change[i] = before[i] - change[i];
+                }
+                (coin ? in : out).add(views.measure(audited.gradient(), change));
+                audited.setParameters(initial);
+            }
+        }
+        return List.of(in, out);
+    }
+
+    /** The data, with the canary behind the last example or without it. */
+    private static final class CoinTossedExamples implements RandomAccessExamples {
+        private final RandomAccessExamples all;
+        private final long examples;
+        private boolean canaryIn;
+
+        CoinTossedExamples(RandomAccessExamples all, long examples) {
+            this.all = all;
+            this.examples = examples;
+        }
+
+        void setCanaryIn(boolean canaryIn) {
+            this.canaryIn = canaryIn;
+        }
+
+        @Override
+        public boolean hasFixedShapes() {
+            return all.hasFixedShapes();
+        }
+
+        @Override
+        public long size() {
+            return canaryIn ? examples + 1 : examples;
+        }
+
+        @Override
+        public MultiDataSet get(long[] indices) {
+            return all.get(indices);
+        }
+    }
+}

@@ -1,9 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-/**
- * Features that are the same function of every example, whatever the data: nothing in them is learnt from private examples, so
- * they cost no privacy. The one exception says so: {@link io.github.dl4jdp.core.features.PrivateNormalization} releases with noise.
- */
-@NullMarked
-package io.github.dl4jdp.core.features;
-
-import org.jspecify.annotations.NullMarked;

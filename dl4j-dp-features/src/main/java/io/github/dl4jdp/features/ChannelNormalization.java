@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.features;
+
+import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.HostArrays;
+import java.util.Arrays;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Shifts and scales every channel of the features by constants: \( y_{cp} = (x_{cp} - \mu_c) / s_c \) for channel c and position p.
+ *
+ * <p>Channels are the first dimension of an example: those of a picture [channels, height, width], or the columns of a table.
+ *
+ * <p><b>Formal guarantee:</b> none is spent by applying it. Its constants must be public, as those of {@link #learn}, or released with
+ * noise and charged, as those of {@link PrivateNormalization}.
+ *
+ * <p>Immutable and safe for use by several threads.
+ */
+public final class ChannelNormalization {
+    /** Of the largest standard deviation; a channel that varies less among the public examples is scaled as if it varied so much. */
+    private static final double SMALLEST_DEVIATION = 1e-4;
+
+    private final double[] mean;
+    private final double[] deviation;
+
+    private ChannelNormalization(double[] mean, double[] deviation) {
+        this.mean = mean;
+        this.deviation = deviation;
+    }
+
+    /**
+     * Creates the normalization by these constants.
+     *
+     * @param mean what is subtracted from each channel
+     * @param deviation what each channel is then divided by
+     * @throws IllegalArgumentException if the arrays are empty or of different length, a mean is not finite, or a deviation is not finite
+     *     and {@code > 0}
+     */
+    public static ChannelNormalization of(double[] mean, double[] deviation) {
+        if (mean.length == 0 || mean.length != deviation.length) {
+            throw new IllegalArgumentException("mean and deviation must have one number for each channel, have "
+                    + mean.length + " and " + deviation.length);
+        }
+        for (int c = 0; c < mean.length; c++) {
+            if (!(Math.abs(mean[c]) < Double.POSITIVE_INFINITY)) {
+                throw new IllegalArgumentException("mean must be finite, was " + mean[c] + " in channel " + c);
+            }
+            if (!(deviation[c] > 0 && deviation[c] < Double.POSITIVE_INFINITY)) {
+                throw new IllegalArgumentException(
+                        "deviation must be finite and > 0, was " + deviation[c] + " in channel " + c);
+            }
+        }
+        return new ChannelNormalization(mean.clone(), deviation.clone());
+    }
+
+    /**
+     * Learns means and standard deviations of the channels from public examples. A channel whose standard deviation is below 1e-4 of
+     * the largest one's is divided by that.
+     *
+     * @param publicExamples examples that nobody's privacy depends on, one after the other, such as {@link DrawnPictures}
+     * @throws IllegalArgumentException if {@code publicExamples} is not a positive whole number of examples, or their features are not
+     *     all finite
+     */
+    public static ChannelNormalization learn(FeatureExtractor extractor, float[] publicExamples) {
+        int each = length(extractor.inputShape());
+        if (publicExamples.length == 0 || publicExamples.length % each != 0) {
+            throw new IllegalArgumentException("length of publicExamples must be a positive multiple of " + each
+                    + ", was " + publicExamples.length);
+        }
+        int channels = Math.toIntExact(extractor.outputShape()[0]);
+        int positions = length(extractor.outputShape()) / channels;
+        int count = publicExamples.length / each;
+        double[] sum = new double[channels];
+        double[] squares = new double[channels];
+        for (int i = 0; i < count; i++) {
+            float[] features = extractor.extract(Arrays.copyOfRange(publicExamples, i * each, (i + 1) * each));
+            for (int c = 0; c < channels; c++) {
+                for (int p = c * positions; p < (c + 1) * positions; p++) {
+                    sum[c] += features[p];
+                    squares[c] += (double) features[p] * features[p];
+                }
+            }
+        }
+        double number = (double) count * positions;
+        double[] deviation = new double[channels];
+        for (int c = 0; c < channels; c++) {
+            sum[c] /= number;
+            deviation[c] = Math.sqrt(Math.max(0, squares[c] / number - sum[c] * sum[c]));
+        }
+        double largest = Arrays.stream(deviation).max().orElseThrow();
+        double floor = largest > 0 ? SMALLEST_DEVIATION * largest : 1;
+        return of(sum, Arrays.stream(deviation).map(d -> Math.max(d, floor)).toArray());
+    }
+
+    /** Number of channels. */
+    public int channels() {
+        return mean.length;
+    }
+
+    /** What is subtracted from each channel. */
+    public double[] mean() {
+        return mean.clone();
+    }
+
+    /** What each channel is then divided by. */
+    public double[] deviation() {
+        return deviation.clone();
+    }
+
+    /**
+     * This normalization and then the other, as one.
+     *
+     * @throws IllegalArgumentException if {@code next} has another number of channels, or the product of two deviations is not a
+     *     positive finite number
+     */
+    public ChannelNormalization then(ChannelNormalization next) {
+        requireChannels(next.channels());
+        double[] means = new double[channels()];
+        double[] deviations = new double[channels()];
+        for (int c = 0; c < means.length; c++) {
+            means[c] = mean[c] + deviation[c] * next.mean[c];
+            deviations[c] = deviation[c] * next.deviation[c];
+        }
+        return of(means, deviations);
+    }
+
+    /**
+     * The extractor whose features are those of {@code extractor}, normalized.
+     *
+     * @throws IllegalArgumentException if the features of {@code extractor} have another number of channels
+     */
+    public FeatureExtractor after(FeatureExtractor extractor) {
+        requireChannels(extractor.outputShape()[0]);
+        return new NormalizedFeatures(extractor, this);
+    }
+
+    /** The same examples with normalized features; labels and masks stay as they are. Examples must have one array of features. */
+    public RandomAccessExamples normalize(RandomAccessExamples examples) {
+        return new NormalizedExamples(examples, this);
+    }
+
+    /**
+     * Normalizes a batch.
+     *
+     * @param batch [batch, channels, ...], of type float or double; stays as it is
+     * @return the same shape and type, in c order
+     * @throws IllegalArgumentException if {@code batch} has another number of channels, or is neither float nor double
+     */
+    public INDArray normalize(INDArray batch) {
+        if (batch.rank() < 2) {
+            throw new IllegalArgumentException(
+                    "batch must have shape [batch, channels, ...], was " + Arrays.toString(batch.shape()));
+        }
+        requireChannels(batch.size(1));
+        INDArray out = batch.dup('c');
+        int rows = Math.toIntExact(batch.size(0));
+        int each = rows == 0 ? 0 : Math.toIntExact(batch.length() / rows);
+        for (int i = 0; i < rows; i++) {
+            if (batch.dataType() == DataType.DOUBLE) {
+                double[] row = new double[each];
+                HostArrays.read(out, (long) i * each, row, each);
+                for (int c = 0, p = 0; c < channels(); c++) {
+                    for (; p < (c + 1) * (each / channels()); p++) {
+                        row[p] = (row[p] - mean[c]) / deviation[c];
+                    }
+                }
+                HostArrays.write(row, out, (long) i * each, each);
+            } else {
+                float[] row = new float[each];
+                HostArrays.read(out, (long) i * each, row, each);
+                normalize(row, 0, each);
+                HostArrays.write(row, out, (long) i * each, each);
+            }
+        }
+        return out;
+    }
+
+    /** Normalizes, in place, one example: the {@code length} numbers from {@code from} on. */
+    void normalize(float[] features, int from, int length) {
+        int positions = length / mean.length;
+        for (int c = 0; c < mean.length; c++) {
+            double shift = mean[c];
+            double scale = 1 / deviation[c];
+            int start = from + c * positions;
+            for (int p = start; p < start + positions; p++) {
+                features[p] = (float) ((features[p] - shift) * scale);
+            }
+        }
+    }
+
+    void requireChannels(long given) {
+        if (given != channels()) {
+            throw new IllegalArgumentException(
+                    "features must have " + channels() + " channels as the normalization has, have " + given);
+        }
+    }
+
+    static int length(long[] shape) {
+        return Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact));
+    }
+}

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.features;
+
+import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.HostArrays;
+import java.io.IOException;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Features of a data set, computed once and kept in a file that is mapped into memory: training reads them without holding
+ * them, so they may be larger than the heap.
+ *
+ * <p>The file begins with digests of the extractor's {@link FeatureExtractor#identity()} and of the examples, so features of
+ * another extractor or of other data are never taken for these. It holds what the examples tell, unprotected: keep it where
+ * the examples may be kept.
+ */
+public final class FeatureFile {
+    /** Files beyond 2 GB are mapped in pieces, each of whole examples. */
+    private static final long MAX_PIECE_BYTES = 1L << 30;
+
+    private final int size;
+    private final long[] shape;
+    private final int length;
+    private final int examplesPerPiece;
+    private final FloatBuffer[] pieces;
+    private final @Nullable ChannelNormalization normalization;
+
+    private FeatureFile(
+            int size,
+            long[] shape,
+            int length,
+            int examplesPerPiece,
+            FloatBuffer[] pieces,
+            @Nullable ChannelNormalization normalization) {
+        this.size = size;
+        this.shape = shape;
+        this.length = length;
+        this.examplesPerPiece = examplesPerPiece;
+        this.pieces = pieces;
+        this.normalization = normalization;
+    }
+
+    /** Examples that can be read in ranges. */
+    public interface Examples {
+        /** Number of examples. */
+        int size();
+
+        /**
+         * Reads examples {@code from} (inclusive) to {@code to} (exclusive), one after the other.
+         *
+         * <p>Called from one thread at a time.
+         */
+        float[] read(int from, int to);
+    }
+
+    /**
+     * Opens the features of these examples, after computing them on all processors if the file does not have them yet.
+     *
+     * @param file where they are kept; written anew if it holds anything else
+     * @param progress called with the number of examples done, from time to time
+     * @throws IOException if the file cannot be read or written
+     */
+    public static FeatureFile open(Path file, FeatureExtractor extractor, Examples examples, IntConsumer progress)
+            throws IOException {
+        FeatureFileHeader header = FeatureFileHeader.of(extractor, examples);
+        if (!header.isAtHeadOf(file)) {
+            FeatureFileWriter.write(file, header, extractor, examples, progress);
+        }
+        return map(file, header);
+    }
+
+    private static FeatureFile map(Path file, FeatureFileHeader header) throws IOException {
+        int length = header.length();
+        int perPiece = (int) Math.max(1, MAX_PIECE_BYTES / (4L * length));
+        FloatBuffer[] pieces = new FloatBuffer[(header.size() + perPiece - 1) / perPiece];
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
+            for (int p = 0; p < pieces.length; p++) {
+                long first = (long) p * perPiece;
+                long count = Math.min(perPiece, header.size() - first);
+                MappedByteBuffer bytes = channel.map(
+                        FileChannel.MapMode.READ_ONLY,
+                        FeatureFileHeader.BYTES + 4L * length * first,
+                        4L * length * count);
+                pieces[p] = bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
+            }
+        }
+        return new FeatureFile(header.size(), header.shape(), length, perPiece, pieces, null);
+    }
+
+    /**
+     * The same file, its features normalized as they are read: after the normalization that it has already, if any.
+     *
+     * @throws IllegalArgumentException if the features have another number of channels
+     */
+    public FeatureFile normalizedBy(ChannelNormalization next) {
+        next.requireChannels(shape[0]);
+        return new FeatureFile(
+                size, shape, length, examplesPerPiece, pieces, normalization == null ? next : normalization.then(next));
+    }
+
+    /** Number of examples. */
+    public int size() {
+        return size;
+    }
+
+    /** Shape of the features of one example. */
+    public long[] shape() {
+        return shape.clone();
+    }
+
+    /**
+     * Copies the features of one example into {@code to}, from {@code offset} on; callable from several threads.
+     *
+     * @throws IndexOutOfBoundsException if {@code index} is not in [0, size), or {@code to} is too short
+     */
+    public void read(int index, float[] to, int offset) {
+        if (index < 0 || index >= size) {
+            throw new IndexOutOfBoundsException("index must be in [0, " + size + "), was " + index);
+        }
+        pieces[index / examplesPerPiece].get(index % examplesPerPiece * length, to, offset, length);
+        if (normalization != null) {
+            normalization.normalize(to, offset, length);
+        }
+    }
+
+    /**
+     * Copies the features of some examples.
+     *
+     * @return an array of shape [indices, {@link #shape()}]
+     * @throws IndexOutOfBoundsException if an index is not in [0, size)
+     */
+    public INDArray read(int... indices) {
+        long[] all = new long[shape.length + 1];
+        all[0] = indices.length;
+        System.arraycopy(shape, 0, all, 1, shape.length);
+        INDArray out = Nd4j.createUninitialized(DataType.FLOAT, all, 'c');
+        read(indices, out);
+        return out;
+    }
+
+    /** The same into an array of that shape, in C order. */
+    void read(int[] indices, INDArray to) {
+        float[] row = new float[length];
+        for (int i = 0; i < indices.length; i++) {
+            read(indices[i], row, 0);
+            HostArrays.write(row, to, (long) i * length, length);
+        }
+    }
+
+    /**
+     * These features with labels, as a training set for {@link io.github.dl4jdp.core.PrivacyEngine#lots(RandomAccessExamples)}.
+     *
+     * @param labels of shape [size, classes]
+     * @throws IllegalArgumentException if the labels have another shape
+     */
+    public RandomAccessExamples withLabels(INDArray labels) {
+        return new LabelledFeatures(this, labels);
+    }
+}

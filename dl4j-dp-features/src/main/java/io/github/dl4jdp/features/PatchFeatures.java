@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.features;
+
+import java.util.Arrays;
+import java.util.Locale;
+import java.util.SplittableRandom;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.random.RandomGenerator;
+
+/**
+ * Features of small photographs that were learnt from drawn pictures alone: how strongly the parts of an image answer to
+ * hundreds of small patterns.
+ *
+ * <p>Every 6x6 patch is whitened, scaled to norm one and compared with 320 whitened patches of random drawings and their mirror
+ * images; what exceeds a threshold, for either sign, is averaged over the overlapping cells of a 4x4 grid and over the image and
+ * its mirror image, so the features do not tell left from right. The averages' square roots go through a cosine transform over the
+ * grid. Of the 16 x 640 numbers, the 2,720 directions of largest variance among the drawings are kept, each within one frequency
+ * of the transform, and scaled to nearly equal variance; then the whole vector is scaled to norm one. Neither filters nor scales
+ * come from any example: two are equal when their seed and sizes are, on every machine.
+ *
+ * <p>A linear model of features with nearly equal variances learns in few steps, which is what noise leaves room for.
+ *
+ * <p>Source: A. Coates and A. Ng, ICML 2011, for the encoding; L. Thiry, M. Arbel, E. Belilovsky, E. Oyallon, The Unreasonable
+ * Effectiveness of Patches in Deep Convolutional Kernels Methods, ICLR 2021, for whitened patches of norm one; X. Tang et al.,
+ * Differentially Private Image Classification by Learning Priors from Random Processes, NeurIPS 2023, for learning from drawn
+ * pictures.
+ */
+public final class PatchFeatures implements FeatureExtractor {
+    private static final int CELLS = PatchOptions.GRID * PatchOptions.GRID;
+    private static final int MIN_SIDE = 16;
+    private static final int MAX_SIDE = 64;
+
+    private final int channels;
+    private final int height;
+    private final int width;
+    private final long seed;
+    private final PatchOptions options;
+    private final PatchFilters filters;
+
+    private final PatchComponents components;
+    private final ConcurrentLinkedQueue<PatchResponses> idle = new ConcurrentLinkedQueue<>();
+
+    private PatchFeatures(int channels, int height, int width, long seed, PatchOptions options) {
+        this.channels = channels;
+        this.height = height;
+        this.width = width;
+        this.seed = seed;
+        this.options = options;
+        RandomGenerator random = new SplittableRandom(seed);
+        this.filters = new PatchFilters(options, channels, random);
+        this.components = new PatchComponents(spectraOfDrawings(random), CELLS * options.components());
+    }
+
+    /**
+     * Draws pictures and learns from them; takes about half a minute.
+     *
+     * @param channels 1 (grey) or 3 (red, green, blue)
+     * @param seed of the drawings, public
+     * @throws IllegalArgumentException if {@code channels} is neither 1 nor 3, or {@code height} or {@code width} is not an
+     *     even number in [16, 64]
+     */
+    public static PatchFeatures learn(int channels, int height, int width, long seed) {
+        return learn(channels, height, width, seed, PatchOptions.standard());
+    }
+
+    /**
+     * As above, with a choice of how many features: fewer are faster, and less accurate.
+     *
+     * @param filters pairs of patterns, of mirror images; 320 above
+     * @param components a sixteenth of the number of features, at most twice {@code filters}; 170 above
+     * @throws IllegalArgumentException as above, or if {@code filters < 1} or {@code components} is not in [1, 2 filters]
+     */
+    public static PatchFeatures learn(int channels, int height, int width, long seed, int filters, int components) {
+        return learn(channels, height, width, seed, PatchOptions.of(filters, components));
+    }
+
+    static PatchFeatures learn(int channels, int height, int width, long seed, PatchOptions options) {
+        if (channels != 1 && channels != 3) {
+            throw new IllegalArgumentException("channels must be 1 or 3, was " + channels);
+        }
+        requireSide("height", height);
+        requireSide("width", width);
+        return new PatchFeatures(channels, height, width, seed, options);
+    }
+
+    private static void requireSide(String name, int side) {
+        if (side < MIN_SIDE || side > MAX_SIDE || side % 2 != 0) {
+            throw new IllegalArgumentException(
+                    name + " must be an even number in [" + MIN_SIDE + ", " + MAX_SIDE + "], was " + side);
+        }
+    }
+
+    private float[][][] spectraOfDrawings(RandomGenerator random) {
+        int size = 2 * Math.max(height, width);
+        DeadLeaves leaves = new DeadLeaves(random, size);
+        var responses = new PatchResponses(filters, channels, height, width);
+        float[][][] out = new float[options.scalePictures() * 4][CELLS][2 * options.filters()];
+        for (int n = 0; n < out.length; n += 4) {
+            float[] drawn = PatchFilters.asChannels(leaves.next(), channels);
+            for (int part = 0; part < 4; part++) {
+                responses.spectrum(crop(drawn, size, part / 2 * height, part % 2 * width), out[n + part]);
+            }
+        }
+        return out;
+    }
+
+    private float[] crop(float[] picture, int size, int top, int left) {
+        float[] out = new float[channels * height * width];
+        for (int c = 0; c < channels; c++) {
+            for (int r = 0; r < height; r++) {
+                System.arraycopy(picture, (c * size + top + r) * size + left, out, (c * height + r) * width, width);
+            }
+        }
+        return out;
+    }
+
+    @Override
+    public long[] inputShape() {
+        return new long[] {channels, height, width};
+    }
+
+    @Override
+    public long[] outputShape() {
+        return new long[] {components.count()};
+    }
+
+    @Override
+    public String identity() {
+        return String.format(
+                Locale.ROOT, "patches %s input=%dx%dx%d seed=%d version=2", options, channels, height, width, seed);
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @param examples images [count, channels, height, width], from 0 to 1
+     * @return features [count, 16 x 170], each of norm one (or zero, where an image is not finite)
+     */
+    @Override
+    public float[] extract(float[] examples) {
+        int each = channels * height * width;
+        if (examples.length % each != 0) {
+            throw new IllegalArgumentException(
+                    "length of examples must be a multiple of " + each + ", was " + examples.length);
+        }
+        int count = examples.length / each;
+        int length = components.count();
+        float[] features = new float[Math.multiplyExact(count, length)];
+        PatchResponses polled = idle.poll();
+        PatchResponses responses = polled != null ? polled : new PatchResponses(filters, channels, height, width);
+        float[][] spectrum = new float[CELLS][2 * options.filters()];
+        for (int i = 0; i < count; i++) {
+            responses.spectrum(Arrays.copyOfRange(examples, i * each, (i + 1) * each), spectrum);
+            components.project(spectrum, features, i * length);
+            normalize(features, i * length, length);
+        }
+        idle.add(responses);
+        return features;
+    }
+
+    private static void normalize(float[] features, int from, int length) {
+        double squares = 0;
+        for (int i = from; i < from + length; i++) {
+            squares += (double) features[i] * features[i];
+        }
+        float scale = squares > 0 && squares < Double.POSITIVE_INFINITY ? (float) (1 / Math.sqrt(squares)) : 0;
+        for (int i = from; i < from + length; i++) {
+            features[i] = scale == 0 ? 0 : scale * features[i];
+        }
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.features;
+
+/**
+ * How {@link PatchFeatures} are made.
+ *
+ * @param filters pairs of mirror-image filters
+ * @param components features for each cell, on the average over the cells, at most {@code filters * 2}
+ * @param filterPictures pictures that filters are cut from
+ * @param scalePictures pictures that the responses' covariances are measured on, four pieces of the images' size each
+ */
+record PatchOptions(int filters, int components, int filterPictures, int scalePictures) {
+    /** Side of a patch. */
+    static final int SIDE = 6;
+
+    /** Cells along each axis, in which responses are averaged. */
+    static final int GRID = 4;
+
+    /**
+     * Directions of a whitened patch that are compared with filters, half of them equal to their mirror images and half opposite;
+     * a coloured patch has 108. The others have variances below the damping in drawings, and leaving them out cost nothing.
+     */
+    static final int DIRECTIONS = 64;
+
+    /** Responses (cosines between patch and filter, but for the damping of weak patches) below this are noise. */
+    static final float THRESHOLD = 0.12f;
+
+    /** Standard deviation of a patch that is as weak as noise, of full scale 1: flatter ones are not blown up. */
+    static final float CONTRAST_FLOOR = 10f / 255;
+
+    /** Added to the variances that patches are whitened by: their finest details are mostly noise. */
+    static final double PATCH_DAMPING = 0.1;
+
+    /** Norm of a whitened patch that is weak, of the median among drawings: weaker ones are not scaled to norm one. */
+    static final double NORM_FLOOR = 0.5;
+
+    /** Added to the variances that components are scaled by, of the largest. */
+    static final double COMPONENT_DAMPING = 0.0005;
+
+    private static final int MIN_FILTER_PICTURES = 20;
+    private static final int MIN_SCALE_PICTURES = 50;
+    private static final int STANDARD_FILTERS = 320;
+    private static final int STANDARD_COMPONENTS = 170;
+
+    /** The ones that docs/results.md gives accuracies for. */
+    static PatchOptions standard() {
+        return of(STANDARD_FILTERS, STANDARD_COMPONENTS);
+    }
+
+    /**
+     * Other numbers of filters and components, with as many pictures for each as the standard has.
+     *
+     * @throws IllegalArgumentException if {@code filters < 1} or {@code components} is not in [1, 2 filters]
+     */
+    static PatchOptions of(int filters, int components) {
+        if (filters < 1) {
+            throw new IllegalArgumentException("filters must be at least 1, was " + filters);
+        }
+        if (components < 1 || components > 2L * filters) {
+            throw new IllegalArgumentException("components must be in [1, " + 2L * filters + "], was " + components);
+        }
+        return new PatchOptions(
+                filters,
+                components,
+                Math.max(MIN_FILTER_PICTURES, filters / 3),
+                Math.max(MIN_SCALE_PICTURES, 2 * filters));
+    }
+}

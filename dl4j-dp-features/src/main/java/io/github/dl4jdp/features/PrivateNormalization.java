@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.features;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.random.GaussianNoise;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.Arrays;
+import java.util.Objects;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Means and variances of the channels of private features, released with noise, and charged.
+ *
+ * <p>With \( m_i \) the means of example i's channels over their positions and \( q_i \) the means of the squares,
+ *
+ * \[ \mu = \frac1N \Big(\sum_i m_i \min(1, B / \|m_i\|) + \sqrt2 z B \xi\Big), \qquad
+ *    v = \frac1N \Big(\sum_i q_i \min(1, D / \|q_i\|) + \sqrt2 z D \eta\Big) - \mu^2, \]
+ *
+ * \( \xi, \eta \) standard normal in every channel; then channel c becomes \( (x - \mu_c) / \sqrt{\max(v_c, f)} \) with the floor f.
+ *
+ * <pre>{@code
+ * ReleasedNormalization released = PrivateNormalization.of(50_000, 16, 32, 20).release(file.withLabels(labels));
+ * FeatureFile normalized = file.normalizedBy(released.normalization());
+ * DpSgdPlan charged = released.chargedTo(plan);
+ * }</pre>
+ *
+ * <p>Noise is equal in all channels and bounds hold for all channels together, so features should be on a common scale before: by {@link
+ * ChannelNormalization#learn public examples}, if they are not by nature. Then B near the square root of the number of channels clips
+ * little; D twice as much.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * One Gaussian mechanism on the sum over examples of the joint vectors (m / (sqrt(2) B), q / (sqrt(2) D)), each half clipped to 1/sqrt(2), so
+ * each vector to norm 1. An example more or less, or one replaced by a null record, moves the sum by at most 1, and noise of standard deviation z
+ * is {@code Gaussian(z)}; one replaced by another moves it by at most 2: {@code Gaussian(z / 2)}. The sum is computed exactly, in integers; the
+ * noise is that of {@link GaussianNoise}, from a cryptographic generator. N, the bounds, the floor, z and the shape of the features are public
+ * constants: chosen without looking at the private examples. Features of an example must depend on that example alone.
+ *
+ * <p>Source: F. Tramer and D. Boneh, Differentially Private Learning Needs Better Features (or Much More Data), ICLR 2021, section 2.3 and
+ * appendix B (data normalization), where the bounds are medians of the private norms; here they are constants.
+ */
+public final class PrivateNormalization {
+    private static final String STREAM = "normalization";
+
+    /** As for Poisson lots: the size is private, and another one by more than this in all likelihood a mistake. */
+    private static final double SIZE_TOLERANCE = 0.01;
+
+    /** Features that are read at a time: 16 MB. */
+    private static final int CHUNK_FEATURES = 1 << 22;
+
+    private final long examples;
+    private final double meanBound;
+    private final double squareBound;
+    private final double noiseMultiplier;
+    private final NeighboringRelation relation;
+    private final @Nullable Double varianceFloor;
+    private final @Nullable Long seed;
+
+    private PrivateNormalization(
+            long examples,
+            double meanBound,
+            double squareBound,
+            double noiseMultiplier,
+            NeighboringRelation relation,
+            @Nullable Double varianceFloor,
+            @Nullable Long seed) {
+        this.examples = examples;
+        this.meanBound = meanBound;
+        this.squareBound = squareBound;
+        this.noiseMultiplier = noiseMultiplier;
+        this.relation = relation;
+        this.varianceFloor = varianceFloor;
+        this.seed = seed;
+    }
+
+    /**
+     * Describes a release, under {@link NeighboringRelation#ADD_OR_REMOVE_ONE}.
+     *
+     * @param examples N, the public number of examples, as in the plan; from 1 to 2^27
+     * @param meanBound B, the largest norm of an example's channel means that counts in full
+     * @param squareBound D, the largest norm of an example's channel means of squares that counts in full
+     * @param noiseMultiplier z; at 20, the release alone has epsilon 0.16 at delta 1e-5
+     * @throws IllegalArgumentException if {@code examples} is not in [1, 2^27], or another value is not finite and {@code > 0}
+     */
+    public static PrivateNormalization of(long examples, double meanBound, double squareBound, double noiseMultiplier) {
+        if (examples < 1 || examples > MomentSum.MOST_EXAMPLES) {
+            throw new IllegalArgumentException(
+                    "examples must be in [1, " + MomentSum.MOST_EXAMPLES + "], was " + examples);
+        }
+        return new PrivateNormalization(
+                examples,
+                positive("meanBound", meanBound),
+                positive("squareBound", squareBound),
+                positive("noiseMultiplier", noiseMultiplier),
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                null,
+                null);
+    }
+
+    /** This release under another relation: that of the plan which is to be charged. */
+    public PrivateNormalization withRelation(NeighboringRelation value) {
+        return new PrivateNormalization(examples, meanBound, squareBound, noiseMultiplier, value, varianceFloor, seed);
+    }
+
+    /**
+     * This release with another floor f under the variances. Without this it is the standard deviation of the noise in the mean squares,
+     * {@code sqrt(2) z D / N}: below, a variance is nothing but noise.
+     *
+     * @throws IllegalArgumentException if {@code value} is not finite and {@code > 0}
+     */
+    public PrivateNormalization withVarianceFloor(double value) {
+        return new PrivateNormalization(
+                examples, meanBound, squareBound, noiseMultiplier, relation, positive("value", value), seed);
+    }
+
+    /** This release with noise from a seed. For tests: whoever knows the seed subtracts the noise, so the event is {@code NonPrivate}. */
+    public PrivateNormalization withSeed(long value) {
+        return new PrivateNormalization(
+                examples, meanBound, squareBound, noiseMultiplier, relation, varianceFloor, value);
+    }
+
+    /**
+     * Reads every example once and releases the normalization. Every call is a release of its own, with noise of its own, to be charged.
+     *
+     * @param data private examples with one array of features [examples, channels, ...]
+     * @throws IllegalArgumentException if the number of examples is not N (where one can be added or removed: differs by more than 1 %, a check that
+     *     the guarantee does not cover), the features are more arrays than one, or have fewer dimensions than two, or have a mask
+     */
+    public ReleasedNormalization release(RandomAccessExamples data) {
+        requireSize(data.size());
+        long[] shape = features(data, 0, 1).shape();
+        int each = ChannelNormalization.length(shape);
+        MomentSum sum = new MomentSum(Math.toIntExact(shape[1]), meanBound, squareBound);
+        int chunk = Math.max(1, CHUNK_FEATURES / each);
+        float[] values = new float[Math.multiplyExact(chunk, each)];
+        for (long from = 0; from < data.size(); from += chunk) {
+            int count = (int) Math.min(chunk, data.size() - from);
+            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+                INDArray features = features(data, from, count);
+                if (features.length() != (long) count * each || features.size(1) != shape[1]) {
+                    throw new IllegalArgumentException("every example must have features of the shape of the first, "
+                            + Arrays.toString(shape) + " in a batch of one; a batch of " + count + " has "
+                            + Arrays.toString(features.shape()));
+                }
+                HostArrays.read(features.castTo(DataType.FLOAT).dup('c'), 0, values, count * each);
+            }
+            for (int i = 0; i < count; i++) {
+                sum.add(values, i * each, each);
+            }
+        }
+        return release(sum);
+    }
+
+    /** Adds the noise, and makes of the sum what is released. */
+    ReleasedNormalization release(MomentSum sum) {
+        double[] noisy = sum.sum();
+        RandomStreams streams = seed == null ? RandomStreams.secure() : RandomStreams.seeded(seed);
+        GaussianNoise.Release noise = new GaussianNoise(noiseMultiplier, 1.0, noisy.length).release(streams, STREAM, 0);
+        noise.addTo(noisy, 0, noisy.length);
+        if (!noise.isComplete()) {
+            throw new IllegalStateException("not every mean and square got noise; nothing was released");
+        }
+        int channels = noisy.length / 2;
+        double floor = varianceFloor != null ? varianceFloor : Math.sqrt(2) * noiseMultiplier * squareBound / examples;
+        double[] mean = new double[channels];
+        double[] deviation = new double[channels];
+        for (int c = 0; c < channels; c++) {
+            mean[c] = Math.sqrt(2) * meanBound * noisy[c] / examples;
+            double square = Math.sqrt(2) * squareBound * noisy[channels + c] / examples;
+            deviation[c] = Math.sqrt(Math.max(square - mean[c] * mean[c], floor));
+        }
+        return new ReleasedNormalization(
+                ChannelNormalization.of(mean, deviation), examples, relation, event(), RandomStreams.identity());
+    }
+
+    private DpEvent event() {
+        if (seed != null) {
+            return new DpEvent.NonPrivate();
+        }
+        return switch (relation) {
+            case ADD_OR_REMOVE_ONE, ZERO_OUT -> new DpEvent.Gaussian(noiseMultiplier);
+            case REPLACE_ONE -> new DpEvent.Gaussian(noiseMultiplier / 2);
+        };
+    }
+
+    private void requireSize(long size) {
+        boolean publicSize = relation != NeighboringRelation.ADD_OR_REMOVE_ONE;
+        if (publicSize ? size != examples : Math.abs(size - examples) > SIZE_TOLERANCE * examples) {
+            throw new IllegalArgumentException("data must have " + (publicSize ? "exactly " : "about ") + examples
+                    + " examples" + (publicSize ? "" : " (within 1 %)") + ", has " + size);
+        }
+    }
+
+    private static INDArray features(RandomAccessExamples data, long from, int count) {
+        MultiDataSet batch = data.get(LongStream.range(from, from + count).toArray());
+        INDArray[] masks = batch.getFeaturesMaskArrays();
+        if (masks != null && Arrays.stream(masks).anyMatch(Objects::nonNull)) {
+            throw new IllegalArgumentException(
+                    "the features must have no mask: what a mask hides would count for the means as what it shows");
+        }
+        INDArray features = batch.getFeatures(0);
+        if (batch.numFeatureArrays() != 1 || features.rank() < 2 || features.size(0) != count) {
+            throw new IllegalArgumentException(
+                    "the features of " + count + " examples must be one array [" + count + ", channels, ...], were "
+                            + batch.numFeatureArrays() + " arrays, the first " + Arrays.toString(features.shape()));
+        }
+        return features;
+    }
+
+    private static double positive(String name, double value) {
+        if (value > 0 && value < Double.POSITIVE_INFINITY) {
+            return value;
+        }
+        throw new IllegalArgumentException(name + " must be finite and > 0, was " + value);
+    }
+}

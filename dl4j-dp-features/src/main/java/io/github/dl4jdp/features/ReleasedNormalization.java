@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.features;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.DpSgdPlan;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.stream.IntStream;
+import org.nd4j.shade.jackson.databind.JsonNode;
+import org.nd4j.shade.jackson.databind.ObjectMapper;
+
+/** What {@link PrivateNormalization#release} released, and what it cost. */
+public final class ReleasedNormalization {
+    private final ChannelNormalization normalization;
+    private final long examples;
+    private final NeighboringRelation relation;
+    private final DpEvent event;
+    private final String identity;
+
+    ReleasedNormalization(
+            ChannelNormalization normalization,
+            long examples,
+            NeighboringRelation relation,
+            DpEvent event,
+            String identity) {
+        this.normalization = normalization;
+        this.examples = examples;
+        this.relation = relation;
+        this.event = event;
+        this.identity = identity;
+    }
+
+    /** The normalization by the released means and variances. */
+    public ChannelNormalization normalization() {
+        return normalization;
+    }
+
+    /** What was done, relative to the sensitivity under {@link #relation()}; {@code NonPrivate} if a seed drew the noise. */
+    public DpEvent event() {
+        return event;
+    }
+
+    /** The relation for which {@link #event()} is true. */
+    public NeighboringRelation relation() {
+        return relation;
+    }
+
+    /** What tells this release from any other: it is charged once under this name, in every plan, model and ledger. */
+    public String identity() {
+        return identity;
+    }
+
+    /**
+     * Writes this release, so that a script which runs again goes on with it instead of paying for another one.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public void save(File file) throws IOException {
+        var values = new LinkedHashMap<String, Object>();
+        values.put("identity", identity);
+        values.put("examples", examples);
+        values.put("relation", relation.name());
+        values.put("event", event.toJson());
+        values.put("mean", normalization.mean());
+        values.put("deviation", normalization.deviation());
+        Files.writeString(file.toPath(), new ObjectMapper().writeValueAsString(values));
+    }
+
+    /**
+     * Reads what {@link #save} wrote: the same release, charged once.
+     *
+     * @throws IOException if it cannot be read, or is not such a file
+     */
+    public static ReleasedNormalization load(File file) throws IOException {
+        JsonNode values = new ObjectMapper().readTree(file);
+        for (String name : List.of("identity", "examples", "relation", "event", "mean", "deviation")) {
+            if (!values.has(name)) {
+                throw new IOException(
+                        file + " must be a file that ReleasedNormalization.save wrote, has no \"" + name + "\"");
+            }
+        }
+        try {
+            return new ReleasedNormalization(
+                    ChannelNormalization.of(numbers(values.get("mean")), numbers(values.get("deviation"))),
+                    values.get("examples").asLong(),
+                    NeighboringRelation.valueOf(values.get("relation").asText()),
+                    DpEvent.fromJson(values.get("event").asText()),
+                    values.get("identity").asText());
+        } catch (IllegalArgumentException e) {
+            throw new IOException(file + " must be a file that ReleasedNormalization.save wrote: " + e.getMessage(), e);
+        }
+    }
+
+    private static double[] numbers(JsonNode array) {
+        return IntStream.range(0, array.size())
+                .mapToDouble(i -> array.get(i).asDouble())
+                .toArray();
+    }
+
+    /**
+     * The plan with this release charged to it, beside what it has been charged with {@link DpSgdPlan#withEarlierReleases} already. It is charged once, and a
+     * release that is made again is charged again: a script that runs more than once should {@link #save} it and {@link #load} it.
+     *
+     * @throws IllegalArgumentException if the plan has another relation or another number of examples, or is calibrated to a guarantee
+     *     that its earlier releases alone exceed
+     */
+    public DpSgdPlan chargedTo(DpSgdPlan plan) {
+        if (plan.relation() != relation) {
+            throw new IllegalArgumentException("plan must have the relation of the release, " + relation
+                    + ", for which its cost is known; has " + plan.relation()
+                    + ": say so before the release, by PrivateNormalization.withRelation");
+        }
+        if (plan.examples() != examples) {
+            throw new IllegalArgumentException("plan must be about the data of the release, " + examples
+                    + " examples; is about " + plan.examples());
+        }
+        return plan.withEarlierRelease(identity, event);
+    }
+}

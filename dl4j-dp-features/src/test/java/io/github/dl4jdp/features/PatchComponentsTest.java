@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.features;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import org.junit.jupiter.api.Test;
+
+class PatchComponentsTest {
+    /** Two groups of two numbers: deviations from (1, 2) by 3 and 1, and from (0, 4) by 2 and 0.1; one number at a time. */
+    private static final float[][][] DRAWN = {
+        {{4, 2}, {0, 4}},
+        {{-2, 2}, {0, 4}},
+        {{1, 3}, {0, 4}},
+        {{1, 1}, {0, 4}},
+        {{1, 2}, {2, 4}},
+        {{1, 2}, {-2, 4}},
+        {{1, 2}, {0, 4.1f}},
+        {{1, 2}, {0, 3.9f}},
+    };
+
+    @Test
+    void project_knownDeviations_keepsTheLargestOfAllGroupsAndScalesThem() {
+        PatchComponents components = new PatchComponents(DRAWN, 3);
+        float[] out = new float[5];
+
+        components.project(new float[][] {{4, 3}, {2, 104}}, out, 1);
+
+        assertThat(components.count()).isEqualTo(3);
+        // Sums of squares are 18, 2 and 8 (and 0.02); a direction's sign is free.
+        double damping = 0.0005 * 18;
+        assertThat(out[0]).isZero();
+        assertThat(Math.abs(out[1])).isCloseTo((float) (3 / Math.sqrt(18 + damping)), within(1e-5f));
+        assertThat(Math.abs(out[2])).isCloseTo((float) (1 / Math.sqrt(2 + damping)), within(1e-5f));
+        assertThat(Math.abs(out[3])).isCloseTo((float) (2 / Math.sqrt(8 + damping)), within(1e-5f));
+        assertThat(out[4]).isZero();
+    }
+
+    @Test
+    void project_means_givesZero() {
+        PatchComponents components = new PatchComponents(DRAWN, 4);
+        float[] out = new float[4];
+
+        components.project(new float[][] {{1, 2}, {0, 4}}, out, 0);
+
+        assertThat(out).containsOnly(new float[] {0}, within(1e-6f));
+    }
+}
