@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.dl4jdp.accountant.DpEvent;
@@ -13,11 +12,6 @@ import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.TradeOffCurve;
-import io.github.dl4jdp.core.documents.Gate;
-import io.github.dl4jdp.core.documents.GateLayer;
-import io.github.dl4jdp.core.documents.GateRule;
-import io.github.dl4jdp.core.documents.GateRuleTest;
-import io.github.dl4jdp.core.gradient.GradientRules;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -25,18 +19,14 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
-import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.listeners.ScoreIterationListener;
 import org.junit.jupiter.api.Test;
-import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.Sgd;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** The samples of the documents that have no test of their own. */
 class DocumentsTest {
@@ -103,43 +93,6 @@ class DocumentsTest {
         net.fit(new ListDataSetIterator<>(trainingData.asList(), 256), 15);
     }
 
-    @Test
-    void extending_samples_trainWithTheRuleAndAreRefusedWithout() throws IOException {
-        DataSet trainingData = Networks.data(DataType.FLOAT, 200);
-        MultiLayerNetwork net = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
-                .updater(new Sgd(0.1))
-                .list()
-                .layer(new Gate(Networks.INPUTS))
-                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nIn(Networks.INPUTS)
-                        .nOut(Networks.CLASSES)
-                        .activation(Activation.SOFTMAX)
-                        .build())
-                .build());
-        net.init();
-        DpSgdPlan plan = DpSgdPlan.poisson(200, 50)
-                .withEpochs(2)
-                .withClippingNorm(1.0)
-                .withNoiseMultiplier(1.0)
-                .withDelta(1e-5);
-        assertThatThrownBy(() -> PrivacyEngine.attach(net, plan))
-                .isInstanceOf(UnsupportedModelException.class)
-                .hasMessageContaining("GateLayer");
-        INDArray before = net.params().dup();
-
-        GradientRules rules = GradientRules.builtIn().with(new GateRule());
-        PrivacyEngine engine = PrivacyEngine.attach(net, plan, ExecutionOptions.defaults(), rules);
-        net.fit(engine.lots(trainingData), plan.epochs());
-
-        assertThat(engine.remainingSteps()).isZero();
-        assertThat(net.params().distance2(before)).isPositive();
-        assertThat(engine.report().toString()).contains("GateLayer are right (a rule added to the library");
-        DocumentCode.assertRunBy(
-                List.of(DocumentsTest.class, GateLayer.class, GateRule.class, GateRuleTest.class),
-                "docs/extending.md",
-                100);
-    }
-
     /** The document says how every page's samples are held: a page with Java code that no test names is a gap. */
     @Test
     void documents_withJava_areEachNamedByATest() throws IOException {
@@ -170,6 +123,13 @@ class DocumentsTest {
         String audit = "dl4j-dp-audit/src/test/java/io/github/dl4jdp/audit/";
         String core = "dl4j-dp-core/src/test/java/io/github/dl4jdp/core/";
         DocumentCode.assertRunBy("docs/features.md", 3, features + "FeaturesDocumentTest.java");
+        DocumentCode.assertRunBy(
+                "docs/extending.md",
+                100,
+                audit + "documents/ExtendingDocumentTest.java",
+                audit + "documents/GateLayer.java",
+                audit + "documents/GateRule.java",
+                audit + "documents/GateRuleTest.java");
         DocumentCode.assertRunBy("docs/auditing.md", 20, audit + "AuditingDocumentTest.java");
         DocumentCode.assertRunBy(
                 "docs/utility.md", 40, features + "UtilityDocumentTest.java", core + "ZooModelsTest.java");

@@ -19,9 +19,14 @@ class SlicingTest {
     @Test
     void mainCode_anyFile_leavesSlicingToOneClass() throws IOException {
         var found = new ArrayList<String>();
-        List<Path> files;
-        try (var walk = Files.walk(Path.of("src/main/java"))) {
-            files = walk.filter(file -> file.toString().endsWith(".java")).toList();
+        var files = new ArrayList<Path>();
+        for (String module : List.of("dl4j-dp-core", "dl4j-dp-features", "dl4j-dp-audit")) {
+            try (var walk = Files.walk(Path.of("..", module, "src/main/java"))) {
+                // The test kit's oracle is ND4J, on arrays that it has just made.
+                walk.filter(file -> file.toString().endsWith(".java")
+                                && !file.toString().contains("testkit"))
+                        .forEach(files::add);
+            }
         }
         assertThat(files).hasSizeGreaterThan(100);
         for (Path file : files) {

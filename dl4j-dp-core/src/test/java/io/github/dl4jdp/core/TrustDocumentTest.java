@@ -17,8 +17,7 @@ import org.junit.jupiter.api.Test;
 /** The tests that docs/trust.md names are there. */
 class TrustDocumentTest {
     private static final Pattern REFERENCE = Pattern.compile("`([A-Z]\\w*(?:Test|Contract))\\.([A-Za-z_]\\w*)`");
-    private static final List<String> PACKAGES =
-            List.of("", "gradient.", "random.", "data.", "layers.", "fuzz.", "mutants.");
+    private static final List<String> PACKAGES = List.of("", "gradient.", "random.", "data.", "layers.", "fuzz.");
     private static final List<String> OTHER_MODULES =
             List.of("dl4j-dp-accountant", "dl4j-dp-features", "dl4j-dp-audit");
     private static final List<String> MARKS = List.of("Test", "ParameterizedTest", "Property", "ArchTest");

@@ -14,7 +14,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * <h2>Formal guarantee</h2>
  *
- * The privacy of a step rests on three properties, which {@code PerExampleGradientRuleContract} tests for every rule: the norms
+ * The privacy of a step rests on three properties, which {@code GradientRuleContract} tests for every rule: the norms
  * of {@link #addSquaredNorms} are those of the rows of {@link #addRow}; {@link #addWeightedSum} is the weighted sum of the same
  * rows; and row {@code i} depends on example {@code i} alone. The first two hold in floating point too where a tape is a {@link BoundedTape}, as all of the
  * library are; of other tapes the engine uses the rows alone, whose norms it takes itself, so that the third is all that is asked of them.

@@ -13,7 +13,7 @@ import org.deeplearning4j.nn.layers.BaseLayer;
  * aggregate gradient. A subclass, because DL4J decides much by {@code instanceof}.
  *
  * <p>Rules of the library are listed in {@link GradientRules#builtIn()}. A rule of your own enters through
- * {@link GradientRules#with} and is named in the privacy report; test it by extending {@code PerExampleGradientRuleContract}.
+ * {@link GradientRules#with} and is named in the privacy report; test it by extending {@code GradientRuleContract}.
  */
 public interface PerExampleGradientRule {
     /** The exact implementation class this rule is for. A subclass of it is another layer, unknown until a rule names it. */
