@@ -26,6 +26,11 @@ final class AtomPair implements LossPair {
     }
 
     @Override
+    public boolean isSymmetric() {
+        return true;
+    }
+
+    @Override
     public double range(double tail) {
         return 2 * epsilon;
     }

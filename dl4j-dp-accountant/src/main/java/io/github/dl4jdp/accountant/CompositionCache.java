@@ -31,23 +31,28 @@ final class CompositionCache {
 
     private static final double FAR_BELOW_PLAN = 1e-2;
 
+    private final PldMemory memory;
     private @Nullable Composition composition;
     private Map<LossPair, Long> composed = Map.of();
     private double target;
     private double capacity;
 
+    CompositionCache(PldMemory memory) {
+        this.memory = memory;
+    }
+
     /** A composition planned for about this delta. */
     Composition compositionForDelta(Map<LossPair, Long> pairs, double delta) {
         boolean near = delta <= target * DELTA_REACH && delta * DELTA_REACH >= target;
         Composition kept = extended(pairs, near);
-        return kept != null ? kept : remember(pairs, delta, growth -> forDelta(pairs, delta, growth));
+        return kept != null ? kept : remember(pairs, delta, growth -> forDelta(pairs, delta, growth, memory));
     }
 
     /** Where few events with rare, large losses make epsilon far smaller than Chernoff's bound, it is planned for again. */
-    private static Composition forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
+    private static Composition forDelta(Map<LossPair, Long> pairs, double delta, double growth, PldMemory memory) {
         LossPlan plan = LossPlan.forDelta(pairs, delta, growth);
         if (!isShort(plan)) {
-            Composition octaves = OctaveComposition.forDelta(pairs, delta, growth);
+            Composition octaves = OctaveComposition.forDelta(pairs, delta, growth, memory);
             if (plan.coarse() || pairs.size() == 1) {
                 return octaves;
             }
@@ -61,19 +66,20 @@ final class CompositionCache {
             return first;
         }
         LossPlan again = LossPlan.forDeltaNear(pairs, delta, growth, epsilon);
-        Composition second =
-                isShort(again) ? new LossComposition(again, pairs) : OctaveComposition.forDelta(pairs, delta, growth);
+        Composition second = isShort(again)
+                ? new LossComposition(again, pairs)
+                : OctaveComposition.forDelta(pairs, delta, growth, memory);
         return second.epsilon(delta) < epsilon ? second : first;
     }
 
-    private static Composition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth) {
+    private static Composition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth, PldMemory memory) {
         LossPlan plan = LossPlan.forEpsilon(pairs, epsilon, growth);
-        Composition best = composedForEpsilon(plan, pairs, epsilon, growth);
+        Composition best = composedForEpsilon(plan, pairs, epsilon, growth, memory);
         double delta = best.delta(epsilon);
         // What is cut off is a share of the delta that was planned for, which may be far above the truth.
         for (int i = 0; i < MOST_PLANS && delta < FAR_BELOW_PLAN * plan.delta(); i++) {
             plan = LossPlan.forEpsilonNear(pairs, epsilon, growth, delta);
-            Composition next = composedForEpsilon(plan, pairs, epsilon, growth);
+            Composition next = composedForEpsilon(plan, pairs, epsilon, growth, memory);
             double nextDelta = next.delta(epsilon);
             if (nextDelta < delta) {
                 best = next;
@@ -84,10 +90,10 @@ final class CompositionCache {
     }
 
     private static Composition composedForEpsilon(
-            LossPlan plan, Map<LossPair, Long> pairs, double epsilon, double growth) {
+            LossPlan plan, Map<LossPair, Long> pairs, double epsilon, double growth, PldMemory memory) {
         return isShort(plan)
                 ? new LossComposition(plan, pairs)
-                : OctaveComposition.forEpsilon(pairs, epsilon, plan.delta(), growth);
+                : OctaveComposition.forEpsilon(pairs, epsilon, plan.delta(), growth, memory);
     }
 
     private static boolean isShort(LossPlan plan) {
@@ -98,7 +104,7 @@ final class CompositionCache {
     Composition compositionForEpsilon(Map<LossPair, Long> pairs, double epsilon) {
         boolean near = Math.abs(epsilon - target) <= EPSILON_REACH * target;
         Composition kept = extended(pairs, near);
-        return kept != null ? kept : remember(pairs, epsilon, growth -> forEpsilon(pairs, epsilon, growth));
+        return kept != null ? kept : remember(pairs, epsilon, growth -> forEpsilon(pairs, epsilon, growth, memory));
     }
 
     private @Nullable Composition extended(Map<LossPair, Long> pairs, boolean near) {

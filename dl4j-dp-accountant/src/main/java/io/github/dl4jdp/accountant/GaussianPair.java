@@ -51,6 +51,19 @@ final class GaussianPair implements LossPair {
         this.inverse = inverse;
     }
 
+    /** Whether the weights of P, from the last centre to the first, are those of Q, and the centres their own mirror image. */
+    @Override
+    public boolean isSymmetric() {
+        int last = centre.length - 1;
+        for (int k = 0; k <= last; k++) {
+            boolean mirrored = centre[k] + centre[last - k] == centre[0] + centre[last];
+            if (!mirrored || weight(k, true) != base[last - k]) {
+                return false;
+            }
+        }
+        return true;
+    }
+
     /** N(1, sigma^2) against N(0, sigma^2). */
     static GaussianPair plain(double sigma) {
         return new GaussianPair(

@@ -22,4 +22,9 @@ interface LossPair {
 
     /** The range of losses that a lattice with such a tail covers. */
     double range(double tail);
+
+    /** Whether P and Q exchanged are the same pair, so that both directions have one privacy loss. */
+    default boolean isSymmetric() {
+        return false;
+    }
 }

@@ -309,6 +309,11 @@ final class LossPairs {
      */
     private record SymmetricPair(LossPair half) implements LossPair {
         @Override
+        public boolean isSymmetric() {
+            return true;
+        }
+
+        @Override
         public LossLattice lattice(LossGrid grid, double tail) {
             return half.lattice(grid, tail).symmetric();
         }
@@ -332,6 +337,11 @@ final class LossPairs {
      * most: the last ones, where they are as improbable as a tail, count as told altogether.
      */
     private record MixedPair(List<LossPair> parts, List<Double> probabilities) implements LossPair {
+
+        @Override
+        public boolean isSymmetric() {
+            return parts.stream().allMatch(LossPair::isSymmetric);
+        }
 
         /** How many of the parts are not counted as told, at least one. */
         private int kept(double tail) {

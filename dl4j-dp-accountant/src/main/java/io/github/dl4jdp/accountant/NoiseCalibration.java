@@ -196,33 +196,69 @@ public final class NoiseCalibration {
 
     private long largest(String what, long limit, LongFunction<DpEvent> event) {
         Objects.requireNonNull(event, "event");
-        double first = epsilon(kind, event.apply(1));
-        if (!(first <= target.epsilon())) {
-            throw new IllegalArgumentException("target epsilon must be at least " + first + " at delta "
-                    + target.delta() + ", the cost of one " + what + "; was " + target.epsilon());
+        if (kind == AccountantKind.RDP) {
+            return largest(what, limit, 1, 4, count -> epsilon(AccountantKind.RDP, event.apply(count)));
         }
-        long good = 1;
-        double goodError = error(first);
-        long bad = 1;
-        double badError = 0;
-        double factor = 4;
+        PldMemory memory = new PldMemory();
+        CountCurve curve = count -> new PldAccountant(target.relation(), memory)
+                .compose(event.apply(count))
+                .epsilon(target.delta());
+        return largest(what, limit, start(limit, event), 1.2, curve);
+    }
+
+    @FunctionalInterface
+    private interface CountCurve {
+        double at(long count);
+    }
+
+    /** The answer of the Renyi accountant at few orders, one where it has none. */
+    private long start(long limit, LongFunction<DpEvent> event) {
+        try {
+            return largest("", limit, 1, 4, count -> new RdpAccountant(target.relation(), SPARSE_ORDERS)
+                    .compose(event.apply(count))
+                    .epsilon(target.delta()));
+        } catch (IllegalArgumentException e) {
+            return 1;
+        }
+    }
+
+    private long largest(String what, long limit, long start, double growth, CountCurve curve) {
+        long good = start;
+        double value = curve.at(good);
+        double goodError = error(value);
+        long bad = good;
+        double badError = goodError;
+        double factor = growth;
+        while (!(value <= target.epsilon())) {
+            if (good == 1) {
+                throw new IllegalArgumentException("target epsilon must be at least " + value + " at delta "
+                        + target.delta() + ", the cost of one " + what + "; was " + target.epsilon());
+            }
+            bad = good;
+            badError = goodError;
+            good = Math.max(1, (long) (good / factor));
+            factor *= factor;
+            value = curve.at(good);
+            goodError = error(value);
+        }
         while (bad == good) {
             if (good == limit) {
                 return limit;
             }
-            bad = good > limit / factor ? limit : (long) (good * factor);
+            long next = good > limit / factor ? limit : Math.max(good + 1, (long) (good * factor));
             factor *= factor;
-            double value = epsilon(kind, event.apply(bad));
+            value = curve.at(next);
+            bad = next;
             badError = error(value);
             if (value <= target.epsilon()) {
-                good = bad;
+                good = next;
                 goodError = badError;
             }
         }
         int sameSide = 0;
         for (int i = 0; bad - good > 1; i++) {
             long middle = between(good, goodError, bad, badError, sameSide, i % 4 == 3);
-            double value = epsilon(kind, event.apply(middle));
+            value = curve.at(middle);
             if (value <= target.epsilon()) {
                 good = middle;
                 goodError = error(value);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Supplier;
+import java.util.function.ToDoubleFunction;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The privacy loss of many events together on a lattice that is fine for small losses and coarse for large ones.
@@ -22,21 +24,6 @@ import java.util.Map;
  */
 final class OctaveComposition implements Composition {
     private static final double UNIT = 0x1p-53;
-
-    /** Twice so many events would lose more to rounding than delta is good for. */
-    private static final int MOST_DOUBLINGS = 46;
-
-    /** One kind of event: its powers of 2^0, 2^1, ... in both directions, as far as they were needed. */
-    private static final class Part {
-        final List<OctaveMasses[]> powers = new ArrayList<>();
-        final double slack;
-        long count;
-
-        Part(OctaveMasses[] single, double slack) {
-            powers.add(single);
-            this.slack = slack;
-        }
-    }
 
     /** Points of an octave: an epsilon then comes out less than 0.1 % too large. */
     private static final int OCTAVE = 128;
@@ -59,12 +46,27 @@ final class OctaveComposition implements Composition {
     /** Kinds whose losses sum up to a smaller share than this are not looked at. */
     private static final double SHARE_THAT_MATTERS = 1e-7;
 
+    /** Numbers of events within this factor share a lattice. */
+    private static final double SHARED_PLAN = 256;
+
+    /** More than how often something is dropped of an event's masses, as parts of larger and larger products. */
+    private static final double MOST_DROPS = 128;
+
     /** Share of delta for what is dropped. */
     private static final double SHARE_DROPPED = 1e-6;
 
+    /** A lattice so many times coarser tells, in a fraction of the time, which direction of the relation decides. */
+    private static final int ROUGHER = 4;
+
+    /** One kind of event and how many of it. */
+    private record Part(OctavePowers powers, long count) {}
+
     private final Map<LossPair, Part> parts = new LinkedHashMap<>();
-    private final double negligible;
-    private OctaveMasses[] total;
+    private final double dropped;
+    private final boolean symmetric;
+    private final Supplier<OctaveComposition> roughly;
+    private final @Nullable OctaveMasses[] totals = new @Nullable OctaveMasses[2];
+    private @Nullable OctaveComposition rough;
 
     /**
      * The composition of the given pairs.
@@ -73,43 +75,45 @@ final class OctaveComposition implements Composition {
      * @param octave points of an octave
      * @param levels number of octaves
      * @param tail mass that each event may have beyond the lattice
-     * @param negligible mass that all that is dropped on the way to the result may sum up to
+     * @param dropped mass of each event that may be dropped on the way to the result
      */
-    OctaveComposition(Map<LossPair, Long> pairs, double step, int octave, int levels, double tail, double negligible) {
-        this.negligible = negligible;
-        LossGrid grid = LossGrid.octaves(step, octave);
-        pairs.forEach((pair, count) -> {
-            LossLattice lattice = pair.lattice(grid, tail);
-            OctaveMasses[] single = {
-                OctaveMasses.of(lattice.forward(), step, octave, levels),
-                OctaveMasses.of(lattice.backward(), step, octave, levels)
-            };
-            Part part = new Part(single, lattice.slack());
-            part.count = count;
-            parts.put(pair, part);
-        });
-        if (parts.isEmpty()) {
+    private OctaveComposition(
+            Map<LossPair, Long> pairs,
+            double step,
+            int octave,
+            int levels,
+            double tail,
+            double dropped,
+            PldMemory memory) {
+        if (pairs.isEmpty()) {
             throw new IllegalArgumentException("pairs must not be empty");
         }
-        this.total = product();
+        this.dropped = dropped;
+        this.symmetric = pairs.keySet().stream().allMatch(LossPair::isSymmetric);
+        pairs.forEach((pair, count) -> parts.put(
+                pair, new Part(memory.powers(new OctavePowers.Key(pair, step, octave, levels, tail, dropped)), count)));
+        this.roughly =
+                () -> new OctaveComposition(counts(), step * ROUGHER, octave / ROUGHER, levels, tail, dropped, memory);
     }
 
     /** A composition for epsilon at the given delta; the number of events may grow by the factor {@code growth}. */
-    static OctaveComposition forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
-        OctaveComposition first = of(pairs, delta, growth, OCTAVE);
-        return first.epsilon(delta) <= LARGE_EPSILON ? first : of(pairs, delta, growth, OCTAVE_OF_LARGE);
+    static OctaveComposition forDelta(Map<LossPair, Long> pairs, double delta, double growth, PldMemory memory) {
+        OctaveComposition first = of(pairs, delta, growth, OCTAVE, memory);
+        return first.epsilon(delta) <= LARGE_EPSILON ? first : of(pairs, delta, growth, OCTAVE_OF_LARGE, memory);
     }
 
     /** A composition for delta at the given epsilon, where delta is likely to be about {@code guess} or more. */
-    static OctaveComposition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double guess, double growth) {
+    static OctaveComposition forEpsilon(
+            Map<LossPair, Long> pairs, double epsilon, double guess, double growth, PldMemory memory) {
         int octave = epsilon <= LARGE_EPSILON ? OCTAVE : OCTAVE_OF_LARGE;
-        OctaveComposition first = of(pairs, guess, growth, octave);
+        OctaveComposition first = of(pairs, guess, growth, octave, memory);
         double delta = first.delta(epsilon);
-        return delta >= guess ? first : of(pairs, Math.max(delta * SHARE_DROPPED, 1e-240), growth, octave);
+        return delta >= guess ? first : of(pairs, Math.max(delta * SHARE_DROPPED, 1e-240), growth, octave, memory);
     }
 
-    static OctaveComposition of(Map<LossPair, Long> pairs, double delta, double growth, int octave) {
-        double events = growth * pairs.values().stream().mapToDouble(n -> n).sum();
+    static OctaveComposition of(Map<LossPair, Long> pairs, double delta, double growth, int octave, PldMemory memory) {
+        double events =
+                planned(growth * pairs.values().stream().mapToDouble(n -> n).sum());
         double negligible = Math.max(1e-260, delta * SHARE_DROPPED);
         double tail = Math.max(1e-290, negligible / events);
         double largest = 0;
@@ -136,32 +140,60 @@ final class OctaveComposition implements Composition {
                 : finest >= 1 ? 1 : SMALLEST_STEP;
         double octaves = Math.log(largest * Math.min(MOST_AT_ONCE, events) / (step * octave)) / Math.log(2);
         int levels = octaves < MOST_LEVELS - 2 ? Math.max(2, (int) Math.ceil(octaves) + 1) : MOST_LEVELS;
-        return new OctaveComposition(pairs, step, octave, levels, tail, negligible);
+        return new OctaveComposition(pairs, step, octave, levels, tail, negligible / MOST_DROPS / events, memory);
     }
 
-    private OctaveMasses[] product() {
-        OctaveMasses[] product = new OctaveMasses[2];
-        double events = parts.values().stream().mapToDouble(p -> p.count).sum();
-        for (Part part : parts.values()) {
-            for (int bit = 0; bit < 64 && part.count >> bit > 0; bit++) {
-                if (bit >= MOST_DOUBLINGS) {
-                    return new OctaveMasses[0];
-                }
-                if (bit == part.powers.size()) {
-                    OctaveMasses[] half = part.powers.get(bit - 1);
-                    double dropped = negligible / 128 * Math.scalb(1, bit) / events;
-                    part.powers.add(
-                            new OctaveMasses[] {half[0].times(half[0], dropped), half[1].times(half[1], dropped)});
-                }
-                if ((part.count >> bit & 1) == 1) {
-                    OctaveMasses[] power = part.powers.get(bit);
-                    for (int d = 0; d < 2; d++) {
-                        product[d] = product[d] == null ? power[d] : product[d].times(power[d], negligible / 128);
-                    }
-                }
-            }
+    /** A number of events, or more, such that many numbers share one lattice. */
+    private static double planned(double events) {
+        double planned = 1;
+        while (planned < events) {
+            planned *= SHARED_PLAN;
         }
-        return product;
+        return planned;
+    }
+
+    private Map<LossPair, Long> counts() {
+        Map<LossPair, Long> counts = new LinkedHashMap<>();
+        parts.forEach((pair, part) -> counts.put(pair, part.count));
+        return counts;
+    }
+
+    private OctaveMasses total(int direction) {
+        OctaveMasses total = totals[direction];
+        if (total == null) {
+            for (Part part : parts.values()) {
+                OctaveMasses power = part.powers.of(direction, part.count);
+                total = total == null ? power : total.times(power, dropped * part.count);
+            }
+            totals[direction] = Objects.requireNonNull(total);
+        }
+        return Objects.requireNonNull(totals[direction]);
+    }
+
+    /** The larger of the values of both directions. One that is smaller even on a coarser lattice, where it is larger, is not computed. */
+    private double largest(ToDoubleFunction<OctaveMasses> value) {
+        if (symmetric) {
+            return value.applyAsDouble(total(0));
+        }
+        if (totals[0] != null && totals[1] != null) {
+            return Math.max(value.applyAsDouble(total(0)), value.applyAsDouble(total(1)));
+        }
+        OctaveComposition coarse = rough;
+        if (coarse == null) {
+            coarse = roughly.get();
+            rough = coarse;
+        }
+        double forward = value.applyAsDouble(coarse.total(0));
+        double backward = value.applyAsDouble(coarse.total(1));
+        int first = forward >= backward ? 0 : 1;
+        double largest = value.applyAsDouble(total(first));
+        return Math.min(forward, backward) <= largest
+                ? largest
+                : Math.max(largest, value.applyAsDouble(total(1 - first)));
+    }
+
+    private boolean isTooMany() {
+        return parts.values().stream().anyMatch(part -> OctavePowers.isTooMany(part.count));
     }
 
     @Override
@@ -170,28 +202,33 @@ final class OctaveComposition implements Composition {
         if (part == null) {
             throw new IllegalArgumentException("pair must be one of those composed");
         }
-        part.count += count;
-        total = product();
+        parts.put(pair, new Part(part.powers, part.count + count));
+        totals[0] = null;
+        totals[1] = null;
+        rough = null;
     }
 
     private double slack() {
-        return parts.values().stream().mapToDouble(p -> p.count * p.slack).sum() * (1 + 1e-9);
+        return parts.values().stream()
+                        .mapToDouble(p -> p.count * p.powers.slack())
+                        .sum()
+                * (1 + 1e-9);
     }
 
     @Override
     public double epsilon(double delta) {
-        if (total.length == 0) {
+        if (isTooMany()) {
             return Double.POSITIVE_INFINITY;
         }
-        return (Math.max(total[0].epsilon(delta), total[1].epsilon(delta)) + slack()) * (1 + 4 * UNIT);
+        return (largest(total -> total.epsilon(delta)) + slack()) * (1 + 4 * UNIT);
     }
 
     @Override
     public double delta(double epsilon) {
-        if (total.length == 0) {
+        if (isTooMany()) {
             return 1;
         }
         double shifted = Math.max(0, epsilon * (1 - 4 * UNIT) - slack());
-        return Math.min(1, Math.max(total[0].delta(shifted), total[1].delta(shifted)));
+        return Math.min(1, largest(total -> total.delta(shifted)));
     }
 }

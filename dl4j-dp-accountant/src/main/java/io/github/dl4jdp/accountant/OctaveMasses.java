@@ -181,13 +181,21 @@ final class OctaveMasses {
                 again++;
             }
             boolean hollow = again - end > n / 2;
-            for (int i = 0; i < a.length; i++) {
-                double factor = a[i];
-                if (factor > 0 && hollow) {
-                    multiplyAdd(products, i, factor, b, first, end - 1);
-                    multiplyAdd(products, i, factor, b, again, last);
-                } else if (factor > 0) {
-                    multiplyAdd(products, i, factor, b, first, last);
+            int i = 0;
+            for (; i + 4 <= a.length; i += 4) {
+                if (a[i] + a[i + 1] + a[i + 2] + a[i + 3] == 0) {
+                    continue;
+                }
+                if (hollow) {
+                    multiplyAddFour(products, i, a, b, first, end - 1);
+                    multiplyAddFour(products, i, a, b, again, last);
+                } else {
+                    multiplyAddFour(products, i, a, b, first, last);
+                }
+            }
+            for (; i < a.length; i++) {
+                if (a[i] > 0) {
+                    multiplyAdd(products, i, a[i], b, first, last);
                 }
             }
         }
@@ -196,6 +204,27 @@ final class OctaveMasses {
             for (int j = first; j <= last; j++) {
                 to[shift + j] += factor * b[j];
             }
+        }
+
+        /** The same for four neighbours at once: one load and one store of a sum instead of four. */
+        private static void multiplyAddFour(double[] to, int shift, double[] a, double[] b, int first, int last) {
+            double a0 = a[shift];
+            double a1 = a[shift + 1];
+            double a2 = a[shift + 2];
+            double a3 = a[shift + 3];
+            double b1 = 0;
+            double b2 = 0;
+            double b3 = 0;
+            for (int j = first; j <= last; j++) {
+                double b0 = b[j];
+                to[shift + j] += (a0 * b0 + a1 * b1) + (a2 * b2 + a3 * b3);
+                b3 = b2;
+                b2 = b1;
+                b1 = b0;
+            }
+            to[shift + last + 1] += a1 * b1 + (a2 * b2 + a3 * b3);
+            to[shift + last + 2] += a2 * b1 + a3 * b2;
+            to[shift + last + 3] += a3 * b1;
         }
 
         void deposit(int level) {

@@ -4,7 +4,6 @@ package io.github.dl4jdp.accountant;
 import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
-import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
@@ -42,11 +41,11 @@ public final class PldAccountant implements PrivacyAccountant {
 
     private final NeighboringRelation relation;
     private final Map<DpEvent, Long> leaves = new LinkedHashMap<>();
-    private final Map<DpEvent, LossPair> pairs = new HashMap<>();
     private boolean nonPrivate;
 
-    private final CompositionCache forEpsilon = new CompositionCache();
-    private final CompositionCache forDelta = new CompositionCache();
+    private final PldMemory memory;
+    private final CompositionCache forEpsilon;
+    private final CompositionCache forDelta;
     private @Nullable GaussianPart gaussianPart;
 
     /** All Gaussian events together: one Gaussian of distance mu. */
@@ -59,7 +58,15 @@ public final class PldAccountant implements PrivacyAccountant {
 
     /** An accountant under the given relation. */
     public PldAccountant(NeighboringRelation relation) {
+        this(relation, new PldMemory());
+    }
+
+    /** An accountant that shares work with others of the same relation. */
+    PldAccountant(NeighboringRelation relation, PldMemory memory) {
         this.relation = Objects.requireNonNull(relation, "relation");
+        this.memory = memory;
+        this.forEpsilon = new CompositionCache(memory);
+        this.forDelta = new CompositionCache(memory);
     }
 
     @Override
@@ -200,7 +207,7 @@ public final class PldAccountant implements PrivacyAccountant {
         Map<LossPair, Long> result = new LinkedHashMap<>();
         for (Map.Entry<DpEvent, Long> leaf : leaves.entrySet()) {
             if (!(leaf.getKey() instanceof Gaussian) && leaf.getValue() > 0) {
-                result.put(pairs.computeIfAbsent(leaf.getKey(), l -> LossPairs.of(l, relation)), leaf.getValue());
+                result.put(memory.pair(leaf.getKey(), relation), leaf.getValue());
             }
         }
         double mu = mu();

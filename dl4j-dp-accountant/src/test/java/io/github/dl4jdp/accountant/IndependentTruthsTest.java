@@ -89,8 +89,9 @@ class IndependentTruthsTest {
         SelfComposed run = (SelfComposed) event;
         Map<LossPair, Long> pairs = new LinkedHashMap<>();
         pairs.put(LossPairs.of(run.event(), ADD), run.count());
-        double coarse = OctaveComposition.of(pairs, 1e-9, 1, 64).epsilon(1e-9);
-        double fine = OctaveComposition.of(pairs, 1e-9, 1, 128).epsilon(1e-9);
+        double coarse =
+                OctaveComposition.of(pairs, 1e-9, 1, 64, new PldMemory()).epsilon(1e-9);
+        double fine = OctaveComposition.of(pairs, 1e-9, 1, 128, new PldMemory()).epsilon(1e-9);
         assertThat(fine).isBetween(coarse * 0.96 - 1e-9, coarse * (1 + 1e-4) + 1e-9);
     }
 
@@ -104,8 +105,8 @@ class IndependentTruthsTest {
                     Map<LossPair, Long> pairs = Map.of(GaussianPair.plain(sigma), steps);
                     for (double delta : new double[] {1e-12, 1e-5, 0.1}) {
                         double truth = GaussianTradeOff.epsilon(mu, delta);
-                        double epsilon =
-                                OctaveComposition.of(pairs, delta, 1, 128).epsilon(delta);
+                        double epsilon = OctaveComposition.of(pairs, delta, 1, 128, new PldMemory())
+                                .epsilon(delta);
                         assertThat(epsilon)
                                 .as(sigma + " " + steps + " " + delta)
                                 .isBetween(truth * (1 - 1e-12), truth * 1.006 + 1e-6);
@@ -152,7 +153,8 @@ class IndependentTruthsTest {
             octaves.put(
                     LossPairs.of(new SampledWithoutReplacement(7_229_272, 6, new Gaussian(sigma)), REPLACE), 590_359L);
             octaves.put(GaussianPair.plain(10.288 / Math.sqrt(18)), 1L);
-            assertThat(OctaveComposition.of(octaves, 2.9e-3, 1, 256).epsilon(2.9e-3))
+            assertThat(OctaveComposition.of(octaves, 2.9e-3, 1, 256, new PldMemory())
+                            .epsilon(2.9e-3))
                     .isBetween(alone * (1 - 1e-4), alone * 1.01);
         }
     }
