@@ -2,6 +2,7 @@
 package io.github.dl4jdp.accountant;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.function.ToDoubleFunction;
@@ -40,6 +41,9 @@ final class LossComposition implements Composition {
     /** For the additions and multiplications of a scan over at most 2^20 points, each good to a few units. */
     private static final double SCAN = 1 + 1e-9;
 
+    /** So many kinds of events are worth several threads. */
+    private static final int MANY = 16;
+
     /** Bounds on rounding that are not small against one are not trusted. */
     private static final double LARGEST_ROUNDING = 1e-2;
 
@@ -77,16 +81,32 @@ final class LossComposition implements Composition {
         this.plan = plan;
         this.fourier = new Fourier(plan.length());
         this.weights = new double[2][plan.length()];
-        LossSpectrum product = null;
-        for (Map.Entry<LossPair, Long> entry : pairs.entrySet()) {
-            Part part = part(entry.getKey());
-            parts.put(entry.getKey(), part);
-            counts.put(entry.getKey(), entry.getValue());
-            if (product == null) {
-                product = part.spectrum.copy();
-                product.multiply(part.spectrum, entry.getValue() - 1);
+        // Kinds that happen equally often are multiplied first, and the product is raised to that power.
+        Map<Long, LossSpectrum> once = new LinkedHashMap<>();
+        List<LossPair> order = List.copyOf(pairs.keySet());
+        List<Part> found = (order.size() < MANY ? order.stream() : order.parallelStream())
+                .map(this::part)
+                .toList();
+        for (int i = 0; i < found.size(); i++) {
+            LossPair pair = order.get(i);
+            Part part = found.get(i);
+            long count = pairs.getOrDefault(pair, 0L);
+            parts.put(pair, part);
+            counts.put(pair, count);
+            LossSpectrum others = once.get(count);
+            if (others == null) {
+                once.put(count, part.spectrum.copy());
             } else {
-                product.multiply(part.spectrum, entry.getValue());
+                others.multiply(part.spectrum, 1);
+            }
+        }
+        LossSpectrum product = null;
+        for (Map.Entry<Long, LossSpectrum> group : once.entrySet()) {
+            if (product == null) {
+                product = group.getValue().copy();
+                product.multiply(group.getValue(), group.getKey() - 1);
+            } else {
+                product.multiply(group.getValue(), group.getKey());
             }
         }
         if (product == null) {
@@ -106,12 +126,11 @@ final class LossComposition implements Composition {
     private Side tilt(LossMasses masses, LossPlan.Direction direction, double[] tilted) {
         double tilt = direction.tilt();
         double logMoment = masses.logMoment(tilt);
-        for (int i = 0; i < masses.size(); i++) {
-            if (masses.mass(i) > 0) {
-                double loss = plan.step() * (masses.first() + i);
-                int place = Math.floorMod(masses.first() + i, fourier.length());
-                tilted[place] += masses.mass(i) * Math.exp(tilt * loss - logMoment);
-            }
+        double[] weights = masses.tilted(tilt, logMoment);
+        int place = Math.floorMod(masses.first(), fourier.length());
+        for (double weight : weights) {
+            tilted[place] += weight;
+            place = place + 1 < fourier.length() ? place + 1 : 0;
         }
         return new Side(
                 logMoment + 2 * masses.sumError(tilt),

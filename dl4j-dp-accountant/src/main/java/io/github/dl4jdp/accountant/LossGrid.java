@@ -30,6 +30,10 @@ final class LossGrid {
         return new LossGrid(step, octave);
     }
 
+    boolean isEven() {
+        return octave == 0;
+    }
+
     double loss(long j) {
         if (octave == 0) {
             return j * step;

@@ -40,6 +40,10 @@ final class LossLattice {
     private double qBelow;
     private double qAbove;
     private double slack;
+    /** The width of the last interval, and the factor that follows from it. */
+    private double width = Double.NaN;
+
+    private double share;
 
     /** An empty lattice from the grid's point {@code first} to {@code last}. */
     LossLattice(LossGrid grid, long first, long last) {
@@ -76,7 +80,7 @@ final class LossLattice {
      */
     void interval(long j, double aboveLow, double errorP, double massP, double belowHigh, double errorQ, double massQ) {
         int i = (int) (j - first);
-        double share = (1 + 8 * UNIT) / -Math.expm1(-grid.width(j));
+        double share = share(grid.width(j));
         double high = clamp((aboveLow + errorP) * share, massP);
         p[i + 1] += high;
         p[i] += massP - high;
@@ -87,6 +91,14 @@ final class LossLattice {
         q[i + 1] += massQ - low;
         paddingQ[i] += Math.min(2 * errorQ * share, massQ) + 32 * UNIT * massQ;
         paddingQ[i + 1] += 32 * UNIT * massQ;
+    }
+
+    private double share(double newWidth) {
+        if (newWidth != width) {
+            width = newWidth;
+            share = (1 + 8 * UNIT) / -Math.expm1(-newWidth);
+        }
+        return share;
     }
 
     private static double clamp(double value, double mass) {

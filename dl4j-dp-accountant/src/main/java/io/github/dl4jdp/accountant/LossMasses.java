@@ -7,6 +7,8 @@ package io.github.dl4jdp.accountant;
  * <p>Masses are upper bounds, so they may sum to a little more than one.
  */
 final class LossMasses {
+    private static final int BLOCK = 64;
+
     private final LossGrid grid;
     private final long first;
     private final double[] mass;
@@ -54,23 +56,62 @@ final class LossMasses {
 
     private double logMoment(double[] of, double theta) {
         double top = theta * grid.loss(theta > 0 ? first + of.length - 1 : first);
+        double[] block = new double[BLOCK];
         double sum = 0;
         // Blocks keep the rounding error of a long sum near that of a short one.
-        for (int start = 0; start < of.length; start += 64) {
-            double block = 0;
-            int end = Math.min(start + 64, of.length);
-            for (int i = start; i < end; i++) {
-                block += of[i] * Math.exp(theta * grid.loss(first + i) - top);
+        for (int start = 0; start < of.length; start += BLOCK) {
+            int n = Math.min(BLOCK, of.length - start);
+            exponentials(block, n, start, theta, top);
+            double part = 0;
+            for (int i = 0; i < n; i++) {
+                part += of[start + i] * block[i];
             }
-            sum += block;
+            sum += part;
         }
         return top + Math.log(sum);
+    }
+
+    /** Each mass times exp(theta loss - log), good to {@link #sumError} relative. */
+    double[] tilted(double theta, double log) {
+        double[] tilted = new double[mass.length];
+        double[] block = new double[BLOCK];
+        for (int start = 0; start < mass.length; start += BLOCK) {
+            int n = Math.min(BLOCK, mass.length - start);
+            exponentials(block, n, start, theta, log);
+            for (int i = 0; i < n; i++) {
+                tilted[start + i] = mass[start + i] * block[i];
+            }
+        }
+        return tilted;
+    }
+
+    /** exp(theta loss - log) at {@code n} points from {@code start} on: on an even grid by multiplication, from the largest one down, so that none underflows early. */
+    private void exponentials(double[] block, int n, int start, double theta, double log) {
+        if (!grid.isEven()) {
+            for (int i = 0; i < n; i++) {
+                block[i] = Math.exp(theta * grid.loss(first + start + i) - log);
+            }
+            return;
+        }
+        double ratio = Math.exp(-Math.abs(theta) * grid.width(0));
+        if (theta > 0) {
+            block[n - 1] = Math.exp(theta * grid.loss(first + start + n - 1) - log);
+            for (int i = n - 2; i >= 0; i--) {
+                block[i] = block[i + 1] * ratio;
+            }
+        } else {
+            block[0] = Math.exp(theta * grid.loss(first + start) - log);
+            for (int i = 1; i < n; i++) {
+                block[i] = block[i - 1] * ratio;
+            }
+        }
     }
 
     /** Relative error of the tilted masses and their sum, for a tilt theta. */
     double sumError(double theta) {
         double exponents =
                 3 * Math.abs(theta) * (Math.abs(grid.loss(first)) + Math.abs(grid.loss(first + mass.length))) + 8;
-        return (exponents + 66 + mass.length / 64.0) * 0x1p-53;
+        double ratios = BLOCK * (4 + Math.abs(theta) * grid.width(0));
+        return (exponents + ratios + BLOCK + 2 + mass.length / (double) BLOCK) * 0x1p-53;
     }
 }
