@@ -22,6 +22,11 @@ final class LaplacePair implements LossPair {
         this.highestLoss = loss(1);
     }
 
+    @Override
+    public boolean isSymmetric() {
+        return q == 1;
+    }
+
     private double loss(double x) {
         double t = (2 * x - 1) * rate;
         if (q == 1) {

@@ -10,10 +10,14 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
+import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import java.util.List;
+import java.util.function.LongFunction;
 import org.apache.commons.csv.CSVRecord;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class NoiseCalibrationTest {
 
@@ -88,6 +92,41 @@ class NoiseCalibrationTest {
         assertThat(new RdpAccountant().compose(dpSgd(0.01, 1.1, steps)).epsilon(1e-5))
                 .isLessThanOrEqualTo(2);
         assertThat(new RdpAccountant().compose(dpSgd(0.01, 1.1, steps + 1)).epsilon(1e-5))
+                .isGreaterThan(2);
+    }
+
+    /** The search shares work between its accountants; what it finds is true of accountants of their own. */
+    @ParameterizedTest
+    @EnumSource(NeighboringRelation.class)
+    void steps_rareSampling_nextStepWouldExceedTarget(NeighboringRelation relation) {
+        var rare = new PoissonSampled(1e-5, new Gaussian(0.6));
+        var rarer = new PoissonSampled(2e-6, new Gaussian(0.5));
+        LongFunction<DpEvent> event =
+                n -> new Composed(List.of(new SelfComposed(rare, n), new SelfComposed(rarer, (n + 1) / 2)));
+        var target = new PrivacyGuarantee(1.5, 1e-8, relation);
+        long steps = NoiseCalibration.to(target).steps(event);
+        assertThat(steps).isGreaterThan(10_000);
+        assertThat(new PldAccountant(relation).compose(event.apply(steps)).epsilon(1e-8))
+                .isLessThanOrEqualTo(1.5);
+        assertThat(new PldAccountant(relation).compose(event.apply(steps + 1)).epsilon(1e-8))
+                .isGreaterThan(1.5);
+    }
+
+    @Test
+    void steps_oneStepExceedsTargetByPld_throws() {
+        assertThatThrownBy(() -> NoiseCalibration.to(new PrivacyGuarantee(0.1, 1e-5))
+                        .steps(n -> new SelfComposed(new PoissonSampled(0.5, new Gaussian(0.5)), n)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("the cost of one step");
+    }
+
+    @Test
+    void lotSize_byPld_nextExampleWouldExceedTarget() {
+        LongFunction<DpEvent> event = l -> dpSgd(l / 1e6, 0.6, 100_000);
+        long lot = NoiseCalibration.to(new PrivacyGuarantee(2, 1e-8)).lotSize(1_000_000, event);
+        assertThat(lot).isBetween(2L, 1000L);
+        assertThat(new PldAccountant().compose(event.apply(lot)).epsilon(1e-8)).isLessThanOrEqualTo(2);
+        assertThat(new PldAccountant().compose(event.apply(lot + 1)).epsilon(1e-8))
                 .isGreaterThan(2);
     }
 
