@@ -33,6 +33,12 @@ public final class NoiseCalibration {
     /** A search that has not ended after so many evaluations returns its bracket's safe end. */
     private static final int MAX_EVALUATIONS = 200;
 
+    /** The first step of a search for noise, as a factor. */
+    private static final double FARTHEST_FIRST_STEP = 1.1;
+
+    /** By how much further than it should take the first step goes. */
+    private static final double MARGIN = 1.002;
+
     /** Renyi orders for a first guess. */
     private static final double[] SPARSE_ORDERS = {
         1.1, 1.3, 1.6, 2, 2.5, 3.2, 4, 5, 6.5, 8, 10, 13, 16, 20, 26, 32, 42, 64, 100, 200, 500, 2000, 10_000, 100_000
@@ -108,7 +114,9 @@ public final class NoiseCalibration {
         double goodValue = epsilon.at(good);
         double bad = good;
         double badValue = goodValue;
-        double factor = 1.1;
+        // Epsilon mostly falls at least as fast as noise grows, so a nearby start is bracketed closely.
+        double off = MARGIN * Math.max(goodValue / target.epsilon(), target.epsilon() / goodValue);
+        double factor = off < FARTHEST_FIRST_STEP ? off : FARTHEST_FIRST_STEP;
         while (!(goodValue <= target.epsilon())) {
             if (good >= LARGEST_NOISE) {
                 throw new IllegalArgumentException("target epsilon must be at least " + goodValue + " at delta "
@@ -118,7 +126,7 @@ public final class NoiseCalibration {
             bad = good;
             badValue = goodValue;
             good = Math.min(LARGEST_NOISE, good * factor);
-            factor *= factor;
+            factor = Math.max(FARTHEST_FIRST_STEP, factor * factor);
             goodValue = epsilon.at(good);
         }
         while (badValue <= target.epsilon()) {
@@ -128,7 +136,7 @@ public final class NoiseCalibration {
             good = bad;
             goodValue = badValue;
             bad = Math.max(SMALLEST_NOISE, bad / factor);
-            factor *= factor;
+            factor = Math.max(FARTHEST_FIRST_STEP, factor * factor);
             badValue = epsilon.at(bad);
         }
         double low = Math.log(bad);
