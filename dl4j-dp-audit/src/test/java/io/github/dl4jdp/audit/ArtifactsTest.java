@@ -75,6 +75,16 @@ class ArtifactsTest {
     static final ArchRule FEATURES_AND_AUDITS_SEE_THE_API_ALONE =
             noClasses().that().resideInAnyPackage(FEATURES, AUDIT).should().dependOnClassesThat(INSIDE_OF_CORE);
 
+    /** In a package of the core they would see what is not public. */
+    @ArchTest
+    static final ArchRule FEATURES_AND_AUDITS_HAVE_PACKAGES_OF_THEIR_OWN = classes()
+            .that(DescribedPredicate.describe("come from these artifacts", type -> type.getSource()
+                    .map(source -> source.getUri().toString())
+                    .filter(uri -> uri.contains("/dl4j-dp-features/") || uri.contains("/dl4j-dp-audit/"))
+                    .isPresent()))
+            .should()
+            .resideInAnyPackage(FEATURES, AUDIT);
+
     @ArchTest
     static final ArchRule ONLY_THE_TEST_KIT_NEEDS_TEST_LIBRARIES = noClasses()
             .that()
