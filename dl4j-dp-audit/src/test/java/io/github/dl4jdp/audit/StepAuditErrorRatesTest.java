@@ -3,8 +3,8 @@ package io.github.dl4jdp.audit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.dl4jdp.core.Clipping;
 import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.mechanism.Clipping;
 import java.util.Locale;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Tag;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
+import io.github.dl4jdp.core.mechanism.MechanismJson;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;
@@ -194,7 +197,7 @@ final class AccountConstraint implements LayerConstraint {
                 map.get("progress") == null ? null : PrivacyAccount.values(map.get("progress")),
                 map.get("plan") == null ? null : PrivacyAccount.values(map.get("plan")),
                 Boolean.TRUE.equals(map.get("detached")),
-                PlanCodec.number(map, "parameters").longValue(),
+                MechanismJson.number(map, "parameters").longValue(),
                 texts(map, "fingerprints"),
                 texts(map, "released"),
                 texts(map, "changed"));

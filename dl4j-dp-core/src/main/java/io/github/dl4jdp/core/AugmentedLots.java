@@ -24,9 +24,6 @@ final class AugmentedLots {
     private final int copies;
     private boolean asked;
 
-    /** Of the two lots that were read last: one that was not released is still to come, and its stream is given out only once. */
-    private final Map<Long, KeystreamGenerator> generators = new LinkedHashMap<>();
-
     AugmentedLots(RandomStreams streams, int copies) {
         this.streams = streams;
         this.copies = copies;
@@ -40,7 +37,7 @@ final class AugmentedLots {
      * @param members indices of the examples
      * @return arrays of {@code B * copies} rows: row {@code k * B + i} is copy k of example i; labels and masks are repeated
      */
-    synchronized MultiDataSet copiesOf(MultiDataSet examples, Augmentation augmentation, long lot, long[] members) {
+    MultiDataSet copiesOf(MultiDataSet examples, Augmentation augmentation, long lot, long[] members) {
         if (examples.numFeatureArrays() != 1) {
             throw new IllegalArgumentException(
                     "examples must have one array of features to be augmented, have " + examples.numFeatureArrays()
@@ -48,7 +45,7 @@ final class AugmentedLots {
         }
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             INDArray features = repeated(examples.getFeatures(0));
-            KeystreamGenerator random = generator(lot);
+            KeystreamGenerator random = streams.lotKey(lot).stream(STREAM, 0);
             for (int k = 0; k < copies; k++) {
                 for (int i = 0; i < members.length; i++) {
                     random.restart(keyOf(members[i], k));
@@ -112,18 +109,6 @@ final class AugmentedLots {
     /** Whether lots of augmented examples were asked for. */
     boolean areAsked() {
         return asked;
-    }
-
-    private KeystreamGenerator generator(long lot) {
-        KeystreamGenerator known = generators.get(lot);
-        if (known == null) {
-            known = streams.stream(STREAM, lot);
-            generators.put(lot, known);
-            if (generators.size() > 2) {
-                generators.remove(generators.keySet().iterator().next());
-            }
-        }
-        return known;
     }
 
     private @Nullable INDArray @Nullable [] repeated(@Nullable INDArray @Nullable [] arrays) {

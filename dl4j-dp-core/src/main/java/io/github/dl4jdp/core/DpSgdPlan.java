@@ -5,10 +5,23 @@ import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.NoiseCalibration;
+import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.internal.charging.OtherReleases;
+import io.github.dl4jdp.core.internal.charging.Terms;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.NoiseSchedule;
+import io.github.dl4jdp.core.mechanism.Sampling;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -37,9 +50,178 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: Abadi et al., Deep Learning with Differential Privacy, CCS 2016, Algorithm 1.
  */
-public final class DpSgdPlan extends PlanTerms {
-    private DpSgdPlan(PlanValues values) {
-        super(calibrated(values));
+public final class DpSgdPlan {
+    private final Sampling sampling;
+    private final long examples;
+    private final long lotSize;
+    private NeighboringRelation relation;
+    /** 0 if not given. */
+    private long steps;
+
+    private @Nullable Clipping clipping;
+    /** 0 if not given. */
+    private double delta;
+
+    private AccountantKind accountantKind = AccountantKind.PLD;
+    private NoiseSchedule noiseSchedule = NoiseSchedule.CONSTANT;
+    private OtherReleases others = OtherReleases.NONE;
+    private @Nullable Truncation truncation;
+    private ExampleShape exampleShape = ExampleShape.NONE;
+    private int copies = 1;
+    /** Given or calibrated. */
+    private @Nullable Double noiseMultiplier;
+
+    private @Nullable PrivacyGuarantee target;
+    private @Nullable Long seed;
+    private @Nullable Path ledger;
+    private boolean continuing;
+
+    private DpSgdPlan(Sampling sampling, String sizeName, long examples, long lotSize) {
+        Require.positive("examples", examples);
+        Require.positive(sizeName, lotSize);
+        if (lotSize > examples) {
+            throw new IllegalArgumentException(
+                    sizeName + " must be at most examples = " + examples + ", was " + lotSize);
+        }
+        this.sampling = sampling;
+        this.examples = examples;
+        this.lotSize = lotSize;
+        this.relation = sampling.relations().get(0);
+    }
+
+    private DpSgdPlan(DpSgdPlan plan) {
+        sampling = plan.sampling;
+        examples = plan.examples;
+        lotSize = plan.lotSize;
+        relation = plan.relation;
+        steps = plan.steps;
+        clipping = plan.clipping;
+        delta = plan.delta;
+        accountantKind = plan.accountantKind;
+        noiseSchedule = plan.noiseSchedule;
+        others = plan.others;
+        truncation = plan.truncation;
+        exampleShape = plan.exampleShape;
+        copies = plan.copies;
+        noiseMultiplier = plan.noiseMultiplier;
+        target = plan.target;
+        seed = plan.seed;
+        ledger = plan.ledger;
+        continuing = plan.continuing;
+    }
+
+    /** A plan with some parts changed; the only place in which a plan is not yet frozen. */
+    private DpSgdPlan with(Consumer<DpSgdPlan> change) {
+        var plan = new DpSgdPlan(this);
+        change.accept(plan);
+        plan.nominal(0); // refuses parts that exclude each other
+        if (plan.truncation != null && plan.exampleShape.sequenceLength() > 0) {
+            throw new IllegalArgumentException(
+                    "sequenceLength must not be declared in a plan with truncated backpropagation through time, whose"
+                            + " maximumLength = " + plan.truncation.maximumLength()
+                            + " is the length of every sequence, was "
+                            + plan.exampleShape.sequenceLength());
+        }
+        if (plan.noiseMultiplier == null && plan.target != null && plan.steps > 0) {
+            plan.noiseMultiplier = NoiseCalibration.to(plan.target)
+                    .withAccountant(plan.accountantKind)
+                    .noiseMultiplier(sigma -> plan.everything(sigma, plan.steps));
+        }
+        return plan;
+    }
+
+    /** The same, for a change of what the noise multiplier is calibrated for: it holds for one event and one accountant only. */
+    private DpSgdPlan recalibrated(Consumer<DpSgdPlan> change) {
+        return with(plan -> {
+            change.accept(plan);
+            if (plan.target != null) {
+                plan.noiseMultiplier = null;
+            }
+        });
+    }
+
+    private DpSgdPlan withNoise(@Nullable Double sigma, @Nullable PrivacyGuarantee guarantee) {
+        return with(plan -> {
+            plan.noiseMultiplier = sigma;
+            plan.target = guarantee;
+        });
+    }
+
+    /** The mechanism with another noise multiplier, and noise that nobody knows; what is not given yet is filled in. */
+    private Mechanism nominal(double sigma) {
+        return new Mechanism(
+                sampling,
+                examples,
+                lotSize,
+                relation,
+                clipping == null ? Clipping.flat(1) : clipping,
+                sigma,
+                noiseSchedule,
+                releasesPerLot(),
+                copies,
+                Math.max(1, steps),
+                OptionalLong.empty());
+    }
+
+    /** The event of the first lots and of all other releases. */
+    private DpEvent everything(double sigma, long lots) {
+        Mechanism mechanism = nominal(sigma);
+        return others.and(mechanism.events(0, mechanism.chargesFor(lots)));
+    }
+
+    /** What the releases of one charge are by a kind of clipping, whatever its norm. */
+    private DpEvent costsOf(@Nullable Clipping kind) {
+        var plan = new DpSgdPlan(this);
+        plan.clipping = kind;
+        return plan.nominal(1).event(1);
+    }
+
+    /** A plan with no more parts than a mechanism has. */
+    static DpSgdPlan of(Mechanism mechanism) {
+        var plan = new DpSgdPlan(mechanism.sampling(), "lotSize", mechanism.examples(), mechanism.lotSize());
+        plan.relation = mechanism.relation();
+        plan.steps = mechanism.steps();
+        plan.clipping = mechanism.clipping();
+        plan.noiseSchedule = mechanism.noiseSchedule();
+        plan.copies = mechanism.copies();
+        plan.noiseMultiplier = mechanism.noiseMultiplier();
+        plan.seed = mechanism.seed().isPresent() ? mechanism.seed().getAsLong() : null;
+        return plan;
+    }
+
+    /**
+     * Everything that decides on what is released, complete and frozen.
+     *
+     * @throws IllegalStateException if a part is missing
+     */
+    public Mechanism mechanism() {
+        steps();
+        clipping();
+        return new Mechanism(
+                sampling,
+                examples,
+                lotSize,
+                relation,
+                clipping(),
+                noiseMultiplier(),
+                noiseSchedule,
+                releasesPerLot(),
+                copies,
+                steps(),
+                seed());
+    }
+
+    /** This plan as the charging side knows it. */
+    Terms terms() {
+        return new Terms(
+                mechanism(),
+                others,
+                delta(),
+                accountantKind,
+                target(),
+                ledger(),
+                continuing,
+                Collections.unmodifiableMap(PlanJson.mechanism(this)));
     }
 
     /**
@@ -51,7 +233,7 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if {@code examples < 1} or {@code expectedLotSize} is not in {@code [1, examples]}
      */
     public static DpSgdPlan poisson(long examples, long expectedLotSize) {
-        return start(Sampling.POISSON, "expectedLotSize", examples, expectedLotSize);
+        return new DpSgdPlan(Sampling.POISSON, "expectedLotSize", examples, expectedLotSize);
     }
 
     /**
@@ -63,7 +245,7 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if {@code examples < 1} or {@code lotSize} is not in {@code [1, examples]}
      */
     public static DpSgdPlan fixedSize(long examples, long lotSize) {
-        return start(Sampling.FIXED_SIZE, "lotSize", examples, lotSize);
+        return new DpSgdPlan(Sampling.FIXED_SIZE, "lotSize", examples, lotSize);
     }
 
     /**
@@ -76,17 +258,7 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if {@code examples < 1} or {@code batchSize} is not in {@code [1, examples]}
      */
     public static DpSgdPlan ownIterator(long examples, long batchSize) {
-        return start(Sampling.OWN_ITERATOR, "batchSize", examples, batchSize);
-    }
-
-    private static DpSgdPlan start(Sampling sampling, String sizeName, long examples, long lotSize) {
-        PlanValues.requirePositive("examples", examples);
-        PlanValues.requirePositive(sizeName, lotSize);
-        if (lotSize > examples) {
-            throw new IllegalArgumentException(
-                    sizeName + " must be at most examples = " + examples + ", was " + lotSize);
-        }
-        return new DpSgdPlan(PlanValues.of(sampling, examples, lotSize));
+        return new DpSgdPlan(Sampling.OWN_ITERATOR, "batchSize", examples, batchSize);
     }
 
     /**
@@ -97,12 +269,11 @@ public final class DpSgdPlan extends PlanTerms {
      */
     public DpSgdPlan withRelation(NeighboringRelation relation) {
         requireKnownCost("relation", relation);
-        PrivacyGuarantee target = values.target();
         if (target != null && target.relation() != relation) {
             throw new IllegalArgumentException("relation must be that of the guarantee the plan is calibrated to, "
                     + target.relation() + ", was " + relation);
         }
-        return new DpSgdPlan(values.withRelation(relation));
+        return with(plan -> plan.relation = relation);
     }
 
     /**
@@ -111,8 +282,8 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if {@code epochs < 1}
      */
     public DpSgdPlan withEpochs(int epochs) {
-        PlanValues.requirePositive("epochs", epochs);
-        return new DpSgdPlan(values.withSteps(lotsAfter(epochs)));
+        Require.positive("epochs", epochs);
+        return withSteps(Mechanism.lotsAfter(epochs, examples, lotSize));
     }
 
     /**
@@ -121,7 +292,8 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if {@code steps < 1}
      */
     public DpSgdPlan withSteps(long steps) {
-        return new DpSgdPlan(values.withSteps(PlanValues.requirePositive("steps", steps)));
+        Require.positive("steps", steps);
+        return recalibrated(plan -> plan.steps = steps);
     }
 
     /**
@@ -141,7 +313,11 @@ public final class DpSgdPlan extends PlanTerms {
      *     has {@link #withTruncatedBackprop}
      */
     public DpSgdPlan withClipping(Clipping clipping) {
-        return new DpSgdPlan(values.withClipping(Objects.requireNonNull(clipping, "clipping")));
+        Clipping complete =
+                clipping instanceof Clipping.Adaptive adaptive ? adaptive.forLots(lotSize) : Objects.requireNonNull(clipping, "clipping");
+        // The kind decides on the event, its norm does not.
+        boolean isSameEvent = costsOf(complete).equals(costsOf(this.clipping));
+        return isSameEvent ? with(plan -> plan.clipping = complete) : recalibrated(plan -> plan.clipping = complete);
     }
 
     /**
@@ -151,7 +327,8 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if {@code noiseMultiplier} is not finite and positive
      */
     public DpSgdPlan withNoiseMultiplier(double noiseMultiplier) {
-        return new DpSgdPlan(values.withNoise(PlanValues.requirePositive("noiseMultiplier", noiseMultiplier), null));
+        Require.positive("noiseMultiplier", noiseMultiplier);
+        return withNoise(noiseMultiplier, null);
     }
 
     /**
@@ -163,12 +340,11 @@ public final class DpSgdPlan extends PlanTerms {
         if (!(delta > 0 && delta < 1)) {
             throw new IllegalArgumentException("delta must be in (0, 1), was " + delta);
         }
-        PrivacyGuarantee target = values.target();
         if (target != null && target.delta() != delta) {
             throw new IllegalArgumentException("delta must be that of the guarantee the plan is calibrated to, "
                     + target.delta() + ", was " + delta);
         }
-        return new DpSgdPlan(values.withDelta(delta));
+        return with(plan -> plan.delta = delta);
     }
 
     /**
@@ -179,16 +355,19 @@ public final class DpSgdPlan extends PlanTerms {
      */
     public DpSgdPlan calibratedTo(PrivacyGuarantee guarantee) {
         requireKnownCost("guarantee.relation", guarantee.relation());
-        return new DpSgdPlan(values.withRelation(guarantee.relation())
-                .withDelta(guarantee.delta())
-                .withNoise(null, guarantee));
+        return with(plan -> {
+            plan.relation = guarantee.relation();
+            plan.delta = guarantee.delta();
+            plan.noiseMultiplier = null;
+            plan.target = guarantee;
+        });
     }
 
     private void requireKnownCost(String name, NeighboringRelation relation) {
-        var known = values.sampling().relations();
+        var known = sampling.relations();
         if (!known.contains(relation)) {
             throw new IllegalArgumentException(
-                    name + " must be one of " + known + " for " + values.sampling() + " lots, was " + relation);
+                    name + " must be one of " + known + " for " + sampling + " lots, was " + relation);
         }
     }
 
@@ -197,7 +376,8 @@ public final class DpSgdPlan extends PlanTerms {
      * needs 3 to 9 % less noise than {@link AccountantKind#RDP}, the moments accountant.
      */
     public DpSgdPlan withAccountant(AccountantKind accountant) {
-        return new DpSgdPlan(values.withAccountant(Objects.requireNonNull(accountant, "accountant")));
+        Objects.requireNonNull(accountant, "accountant");
+        return recalibrated(plan -> plan.accountantKind = accountant);
     }
 
     /**
@@ -205,7 +385,8 @@ public final class DpSgdPlan extends PlanTerms {
      * whole.
      */
     public DpSgdPlan withNoiseSchedule(NoiseSchedule schedule) {
-        return new DpSgdPlan(values.withNoiseSchedule(Objects.requireNonNull(schedule, "schedule")));
+        Objects.requireNonNull(schedule, "schedule");
+        return recalibrated(plan -> plan.noiseSchedule = schedule);
     }
 
     /**
@@ -226,7 +407,8 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if one of them is less than 1, the plan's clipping is adaptive, or it has {@link #withAugmentationMultiplicity}
      */
     public DpSgdPlan withTruncatedBackprop(long maximumLength, long segmentLength) {
-        return new DpSgdPlan(values.withTruncation(new Truncation(maximumLength, segmentLength)));
+        var cut = new Truncation(maximumLength, segmentLength);
+        return recalibrated(plan -> plan.truncation = cut);
     }
 
     /**
@@ -241,7 +423,7 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if {@code length < 1}, or the plan has {@link #withTruncatedBackprop}, which declares it already
      */
     public DpSgdPlan withSequenceLength(long length) {
-        return new DpSgdPlan(values.withExampleShape(values.exampleShape().withSequenceLength(length)));
+        return with(plan -> plan.exampleShape = exampleShape.withSequenceLength(length));
     }
 
     /**
@@ -252,8 +434,8 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if there are not two or three, or one is less than 1
      */
     public DpSgdPlan withImageSize(long... sizes) {
-        return new DpSgdPlan(values.withExampleShape(
-                values.exampleShape().withImageSize(Arrays.stream(sizes).boxed().toList())));
+        var all = Arrays.stream(sizes).boxed().toList();
+        return with(plan -> plan.exampleShape = exampleShape.withImageSize(all));
     }
 
     /**
@@ -274,7 +456,8 @@ public final class DpSgdPlan extends PlanTerms {
      *     #ownIterator}
      */
     public DpSgdPlan withAugmentationMultiplicity(int copies) {
-        return new DpSgdPlan(values.withAugmentationMultiplicity(copies));
+        Require.positive("augmentationMultiplicity", copies);
+        return with(plan -> plan.copies = copies);
     }
 
     /**
@@ -286,7 +469,8 @@ public final class DpSgdPlan extends PlanTerms {
      * @throws IllegalArgumentException if the plan is calibrated to a guarantee that {@code event} alone exceeds
      */
     public DpSgdPlan withEarlierReleases(DpEvent event) {
-        return new DpSgdPlan(values.withEarlier(Objects.requireNonNull(event, "event")));
+        Objects.requireNonNull(event, "event");
+        return recalibrated(plan -> plan.others = OtherReleases.of(event));
     }
 
     /**
@@ -303,14 +487,13 @@ public final class DpSgdPlan extends PlanTerms {
             throw new IllegalArgumentException(
                     "identity must be 1 to 64 letters, digits or hyphens, was \"" + identity + "\"");
         }
-        DpEvent known = values.releases().get(identity);
+        DpEvent known = others.identified().get(identity);
         if (known != null && !known.equals(event)) {
             throw new IllegalArgumentException("event must be the one that the plan has for the release " + identity
                     + ", " + known + ", was " + event);
         }
-        return known != null
-                ? this
-                : new DpSgdPlan(values.withRelease(identity, Objects.requireNonNull(event, "event")));
+        Objects.requireNonNull(event, "event");
+        return known != null ? this : recalibrated(plan -> plan.others = others.with(identity, event));
     }
 
     /**
@@ -318,7 +501,7 @@ public final class DpSgdPlan extends PlanTerms {
      * noise, so the report calls the run not private, and the epsilon of the network is infinite from then on, whatever it is trained with later.
      */
     public DpSgdPlan withSeed(long seed) {
-        return new DpSgdPlan(values.withSeed(seed));
+        return with(plan -> plan.seed = seed);
     }
 
     /**
@@ -328,7 +511,8 @@ public final class DpSgdPlan extends PlanTerms {
      * @param file the ledger; created if it is not there and the model is new
      */
     public DpSgdPlan withLedger(Path file) {
-        return new DpSgdPlan(values.withLedger(Objects.requireNonNull(file, "file")));
+        Objects.requireNonNull(file, "file");
+        return with(plan -> plan.ledger = file);
     }
 
     /**
@@ -341,49 +525,300 @@ public final class DpSgdPlan extends PlanTerms {
      * <p>Without this, a network under another plan is refused: a setting that changed by mistake would go unnoticed.
      */
     public DpSgdPlan continuing() {
-        return new DpSgdPlan(values.withContinuing(true));
+        return with(plan -> plan.continuing = true);
     }
 
     /** This plan once it runs: from now on it is the one that the network carries. */
     DpSgdPlan settled() {
-        return values.continuing() ? new DpSgdPlan(values.withContinuing(false)) : this;
+        return continuing ? with(plan -> plan.continuing = false) : this;
     }
 
     /** No noise: {@code sigma = 0} and an infinite epsilon. The only way to switch the noise off. */
     public DpSgdPlan withoutNoise() {
-        return new DpSgdPlan(values.withNoise(0.0, null));
+        return withNoise(0.0, null);
     }
 
-    /** This plan, its noise multiplier having been calibrated to {@code guarantee} when it was stored. */
-    DpSgdPlan withStoredTarget(PrivacyGuarantee guarantee) {
-        return new DpSgdPlan(values.withNoise(values.noiseMultiplier(), guarantee));
+    /** This plan, its noise multiplier having been calibrated to a guarantee when it was stored. */
+    DpSgdPlan withStoredTarget(double epsilon) {
+        return withNoise(noiseMultiplier, new PrivacyGuarantee(epsilon, delta(), relation));
     }
 
-    private static PlanValues calibrated(PlanValues values) {
-        PrivacyGuarantee target = values.target();
-        return values.noiseMultiplier() == null && target != null && values.steps() > 0
-                ? values.withNoise(calibrate(values, target), target)
-                : values;
+    /** The number of examples of the data set, a public constant. */
+    public long examples() {
+        return examples;
     }
 
-    private static double calibrate(PlanValues values, PrivacyGuarantee guarantee) {
-        return NoiseCalibration.to(guarantee)
-                .withAccountant(values.accountantKind())
-                .noiseMultiplier(sigma -> values.all(sigma, values.chargesFor(values.steps())));
+    /** The expected number of examples of a lot: the divisor of the noised sum, never the realised size. */
+    public long expectedLotSize() {
+        return lotSize;
+    }
+
+    /** The probability {@code q} with which an example joins a lot. */
+    public double samplingProbability() {
+        return (double) lotSize / examples;
+    }
+
+    /**
+     * The number of steps (lots) of the run.
+     *
+     * @throws IllegalStateException if neither {@link #withEpochs} nor {@link #withSteps} was called
+     */
+    public long steps() {
+        if (steps == 0) {
+            throw new IllegalStateException("the plan has no length: call withEpochs or withSteps");
+        }
+        return steps;
+    }
+
+    /**
+     * The number of passes over the data set, the last one possibly short: what {@code net.fit(lots, epochs)} takes.
+     *
+     * @throws IllegalStateException if the plan has no length
+     */
+    public int epochs() {
+        return Math.toIntExact(nominal(0).passOf(steps()));
+    }
+
+    /**
+     * How gradients are clipped.
+     *
+     * @throws IllegalStateException if neither {@link #withClippingNorm} nor {@link #withClipping} was called
+     */
+    public Clipping clipping() {
+        if (clipping == null) {
+            throw new IllegalStateException("the plan has no clipping norm: call withClippingNorm or withClipping");
+        }
+        return clipping;
+    }
+
+    /**
+     * The clipping norm {@code C}, with adaptive clipping that of the first lot.
+     *
+     * @throws IllegalStateException if neither {@link #withClippingNorm} nor {@link #withClipping} was called
+     */
+    public double clippingNorm() {
+        return clipping().norm();
+    }
+
+    /**
+     * The noise multiplier {@code sigma}, given or calibrated; 0 only after {@link #withoutNoise}.
+     *
+     * @throws IllegalStateException if the plan has neither a noise multiplier nor both a guarantee and a length
+     */
+    public double noiseMultiplier() {
+        if (noiseMultiplier == null) {
+            throw new IllegalStateException(
+                    target == null
+                            ? "the plan has no noise multiplier: call withNoiseMultiplier, calibratedTo or withoutNoise"
+                            : "the plan has a guarantee but no length to calibrate for: call withEpochs or withSteps");
+        }
+        return noiseMultiplier;
+    }
+
+    /**
+     * The delta at which epsilon is reported.
+     *
+     * @throws IllegalStateException if neither {@link #withDelta} nor {@link #calibratedTo} was called
+     */
+    public double delta() {
+        if (delta == 0) {
+            throw new IllegalStateException("the plan has no delta: call withDelta or calibratedTo");
+        }
+        return delta;
+    }
+
+    /** The neighbouring relation under which the plan's guarantee holds; the unit of privacy is one example. */
+    public NeighboringRelation relation() {
+        return relation;
+    }
+
+    /** How lots are drawn. */
+    public Sampling sampling() {
+        return sampling;
+    }
+
+    /** The accountant that calibrates, reports and stops the run. */
+    public AccountantKind accountantKind() {
+        return accountantKind;
+    }
+
+    /** The guarantee that the noise is calibrated to; empty if the noise multiplier was given. */
+    public Optional<PrivacyGuarantee> target() {
+        return Optional.ofNullable(target);
+    }
+
+    /** The seed of a repeatable run, which is not private; empty in a private run. */
+    public OptionalLong seed() {
+        return seed == null ? OptionalLong.empty() : OptionalLong.of(seed);
+    }
+
+    /** The file of the privacy ledger, if the plan has one. */
+    public Optional<Path> ledger() {
+        return Optional.ofNullable(ledger);
+    }
+
+    /** Whether the plan may follow on another one, see {@link #continuing()}. */
+    boolean isContinuing() {
+        return continuing;
+    }
+
+    /** Whether two plans release the same: they may differ in where the ledger lies. */
+    boolean isSameMechanismAs(DpSgdPlan other) {
+        return PlanJson.mechanism(this).equals(PlanJson.mechanism(other));
+    }
+
+    /** Whether the run is private at all: it has noise, and nobody knows the noise. */
+    public boolean isPrivate() {
+        return noiseMultiplier() > 0 && seed == null;
+    }
+
+    /** How the noise changes over the run: {@link NoiseSchedule#CONSTANT} unless {@link #withNoiseSchedule} says otherwise. */
+    public NoiseSchedule noiseSchedule() {
+        return noiseSchedule;
+    }
+
+    /**
+     * The noised sums released about one lot: 1, or the number of segments with {@link #withTruncatedBackprop}. The event of a charge
+     * includes them all.
+     */
+    public long releasesPerLot() {
+        return truncation == null ? 1 : truncation.segments();
+    }
+
+    /** How time series are cut, or null if they are not. */
+    @Nullable
+    Truncation truncation() {
+        return truncation;
+    }
+
+    /** The public sizes of an example. */
+    ExampleShape exampleShape() {
+        return exampleShape;
+    }
+
+    /** The number of copies of each example of a lot, see {@link #withAugmentationMultiplicity}; 1 unless that was called. */
+    public int augmentationMultiplicity() {
+        return copies;
+    }
+
+    /** What else is released about the same data, see {@link #withEarlierReleases}; a {@code NoOp} if nothing is. */
+    public DpEvent earlierReleases() {
+        return others.all();
+    }
+
+    /**
+     * The event of one charge, what an accountant composes: for each lot, or for each pass over the user's own iterator.
+     *
+     * @throws IllegalStateException if the plan's noise changes over the run: use {@link #stepEvent(long)}
+     */
+    public DpEvent stepEvent() {
+        if (!noiseSchedule.isConstant()) {
+            throw new IllegalStateException("the plan's noise changes over the run, by a schedule of "
+                    + noiseSchedule.describe() + ": ask for the event of one charge, stepEvent(charge)");
+        }
+        return stepEvent(1);
+    }
+
+    /**
+     * The event of one charge.
+     *
+     * @param charge its number, from 1: that of the lot, or of the pass over the user's own iterator
+     * @throws IllegalArgumentException if {@code charge < 1}
+     */
+    public DpEvent stepEvent(long charge) {
+        return nominal(noiseMultiplier()).event(charge);
+    }
+
+    /** What else is released about the same data. */
+    OtherReleases others() {
+        return others;
+    }
+
+    /** The event of everything: each charge of the run, and {@link #earlierReleases()}. */
+    public DpEvent event() {
+        return everything(noiseMultiplier(), steps());
+    }
+
+    /** A fresh accountant of the plan's kind and relation. */
+    public PrivacyAccountant newAccountant() {
+        return accountantKind.create(relation);
+    }
+
+    /** The epsilon of {@code steps} steps of this plan and of {@link #earlierReleases()}, at {@link #delta()}; infinite with a seed, which somebody may know. */
+    public double epsilonAfter(long steps) {
+        if (steps < 0) {
+            throw new IllegalArgumentException("steps must be at least 0, was " + steps);
+        }
+        if (steps == 0 && others.isEmpty()) {
+            return 0;
+        }
+        return seed != null && steps > 0
+                ? Double.POSITIVE_INFINITY
+                : newAccountant().compose(everything(noiseMultiplier(), steps)).epsilon(delta());
+    }
+
+    /** The guarantee of the whole run. */
+    public PrivacyGuarantee guarantee() {
+        return new PrivacyGuarantee(epsilonAfter(steps()), delta(), relation());
+    }
+
+    /** Throws unless every part is there, naming the first that is missing. */
+    void requireComplete() {
+        steps();
+        clippingNorm();
+        noiseMultiplier();
+        delta();
+        var accountant = newAccountant();
+        if (!accountant.supports(event())) {
+            // Refuses it by the name of the part that cannot be bounded.
+            accountant.compose(event());
+        }
+    }
+
+    private List<@Nullable Object> parts() {
+        return Arrays.asList(
+                sampling,
+                examples,
+                lotSize,
+                relation,
+                steps,
+                clipping,
+                delta,
+                accountantKind,
+                noiseSchedule,
+                others,
+                truncation,
+                exampleShape,
+                copies,
+                noiseMultiplier,
+                target,
+                seed,
+                ledger,
+                continuing);
     }
 
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof DpSgdPlan that && values.equals(that.values);
+        return other instanceof DpSgdPlan that && parts().equals(that.parts());
     }
 
     @Override
     public int hashCode() {
-        return values.hashCode();
+        return parts().hashCode();
     }
 
     @Override
     public String toString() {
-        return values.describe();
+        return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize + ", steps=" + steps
+                + ", clipping=" + (clipping == null ? "none" : clipping.describe()) + ", noiseMultiplier="
+                + noiseMultiplier
+                + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
+                + (others.isEmpty() ? "" : ", earlierReleases=" + others.all())
+                + (truncation == null ? "" : ", truncatedBackprop=" + truncation.describe())
+                + (exampleShape.equals(ExampleShape.NONE) ? "" : ", exampleShape=" + exampleShape.describe())
+                + (copies == 1 ? "" : ", augmentationMultiplicity=" + copies)
+                + ", delta=" + delta
+                + ", relation=" + relation + ", accountant=" + accountantKind
+                + (seed == null ? "]" : ", seed=" + seed + "]");
     }
 }

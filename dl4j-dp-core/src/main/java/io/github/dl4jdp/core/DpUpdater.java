@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -52,7 +53,7 @@ public final class DpUpdater implements IUpdater {
         if (updater instanceof DpUpdater) {
             throw new IllegalArgumentException("updater must be a plain DL4J updater, was a DpUpdater");
         }
-        return new DpUpdater(updater.clone(), PlanCodec.toMap(plan), null);
+        return new DpUpdater(updater.clone(), PlanJson.toMap(plan), null);
     }
 
     /** The updater that is applied to the private gradient. */
@@ -62,17 +63,17 @@ public final class DpUpdater implements IUpdater {
 
     /** The plan under which it may run. */
     public DpSgdPlan plan() {
-        return PlanCodec.fromMap(plan);
+        return PlanJson.fromMap(plan);
     }
 
     /** The same, with the ledger where {@code plan} says it lies; this one, if it is for another plan. */
     DpUpdater under(DpSgdPlan plan) {
-        return !plan().isSameMechanismAs(plan) ? this : new DpUpdater(updater, PlanCodec.toMap(plan), progress);
+        return !plan().isSameMechanismAs(plan) ? this : new DpUpdater(updater, PlanJson.toMap(plan), progress);
     }
 
     /** How far the network has come under the plan. */
     TrainingProgress progress() {
-        return TrainingProgress.fromMap(progress, plan);
+        return TrainingProgress.fromMap(progress);
     }
 
     /** Notes how far the network has come, for whoever saves it. */

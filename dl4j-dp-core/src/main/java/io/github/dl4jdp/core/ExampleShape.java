@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.Require;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -18,7 +19,7 @@ record ExampleShape(long sequenceLength, List<Long> imageSize) {
     }
 
     ExampleShape withSequenceLength(long length) {
-        return new ExampleShape(PlanValues.requirePositive("length", length), imageSize);
+        return new ExampleShape(Require.positive("length", length), imageSize);
     }
 
     ExampleShape withImageSize(List<Long> sizes) {
@@ -26,7 +27,7 @@ record ExampleShape(long sequenceLength, List<Long> imageSize) {
             throw new IllegalArgumentException(
                     "sizes must be height and width, or depth, height and width, were " + sizes);
         }
-        sizes.forEach(size -> PlanValues.requirePositive("sizes", size));
+        sizes.forEach(size -> Require.positive("sizes", size));
         return new ExampleShape(sequenceLength, sizes);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -70,12 +71,12 @@ final class HookedComputationGraph implements HookedNetwork {
         }
     }
 
-    static long trainableParams(ComputationGraph network) {
+    static List<Layer> trainableLayers(ComputationGraph network) {
         var topology = new GraphTopology(network);
         return topology.ordered().stream()
                 .filter(topology::trains)
-                .mapToLong(GraphVertex::numParams)
-                .sum();
+                .map(GraphVertex::getLayer)
+                .toList();
     }
 
     private void install(Layer[] replacement) {

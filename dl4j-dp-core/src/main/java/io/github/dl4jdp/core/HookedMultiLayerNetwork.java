@@ -6,6 +6,7 @@ import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Slices;
 import io.github.dl4jdp.core.gradient.TapeRecorder;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -104,12 +105,11 @@ final class HookedMultiLayerNetwork implements HookedNetwork {
         return first;
     }
 
-    static long trainableParams(MultiLayerNetwork network) {
+    static List<Layer> trainableLayers(MultiLayerNetwork network) {
         Layer[] layers = network.getLayers();
         return Arrays.stream(layers, firstTrainable(layers), layers.length)
                 .filter(TrainableLayer::trains)
-                .mapToLong(Layer::numParams)
-                .sum();
+                .toList();
     }
 
     private void install(Layer[] replacement) {

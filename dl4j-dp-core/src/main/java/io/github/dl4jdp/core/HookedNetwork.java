@@ -2,7 +2,9 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.List;
+import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
@@ -37,13 +39,13 @@ interface HookedNetwork {
                 "fit got a batch that is not the engine's current lot: train with net.fit(engine.lots(data), plan.epochs())");
     }
 
-    /** The number of parameters that train. */
-    static long trainableParams(Model model) {
+    /** The layers that train. */
+    static List<Layer> trainableLayers(Model model) {
         if (model instanceof MultiLayerNetwork network) {
-            return HookedMultiLayerNetwork.trainableParams(network);
+            return HookedMultiLayerNetwork.trainableLayers(network);
         }
         if (model instanceof ComputationGraph network) {
-            return HookedComputationGraph.trainableParams(network);
+            return HookedComputationGraph.trainableLayers(network);
         }
         throw ModelValidator.unknownClass(model);
     }

@@ -2,8 +2,10 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.random.IndexedKeystream;
+import io.github.dl4jdp.core.random.LotKey;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,6 +21,8 @@ final class LotDraws {
     private static final long[] NOBODY = {};
 
     private final RandomStreams streams;
+    private @Nullable LotKey lot;
+    private long segment;
     private long release;
     private long[] rows = NOBODY;
 
@@ -29,10 +33,14 @@ final class LotDraws {
     /**
      * Opens a pass.
      *
-     * @param ofRelease number of the release that the pass contributes to, from 1, never less than before
+     * @param lotKey the key of the lot that the pass is about
+     * @param ofSegment number of the lot's segment, from 0
+     * @param ofRelease a number that no other release of the run has
      * @param keys of each row of the physical batch, one for each example and copy
      */
-    void open(long ofRelease, long[] keys) {
+    void open(LotKey lotKey, long ofSegment, long ofRelease, long[] keys) {
+        lot = lotKey;
+        segment = ofSegment;
         release = ofRelease;
         rows = keys;
     }
@@ -79,7 +87,7 @@ final class LotDraws {
             IndexedKeystream current = keystream;
             if (current == null || of != release) {
                 // A lot that was begun and not released is drawn again with the same stream.
-                current = streams.indexed(name, release);
+                current = Objects.requireNonNull(lot).indexed(name, segment);
                 keystream = current;
                 of = release;
             }

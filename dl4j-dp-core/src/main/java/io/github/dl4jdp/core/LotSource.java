@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.mechanism.Charge;
 import java.util.Arrays;
 import java.util.NoSuchElementException;
 import java.util.function.IntFunction;
@@ -60,7 +61,7 @@ final class LotSource {
         DpSgdPlan plan = training.plan();
         // A lot that is still to be trained on belongs to the pass before.
         long done = training.steps() + (training.desk().isOut(number) ? 1 : 0);
-        passEnd = done >= plan.steps() ? done : Math.min(plan.steps(), plan.lotsAfter(plan.passOf(done + 1)));
+        passEnd = done >= plan.steps() ? done : Math.min(plan.steps(), plan.mechanism().lotsAfter(plan.mechanism().passOf(done + 1)));
     }
 
     boolean hasNext() {
@@ -119,7 +120,7 @@ final class LotSource {
                 physicalBatchSize,
                 part -> read(lot, members, part),
                 batch -> training.shapes().shaped(preProcess.apply(batch), data.hasFixedShapes()),
-                null);
+                training.spending().nextCharge());
     }
 
     private MultiDataSet read(long lot, long[] members, int part) {
@@ -164,7 +165,7 @@ final class LotSource {
      * @param members of the lot, in the order in which they are read
      * @param before how many examples of the pass came before the data set that they are numbered in
      * @param read gives the physical batches by their number; of an empty lot, any one example
-     * @param of the pass over the user's own iterator that it is of, where the plan charges by pass
+     * @param charge what the lot is paid with
      */
     static MultiDataSet feed(
             PrivateTraining training,
@@ -173,8 +174,8 @@ final class LotSource {
             int physicalBatchSize,
             IntFunction<MultiDataSet> read,
             UnaryOperator<MultiDataSet> preProcess,
-            @Nullable OwnPasses of) {
-        training.beginLot();
+            Charge charge) {
+        training.beginLot(charge);
         int parts = parts(members, physicalBatchSize);
         for (int part = 0; part < parts - 1; part++) {
             MultiDataSet batch = read.apply(part);
@@ -192,7 +193,7 @@ final class LotSource {
         }
         int examples = members.length == 0 ? 0 : training.augmentedLots().examplesOf(last);
         return training.expect(
-                preProcessed(last, preProcess), examples, numbers(members, before, physicalBatchSize, parts - 1), of);
+                preProcessed(last, preProcess), examples, numbers(members, before, physicalBatchSize, parts - 1));
     }
 
     private static long[] numbers(long[] members, long before, int physicalBatchSize, int part) {

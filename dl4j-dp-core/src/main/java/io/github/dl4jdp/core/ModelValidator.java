@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.NetworkParts;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;

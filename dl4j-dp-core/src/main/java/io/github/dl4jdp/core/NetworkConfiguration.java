@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -204,7 +206,7 @@ abstract class NetworkConfiguration {
                 .flatMap(conf -> AccountCarriers.in(conf).stream())
                 .map(AccountConstraint::storedPlan)
                 .filter(Objects::nonNull)
-                .map(PlanCodec::fromMap)
+                .map(PlanJson::fromMap)
                 .distinct()
                 .toList();
     }
@@ -383,7 +385,7 @@ abstract class NetworkConfiguration {
         setUpdater(plainUpdater(state));
         setProgress(progress);
         AccountCarriers.write(
-                this, progress, carried.isEmpty() ? null : PlanCodec.toMap(carried.get(0)), detached, past);
+                this, progress, carried.isEmpty() ? null : PlanJson.toMap(carried.get(0)), detached, past);
     }
 
     /** Notes that the parameters of now came out of training with this account. */

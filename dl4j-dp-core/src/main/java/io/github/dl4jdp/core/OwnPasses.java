@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.mechanism.Charge;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import java.util.stream.LongStream;
@@ -15,11 +16,16 @@ final class OwnPasses {
     private final PrivateTraining training;
     private final int physicalBatchSize;
     private final long number;
-    private boolean begun;
-    private boolean charged;
+    /** What the pass under way is paid with, or null before its first batch. */
+    private @Nullable Charge charge;
+    /** What the batch that was read last is paid with. */
+    private @Nullable Charge last;
+
     private long examples;
-    /** The batch that was read last, until it is released. */
+    /** The batch that was read last, and the number of the lot that it is. */
     private @Nullable MultiDataSet batch;
+
+    private long batchLot;
 
     OwnPasses(PrivateTraining training, int physicalBatchSize) {
         this.training = training;
@@ -56,8 +62,8 @@ final class OwnPasses {
         }
         boolean isOut = desk.isOut(number);
         boolean mayGoOn = training.remainingSteps() > (isOut ? 1 : 0)
-                && (begun || training.remainingPasses() > (isOut && !charged ? 1 : 0));
-        return mayGoOn && ((batch != null && !isOut) || more.getAsBoolean());
+                && (charge != null || training.remainingPasses() > (isOut && !isCharged(last) ? 1 : 0));
+        return mayGoOn && ((unreleased() != null && !isOut) || more.getAsBoolean());
     }
 
     /**
@@ -67,13 +73,16 @@ final class OwnPasses {
      */
     MultiDataSet next(Supplier<MultiDataSet> read) {
         training.desk().requireTraining(number);
-        if (!begun) {
-            training.beginPass();
-            begun = true;
-            charged = false;
+        Charge paidWith = charge;
+        if (paidWith == null) {
             examples = 0;
         }
-        MultiDataSet lot = batch;
+        if (paidWith == null || training.spending().isOvertaken(paidWith)) {
+            paidWith = training.beginPass();
+            charge = paidWith;
+        }
+        last = paidWith;
+        MultiDataSet lot = unreleased();
         if (lot == null) {
             lot = read.get();
             examples += lot.getFeatures(0).size(0);
@@ -84,10 +93,11 @@ final class OwnPasses {
             }
             batch = lot;
         }
-        return feed(lot);
+        batchLot = training.steps() + 1;
+        return feed(lot, paidWith);
     }
 
-    private MultiDataSet feed(MultiDataSet lot) {
+    private MultiDataSet feed(MultiDataSet lot, Charge paidWith) {
         RandomAccessExamples data = RandomAccessExamples.of(lot);
         long rows = lot.getFeatures(0).size(0);
         long[] members = LongStream.range(0, rows).toArray();
@@ -98,18 +108,16 @@ final class OwnPasses {
                 physicalBatchSize,
                 part -> LotSource.fetch(data, LotSource.part(members, physicalBatchSize, part)),
                 part -> training.shapes().shaped(part, false),
-                this);
+                paidWith);
     }
 
-    /** Whether the pass under way is charged. */
-    boolean isCharged() {
-        return charged;
+    /** The batch that was read last, or null if it is released. */
+    private @Nullable MultiDataSet unreleased() {
+        return training.steps() < batchLot ? batch : null;
     }
 
-    /** The lot that is out is released, and the pass charged. */
-    void markReleased() {
-        charged = true;
-        batch = null;
+    private static boolean isCharged(@Nullable Charge charge) {
+        return charge != null && charge.isRecorded();
     }
 
     /** Begins a pass anew; {@code reset} is the user's iterator's. */
@@ -117,7 +125,7 @@ final class OwnPasses {
         requireNoPrefetching();
         training.desk().reset(number);
         reset.run();
-        begun = false;
+        charge = null;
         batch = null;
         training.rest();
     }

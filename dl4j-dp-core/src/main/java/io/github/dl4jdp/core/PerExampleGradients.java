@@ -4,6 +4,8 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.mechanism.ClippedSum;
+import io.github.dl4jdp.core.mechanism.Clipping;
 import java.util.List;
 import java.util.function.BiFunction;
 import org.deeplearning4j.nn.api.Model;
@@ -45,8 +47,7 @@ public final class PerExampleGradients {
     /** As {@link #norms(Model, DataSet)}. */
     public static INDArray norms(Model model, MultiDataSet data) {
         return run(model, data, (network, tapes) -> {
-            double[] norms = ClippingFactors.together(
-                    ClippedSum.norms(tapes, network.trainable(), dataType(network), rows(data)));
+            double[] norms = ClippedSum.norms(tapes, network.trainable(), dataType(network), rows(data));
             return Nd4j.createFromArray(norms).castTo(dataType(network));
         });
     }
@@ -97,9 +98,14 @@ public final class PerExampleGradients {
             throw new IllegalArgumentException("clippingNorm must be finite and > 0, was " + clippingNorm);
         }
         return run(model, data, (network, tapes) -> {
-            var clipping = new LotClipping(Clipping.flat(clippingNorm), clippingNorm);
             var sum = new ClippedSum(
-                    network.trainable(), network.model().numParams(), dataType(network), clipping, rows(data));
+                    Clipping.flat(clippingNorm),
+                    1,
+                    rows(data),
+                    network.trainable(),
+                    network.model().numParams(),
+                    dataType(network));
+            sum.begin(clippingNorm);
             sum.add(tapes, rows(data), rows(data));
             return sum.sum().castTo(dataType(network));
         });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.Require;
 import java.util.Locale;
 import org.deeplearning4j.earlystopping.termination.EpochTerminationCondition;
 import org.deeplearning4j.earlystopping.termination.IterationTerminationCondition;
@@ -36,7 +37,7 @@ public final class PrivacyBudgetTerminationCondition
     public PrivacyBudgetTerminationCondition(PrivacyEngine engine) {
         DpSgdPlan plan = engine.plan();
         this.engine = engine;
-        this.affordable = plan.chargesFor(plan.steps());
+        this.affordable = plan.mechanism().chargesFor(plan.steps());
         this.epsilon = plan.epsilonAfter(plan.steps());
     }
 
@@ -48,7 +49,7 @@ public final class PrivacyBudgetTerminationCondition
      */
     public PrivacyBudgetTerminationCondition(PrivacyEngine engine, double epsilon) {
         this.engine = engine;
-        this.epsilon = PlanValues.requirePositive("epsilon", epsilon);
+        this.epsilon = Require.positive("epsilon", epsilon);
         this.affordable = affordable(engine, epsilon);
     }
 

@@ -5,13 +5,20 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.gradient.GradientRules;
-import io.github.dl4jdp.core.random.GaussianNoise;
+import io.github.dl4jdp.core.internal.charging.LedgerOpener;
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.Spending;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.PrivateStep;
+import io.github.dl4jdp.core.mechanism.Sampling;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.io.File;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.DataSet;
@@ -92,10 +99,13 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new UnsupportedModelException(problems);
         }
         var configuration = NetworkConfiguration.of(network);
-        requireNoise(plan.settled(), HookedNetwork.trainableParams(network));
-        requireFitting(plan.clipping(), network, rules);
+        List<Layer> trainable = HookedNetwork.trainableLayers(network);
+        PrivateStep.requireFeasible(
+                plan.mechanism(),
+                trainable.size(),
+                trainable.stream().mapToLong(Layer::numParams).sum());
         var progress = configuration.progressUnder(plan);
-        var spending = Spending.resume(plan, configuration.description(), progress, ledgers);
+        var spending = Spending.resume(plan.terms(), configuration.description(), progress, ledgers);
         PrivateTraining training;
         try {
             training = new PrivateTraining(network, plan.settled(), options, rules, progress, spending);
@@ -106,47 +116,6 @@ public final class PrivacyEngine implements AutoCloseable {
         }
         warn(plan, training);
         return new PrivacyEngine(training, options);
-    }
-
-    /** Every noise of the run must be one that can be drawn. */
-    private static void requireNoise(DpSgdPlan plan, long dimension) {
-        if (plan.noiseMultiplier() == 0) {
-            return;
-        }
-        double change = 1;
-        if (plan.clipping() instanceof Clipping.Adaptive adaptive) {
-            LotClipping.countNoise(adaptive);
-            change = LotClipping.LARGEST_CHANGE;
-        }
-        long last = plan.chargesFor(plan.steps());
-        for (long charge = 1;
-                charge > 0 && charge <= last;
-                charge = plan.noiseSchedule().lastOfStage(charge) + 1) {
-            requireNoise(plan.noiseMultiplierOf(charge), plan.clippingNorm() / change, dimension);
-            requireNoise(plan.noiseMultiplierOf(charge), plan.clippingNorm() * change, dimension);
-        }
-    }
-
-    private static void requireNoise(double noiseMultiplier, double norm, long dimension) {
-        try {
-            new GaussianNoise(noiseMultiplier, norm, dimension);
-        } catch (IllegalArgumentException e) {
-            throw new IllegalArgumentException(
-                    "the plan's noise cannot be drawn: " + e.getMessage() + "; the network trains " + dimension
-                            + " parameters, use a noise multiplier below " + 0x1p25 / Math.sqrt((double) dimension)
-                            + " and a clipping norm near the gradients' own",
-                    e);
-        }
-    }
-
-    /** Per-layer norms must be as many as layers train. */
-    private static void requireFitting(Clipping clipping, Model network, GradientRules rules) {
-        if (clipping instanceof Clipping.PerLayer perLayer) {
-            var hooked = HookedNetwork.hook(network, rules, new BackwardPass(1));
-            int layers = hooked.trainable().size();
-            hooked.unhook();
-            ClippingFactors.bounds(perLayer, layers);
-        }
     }
 
     private static void warn(DpSgdPlan plan, PrivateTraining training) {

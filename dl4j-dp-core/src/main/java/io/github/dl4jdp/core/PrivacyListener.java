@@ -83,17 +83,17 @@ public final class PrivacyListener extends BaseTrainingListener {
         if (plan.noiseMultiplier() == 0) {
             return "The plan adds no noise: epsilon is infinite.";
         }
-        long oneEpoch = Math.min(plan.steps(), plan.lotsAfter(1));
+        long oneEpoch = Math.min(plan.steps(), plan.mechanism().lotsAfter(1));
         double one = plan.epsilonAfter(oneEpoch);
         double all = plan.epsilonAfter(plan.steps());
         int epochs = plan.epochs();
-        if (!plan.noiseSchedule().isConstant() || plan.hasEarlierReleases()) {
+        if (!plan.noiseSchedule().isConstant() || !plan.others().isEmpty()) {
             return String.format(
                     Locale.ROOT,
                     "The whole plan (%d epochs, %d steps)%s costs epsilon = %.4g, at delta = %.3g (%s), by the %s accountant.",
                     epochs,
                     plan.steps(),
-                    plan.hasEarlierReleases() ? ", with what else was released," : "",
+                    !plan.others().isEmpty() ? ", with what else was released," : "",
                     all,
                     plan.delta(),
                     plan.relation(),
@@ -141,7 +141,7 @@ public final class PrivacyListener extends BaseTrainingListener {
             return;
         }
         DpSgdPlan plan = engine.plan();
-        PrivacyGuarantee target = plan.target();
+        PrivacyGuarantee target = plan.target().orElse(null);
         var status = new PrivacyStatus(
                 engine.steps(),
                 engine.remainingSteps(),

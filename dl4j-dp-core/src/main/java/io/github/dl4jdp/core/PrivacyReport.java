@@ -5,6 +5,11 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.TradeOffCurve;
+import io.github.dl4jdp.core.internal.charging.Spending;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.NoiseSchedule;
+import io.github.dl4jdp.core.mechanism.Sampling;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
@@ -213,7 +218,7 @@ public record PrivacyReport(
                     plan.augmentationMultiplicity()
                             + " copies of each example, their gradients averaged before clipping");
         }
-        if (plan.hasEarlierReleases()) {
+        if (!plan.others().isEmpty()) {
             facts.put("other releases", plan.earlierReleases() + ", included in epsilon");
         }
         facts.put("accountant", accountant());
@@ -348,7 +353,7 @@ public record PrivacyReport(
         json.put("relation", guarantee.relation().name());
         json.put("unit", "one example");
         json.put("steps", steps);
-        json.put("plan", PlanCodec.toMap(plan));
+        json.put("plan", PlanJson.toMap(plan));
         json.put("ledger", ledger.map(Head::hash).orElse(null));
         json.put("spent", new RawValue(spent.toJson()));
         json.put("truePositiveRates", isPrivate ? truePositiveRates() : Map.of());

@@ -5,7 +5,15 @@ import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Nd4jThreads;
-import io.github.dl4jdp.core.gradient.Rounding;
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.Spending;
+import io.github.dl4jdp.core.internal.charging.Terms;
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
+import io.github.dl4jdp.core.mechanism.Charge;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.PrivateStep;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -26,7 +34,7 @@ import org.slf4j.LoggerFactory;
  *
  * <h2>Formal guarantee</h2>
  *
- * The training data reach the network's parameters, updater and gradient views by {@link NoisyRelease} alone, once a lot or, with truncated
+ * The training data reach the network's parameters, updater and gradient views by {@link PrivateStep} alone, once a lot or, with truncated
  * backpropagation through time, once for each of the plan's segments, after the lot was charged for all of them.
  */
 final class PrivateTraining implements AutoCloseable {
@@ -54,16 +62,14 @@ final class PrivateTraining implements AutoCloseable {
     private final RandomStreams streams;
     private final LotDraws draws;
     private final StochasticParts stochasticParts;
-    private final LotClipping clipping;
-    private final ClippedSum clippedSum;
-    private final NoisyRelease noisyRelease;
-    private final LotSampler sampler;
+    private final PrivateStep step;
     private final AugmentedLots augmentedLots;
     private final Spending spending;
     /** The identity of this session in the network's account. */
     private final String session = RandomStreams.identity();
 
-    private final Map<String, Object> mechanism;
+    private final Terms terms;
+    private final Mechanism mechanism;
     private final AccountCarriers carriers;
     private final TrainingProgress before;
     private PrivacyAccount account;
@@ -77,8 +83,10 @@ final class PrivateTraining implements AutoCloseable {
 
     private long[] expectedMembers = {};
     private double @Nullable [] @Nullable [] weights;
-    /** The pass that the expected lot is of, where the plan charges by pass. */
-    private @Nullable OwnPasses expectedPass;
+    /** What the lot under way is paid with. */
+    private @Nullable Charge charge;
+
+    private PrivateStep.@Nullable Lot open;
     /** Number of the segment, from 0, whose release is next. */
     private long segment;
 
@@ -93,6 +101,8 @@ final class PrivateTraining implements AutoCloseable {
             TrainingProgress progress,
             Spending spending) {
         this.plan = plan;
+        this.terms = plan.terms();
+        this.mechanism = terms.mechanism();
         this.rules = rules;
         this.pass = new BackwardPass(options.threadCount());
         this.configuration = NetworkConfiguration.of(model);
@@ -107,26 +117,24 @@ final class PrivateTraining implements AutoCloseable {
         this.nd4jThreads = Nd4jThreads.of(options.threadCount(), pass.sharesAllWork());
         configuration.installUpdater(this);
         Double reached = progress.clippingNorm();
-        this.clipping = new LotClipping(
-                plan.clipping(),
-                reached != null && plan.clipping() instanceof Clipping.Adaptive ? reached : plan.clippingNorm());
-        this.clippedSum = new ClippedSum(
-                network.trainable(), model.numParams(), model.params().dataType(), clipping, plan.expectedLotSize());
-        this.noisyRelease = new NoisyRelease(
-                network.trainable(),
+        this.step = new PrivateStep(
+                mechanism,
                 streams,
-                options.threadCount(),
-                Rounding.allowance(model.params().dataType(), plan.expectedLotSize()));
-        this.sampler = new LotSampler(streams, plan.samplingProbability());
+                reached != null && mechanism.clipping() instanceof Clipping.Adaptive
+                        ? reached
+                        : mechanism.clipping().norm(),
+                network.trainable(),
+                model.numParams(),
+                model.params().dataType(),
+                options.threadCount());
         this.augmentedLots = new AugmentedLots(streams, plan.augmentationMultiplicity());
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.
         this.steps = plan.sampling().chargesByPass() ? progress.steps() : spending.charges();
         this.desk = new LotDesk(model, this::isGiven, this::withdraw);
         this.before = progress;
-        this.account = progress.account().withReleases(plan.releasesByIdentity());
-        this.mechanism = PlanCodec.mechanism(plan);
-        this.carriers = new AccountCarriers(configuration, model, PlanCodec.toMap(plan), account, past);
+        this.account = progress.account().withReleases(terms.others().byIdentity());
+        this.carriers = new AccountCarriers(configuration, model, PlanJson.toMap(plan), account, past);
         spending.ownSession(session);
         // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
         // ones.
@@ -152,7 +160,8 @@ final class PrivateTraining implements AutoCloseable {
     private void withdraw() {
         closePass();
         expected = null;
-        expectedPass = null;
+        charge = null;
+        open = null;
         lifecycle = lifecycle == Lifecycle.DETACHED ? Lifecycle.DETACHED : Lifecycle.IDLE;
         rest();
     }
@@ -188,7 +197,7 @@ final class PrivateTraining implements AutoCloseable {
 
     /** The clipping norm in force for the next lot. */
     double clippingNorm() {
-        return clipping.norm();
+        return step.clippingNorm();
     }
 
     /** The number of lots that the plan still allows. */
@@ -268,7 +277,7 @@ final class PrivateTraining implements AutoCloseable {
     Model exportable() {
         takeUpChanges();
         Model copy = configuration.copy(updater -> new Sgd(0));
-        NetworkConfiguration.of(copy).export(progress(), PlanCodec.toMap(plan), carriers.past(progress()));
+        NetworkConfiguration.of(copy).export(progress(), PlanJson.toMap(plan), carriers.past(progress()));
         return copy;
     }
 
@@ -322,13 +331,15 @@ final class PrivateTraining implements AutoCloseable {
 
     /** Draws the members of a lot, the next one or the one after it, from a data set of {@code size} examples. */
     long[] drawLot(long lot, long size) {
-        return plan.sampling() == Sampling.FIXED_SIZE
-                ? sampler.drawFixed(lot, size, plan.expectedLotSize())
-                : sampler.draw(lot, size);
+        return step.draw(lot, size);
     }
 
-    /** Starts a lot. One that was started and not released before is dropped. */
-    void beginLot() {
+    /**
+     * Starts a lot. One that was started and not released before is dropped.
+     *
+     * @param paidWith what it is paid with
+     */
+    void beginLot(Charge paidWith) {
         requireAttached();
         requireIntact();
         requireStepsLeft();
@@ -341,9 +352,11 @@ final class PrivateTraining implements AutoCloseable {
         expected = null;
         segment = 0;
         network.clearMasks();
-        expectedPass = null;
+        charge = null;
+        open = null;
         lifecycle = Lifecycle.IDLE;
-        clippedSum.clear();
+        charge = paidWith;
+        open = step.open(paidWith, steps + 1, 0);
         if (plan.truncation() != null) {
             network.clearCarriedState();
         }
@@ -361,13 +374,14 @@ final class PrivateTraining implements AutoCloseable {
                 : Integer.MAX_VALUE;
     }
 
-    /** Begins a pass over the user's own iterator, before anything of it is looked at. It is charged before the first release about it. */
-    void beginPass() {
+    /** Begins a pass over the user's own iterator, before anything of it is looked at, and gives what its lots are paid with. */
+    Charge beginPass() {
         requireAttached();
         carriers.acceptUpdate();
         takeUpChanges();
         network.requireFiniteParameters();
         requirePassesLeft();
+        return spending.nextCharge();
     }
 
     private void requirePassesLeft() {
@@ -388,7 +402,7 @@ final class PrivateTraining implements AutoCloseable {
         long charges = spending.charges() - spending.chargesBefore();
         if (charges > 0) {
             account = account.with(
-                    session, new PrivacyAccount.Session(mechanism, spending.chargesBefore(), charges, spending.head()));
+                    session, new PrivacyAccount.Session(terms.stored(), spending.chargesBefore(), charges, spending.head()));
         }
         TrainingProgress now = progress();
         configuration.setProgress(now);
@@ -404,7 +418,7 @@ final class PrivateTraining implements AutoCloseable {
                 steps,
                 spending.charges(),
                 spending.head(),
-                plan.clipping() instanceof Clipping.Adaptive ? clipping.norm() : null,
+                mechanism.clipping() instanceof Clipping.Adaptive ? step.clippingNorm() : null,
                 run,
                 account);
     }
@@ -437,7 +451,7 @@ final class PrivateTraining implements AutoCloseable {
             @Override
             public void complete(List<LayerTape> tapes) {
                 network.requirePassOver(part, Segment.WHOLE);
-                clippedSum.add(ofExamples(tapes, rows), examples, rows);
+                Objects.requireNonNull(open).add(tapes, examples, rows);
             }
         });
         try {
@@ -454,8 +468,12 @@ final class PrivateTraining implements AutoCloseable {
 
     /** Random draws from here on are those of the next release, for copies of these examples. */
     private void openDraws(long[] members) {
-        long lots = segment == 0 ? steps : steps - 1;
-        draws.open(lots * plan.releasesPerLot() + segment + 1, augmentedLots.keysOf(members));
+        long lot = segment == 0 ? steps + 1 : steps;
+        draws.open(
+                streams.lotKey(lot),
+                segment,
+                (lot - 1) * mechanism.releasesPerLot() + segment + 1,
+                augmentedLots.keysOf(members));
         for (Layer layer : configuration.layers()) {
             layer.clearNoiseWeightParams(); // those of a pass that broke off, or was not ours
         }
@@ -466,10 +484,9 @@ final class PrivateTraining implements AutoCloseable {
      *
      * @param examples how many of its examples count: the first ones, or none
      * @param members number of each example in its data set or pass
-     * @param of the pass over the user's own iterator that it is of, where the plan charges by pass
      * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
      */
-    MultiDataSet expect(MultiDataSet last, int examples, long[] members, @Nullable OwnPasses of) {
+    MultiDataSet expect(MultiDataSet last, int examples, long[] members) {
         Truncation truncation = plan.truncation();
         MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation);
         var weighted = ExampleWeights.of(lot);
@@ -478,7 +495,6 @@ final class PrivateTraining implements AutoCloseable {
         weights = weighted.weights();
         expectedExamples = examples;
         expectedMembers = members;
-        expectedPass = of;
         expectedContents = LotContents.of(weighted.batch());
         segment = 0;
         openPass(weighted.batch());
@@ -505,7 +521,7 @@ final class PrivateTraining implements AutoCloseable {
                 requireIntact();
                 network.requireReleasable();
                 requireUnchanged(lot);
-                if (isPassUncharged()) {
+                if (mechanism.sampling().chargesByPass() && !Objects.requireNonNull(charge).isRecorded()) {
                     requirePassesLeft();
                 }
             }
@@ -526,12 +542,6 @@ final class PrivateTraining implements AutoCloseable {
         }
     }
 
-    private boolean isPassUncharged() {
-        OwnPasses of = expectedPass;
-        return of != null && !of.isCharged();
-    }
-
-    /** Everything that can fail comes before the charge; after it, numbers are copied. */
     private void release(List<LayerTape> tapes) {
         MultiDataSet lot = Objects.requireNonNull(expected);
         Truncation truncation = plan.truncation();
@@ -543,47 +553,21 @@ final class PrivateTraining implements AutoCloseable {
             throw e;
         }
         expected = null;
-        int examples = augmentedLots.examplesOf(lot);
-        clippedSum.add(ofExamples(tapes, examples), expectedExamples, examples);
-        boolean isFirst = segment == 0;
-        boolean charges = isFirst && (!plan.sampling().chargesByPass() || isPassUncharged());
-        long step = isFirst ? steps + 1 : steps;
-        long releases = plan.releasesPerLot();
-        var noisy = noisyRelease.prepare(
-                clippedSum.sum(),
-                clipping.norm(),
-                plan.noiseMultiplierOf(spending.charges() + (charges ? 1 : 0)),
-                (step - 1) * releases + segment + 1);
-        double nextNorm = isFirst ? clipping.next(plan, streams, step) : clipping.norm();
-        if (charges) {
-            spending.charge();
-        }
-        noisy.writeTo(network.gradientView());
+        PrivateStep.Lot sum = Objects.requireNonNull(open);
+        open = null;
+        sum.add(tapes, expectedExamples, augmentedLots.examplesOf(lot));
+        sum.release(network.gradientView());
         lifecycle = Lifecycle.RELEASED;
-        if (isFirst) {
+        if (segment == 0) {
             // The lot is spent, whatever becomes of its later segments.
             steps++;
-            clipping.setNorm(nextNorm);
-            OwnPasses of = expectedPass;
-            if (of != null) {
-                of.markReleased();
-            }
             noteProgress();
             desk.released();
         }
         segment++;
-        if (segment < releases) {
+        if (segment < mechanism.releasesPerLot()) {
             expected = lot;
         }
-    }
-
-    private List<LayerTape> ofExamples(List<LayerTape> rows, int examples) {
-        return AveragedTape.of(
-                rows,
-                network.trainable(),
-                network.model().params().dataType(),
-                examples,
-                plan.augmentationMultiplicity());
     }
 
     /** Whether no release about the last lot is still to come. */
@@ -591,14 +575,14 @@ final class PrivateTraining implements AutoCloseable {
         return expected == null;
     }
 
-    /** See {@link NoisyRelease#signalToNoisePower}; NaN unless a noised sum is in the gradient view. */
+    /** See {@link PrivateStep#signalToNoisePower}; NaN unless a noised sum is in the gradient view. */
     double signalToNoisePower() {
-        return lifecycle == Lifecycle.RELEASED ? noisyRelease.signalToNoisePower(network.gradientView()) : Double.NaN;
+        return lifecycle == Lifecycle.RELEASED ? step.signalToNoisePower(network.gradientView()) : Double.NaN;
     }
 
     /** See {@link PrivacyStatus#clippedFraction()}; NaN unless a noised sum is in the gradient view. Private data. */
     double clippedFraction() {
-        return lifecycle == Lifecycle.RELEASED ? clippedSum.clippedFraction() : Double.NaN;
+        return lifecycle == Lifecycle.RELEASED ? step.clippedFraction() : Double.NaN;
     }
 
     /** Called by the updater before it reads the gradient. */
@@ -607,7 +591,6 @@ final class PrivateTraining implements AutoCloseable {
             throw new IllegalStateException(
                     "the updater was called without a released lot; train with net.fit(engine.lots(data), ...)");
         }
-        network.gradientView().divi(plan.expectedLotSize());
     }
 
     /** Called by the updater after it has turned the gradient into an update. */
@@ -617,9 +600,9 @@ final class PrivateTraining implements AutoCloseable {
         carriers.expectUpdate();
         MultiDataSet lot = expected;
         if (lot != null) {
-            clippedSum.clear();
+            open = step.open(Objects.requireNonNull(charge), steps, segment);
             openPass(lot);
-        } else if (remainingSteps() == 0 || steps == plan.lotsAfter(plan.passOf(steps))) {
+        } else if (remainingSteps() == 0 || steps == mechanism.lotsAfter(mechanism.passOf(steps))) {
             rest();
         }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.Require;
+
 /**
  * Truncated backpropagation through time as a plan declares it.
  *
@@ -9,8 +11,8 @@ package io.github.dl4jdp.core;
  */
 record Truncation(long maximumLength, long segmentLength) {
     Truncation {
-        PlanValues.requirePositive("maximumLength", maximumLength);
-        PlanValues.requirePositive("segmentLength", segmentLength);
+        Require.positive("maximumLength", maximumLength);
+        Require.positive("segmentLength", segmentLength);
     }
 
     /** {@code k = ceil(maximumLength / segmentLength)}: the releases about one lot. */

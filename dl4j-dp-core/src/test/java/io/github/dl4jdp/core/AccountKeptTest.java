@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import java.io.File;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -20,6 +21,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Adam;
+
 
 /** What was spent is never forgotten: the ways in which it was, one by one. {@link AccountMemoryTest} mixes them. */
 class AccountKeptTest {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.mechanism.Clipping;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;

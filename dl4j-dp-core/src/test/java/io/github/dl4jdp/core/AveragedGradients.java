@@ -3,6 +3,10 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.mechanism.AveragedTape;
+import io.github.dl4jdp.core.mechanism.ClippedSum;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.LotClipping;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;

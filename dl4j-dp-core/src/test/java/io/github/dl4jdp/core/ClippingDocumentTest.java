@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.mechanism.Clipping;
 import java.io.IOException;
 import java.util.List;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;

@@ -10,6 +10,8 @@ import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.LotClipping;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.List;
 import net.jqwik.api.ForAll;

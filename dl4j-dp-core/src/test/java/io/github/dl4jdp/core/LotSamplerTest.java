@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.core.mechanism.LotSampler;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;

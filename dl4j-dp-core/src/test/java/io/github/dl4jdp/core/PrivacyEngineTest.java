@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.core.mechanism.LotSampler;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;

@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.RdpAccountant;
+import io.github.dl4jdp.core.mechanism.LotSampler;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.Collection;
 import java.util.Objects;
 import java.util.stream.Stream;

@@ -12,7 +12,7 @@ import org.nd4j.nativeblas.NativeOpsHolder;
 
 /** Convolution by oneDNN, where ND4J's CPU backend was built with it. It is one ND4J operation there, and a slow one elsewhere. */
 final class OneDnn {
-    /** Arguments of the operation: weights come as [outChannels, inChannels, height, width], images as NCHW. */
+    /** Checks of the operation: weights come as [outChannels, inChannels, height, width], images as NCHW. */
     private static final long NCHW = 0;
 
     private static final long OUT_FIRST = 1;

@@ -185,6 +185,24 @@ public final class GaussianNoise {
             });
         }
 
+        /**
+         * Adds the noise of coordinates {@code from} (inclusive) to {@code to} (exclusive) to a sum on the grid, see {@link #units}, and gives what is released.
+         *
+         * @param sum in units of {@link #gridStep()}
+         * @param into receives the noised sum in that range
+         * @throws IndexOutOfBoundsException if not {@code 0 <= from <= to <=} both lengths
+         * @throws IllegalStateException if a coordinate of the range has its noise already, or if more coordinates would
+         *     get noise than the dimension that the noise was made for
+         */
+        public void addTo(long[] sum, double[] into, int from, int to) {
+            claim(Math.min(sum.length, into.length), from, to);
+            forEachSegment(from, to, (random, start, end) -> {
+                for (int i = start; i < end; i++) {
+                    into[i] = noise.perturb(sum[i], random);
+                }
+            });
+        }
+
         /** Returns whether all coordinates that the noise was made for have been claimed by a call of {@code addTo}. */
         public synchronized boolean isComplete() {
             return noised == noise.dimension;
@@ -236,12 +254,23 @@ public final class GaussianNoise {
         void run(KeystreamGenerator random, int start, int end);
     }
 
-    private double perturb(double value, KeystreamGenerator random) {
+    /**
+     * Returns the integer of units of {@code gridStep} next to a coordinate of a sum. Sums on the grid are added exactly, in any order.
+     *
+     * @throws ArithmeticException if the coordinate is not finite; the sum must then not be released
+     */
+    public static long units(double value, double gridStep) {
         double units = value / gridStep;
-        if (!(Math.abs(units) <= LARGEST_UNIT)) {
-            units = projected(value);
-        }
-        return gridStep * (double) ((long) Math.rint(units) + INTEGERS.sample(random));
+        return (long) Math.rint(Math.abs(units) <= LARGEST_UNIT ? units : projected(value));
+    }
+
+    private double perturb(double value, KeystreamGenerator random) {
+        return gridStep * (double) (units(value, gridStep) + INTEGERS.sample(random));
+    }
+
+    private double perturb(long units, KeystreamGenerator random) {
+        long kept = Math.max(-(long) LARGEST_UNIT, Math.min((long) LARGEST_UNIT, units));
+        return gridStep * (double) (kept + INTEGERS.sample(random));
     }
 
     private static double projected(double value) {

@@ -9,8 +9,6 @@ import java.security.SecureRandom;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
-import java.util.Objects;
-import javax.crypto.Mac;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -35,7 +33,6 @@ import javax.crypto.spec.SecretKeySpec;
 public final class RandomStreams {
 
     private static final int KEY_BYTES = 32;
-    private static final int STREAM_KEY_BYTES = 16;
 
     private final SecretKey key;
     private final boolean secure;
@@ -100,27 +97,23 @@ public final class RandomStreams {
 
     /** Returns the key of a stream, by the rules of {@link #stream}. */
     SecretKey streamKey(String label, long index) {
-        Objects.requireNonNull(label, "label");
-        if (label.isEmpty() || label.indexOf('\0') >= 0) {
-            throw new IllegalArgumentException("label must not be empty nor contain U+0000, was \"" + label + "\"");
+        if (label.equals(LotKey.LABEL)) {
+            throw new IllegalArgumentException("label must not be that of lot keys, \"" + label + "\"");
         }
-        if (index < 0) {
-            throw new IllegalArgumentException("index must be >= 0, was " + index);
-        }
+        SecretKey streamKey = LotKey.streamKey(key, label, index);
         if (secure) {
             claim(label, index);
         }
-        try {
-            Mac mac = Mac.getInstance("HmacSHA256");
-            mac.init(key);
-            mac.update(label.getBytes(StandardCharsets.UTF_8));
-            mac.update((byte) 0);
-            byte[] tag =
-                    mac.doFinal(ByteBuffer.allocate(Long.BYTES).putLong(index).array());
-            return new SecretKeySpec(tag, 0, STREAM_KEY_BYTES, "AES");
-        } catch (GeneralSecurityException e) {
-            throw new IllegalStateException("this Java runtime offers no HmacSHA256", e);
-        }
+        return streamKey;
+    }
+
+    /**
+     * Returns the key of a lot, as often as it is asked for: the lot is the same each time.
+     *
+     * @param lot its number, {@code >= 0}
+     */
+    public LotKey lotKey(long lot) {
+        return LotKey.of(key, lot);
     }
 
     private synchronized void claim(String label, long index) {

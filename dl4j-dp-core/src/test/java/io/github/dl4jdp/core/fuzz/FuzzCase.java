@@ -2,9 +2,9 @@
 package io.github.dl4jdp.core.fuzz;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
-import io.github.dl4jdp.core.Clipping;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
+import io.github.dl4jdp.core.mechanism.Clipping;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;

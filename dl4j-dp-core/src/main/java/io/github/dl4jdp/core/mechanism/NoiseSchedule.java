@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.mechanism;
 
+import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.internal.Require;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -28,8 +30,8 @@ public record NoiseSchedule(List<Stage> stages) {
     public record Stage(long from, double factor) {
         /** A stage; {@code IllegalArgumentException} if {@code from < 1} or {@code factor} is not finite and positive. */
         public Stage {
-            PlanValues.requirePositive("from", from);
-            PlanValues.requirePositive("factor", factor);
+            Require.positive("from", from);
+            Require.positive("factor", factor);
         }
     }
 
@@ -68,12 +70,12 @@ public record NoiseSchedule(List<Stage> stages) {
     }
 
     /** The factor of a lot, from 1. */
-    double factorAt(long lot) {
+    public double factorAt(long lot) {
         return stages.get(stageAt(lot)).factor();
     }
 
     /** The number of the last lot with the same noise as {@code lot}'s stage. */
-    long lastOfStage(long lot) {
+    public long lastOfStage(long lot) {
         int next = stageAt(lot) + 1;
         return next == stages.size() ? Long.MAX_VALUE : stages.get(next).from() - 1;
     }
@@ -87,12 +89,12 @@ public record NoiseSchedule(List<Stage> stages) {
     }
 
     /** Whether the noise changes at all. */
-    boolean isConstant() {
+    public boolean isConstant() {
         return stages.size() == 1;
     }
 
     /** The stages in a few words. */
-    String describe() {
+    public String describe() {
         var text = new StringBuilder();
         for (Stage stage : stages) {
             text.append(text.isEmpty() ? "" : ", ")

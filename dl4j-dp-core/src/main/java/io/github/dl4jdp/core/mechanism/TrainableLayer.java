@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.core.gradient.ParameterViews;
 import io.github.dl4jdp.core.gradient.Slices;
@@ -20,17 +20,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param from index of its first parameter in {@code model.params()}
  * @param length number of its parameters
  */
-record TrainableLayer(String name, String type, String path, NeuralNetConfiguration conf, long from, long length) {
+public record TrainableLayer(String name, String type, String path, NeuralNetConfiguration conf, long from, long length) {
     /** The path of layers without a formula: DL4J's own backward pass, one example at a time. */
-    static final String SLICES = "slices";
+    public static final String SLICES = "slices";
 
     /** Whether a layer that backpropagation comes to has parameters that train. */
-    static boolean trains(Layer layer) {
+    public static boolean trains(Layer layer) {
         return layer.numParams() > 0 && !(layer instanceof FrozenLayer) && !(layer instanceof FrozenLayerWithBackprop);
     }
 
     /** This layer's part of a flat array in the order of {@code model.params()}, as views by parameter name. */
-    Map<String, INDArray> views(INDArray flat) {
+    public Map<String, INDArray> views(INDArray flat) {
         INDArray range = Slices.range(flat.reshape(flat.length()), 0, from, from + length);
         return ParameterViews.of(conf, range);
     }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.core.gradient.BoundedTape;
+import io.github.dl4jdp.core.gradient.HostArrays;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Rounding;
 import io.github.dl4jdp.core.gradient.SummedRowsTape;
+import io.github.dl4jdp.core.random.GaussianNoise;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -24,12 +26,13 @@ import org.nd4j.linalg.factory.Nd4j;
  * {@code shared C} for the whole lot. The sum is kept in double precision, and the tapes are told how much of {@code shared C} is left; what they cannot do
  * within it they do in double precision.
  */
-final class ClippedSum {
+public final class ClippedSum {
     private final INDArray sum;
     private final List<TrainableLayer> layers;
     private final List<Map<String, INDArray>> views;
     private final DataType dataType;
     private final LotClipping clipping;
+    private final int copies;
     private final double allowance;
     private double error;
     private long examplesOfLot;
@@ -38,25 +41,35 @@ final class ClippedSum {
     /**
      * An empty sum.
      *
-     * @param dataType the network's
+     * @param copies of each example, whose gradients are averaged before they are clipped
      * @param lotSize the expected number of examples of a lot
+     * @param layers that train
+     * @param numParams of the network
+     * @param dataType the network's
      */
-    ClippedSum(List<TrainableLayer> layers, long numParams, DataType dataType, LotClipping clipping, long lotSize) {
+    public ClippedSum(
+            Clipping clipping,
+            int copies,
+            long lotSize,
+            List<TrainableLayer> layers,
+            long numParams,
+            DataType dataType) {
         this.layers = layers;
         this.dataType = dataType;
+        this.copies = copies;
+        this.clipping = new LotClipping(clipping);
         this.allowance = Rounding.shared(dataType, lotSize);
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             INDArray buffer = Nd4j.create(DataType.DOUBLE, numParams);
             this.views = layers.stream().map(layer -> layer.views(buffer)).toList();
             this.sum = buffer;
         }
-        this.clipping = clipping;
     }
 
-    /** Starts a lot. */
-    void clear() {
+    /** Starts a sum with the clipping norm {@code C}. */
+    public void begin(double clippingNorm) {
         sum.assign(0);
-        clipping.clear();
+        clipping.begin(clippingNorm);
         error = 0;
         examplesOfLot = 0;
         clippedOfLot = 0;
@@ -65,15 +78,16 @@ final class ClippedSum {
     /**
      * Clips and adds the gradients of one physical batch.
      *
-     * @param recorded one tape for each trainable layer
-     * @param examples how many of the batch's rows count: the rest pad an empty lot and contribute nothing, whatever they hold
-     * @param rows number of rows of the batch
+     * @param recorded one tape for each trainable layer, of all copies of the examples
+     * @param examples how many of the batch's examples count: the rest pad an empty lot and contribute nothing, whatever they hold
+     * @param rows number of examples of the batch
      * @throws IllegalStateException if the lot has so many examples that rounding in double precision alone could take more than is allowed for
      */
-    void add(List<LayerTape> recorded, int examples, int rows) {
-        List<BoundedTape> tapes = bounded(recorded, layers, dataType, rows);
+    public void add(List<LayerTape> recorded, int examples, int rows) {
+        List<BoundedTape> tapes =
+                bounded(AveragedTape.of(recorded, layers, dataType, rows, copies), layers, dataType, rows);
         double[][] norms = norms(tapes, rows);
-        double[] whole = ClippingFactors.together(norms);
+        double[] whole = LotClipping.together(norms);
         for (int i = 0; i < rows; i++) {
             if (whole[i] > Rounding.largest(dataType)) {
                 // Longer than any number of the network: not finite, as its row would be.
@@ -151,9 +165,9 @@ final class ClippedSum {
         return bounded;
     }
 
-    /** The norms by layer and row. */
-    static double[][] norms(List<? extends LayerTape> tapes, List<TrainableLayer> layers, DataType dataType, int rows) {
-        return norms(bounded(List.copyOf(tapes), layers, dataType, rows), rows);
+    /** The norms of the examples' gradients. */
+    public static double[] norms(List<? extends LayerTape> tapes, List<TrainableLayer> layers, DataType dataType, int rows) {
+        return LotClipping.together(norms(bounded(List.copyOf(tapes), layers, dataType, rows), rows));
     }
 
     private static double[][] norms(List<BoundedTape> tapes, int rows) {
@@ -169,13 +183,38 @@ final class ClippedSum {
         return (double) clippedOfLot / examplesOfLot;
     }
 
+    /**
+     * The sum on an integer grid, with its bound.
+     *
+     * @param gridStep that of the lot's noise
+     */
+    public ShardSum onGrid(double gridStep) {
+        double[] values = new double[Math.toIntExact(sum.length())];
+        HostArrays.read(sum, 0, values, values.length);
+        long[] units = new long[values.length];
+        for (int i = 0; i < units.length; i++) {
+            units[i] = GaussianNoise.units(values[i], gridStep);
+        }
+        return new ShardSum(units, clipping.twiceShiftedCount(), examplesOfLot, gridStep, clipping.norm());
+    }
+
+    /** See {@link LotClipping#twiceShiftedCount}. Private data. */
+    long twiceShiftedCount() {
+        return clipping.twiceShiftedCount();
+    }
+
+    /** How many examples were added. Private data. */
+    long examples() {
+        return examplesOfLot;
+    }
+
     /** The bound on what rounding has made of the lot so far. Private data. */
     double error() {
         return error;
     }
 
     /** The sum so far [numParams] in double precision, in the order of {@code model.params()}; zero where nothing trains. */
-    INDArray sum() {
+    public INDArray sum() {
         return sum;
     }
 }

@@ -1,25 +1,87 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.core.gradient.Norms;
 import java.util.Arrays;
 import java.util.List;
 
 /**
- * The factors by which per-example gradients enter the sum.
+ * The factors by which the per-example gradients of a lot enter its sum, and the count by which an adaptive clipping norm moves.
  *
- * <p>All of them aim a few ulp below their bound: rounding in the arithmetic that forms the sum then ends below it rather than above. An example of
- * which any norm is not finite gets the factor 0 everywhere.
+ * <h2>Formal guarantee</h2>
+ *
+ * For every kind of clipping and every example i, {@code sum over layers l of (factor_l ||g_i,l||)^2 <= C^2}, {@code C} being the norm in force:
+ *
+ * <ul>
+ *   <li>flat: {@code min(1, C / ||g_i||) ||g_i|| <= C};
+ *   <li>per layer: each term is at most {@code C_l^2}, and they sum to {@code C^2};
+ *   <li>automatic: {@code C ||g_i|| / (||g_i|| + gamma) < C};
+ *   <li>adaptive: flat, with a norm that earlier releases alone decide on.
+ * </ul>
+ *
+ * Factors aim a few ulp below their bound: rounding in the arithmetic that forms the sum then ends below it rather than above. An example of which any norm is not finite gets the
+ * factor 0 everywhere. One example moves the shifted count by 1/2.
  */
-final class ClippingFactors {
-    private ClippingFactors() {}
+final class LotClipping {
+    /** One example moves the shifted count by this much. */
+    static final double COUNT_SENSITIVITY = 0.5;
+
+    private final Clipping clipping;
+    private double norm;
+    private long within;
+    private long beyond;
+
+    LotClipping(Clipping clipping) {
+        this.clipping = clipping;
+        this.norm = clipping.norm();
+    }
+
+    /** Starts a sum with the clipping norm {@code C}. */
+    void begin(double clippingNorm) {
+        norm = clippingNorm;
+        within = 0;
+        beyond = 0;
+    }
+
+    /** {@code C} in force. */
+    double norm() {
+        return norm;
+    }
+
+    /** Twice {@code sum over the examples of (1{||g_i|| <= C} - 1/2)}; 0 unless clipping is adaptive. Private data. */
+    long twiceShiftedCount() {
+        return within - beyond;
+    }
+
+    /**
+     * The factors of one physical batch, by layer and example.
+     *
+     * @param norms {@code ||g_i,l||} by layer and row
+     * @param examples how many rows count; the others get the factor 0
+     * @param ulp relative rounding error of the arithmetic that forms the sum
+     */
+    double[][] factors(double[][] norms, int examples, double ulp) {
+        double[][] factors = of(clipping, norm, norms, ulp);
+        for (double[] layer : factors) {
+            Arrays.fill(layer, examples, layer.length, 0);
+        }
+        if (clipping instanceof Clipping.Adaptive) {
+            double[] whole = together(norms);
+            for (int i = 0; i < examples; i++) {
+                // A norm that is not a number is not within any bound.
+                if (whole[i] <= norm) {
+                    within++;
+                } else {
+                    beyond++;
+                }
+            }
+        }
+        return factors;
+    }
 
     /**
      * The factors of a kind of clipping.
      *
-     * <p>Formal guarantee: {@code sum over layers of ||factors[l][i] g_i,l||^2 <= norm^2} for every example.
-     *
-     * @param clipping the kind
      * @param norm {@code C} in force
      * @param byLayer {@code ||g_i,l||} by layer and example
      * @param ulp relative rounding error of the arithmetic that forms the sum

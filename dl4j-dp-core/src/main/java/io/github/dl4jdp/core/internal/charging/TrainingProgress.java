@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.internal.charging;
 
+import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -17,37 +18,37 @@ import org.jspecify.annotations.Nullable;
  * @param run the account's sessions under the current plan: the charges are theirs
  * @param account everything that went into the parameters, under this plan and any other
  */
-record TrainingProgress(
+public record TrainingProgress(
         long steps,
         long charges,
         @Nullable Head head,
         @Nullable Double clippingNorm,
         List<String> run,
         PrivacyAccount account) {
-    static final TrainingProgress NONE = new TrainingProgress(0, 0, null, null, List.of(), PrivacyAccount.EMPTY);
+    public static final TrainingProgress NONE = new TrainingProgress(0, 0, null, null, List.of(), PrivacyAccount.EMPTY);
 
-    TrainingProgress {
+    public TrainingProgress {
         if (steps < 0 || charges < 0) {
             throw new IllegalArgumentException(
                     "steps and charges must be at least 0, were " + steps + " and " + charges);
         }
         if (clippingNorm != null) {
-            PlanValues.requirePositive("clippingNorm", clippingNorm);
+            Require.positive("clippingNorm", clippingNorm);
         }
         run = List.copyOf(run);
     }
 
     /** The progress of a plan that follows on another, under which this network has come so far. */
-    TrainingProgress followedOn() {
+    public TrainingProgress followedOn() {
         return new TrainingProgress(0, 0, head, null, List.of(), account);
     }
 
     /** The same progress with another account. */
-    TrainingProgress with(PrivacyAccount other) {
+    public TrainingProgress with(PrivacyAccount other) {
         return new TrainingProgress(steps, charges, head, clippingNorm, run, other);
     }
 
-    Map<String, Object> toMap() {
+    public Map<String, Object> toMap() {
         var map = new LinkedHashMap<String, Object>();
         map.put("steps", steps);
         map.put("charges", charges);
@@ -66,58 +67,14 @@ record TrainingProgress(
     }
 
     /** The head among stored values, or null. */
-    static @Nullable Head head(Map<String, Object> map) {
+    public static @Nullable Head head(Map<String, Object> map) {
         return map.get("ledgerLine") instanceof Number line && map.get("ledgerHash") instanceof String hash
                 ? new Head(line.longValue(), hash)
                 : null;
     }
 
-    /**
-     * Reads what an earlier version of the library stored, which had no account: its sessions get identities that follow from what they are, so that all layers of a
-     * model agree.
-     *
-     * @param plan the plan that is stored beside it
-     */
-    static TrainingProgress fromMap(@Nullable Map<String, Object> map, Map<String, Object> plan) {
-        TrainingProgress progress = fromMap(map);
-        if (map == null || map.isEmpty() || map.containsKey("account")) {
-            return progress;
-        }
-        PrivacyAccount account = PrivacyAccount.EMPTY;
-        if (map.get("history") instanceof List<?> history) {
-            for (Object one : history) {
-                if (one instanceof Map<?, ?> earlier
-                        && earlier.get("plan") instanceof Map<?, ?> stored
-                        && earlier.get("charges") instanceof Number charges) {
-                    var values = new LinkedHashMap<String, Object>();
-                    stored.forEach((key, value) -> values.put(String.valueOf(key), value));
-                    account = account.with(
-                            "stored-" + account.sessions().size(),
-                            new PrivacyAccount.Session(values, 0, charges.longValue(), progress.head));
-                    account = account.withReleases(PlanCodec.fromMap(values).releasesByIdentity());
-                } else {
-                    throw new IllegalArgumentException(
-                            "the stored history must be a list of plans and charges, was " + history);
-                }
-            }
-        }
-        DpSgdPlan current = PlanCodec.fromMap(plan);
-        String id = "stored-" + account.sessions().size();
-        if (progress.charges > 0) {
-            account = account.with(
-                    id, new PrivacyAccount.Session(PlanCodec.mechanism(current), 0, progress.charges, progress.head));
-        }
-        return new TrainingProgress(
-                progress.steps,
-                progress.charges,
-                progress.head,
-                progress.clippingNorm,
-                progress.charges > 0 ? List.of(id) : List.of(),
-                account.withReleases(current.releasesByIdentity()));
-    }
-
     /** Reads back {@link #toMap()}; {@code null} and an empty map stand for no progress. */
-    static TrainingProgress fromMap(@Nullable Map<String, Object> map) {
+    public static TrainingProgress fromMap(@Nullable Map<String, Object> map) {
         if (map == null || map.isEmpty()) {
             return NONE;
         }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
@@ -8,7 +8,7 @@ import org.jspecify.annotations.Nullable;
 
 /** How a ledger is opened; tests put storage with faults here. */
 @FunctionalInterface
-interface LedgerOpener {
+public interface LedgerOpener {
     /** Ledgers as files. */
     LedgerOpener ON_DISK = (file, terms, head, changedPlan) -> {
         if (changedPlan) {

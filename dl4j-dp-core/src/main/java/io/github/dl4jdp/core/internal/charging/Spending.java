@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
-import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.mechanism.Charge;
+import io.github.dl4jdp.core.mechanism.Charges;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -32,14 +33,14 @@ import org.jspecify.annotations.Nullable;
  * When {@link #charge} returns, the charge is in the ledger on the storage device; the engine writes the noised sum to where anyone can
  * see it only then, so a crash over-counts and never under-counts.
  */
-final class Spending implements AutoCloseable {
-    private final DpSgdPlan plan;
+public final class Spending implements AutoCloseable {
+    private final Terms plan;
     private final PrivacyAccountant accountant;
     /** The moments accountant beside a tighter one, where it can bound what was charged. */
     private final @Nullable PrivacyAccountant moments;
 
     private final @Nullable PrivacyLedger ledger;
-    private long charges;
+    private final Charges charges;
     private long composed;
     /** What was charged under other plans or to other parameters that this network has, and what was not private, in words. */
     private final List<String> history = new ArrayList<>();
@@ -56,25 +57,25 @@ final class Spending implements AutoCloseable {
     private double tight;
     private long tightAt = -1;
 
-    private Spending(DpSgdPlan plan, @Nullable PrivacyLedger ledger, long charges, TrainingProgress progress) {
+    private Spending(Terms plan, @Nullable PrivacyLedger ledger, long charges, TrainingProgress progress) {
         this.plan = plan;
         this.accountant = plan.newAccountant();
         this.ledger = ledger;
-        this.charges = charges;
+        this.charges = new Charges(plan.mechanism(), charges, this::record);
         this.composed = charges;
         this.chargesBefore = charges;
         progress.run().forEach(own -> sessions.put(own, Long.MAX_VALUE));
-        releases.addAll(plan.releasesByIdentity().keySet());
+        releases.addAll(plan.others().byIdentity().keySet());
         if (ledger != null) {
             ledger.composeInto(accountant);
             history.addAll(inWords(ledger, plan, charges));
             progress.account().sessions().keySet().forEach(known -> sessions.put(known, Long.MAX_VALUE));
             releases.addAll(progress.account().releases().keySet());
         } else {
-            if (plan.hasEarlierReleases()) {
-                accountant.compose(plan.earlierReleases());
+            if (!plan.others().isEmpty()) {
+                accountant.compose(plan.others().all());
             }
-            ownCharges(progress).forEach(accountant::compose);
+            ownCharges(progress, charges).forEach(accountant::compose);
         }
         this.moments = momentsBeside(accountant, plan);
         this.before = accountant.event();
@@ -84,25 +85,26 @@ final class Spending implements AutoCloseable {
     }
 
     /** The charges of the plan's own run so far. */
-    private List<DpEvent> ownCharges(TrainingProgress progress) {
+    private List<DpEvent> ownCharges(TrainingProgress progress, long charges) {
         var own = new ArrayList<DpEvent>();
         long known = 0;
         for (String id : progress.run()) {
             PrivacyAccount.Session session = progress.account().sessions().get(id);
             if (session != null) {
-                own.add(plan.charges(session.from(), session.from() + session.charges()));
+                own.add(plan.mechanism().events(session.from(), session.from() + session.charges()));
                 known += session.charges();
             }
         }
         if (known < charges) {
-            own.add(plan.charges(known, charges));
+            own.add(plan.mechanism().events(known, charges));
         }
         return own;
     }
 
     private void updateLimit() {
-        PrivacyGuarantee target = plan.target();
-        limit = history.isEmpty() || target == null ? Long.MAX_VALUE : affordableCharges(target.epsilon());
+        limit = history.isEmpty() || plan.target().isEmpty()
+                ? Long.MAX_VALUE
+                : affordableCharges(plan.target().get().epsilon());
     }
 
     /**
@@ -110,7 +112,7 @@ final class Spending implements AutoCloseable {
      *
      * @throws IllegalStateException if one of them was charged to a ledger and the other was not
      */
-    void add(PrivacyAccount account) {
+    public void add(PrivacyAccount account) {
         composeCharges();
         requireOneLedger(plan, account, head());
         include(account);
@@ -118,7 +120,7 @@ final class Spending implements AutoCloseable {
     }
 
     /** That the account has this session, which is the engine's own. */
-    void ownSession(String id) {
+    public void ownSession(String id) {
         sessions.put(id, Long.MAX_VALUE);
     }
 
@@ -127,7 +129,7 @@ final class Spending implements AutoCloseable {
         account.sessions().forEach((id, session) -> {
             long known = sessions.getOrDefault(id, 0L);
             if (session.charges() > known) {
-                more.add(session.asPlan().charges(session.from() + known, session.from() + session.charges()));
+                more.add(session.mechanism().events(session.from() + known, session.from() + session.charges()));
                 sessions.put(id, session.charges());
                 history.add(session.inWords());
             }
@@ -161,7 +163,7 @@ final class Spending implements AutoCloseable {
     }
 
     /** All but the charges of the current plan: another plan may have had the same event. */
-    private static List<String> inWords(PrivacyLedger ledger, DpSgdPlan plan, long charges) {
+    private static List<String> inWords(PrivacyLedger ledger, Terms plan, long charges) {
         var words = new ArrayList<String>();
         var own = LedgerEvents.own(plan, charges);
         for (PrivacyLedger.Charge charge : ledger.charges()) {
@@ -173,9 +175,9 @@ final class Spending implements AutoCloseable {
         return words;
     }
 
-    private static @Nullable PrivacyAccountant momentsBeside(PrivacyAccountant accountant, DpSgdPlan plan) {
-        var moments = AccountantKind.RDP.create(plan.relation());
-        return plan.accountantKind() != AccountantKind.RDP
+    private static @Nullable PrivacyAccountant momentsBeside(PrivacyAccountant accountant, Terms plan) {
+        var moments = AccountantKind.RDP.create(plan.mechanism().relation());
+        return plan.accountant() != AccountantKind.RDP
                         && moments.supports(plan.event())
                         && moments.supports(accountant.event())
                 ? moments.compose(accountant.event())
@@ -190,7 +192,7 @@ final class Spending implements AutoCloseable {
      *     in use, or that of another plan
      * @throws IllegalStateException if the model was trained with a ledger and the plan names none
      */
-    static Spending resume(DpSgdPlan plan, String configuration, TrainingProgress progress, LedgerOpener ledgers) {
+    public static Spending resume(Terms plan, String configuration, TrainingProgress progress, LedgerOpener ledgers) {
         Head head = progress.head();
         if (plan.ledger().isEmpty()) {
             if (head != null) {
@@ -201,10 +203,10 @@ final class Spending implements AutoCloseable {
             return new Spending(plan, null, progress.charges(), progress);
         }
         var terms = new PrivacyLedger.Terms(
-                sha256(PlanCodec.mechanism(plan).toString()),
+                sha256(plan.stored().toString()),
                 sha256(configuration),
                 libraryVersion(),
-                plan.relation(),
+                plan.mechanism().relation(),
                 LedgerEvents.atOpening(plan));
         requireRelation(plan, progress.account());
         requireOneLedger(plan, progress.account(), head);
@@ -220,18 +222,18 @@ final class Spending implements AutoCloseable {
         }
     }
 
-    private static void requireRelation(DpSgdPlan plan, PrivacyAccount account) {
+    private static void requireRelation(Terms plan, PrivacyAccount account) {
         for (PrivacyAccount.Session earlier : account.sessions().values()) {
-            if (earlier.asPlan().relation() != plan.relation()) {
+            if (earlier.mechanism().relation() != plan.mechanism().relation()) {
                 throw new IllegalArgumentException("plan.relation must be that of the plans before it, "
-                        + earlier.asPlan().relation() + ", was " + plan.relation()
+                        + earlier.mechanism().relation() + ", was " + plan.mechanism().relation()
                         + ": costs under different relations do not add up");
             }
         }
     }
 
     /** Either all of an account is in the plan's ledger, or none of it is in any. */
-    private static void requireOneLedger(DpSgdPlan plan, PrivacyAccount account, @Nullable Head head) {
+    private static void requireOneLedger(Terms plan, PrivacyAccount account, @Nullable Head head) {
         var heads = new HashSet<Head>();
         long without = 0;
         for (PrivacyAccount.Session session : account.sessions().values()) {
@@ -263,8 +265,8 @@ final class Spending implements AutoCloseable {
                         + " attach it with plan.withLedger(path of that ledger)");
     }
 
-    static String libraryVersion() {
-        String version = PrivacyEngine.class.getPackage().getImplementationVersion();
+    public static String libraryVersion() {
+        String version = Spending.class.getPackage().getImplementationVersion();
         return version == null ? "development" : version;
     }
 
@@ -277,23 +279,32 @@ final class Spending implements AutoCloseable {
         }
     }
 
-    /** Charges one more, on disk first. */
-    void charge() {
+    /** Has a charge on disk when it returns, where there is a ledger. */
+    private void record(DpEvent event) {
         if (ledger != null) {
-            ledger.charge(plan.chargedEvent(charges + 1), 1);
+            ledger.charge(event, 1);
         }
-        charges++;
+    }
+
+    /** The charge that the next lot or pass is paid with. */
+    public Charge nextCharge() {
+        return charges.next();
+    }
+
+    /** Whether a charge was not recorded, and another one was in its place: a new one must pay for what it was to pay for. */
+    public boolean isOvertaken(Charge charge) {
+        return !charge.isRecorded() && charge.number() <= charges.made();
     }
 
     /** The largest number of charges under the current plan with which everything stays within {@code epsilon}; those made, if it is exceeded. */
-    long affordableCharges(double epsilon) {
+    public long affordableCharges(double epsilon) {
         long within = 0;
-        long beyond = Math.max(1, plan.chargesFor(plan.steps()) - chargesBefore) + 1;
+        long beyond = Math.max(1, plan.mechanism().chargesFor(plan.mechanism().steps()) - chargesBefore) + 1;
         while (beyond - within > 1) {
             long middle = within + (beyond - within) / 2;
             double spent = plan.newAccountant()
                     .compose(before)
-                    .compose(plan.charges(chargesBefore, chargesBefore + middle))
+                    .compose(plan.mechanism().events(chargesBefore, chargesBefore + middle))
                     .epsilon(plan.delta());
             if (spent <= epsilon) {
                 within = middle;
@@ -305,84 +316,84 @@ final class Spending implements AutoCloseable {
     }
 
     /** The charges that the guarantee to which the plan is calibrated still allows, given what was spent before the plan. */
-    long remainingCharges() {
-        return Math.max(0, limit - charges);
+    public long remainingCharges() {
+        return Math.max(0, limit - charges());
     }
 
     /** What a step gets that would exceed the guarantee. */
-    String exhausted() {
+    public String exhausted() {
         return "the budget is spent: with one more charge, everything charged so far would exceed epsilon = "
-                + Objects.requireNonNull(plan.target()).epsilon() + "; it includes what was charged under other plans, "
+                + plan.target().orElseThrow().epsilon() + "; it includes what was charged under other plans, "
                 + history;
     }
 
     /** What was charged under other plans, in words; epsilon includes it. */
-    List<String> history() {
+    public List<String> history() {
         return List.copyOf(history);
     }
 
     /** The charges made under the current plan. */
-    long charges() {
-        return charges;
+    public long charges() {
+        return charges.made();
     }
 
     /** Those of them that were made before the run was taken up. */
-    long chargesBefore() {
+    public long chargesBefore() {
         return chargesBefore;
     }
 
     /** Whether every charge is on disk. */
-    boolean hasLedger() {
+    public boolean hasLedger() {
         return ledger != null;
     }
 
     /** Where the ledger stands, or null without one. */
     @Nullable
-    Head head() {
+    public Head head() {
         return ledger == null ? null : ledger.head();
     }
 
     private void composeCharges() {
-        if (composed < charges) {
-            DpEvent event = plan.charges(composed, charges);
+        if (composed < charges()) {
+            DpEvent event = plan.mechanism().events(composed, charges());
             accountant.compose(event);
             if (moments != null) {
                 moments.compose(event);
             }
-            composed = charges;
+            composed = charges();
         }
     }
 
     /** The epsilon of everything charged, at the plan's delta: cheap after every step, and therefore up to about 0.1 % above {@link #epsilon()}. */
-    double runningEpsilon() {
+    public double runningEpsilon() {
         composeCharges();
         return isNothingSpent() ? 0 : accountant.epsilon(plan.delta());
     }
 
     private boolean isNothingSpent() {
-        return charges == 0 && history.isEmpty() && !plan.hasEarlierReleases();
+        return charges() == 0 && history.isEmpty() && plan.others().isEmpty();
     }
 
     /** The epsilon of everything charged, at the plan's delta: what the plan says of as many steps. */
-    double epsilon() {
-        if (tightAt != charges) {
+    public double epsilon() {
+        if (tightAt != charges()) {
             // Both are bounds. The running one was planned for steps to come.
             tight = Math.min(
                     runningEpsilon(),
                     plan.newAccountant().compose(accountant.event()).epsilon(plan.delta()));
-            tightAt = charges;
+            tightAt = charges();
         }
         return tight;
     }
 
     /** Everything charged. */
-    DpEvent event() {
+    public DpEvent event() {
         composeCharges();
         return accountant.event();
     }
 
     /** The moments accountant's epsilon of everything charged; empty where the plan's accountant is that one, or it knows no bound. */
-    OptionalDouble momentsEpsilon() {
+    public OptionalDouble momentsEpsilon() {
         composeCharges();
         return moments == null
                 ? OptionalDouble.empty()

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.mechanism;
 
+import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.internal.Require;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
@@ -84,7 +86,7 @@ public sealed interface Clipping {
     record Flat(double norm) implements Clipping {
         /** Flat clipping; {@code IllegalArgumentException} if {@code norm} is not finite and positive. */
         public Flat {
-            PlanValues.requirePositive("clippingNorm", norm);
+            Require.positive("clippingNorm", norm);
         }
 
         @Override
@@ -106,9 +108,9 @@ public sealed interface Clipping {
     record PerLayer(double norm, List<Double> norms) implements Clipping {
         /** Per-layer clipping; {@code IllegalArgumentException} if a norm is not finite and positive, or the norms do not sum up to {@code norm}. */
         public PerLayer {
-            PlanValues.requirePositive("clippingNorm", norm);
+            Require.positive("clippingNorm", norm);
             norms = List.copyOf(norms);
-            norms.forEach(one -> PlanValues.requirePositive("norms", one));
+            norms.forEach(one -> Require.positive("norms", one));
             if (!norms.isEmpty() && norm != total(norms)) {
                 throw new IllegalArgumentException("clippingNorm must be the root of the sum of the squared norms, "
                         + total(norms) + ", was " + norm);
@@ -148,7 +150,7 @@ public sealed interface Clipping {
 
         /** Automatic clipping; {@code IllegalArgumentException} if a value is out of its range. */
         public Automatic {
-            PlanValues.requirePositive("clippingNorm", norm);
+            Require.positive("clippingNorm", norm);
             if (!(stability >= LEAST_STABILITY && stability < Double.POSITIVE_INFINITY)) {
                 throw new IllegalArgumentException(
                         "stability must be finite and >= " + LEAST_STABILITY + ", was " + stability);
@@ -205,13 +207,13 @@ public sealed interface Clipping {
 
         /** Adaptive clipping; {@code IllegalArgumentException} if a value is out of its range. */
         public Adaptive {
-            PlanValues.requirePositive("clippingNorm", norm);
+            Require.positive("clippingNorm", norm);
             if (!(quantile > 0 && quantile < 1)) {
                 throw new IllegalArgumentException("quantile must be in (0, 1), was " + quantile);
             }
-            PlanValues.requirePositive("learningRate", learningRate);
+            Require.positive("learningRate", learningRate);
             if (countNoise != null) {
-                PlanValues.requirePositive("countNoise", countNoise);
+                Require.positive("countNoise", countNoise);
             }
         }
 
@@ -244,14 +246,14 @@ public sealed interface Clipping {
         }
 
         /** The same with the count's noise filled in. */
-        Adaptive forLots(long expectedLotSize) {
+        public Adaptive forLots(long expectedLotSize) {
             return countNoise != null
                     ? this
                     : withCountNoise(Math.max(LEAST_DEFAULT_NOISE, expectedLotSize / EXAMPLES_PER_NOISE));
         }
 
         /** {@code sigma_b}, which a plan has filled in. */
-        double requireCountNoise() {
+        public double requireCountNoise() {
             if (countNoise == null) {
                 throw new IllegalStateException("countNoise is filled in by the plan: call DpSgdPlan.withClipping");
             }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyLedger;
@@ -7,6 +7,7 @@ import io.github.dl4jdp.accountant.PrivacyLedgerException;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -14,51 +15,54 @@ import java.util.stream.Stream;
 /** How the events of a plan stand in its ledger: what else was released is one charge, and each lot is charged as what it is. */
 final class LedgerEvents {
     /** Training without privacy, unlike a step without noise. */
-    static final DpEvent UNPROTECTED = PlanTerms.chargeOf(new DpEvent.NonPrivate());
+    static final DpEvent UNPROTECTED = chargeOf(new DpEvent.NonPrivate());
 
     private LedgerEvents() {}
+
+    /** The event under which a ledger holds a release: unlike that of any charge, whatever was released. */
+    private static DpEvent chargeOf(DpEvent release) {
+        return new DpEvent.Composed(List.of(release));
+    }
 
     /**
      * The event with which to open a plan's ledger: a session goes on with the event of the last one, if it is one of this plan, and with the plan's
      * first otherwise. A ledger of another event is refused by that.
      */
-    static DpEvent atOpening(DpSgdPlan plan) {
+    static DpEvent atOpening(Terms plan) {
         Optional<Path> file = plan.ledger();
         if (file.isPresent() && file.get().toFile().length() > 0) {
             try {
                 DpEvent last = PrivacyLedgerHistory.read(file.get()).terms().event();
-                if (plan.chargeEvents().contains(last) || isRelease(plan, last) || last.equals(UNPROTECTED)) {
+                if (plan.mechanism().possibleEvents().contains(last) || isRelease(plan, last) || last.equals(UNPROTECTED)) {
                     return last;
                 }
             } catch (PrivacyLedgerException e) {
                 // Opening it says what is wrong with it, and recovers a line that a crash has torn.
-                return plan.chargedEvent(1);
+                return plan.mechanism().event(1);
             }
         }
-        return plan.chargedEvent(1);
+        return plan.mechanism().event(1);
     }
 
-    private static boolean isRelease(DpSgdPlan plan, DpEvent event) {
-        return releases(plan).anyMatch(release -> event.equals(PlanTerms.chargeOf(release)));
+    private static boolean isRelease(Terms plan, DpEvent event) {
+        return releases(plan).anyMatch(release -> event.equals(chargeOf(release)));
     }
 
-    private static Stream<DpEvent> releases(DpSgdPlan plan) {
-        return Stream.concat(
-                plan.hasOtherEarlierReleases() ? Stream.of(plan.otherEarlierReleases()) : Stream.empty(),
-                plan.identifiedReleases().values().stream());
+    private static Stream<DpEvent> releases(Terms plan) {
+        return plan.others().stream();
     }
 
     /** Charges what else was released, unless the ledger has it. */
-    static void chargeEarlier(DpSgdPlan plan, PrivacyLedger ledger) {
-        if (plan.hasOtherEarlierReleases()) {
-            DpEvent charge = PlanTerms.chargeOf(plan.otherEarlierReleases());
+    static void chargeEarlier(Terms plan, PrivacyLedger ledger) {
+        if (plan.others().hasUnnamed()) {
+            DpEvent charge = chargeOf(plan.others().unnamed());
             if (ledger.charges().stream().noneMatch(one -> charge.equals(one.event()))) {
                 ledger.charge(charge, 1);
             }
         }
-        plan.identifiedReleases().forEach((identity, event) -> {
+        plan.others().identified().forEach((identity, event) -> {
             if (!ledger.hasRelease(identity)) {
-                ledger.charge(PlanTerms.chargeOf(event), identity);
+                ledger.charge(chargeOf(event), identity);
             }
         });
     }
@@ -71,18 +75,18 @@ final class LedgerEvents {
     }
 
     /** What a ledger has of a plan alone: its first {@code charges} charges by event, and what else was released. */
-    static Map<DpEvent, Long> own(DpSgdPlan plan, long charges) {
+    static Map<DpEvent, Long> own(Terms plan, long charges) {
         var own = new HashMap<DpEvent, Long>();
         if (charges > 0) {
-            plan.runs(0, charges).forEach(run -> own.merge(run.event(), run.count(), Long::sum));
+            plan.mechanism().runs(0, charges).forEach(run -> own.merge(run.event(), run.count(), Long::sum));
         }
-        releases(plan).forEach(release -> own.merge(PlanTerms.chargeOf(release), 1L, Long::sum));
+        releases(plan).forEach(release -> own.merge(chargeOf(release), 1L, Long::sum));
         return own;
     }
 
     /** How many charges of the plan's own events the ledger has. */
-    static long charges(DpSgdPlan plan, PrivacyLedger ledger) {
-        var own = plan.chargeEvents();
+    static long charges(Terms plan, PrivacyLedger ledger) {
+        var own = plan.mechanism().possibleEvents();
         return ledger.charges().stream()
                 .filter(charge -> own.contains(charge.event()))
                 .mapToLong(PrivacyLedger.Charge::count)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.MechanismJson;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -21,36 +23,37 @@ import org.jspecify.annotations.Nullable;
  * @param unprotected what happened to the parameters without privacy, in words: epsilon is infinite
  * @param forgotten identities of the above that were forgotten on the user's word, with what they were and why
  */
-record PrivacyAccount(
+public record PrivacyAccount(
         Map<String, Session> sessions,
         Map<String, String> releases,
         Map<String, String> unprotected,
         Map<String, String> forgotten) {
-    static final PrivacyAccount EMPTY = new PrivacyAccount(Map.of(), Map.of(), Map.of(), Map.of());
+    public static final PrivacyAccount EMPTY = new PrivacyAccount(Map.of(), Map.of(), Map.of(), Map.of());
 
     /**
      * The charges of one session.
      *
-     * @param plan as {@link PlanCodec} stores it
+     * @param plan as {@link Terms#stored} has it
      * @param from the charges that its plan had made before
      * @param charges the charges of the session
      * @param head where the ledger stood at the last one, or null without one
      */
-    record Session(
+    public record Session(
             Map<String, Object> plan,
             long from,
             long charges,
             @Nullable Head head) {
-        DpSgdPlan asPlan() {
-            return PlanCodec.fromMap(plan);
+        /** What it charged for. */
+    public Mechanism mechanism() {
+            return MechanismJson.read(plan);
         }
 
-        String inWords() {
-            return charges + " times the step of " + asPlan();
+    public String inWords() {
+            return charges + " times the step of " + mechanism();
         }
     }
 
-    PrivacyAccount {
+    public PrivacyAccount {
         sessions = Collections.unmodifiableMap(new LinkedHashMap<>(sessions));
         releases = Collections.unmodifiableMap(new LinkedHashMap<>(releases));
         unprotected = Collections.unmodifiableMap(new LinkedHashMap<>(unprotected));
@@ -58,29 +61,29 @@ record PrivacyAccount(
     }
 
     /** Whether there is anything that epsilon must include. */
-    boolean isSpent() {
+    public boolean isSpent() {
         return !sessions.isEmpty() || !releases.isEmpty() || !unprotected.isEmpty();
     }
 
     /** This account with a session, as far as it has come. */
-    PrivacyAccount with(String id, Session session) {
+    public PrivacyAccount with(String id, Session session) {
         var more = new LinkedHashMap<>(sessions);
         more.put(id, session);
         return new PrivacyAccount(more, releases, unprotected, forgotten);
     }
 
     /** This account with other releases about the same data. */
-    PrivacyAccount withReleases(Map<String, String> more) {
+    public PrivacyAccount withReleases(Map<String, String> more) {
         return new PrivacyAccount(sessions, united(releases, more, (one, other) -> one), unprotected, forgotten);
     }
 
     /** This account with something that was not private. */
-    PrivacyAccount withUnprotected(String id, String words) {
+    public PrivacyAccount withUnprotected(String id, String words) {
         return new PrivacyAccount(sessions, releases, united(unprotected, Map.of(id, words), (a, b) -> a), forgotten);
     }
 
     /** Both accounts, what they share once. */
-    PrivacyAccount and(PrivacyAccount other) {
+    public PrivacyAccount and(PrivacyAccount other) {
         if (other.equals(this)) {
             return this;
         }
@@ -98,7 +101,7 @@ record PrivacyAccount(
     }
 
     /** This account without the parts of these identities. */
-    PrivacyAccount without(Set<String> ids) {
+    public PrivacyAccount without(Set<String> ids) {
         return new PrivacyAccount(left(sessions, ids), left(releases, ids), left(unprotected, ids), forgotten);
     }
 
@@ -109,12 +112,12 @@ record PrivacyAccount(
     }
 
     /** What is in this account for the data, and not for any parameters. */
-    PrivacyAccount ofReleasesAlone() {
+    public PrivacyAccount ofReleasesAlone() {
         return new PrivacyAccount(Map.of(), releases, Map.of(), forgotten);
     }
 
     /** This account with all of it forgotten, and a note of that. */
-    PrivacyAccount forgetting(String reason) {
+    public PrivacyAccount forgetting(String reason) {
         var notes = new LinkedHashMap<>(forgotten);
         sessions.forEach((id, session) -> notes.put(id, note(session.inWords(), reason)));
         releases.forEach((id, event) -> notes.put(id, note("the release of " + event, reason)));
@@ -123,7 +126,7 @@ record PrivacyAccount(
     }
 
     /** This account with what was not private forgotten, and a note of that. */
-    PrivacyAccount forgettingUnprotected(String reason) {
+    public PrivacyAccount forgettingUnprotected(String reason) {
         var notes = new LinkedHashMap<>(forgotten);
         unprotected.forEach((id, words) -> notes.put(id, note(words, reason)));
         return new PrivacyAccount(sessions, releases, Map.of(), notes);
@@ -134,7 +137,7 @@ record PrivacyAccount(
     }
 
     /** All that is spent, in words. */
-    List<String> spentInWords() {
+    public List<String> spentInWords() {
         return Stream.of(
                         sessions.values().stream().map(Session::inWords),
                         releases.values().stream().map(event -> "the release of " + event),
@@ -144,16 +147,16 @@ record PrivacyAccount(
     }
 
     /** What was forgotten, in words. */
-    List<String> forgottenInWords() {
+    public List<String> forgottenInWords() {
         return List.copyOf(forgotten.values());
     }
 
     /** Why there is no guarantee, whatever else was spent; empty where there may be one. */
-    List<String> notPrivate() {
+    public List<String> notPrivate() {
         return Stream.concat(
                         sessions.values().stream()
-                                .filter(session -> !session.asPlan().isPrivate())
-                                .map(session -> (session.asPlan().seed().isPresent()
+                                .filter(session -> !session.mechanism().isPrivate())
+                                .map(session -> (session.mechanism().seed().isPresent()
                                                 ? "its noise came from a seed: "
                                                 : "it had no noise: ")
                                         + session.inWords()),
@@ -161,7 +164,7 @@ record PrivacyAccount(
                 .toList();
     }
 
-    Map<String, Object> toMap() {
+    public Map<String, Object> toMap() {
         var map = new LinkedHashMap<String, Object>();
         if (!sessions.isEmpty()) {
             // A plan is long, and one session after the other has the same.
@@ -196,7 +199,7 @@ record PrivacyAccount(
     }
 
     /** Reads back {@link #toMap()}; null stands for nothing. */
-    static PrivacyAccount fromMap(@Nullable Object stored) {
+    public static PrivacyAccount fromMap(@Nullable Object stored) {
         if (stored == null) {
             return EMPTY;
         }
@@ -210,16 +213,16 @@ record PrivacyAccount(
         var sessions = new LinkedHashMap<String, Session>();
         for (Object one : list(map, "sessions")) {
             var values = values(one);
-            int plan = PlanCodec.number(values, "plan").intValue();
+            int plan = MechanismJson.number(values, "plan").intValue();
             if (plan < 0 || plan >= plans.size()) {
                 throw new IllegalArgumentException("a stored session must name one of its account's plans, was " + one);
             }
             sessions.put(
-                    PlanCodec.text(values, "id"),
+                    MechanismJson.text(values, "id"),
                     new Session(
                             plans.get(plan),
-                            PlanCodec.number(values, "from").longValue(),
-                            PlanCodec.number(values, "charges").longValue(),
+                            MechanismJson.number(values, "from").longValue(),
+                            MechanismJson.number(values, "charges").longValue(),
                             TrainingProgress.head(values)));
         }
         return new PrivacyAccount(sessions, texts(map, "releases"), texts(map, "unprotected"), texts(map, "forgotten"));
@@ -236,7 +239,7 @@ record PrivacyAccount(
         throw new IllegalArgumentException("a stored account must have a list of " + name + ", has " + stored);
     }
 
-    static Map<String, Object> values(@Nullable Object stored) {
+    public static Map<String, Object> values(@Nullable Object stored) {
         if (stored instanceof Map<?, ?> map) {
             var values = new LinkedHashMap<String, Object>();
             map.forEach((key, value) -> values.put(String.valueOf(key), value));

@@ -1,21 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.mechanism;
 
-import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import java.util.List;
 
-/** How the lots of a {@link DpSgdPlan} are drawn, and what that makes of their cost. */
+/** How the lots of a plan are drawn, and what that makes of their cost. */
 public enum Sampling {
     /** Every example joins every lot independently with the sampling probability. Amplifies privacy; charged lot by lot. */
     POISSON,
-
     /**
      * Every lot is a uniformly drawn subset of exactly the lot size. Amplifies privacy; charged lot by lot. Replacing one example moves a
      * sum by up to twice the clipping norm, so noise {@code sigma C} counts as {@code sigma / 2}.
      */
     FIXED_SIZE,
-
     /**
      * The batches of the user's own iterator, in its order. Not amplified; a pass is charged as one release when it starts, since an example
      * appears in it at most once. Removing an example would shift every later batch, so only its replacement can be bounded: by nothing
@@ -24,7 +21,7 @@ public enum Sampling {
     OWN_ITERATOR;
 
     /** The relations under which a cost is known, the usual one first. */
-    List<NeighboringRelation> relations() {
+    public List<NeighboringRelation> relations() {
         return switch (this) {
             case POISSON -> List.of(NeighboringRelation.ADD_OR_REMOVE_ONE);
             case FIXED_SIZE -> List.of(NeighboringRelation.REPLACE_ONE);
@@ -33,28 +30,7 @@ public enum Sampling {
     }
 
     /** Whether a charge pays for a whole pass over the data set instead of one lot. */
-    boolean chargesByPass() {
+    public boolean chargesByPass() {
         return this == OWN_ITERATOR;
-    }
-
-    /**
-     * What one charge is.
-     *
-     * @param releases what is released about one sample, relative to the sensitivities under the plan's relation
-     */
-    DpEvent on(long examples, long lotSize, DpEvent releases) {
-        return switch (this) {
-            case POISSON -> new DpEvent.PoissonSampled((double) lotSize / examples, releases);
-            case FIXED_SIZE -> new DpEvent.SampledWithoutReplacement(examples, lotSize, releases);
-            case OWN_ITERATOR -> releases;
-        };
-    }
-
-    /** How far the clipped sums of neighbouring lots are apart at most, in clipping norms. */
-    static int sensitivityInClippingNorms(NeighboringRelation relation) {
-        return switch (relation) {
-            case ADD_OR_REMOVE_ONE, ZERO_OUT -> 1;
-            case REPLACE_ONE -> 2;
-        };
     }
 }

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal;
+
+/** The checks of numbers that every room makes, with the same words. */
+public final class Require {
+    private Require() {}
+
+    /**
+     * Returns a count.
+     *
+     * @throws IllegalArgumentException if it is less than 1
+     */
+    public static long positive(String name, long value) {
+        if (value < 1) {
+            throw new IllegalArgumentException(name + " must be at least 1, was " + value);
+        }
+        return value;
+    }
+
+    /**
+     * Returns a quantity.
+     *
+     * @throws IllegalArgumentException if it is not finite and positive
+     */
+    public static double positive(String name, double value) {
+        if (value > 0 && value < Double.POSITIVE_INFINITY) {
+            return value;
+        }
+        throw new IllegalArgumentException(name + " must be finite and > 0, was " + value);
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mechanism;
+
+/**
+ * What a release is paid with. Only {@link Charges} makes one, and only {@link PrivateStep} uses it: a release that nobody charged does not compile.
+ *
+ * <p>It is recorded when the first release that it pays for is computed and not yet visible, and it pays for no more than the event that was recorded: the releases about one
+ * lot, or about the lots of one pass, which together have no more examples than the data set.
+ */
+public final class Charge {
+    private final Charges charges;
+    private final long number;
+    private boolean recorded;
+    private long releasesOfLot;
+    private long examples;
+
+    Charge(Charges charges, long number) {
+        this.charges = charges;
+        this.number = number;
+    }
+
+    /** Its number, from 1. */
+    public long number() {
+        return number;
+    }
+
+    /** Whether it is recorded. */
+    public boolean isRecorded() {
+        return recorded;
+    }
+
+    /** The noise multiplier of the releases that it pays for. */
+    double noiseMultiplier() {
+        return charges.mechanism().noiseMultiplier(number);
+    }
+
+    /**
+     * Pays for one release, and records the charge first if it is the first one.
+     *
+     * @param isFirstOfLot whether it is the first release about its lot
+     * @param examplesOfLot how many examples the lot has
+     * @throws IllegalStateException if the charge does not pay for this release
+     */
+    void pay(boolean isFirstOfLot, long examplesOfLot) {
+        Mechanism mechanism = charges.mechanism();
+        boolean byPass = mechanism.sampling().chargesByPass();
+        if (isFirstOfLot && recorded && !byPass) {
+            throw new IllegalStateException("charge " + number + " pays for one lot, and was asked for another one");
+        }
+        long examplesSoFar = isFirstOfLot ? Math.addExact(examples, examplesOfLot) : examples;
+        if (byPass && examplesSoFar > mechanism.examples()) {
+            throw new IllegalStateException("charge " + number + " pays for a pass over " + mechanism.examples()
+                    + " examples, and was asked for " + examplesSoFar);
+        }
+        long releasesSoFar = isFirstOfLot ? 1 : releasesOfLot + 1;
+        if (releasesSoFar > mechanism.releasesPerLot()) {
+            throw new IllegalStateException("charge " + number + " pays for " + mechanism.releasesPerLot()
+                    + " releases about a lot, and was asked for one more");
+        }
+        if (!recorded) {
+            charges.record(this);
+            recorded = true;
+        }
+        examples = examplesSoFar;
+        releasesOfLot = releasesSoFar;
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mechanism;
+
+import io.github.dl4jdp.core.random.KeystreamGenerator;
+import io.github.dl4jdp.core.random.LotKey;
+import java.util.Arrays;
+
+/** Draws the members of lots: functions of the lot's key, so that whoever draws a lot, here or elsewhere, gets the same one. */
+final class LotSampler {
+    private static final String STREAM = "sampling";
+
+    private LotSampler() {}
+
+    /**
+     * The members of a Poisson lot among the examples from {@code from} (inclusive) to {@code to} (exclusive), ascending.
+     *
+     * <p>Proof of independence: example {@code i} joins when the upper 53 bits of value {@code i} of the lot's stream are below {@code q 2^53}, rounded down. Its coin depends on the key
+     * and {@code i} alone, so neighboring data sets meet the same coins, and the probability is never above q.
+     */
+    static long[] poisson(LotKey lot, double samplingProbability, long from, long to) {
+        long threshold = (long) (samplingProbability * 0x1p53);
+        KeystreamGenerator coins = lot.stream(STREAM, 0, from);
+        var members = new long[64];
+        int count = 0;
+        for (long i = from; i < to; i++) {
+            if (coins.nextLong() >>> 11 < threshold) {
+                if (count == members.length) {
+                    members = Arrays.copyOf(members, 2 * count);
+                }
+                members[count++] = i;
+            }
+        }
+        return Arrays.copyOf(members, count);
+    }
+
+    /**
+     * The members of a lot of exactly {@code lotSize} examples, ascending.
+     *
+     * <p>Proof of uniformity: selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, Algorithm S) takes example {@code i} with probability (members still
+     * needed) / (examples still left), which makes every subset equally likely.
+     */
+    static long[] fixedSize(LotKey lot, long examples, long lotSize) {
+        KeystreamGenerator coins = lot.stream(STREAM, 0);
+        var members = new long[Math.toIntExact(lotSize)];
+        int count = 0;
+        for (long i = 0; count < lotSize; i++) {
+            if (coins.nextLong(examples - i) < lotSize - count) {
+                members[count++] = i;
+            }
+        }
+        return members;
+    }
+}

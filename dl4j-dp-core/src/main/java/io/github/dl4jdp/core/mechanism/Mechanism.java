@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mechanism;
+
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.random.LotKey;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.stream.Collectors;
+
+/**
+ * Everything that decides on what a run releases, complete and frozen: the one object that draws lots, clips, adds noise, divides, and states its cost.
+ *
+ * <p><b>Formal guarantee.</b> {@link PrivateStep} carries out this object and nothing else, and {@link #event(long)} is what one charge of it costs: charge
+ * {@code t} pays for {@link #releasesPerLot} sums about each of its lots, every one with noise of standard deviation {@link #noiseMultiplier(long)} times the
+ * clipping norm in force on a sum that one example moves by the clipping norm (by twice as much under {@link NeighboringRelation#REPLACE_ONE}).
+ *
+ * @param sampling how lots are drawn
+ * @param examples N, the number of examples of the data set, a public constant, at least 1
+ * @param lotSize L, the expected number of examples of a lot and the divisor of every sum, from 1 to N
+ * @param relation the neighboring relation, one that the cost of the sampling is known under
+ * @param clipping how gradients are clipped, an adaptive one's count noise filled in
+ * @param noiseMultiplier sigma, finite and at least 0; 0 is no noise, and no privacy
+ * @param noiseSchedule factors of sigma by charge
+ * @param releasesPerLot sums released about one lot, at least 1
+ * @param copies K, the copies of an example whose gradients are averaged, at least 1
+ * @param steps T, the number of lots of the run, at least 1
+ * @param seed of a repeatable run, which is not private; empty in a private one
+ */
+public record Mechanism(
+        Sampling sampling,
+        long examples,
+        long lotSize,
+        NeighboringRelation relation,
+        Clipping clipping,
+        double noiseMultiplier,
+        NoiseSchedule noiseSchedule,
+        long releasesPerLot,
+        int copies,
+        long steps,
+        OptionalLong seed) {
+    /** Checks every part; {@code IllegalArgumentException} if one is out of its range, or two exclude each other. */
+    public Mechanism {
+        Require.positive("examples", examples);
+        Require.positive("lotSize", lotSize);
+        if (lotSize > examples) {
+            throw new IllegalArgumentException("lotSize must be at most examples = " + examples + ", was " + lotSize);
+        }
+        if (!sampling.relations().contains(relation)) {
+            throw new IllegalArgumentException("relation must be one of " + sampling.relations() + " for " + sampling
+                    + " lots, was " + relation);
+        }
+        if (!(noiseMultiplier >= 0 && noiseMultiplier < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException("noiseMultiplier must be finite and >= 0, was " + noiseMultiplier);
+        }
+        Require.positive("releasesPerLot", releasesPerLot);
+        Require.positive("copies", copies);
+        Require.positive("steps", steps);
+        if (clipping instanceof Clipping.Adaptive adaptive) {
+            clipping = adaptive.forLots(lotSize);
+            if (releasesPerLot > 1) {
+                throw new IllegalArgumentException(
+                        "clipping must not be adaptive in a plan with truncated backpropagation through time, whose segments have gradients of"
+                                + " different sizes and would each release a count; use Clipping.flat, perLayer or automatic, was "
+                                + clipping.describe());
+            }
+        }
+        if (copies > 1 && releasesPerLot > 1) {
+            throw new IllegalArgumentException(
+                    "augmentationMultiplicity must be 1 in a plan with truncated backpropagation through time, was "
+                            + copies);
+        }
+        if (copies > 1 && sampling.chargesByPass()) {
+            throw new IllegalArgumentException(
+                    "augmentationMultiplicity must be 1 in a plan for your own iterator, whose examples the engine does not copy, was "
+                            + copies + "; use DpSgdPlan.poisson or fixedSize");
+        }
+    }
+
+    /**
+     * The members of a lot among the examples from {@code from} (inclusive) to {@code to} (exclusive), ascending.
+     *
+     * @param key the lot's
+     * @param size of the data set
+     * @throws IllegalStateException if the sampling does not draw: the lots are the user's
+     */
+    public long[] draw(LotKey key, long from, long to, long size) {
+        return switch (sampling) {
+            case POISSON -> LotSampler.poisson(key, samplingProbability(), from, to);
+            case FIXED_SIZE ->
+                Arrays.stream(LotSampler.fixedSize(key, size, lotSize))
+                        .filter(member -> member >= from && member < to)
+                        .toArray();
+            case OWN_ITERATOR -> throw new IllegalStateException("the lots of an " + sampling + " plan are not drawn");
+        };
+    }
+
+    /** The probability {@code q = L / N} with which an example joins a lot. */
+    public double samplingProbability() {
+        return (double) lotSize / examples;
+    }
+
+    /** Whether there is noise, and nobody can know it. */
+    public boolean isPrivate() {
+        return noiseMultiplier > 0 && seed.isEmpty();
+    }
+
+    /** The same mechanism with another sigma: what calibration tries. */
+    public Mechanism withNoiseMultiplier(double sigma) {
+        return new Mechanism(
+                sampling,
+                examples,
+                lotSize,
+                relation,
+                clipping,
+                sigma,
+                noiseSchedule,
+                releasesPerLot,
+                copies,
+                steps,
+                seed);
+    }
+
+    /** The noise multiplier of charge number {@code charge}, from 1. */
+    public double noiseMultiplier(long charge) {
+        return noiseMultiplier * noiseSchedule.factorAt(charge);
+    }
+
+    /** What charge number {@code charge} costs, from 1: {@link #nominalEvent}, unless its noise comes from a seed, which somebody may know. */
+    public DpEvent event(long charge) {
+        return seed.isEmpty() ? nominalEvent(charge) : new DpEvent.NonPrivate();
+    }
+
+    /** What charge number {@code charge} would cost with noise that nobody knows. */
+    public DpEvent nominalEvent(long charge) {
+        Require.positive("charge", charge);
+        if (noiseMultiplier == 0) {
+            return new DpEvent.NonPrivate();
+        }
+        DpEvent releases = releases(noiseMultiplier(charge));
+        return switch (sampling) {
+            case POISSON -> new DpEvent.PoissonSampled(samplingProbability(), releases);
+            case FIXED_SIZE -> new DpEvent.SampledWithoutReplacement(examples, lotSize, releases);
+            case OWN_ITERATOR -> releases;
+        };
+    }
+
+    /** What is released about one sample, with noise of standard deviation {@code sigma * C} on each sum. */
+    private DpEvent releases(double sigma) {
+        double sensitivity = sensitivityInClippingNorms();
+        var sum = new DpEvent.Gaussian(sigma / sensitivity);
+        if (releasesPerLot > 1) {
+            return new DpEvent.SelfComposed(sum, releasesPerLot);
+        }
+        return clipping instanceof Clipping.Adaptive adaptive
+                ? new DpEvent.Composed(
+                        List.of(sum, new DpEvent.Gaussian(2 * adaptive.requireCountNoise() / sensitivity)))
+                : sum;
+    }
+
+    /** How far the clipped sums of neighboring lots are apart at most, in clipping norms. */
+    public int sensitivityInClippingNorms() {
+        return relation == NeighboringRelation.REPLACE_ONE ? 2 : 1;
+    }
+
+    /** The charges after the first {@code from} up to number {@code to}, those of equal events together. */
+    public List<DpEvent.SelfComposed> runs(long from, long to) {
+        var runs = new ArrayList<DpEvent.SelfComposed>();
+        for (long done = from; done < to; ) {
+            long last = seed.isEmpty() ? Math.min(to, noiseSchedule.lastOfStage(done + 1)) : to;
+            runs.add(new DpEvent.SelfComposed(event(done + 1), last - done));
+            done = last;
+        }
+        return runs;
+    }
+
+    /** {@link #runs} as one event. */
+    public DpEvent events(long from, long to) {
+        var runs = runs(from, to);
+        return runs.size() == 1 ? runs.get(0) : new DpEvent.Composed(List.copyOf(runs));
+    }
+
+    /** The events that charges may have. */
+    public Set<DpEvent> possibleEvents() {
+        return noiseSchedule.stages().stream().map(stage -> event(stage.from())).collect(Collectors.toSet());
+    }
+
+    /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
+    public long chargesFor(long lots) {
+        return sampling.chargesByPass() && lots > 0 ? passOf(lots) : lots;
+    }
+
+    /** The most lots that one charge pays for. */
+    public long lotsPerCharge() {
+        return sampling.chargesByPass() ? lotsAfter(1) : 1;
+    }
+
+    /** The number of lots of the first {@code passes} passes over the data set: {@code ceil(passes N / L)}. */
+    public long lotsAfter(long passes) {
+        return lotsAfter(passes, examples, lotSize);
+    }
+
+    /** The number of lots of {@code lotSize} in {@code passes} passes over {@code examples} examples. */
+    public static long lotsAfter(long passes, long examples, long lotSize) {
+        return -Math.floorDiv(-Math.multiplyExact(passes, examples), lotSize);
+    }
+
+    /** The 1-based pass over the data set that lot number {@code lot} (from 1) belongs to. */
+    public long passOf(long lot) {
+        long pass = Math.max(1, Math.multiplyExact(lot, lotSize) / examples);
+        while (lotsAfter(pass) < lot) {
+            pass++;
+        }
+        while (pass > 1 && lotsAfter(pass - 1) >= lot) {
+            pass--;
+        }
+        return pass;
+    }
+
+    @Override
+    public String toString() {
+        return sampling + " lots, examples=" + examples + ", lotSize=" + lotSize + ", steps=" + steps + ", clipping="
+                + clipping.describe() + ", noiseMultiplier=" + noiseMultiplier
+                + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
+                + (releasesPerLot == 1 ? "" : ", releasesPerLot=" + releasesPerLot)
+                + (copies == 1 ? "" : ", augmentationMultiplicity=" + copies) + ", relation=" + relation
+                + (seed.isEmpty() ? "" : ", seed=" + seed.getAsLong());
+    }
+}

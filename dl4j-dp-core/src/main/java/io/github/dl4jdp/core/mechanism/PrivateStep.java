@@ -1,0 +1,384 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mechanism;
+
+import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.Rounding;
+import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.random.GaussianNoise;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * The one door: the training data reach anything that others see through {@link Lot#release} alone.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * A lot of number t, drawn by {@link #draw}, releases
+ *
+ * <pre>
+ *   (1/L) ( sum over i in the lot of r_i  +  N(0, sigma^2 C^2 (1 + a)^2 I) ),     ||r_i|| <= C (1 + own)
+ * </pre>
+ *
+ * on the coordinates that train and zero on the others, {@code r_i} depending on example i, the parameters and the lot's key alone; and with adaptive clipping the noised count
+ * that moves C. {@link ClippedSum} bounds the {@code r_i} and what rounding adds, {@link GaussianNoise} pays for both. Every release is paid for by a {@link Charge}, which is recorded before
+ * anything is written: a crash in between over-counts.
+ */
+public final class PrivateStep {
+    private static final String NOISE = "noise";
+    private static final String COUNT_NOISE = "clipping norm";
+    /** Coordinates that a thread adds noise to at a time; whole segments of the noise's keystream. */
+    private static final int PIECE = 1 << 16;
+    /** Lots that can be asked for again without drawing them again: the one at hand, and one that is read ahead. */
+    private static final int DRAWN = 2;
+    /** How far an adaptive norm may wander from where it began: numbers beyond are of no use. A public bound, so applying it is post-processing. */
+    private static final double LARGEST_CHANGE = 1e12;
+    /** Of the grid of a sum without noise: as fine as sums of L examples in 63 bits allow. */
+    private static final int NOISELESS_BITS = 58;
+
+    private final Mechanism mechanism;
+    private final RandomStreams streams;
+    private final UnusedStreams noiseStreams;
+    private final UnusedStreams countStreams;
+    private final List<Piece> pieces;
+    private final int threads;
+    private final long dimension;
+    private final double rounding;
+    private final ClippedSum sum;
+    private final Map<Drawn, long[]> drawn = new LinkedHashMap<>();
+    private double clippingNorm;
+    /** Holds one noised sum after the other. */
+    private double[] buffer = new double[0];
+    /** Of the noise of the last release, in every coordinate. */
+    private double deviation;
+
+    /** Coordinates from (inclusive) to (exclusive). */
+    private record Piece(int from, int to) {}
+
+    private record Drawn(long lot, long examples) {}
+
+    /**
+     * The door of one run.
+     *
+     * @param clippingNorm C of the next lot: the mechanism's own, or where adaptive clipping had come to
+     * @param layers the layers that train, in the order of the parameters
+     * @param numParams of the network, frozen ones included
+     * @param dataType the network's
+     * @param threads the most that add noise
+     */
+    public PrivateStep(
+            Mechanism mechanism,
+            RandomStreams streams,
+            double clippingNorm,
+            List<TrainableLayer> layers,
+            long numParams,
+            DataType dataType,
+            int threads) {
+        this.mechanism = mechanism;
+        this.streams = streams;
+        this.noiseStreams = new UnusedStreams(streams);
+        this.countStreams = new UnusedStreams(streams);
+        this.pieces = pieces(layers);
+        this.threads = threads;
+        this.dimension = layers.stream().mapToLong(TrainableLayer::length).sum();
+        this.rounding = Rounding.allowance(dataType, mechanism.lotSize());
+        this.sum = new ClippedSum(
+                mechanism.clipping(), mechanism.copies(), mechanism.lotSize(), layers, numParams, dataType);
+        this.clippingNorm = Require.positive("clippingNorm", clippingNorm);
+    }
+
+    /**
+     * Refuses what cannot be carried out, before anything is changed: every noise of the run must be one that can be drawn.
+     *
+     * @param layers how many layers train
+     * @param dimension how many parameters train
+     * @throws IllegalArgumentException if a noise cannot be drawn, or the clipping norms are those of another number of layers
+     */
+    public static void requireFeasible(Mechanism mechanism, int layers, long dimension) {
+        double change = 1;
+        if (mechanism.clipping() instanceof Clipping.PerLayer perLayer) {
+            LotClipping.bounds(perLayer, layers);
+        }
+        if (mechanism.noiseMultiplier() == 0) {
+            return;
+        }
+        if (mechanism.clipping() instanceof Clipping.Adaptive adaptive) {
+            countNoise(adaptive);
+            change = LARGEST_CHANGE;
+        }
+        for (NoiseSchedule.Stage stage : mechanism.noiseSchedule().stages()) {
+            if (stage.from() <= mechanism.chargesFor(mechanism.steps())) {
+                double sigma = mechanism.noiseMultiplier(stage.from());
+                requireNoise(sigma, mechanism.clipping().norm() / change, dimension);
+                requireNoise(sigma, mechanism.clipping().norm() * change, dimension);
+            }
+        }
+    }
+
+    private static void requireNoise(double noiseMultiplier, double norm, long dimension) {
+        try {
+            new GaussianNoise(noiseMultiplier, norm, dimension);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException(
+                    "the plan's noise cannot be drawn: " + e.getMessage() + "; the network trains " + dimension
+                            + " parameters, use a noise multiplier below " + 0x1p25 / Math.sqrt((double) dimension)
+                            + " and a clipping norm near the gradients' own",
+                    e);
+        }
+    }
+
+    /** The layers' parameters, neighbors together, cut at multiples of {@link #PIECE}. */
+    private static List<Piece> pieces(List<TrainableLayer> layers) {
+        var pieces = new ArrayList<Piece>();
+        for (int k = 0; k < layers.size(); ) {
+            long from = layers.get(k).from();
+            long to = from;
+            for (; k < layers.size() && layers.get(k).from() == to; k++) {
+                to += layers.get(k).length();
+            }
+            while (from < to) {
+                long end = Math.min(to, (from / PIECE + 1) * PIECE);
+                pieces.add(new Piece(Math.toIntExact(from), Math.toIntExact(end)));
+                from = end;
+            }
+        }
+        return List.copyOf(pieces);
+    }
+
+    /** The noise of a coordinate does not depend on the thread that adds it, nor on the piece. */
+    private void forEachPiece(Consumer<Piece> action) {
+        int workers = Math.min(threads, pieces.size());
+        if (workers <= 1) {
+            pieces.forEach(action);
+            return;
+        }
+        var next = new AtomicInteger();
+        IntStream.range(0, workers).parallel().forEach(worker -> {
+            for (int i = next.getAndIncrement(); i < pieces.size(); i = next.getAndIncrement()) {
+                action.accept(pieces.get(i));
+            }
+        });
+    }
+
+    /** The clipping norm {@code C} of the next lot; released, and therefore public. */
+    public double clippingNorm() {
+        return clippingNorm;
+    }
+
+    /**
+     * The members of a lot, ascending.
+     *
+     * @param lot its number, from 1
+     * @param size of the data set
+     */
+    public long[] draw(long lot, long size) {
+        var key = new Drawn(lot, size);
+        long[] members = drawn.get(key);
+        if (members == null) {
+            members = mechanism.draw(streams.lotKey(lot), 0, size, size);
+            drawn.put(key, members);
+            if (drawn.size() > DRAWN) {
+                drawn.remove(drawn.keySet().iterator().next());
+            }
+        }
+        return members.clone();
+    }
+
+    /**
+     * Opens the sum of one release. Another one that is open and was not released is dropped.
+     *
+     * @param charge what it is paid with
+     * @param lot number of the lot, from 1
+     * @param release number of the release about this lot, from 0
+     */
+    public Lot open(Charge charge, long lot, long release) {
+        return new Lot(charge, lot, release);
+    }
+
+    /** One release on its way: the sum of a lot or of one of its segments, until it is noised. */
+    public final class Lot {
+        private final Charge charge;
+        private final long lot;
+        private final long release;
+        private final double norm = clippingNorm;
+        private final @Nullable GaussianNoise noise;
+        private final double gridStep;
+        /** The parts that are complete, on the grid; empty while there is none. */
+        private long[] units = {};
+
+        private long twiceShiftedCount;
+        private long examples;
+        private boolean isSpent;
+
+        private Lot(Charge charge, long lot, long release) {
+            this.charge = charge;
+            this.lot = lot;
+            this.release = release;
+            double sigma = charge.noiseMultiplier();
+            this.noise = sigma == 0 ? null : new GaussianNoise(sigma, norm, dimension, rounding);
+            this.gridStep = noise == null
+                    ? Math.scalb(norm, 64 - Long.numberOfLeadingZeros(mechanism.lotSize()) - NOISELESS_BITS)
+                    : noise.gridStep();
+            sum.begin(norm);
+        }
+
+        /** The unit of the grid that parts of this lot must be summed on. */
+        public double gridStep() {
+            return gridStep;
+        }
+
+        /**
+         * Clips and adds the gradients of one physical batch.
+         *
+         * @param tapes one for each layer that trains, of all copies of the examples
+         * @param counted how many of the batch's examples count: the rest pad an empty lot and contribute nothing, whatever they hold
+         * @param rows number of examples of the batch
+         */
+        public void add(List<LayerTape> tapes, int counted, int rows) {
+            sum.add(tapes, counted, rows);
+        }
+
+        /** Ends a part of the lot: what was added since the last one is brought to the grid. */
+        public void endShard() {
+            add(sum.onGrid(gridStep));
+            sum.begin(norm);
+        }
+
+        /**
+         * Adds a part that was summed elsewhere.
+         *
+         * @throws IllegalArgumentException if it is on another grid, was clipped to another norm, or is not of as many parameters
+         * @throws IllegalStateException if the sum leaves the range of 64 bits: the noise multiplier is far too small for the lot size
+         */
+        public void add(ShardSum part) {
+            if (part.gridStep() != gridStep || part.clippingNorm() != norm) {
+                throw new IllegalArgumentException("a part of lot " + lot + " must be clipped to " + norm
+                        + " and on the grid of step " + gridStep + ", was clipped to " + part.clippingNorm()
+                        + " and on that of step " + part.gridStep());
+            }
+            long[] more = part.units();
+            if (more.length != sum.sum().length()) {
+                throw new IllegalArgumentException("a part of lot " + lot + " must have a value for each of the "
+                        + sum.sum().length() + " parameters, had " + more.length);
+            }
+            if (units.length == 0) {
+                units = more.clone();
+            } else {
+                try {
+                    for (int i = 0; i < more.length; i++) {
+                        units[i] = Math.addExact(units[i], more[i]);
+                    }
+                } catch (ArithmeticException e) {
+                    throw new IllegalStateException(
+                            "the sum of lot " + lot + " must stay below 2^63 grid steps; raise the noise multiplier", e);
+                }
+            }
+            twiceShiftedCount += part.twiceShiftedCount();
+            examples += part.examples();
+        }
+
+        /**
+         * Adds the noise, divides by L, has the charge recorded, and writes the result. Everything that can fail comes before the record; after it, numbers are copied.
+         *
+         * @param view the network's flattened gradient [1, numParams], which is overwritten
+         * @throws IllegalStateException if it was released before, or the charge does not pay for it
+         */
+        public void release(INDArray view) {
+            if (isSpent) {
+                throw new IllegalStateException("lot " + lot + " was released before, or its release failed: open it anew");
+            }
+            isSpent = true;
+            boolean isFirst = release == 0;
+            long number = (lot - 1) * mechanism.releasesPerLot() + release + 1;
+            double[] values = noised(number);
+            double next = isFirst ? nextNorm() : norm;
+            charge.pay(isFirst, examples + sum.examples());
+            HostArrays.write(values, view, 0, values.length);
+            deviation = charge.noiseMultiplier() * norm / mechanism.lotSize();
+            clippingNorm = next;
+        }
+
+        private double[] noised(long number) {
+            int length = Math.toIntExact(sum.sum().length());
+            if (buffer.length != length) {
+                buffer = new double[length];
+            }
+            double[] values = buffer;
+            HostArrays.read(sum.sum(), 0, values, length);
+            boolean hasParts = units.length > 0;
+            var release =
+                    noise == null ? null : noise.release(streams, NOISE, noiseStreams.next(number));
+            double divisor = mechanism.lotSize();
+            forEachPiece(piece -> {
+                int from = piece.from();
+                int to = piece.to();
+                if (hasParts) {
+                    for (int i = from; i < to; i++) {
+                        units[i] = Math.addExact(units[i], GaussianNoise.units(values[i], gridStep));
+                        values[i] = units[i] * gridStep;
+                    }
+                }
+                if (release != null && hasParts) {
+                    release.addTo(units, values, from, to);
+                } else if (release != null) {
+                    release.addTo(values, from, to);
+                }
+                for (int i = from; i < to; i++) {
+                    values[i] /= divisor;
+                }
+            });
+            if (release != null && !release.isComplete()) {
+                throw new IllegalStateException("not every trainable parameter got noise; nothing was released");
+            }
+            return values;
+        }
+
+        /** {@code C} of the next lot: the count with its noise decides on it. */
+        private double nextNorm() {
+            if (!(mechanism.clipping() instanceof Clipping.Adaptive adaptive)) {
+                return norm;
+            }
+            double[] count = {(twiceShiftedCount + sum.twiceShiftedCount()) * LotClipping.COUNT_SENSITIVITY};
+            if (noise != null) {
+                countNoise(adaptive)
+                        .release(streams, COUNT_NOISE, countStreams.next(lot))
+                        .addTo(count, 0, 1);
+            }
+            double fraction = 0.5 + count[0] / mechanism.lotSize();
+            double moved = norm * Math.exp(-adaptive.learningRate() * (fraction - adaptive.quantile()));
+            return Math.min(Math.max(moved, adaptive.norm() / LARGEST_CHANGE), adaptive.norm() * LARGEST_CHANGE);
+        }
+    }
+
+    /** The noise of an adaptive norm's count. */
+    private static GaussianNoise countNoise(Clipping.Adaptive adaptive) {
+        return new GaussianNoise(
+                adaptive.requireCountNoise() / LotClipping.COUNT_SENSITIVITY, LotClipping.COUNT_SENSITIVITY, 1);
+    }
+
+    /**
+     * The squared length of the sum against that of its noise, estimated from what was released: post-processing. Unbiased, and therefore
+     * negative now and then.
+     *
+     * @param released the gradient view after {@link Lot#release}
+     */
+    public double signalToNoisePower(INDArray released) {
+        double noise = dimension * deviation * deviation;
+        double norm = released.norm2Number().doubleValue();
+        return norm * norm / noise - 1;
+    }
+
+    /** The share of the last lot's examples whose gradient was made smaller, NaN for an empty lot. Private data. */
+    public double clippedFraction() {
+        return sum.clippedFraction();
+    }
+}

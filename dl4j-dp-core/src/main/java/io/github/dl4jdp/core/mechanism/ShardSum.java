@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mechanism;
+
+import io.github.dl4jdp.core.internal.Require;
+
+/**
+ * The clipped sum of a part of a lot, on the integer grid of the lot's noise: sums of parts are added exactly, so that their order, their number and who computed them change no
+ * bit. Private data.
+ *
+ * <p><b>Formal guarantee.</b> One example of the part moves {@code gridStep * units} by at most {@code C (1 + a) + g sqrt(d)}, and {@link #twiceShiftedCount} by 1. The parts of a lot
+ * are made by index, so that an example is in one part only, whoever else is there: it moves the sum over all parts by no more.
+ */
+public final class ShardSum {
+    private final long[] units;
+    private final long twiceShiftedCount;
+    private final long examples;
+    private final double gridStep;
+    private final double clippingNorm;
+
+    /**
+     * A sum that was computed elsewhere.
+     *
+     * @param units the clipped sum [numParams] in units of the grid step, in the order of the parameters, 0 where nothing trains
+     * @param twiceShiftedCount see {@link LotClipping#twiceShiftedCount}; 0 unless clipping is adaptive
+     * @param examples the number of examples in it
+     * @param gridStep g, that of the lot
+     * @param clippingNorm C, that of the lot
+     * @throws IllegalArgumentException if {@code examples < 0}, the count is beyond it, or g or C is not finite and positive
+     */
+    public ShardSum(long[] units, long twiceShiftedCount, long examples, double gridStep, double clippingNorm) {
+        if (examples < 0 || Math.abs(twiceShiftedCount) > examples) {
+            throw new IllegalArgumentException("examples must be at least 0 and |twiceShiftedCount|, was " + examples
+                    + " for " + twiceShiftedCount);
+        }
+        this.units = units;
+        this.twiceShiftedCount = twiceShiftedCount;
+        this.examples = examples;
+        this.gridStep = Require.positive("gridStep", gridStep);
+        this.clippingNorm = Require.positive("clippingNorm", clippingNorm);
+    }
+
+    /** The sum in units of {@link #gridStep}, not a copy. */
+    public long[] units() {
+        return units;
+    }
+
+    /** Twice the number of examples within the clipping norm, less half of all. */
+    public long twiceShiftedCount() {
+        return twiceShiftedCount;
+    }
+
+    /** The number of examples. */
+    public long examples() {
+        return examples;
+    }
+
+    /** g, the unit of the sum. */
+    public double gridStep() {
+        return gridStep;
+    }
+
+    /** C, the norm that every example's gradient was clipped to. */
+    public double clippingNorm() {
+        return clippingNorm;
+    }
+}
