@@ -105,7 +105,7 @@ enum PlantedBug {
     /** What a mistaken implementation knows in a step. */
     record Lot(INDArray plainSum, int size, DpSgdPlan claimed, Random random) {}
 
-    /** What happens to the flattened gradient after the engine has released it. */
+    /** What happens to the noised sum that the engine has released. */
     void rewrite(INDArray released, Lot lot) {}
 
     /** What happens to the flattened parameters after the updater. */
@@ -129,7 +129,10 @@ enum PlantedBug {
                 plain.computeGradientAndScore();
                 lot = new Lot(
                         plain.getFlattenedGradients(), (int) network.getInput().size(0), claimed, random);
-                rewrite(network.getFlattenedGradients(), lot);
+                INDArray released = network.getFlattenedGradients();
+                released.muli(claimed.expectedLotSize());
+                rewrite(released, lot);
+                released.divi(claimed.expectedLotSize());
             }
 
             @Override

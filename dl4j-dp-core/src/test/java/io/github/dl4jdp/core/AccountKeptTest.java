@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
-import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import java.io.File;
 import java.nio.file.Path;
 import java.util.HashMap;
@@ -21,7 +20,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Adam;
-
 
 /** What was spent is never forgotten: the ways in which it was, one by one. {@link AccountMemoryTest} mixes them. */
 class AccountKeptTest {
@@ -297,16 +295,5 @@ class AccountKeptTest {
             train(net, engine, 1);
         }
         assertThat(net.getLearningRate(0)).isEqualTo(0.01);
-    }
-
-    @Test
-    void fromMap_storedByAnEarlierVersion_keepsWhatWasSpent() {
-        Map<String, Object> stored = new HashMap<>(Map.of("steps", 3, "charges", 3));
-        stored.put("history", java.util.List.of(Map.of("plan", PlanCodec.mechanism(plan().withSeed(1)), "charges", 2)));
-        TrainingProgress progress = TrainingProgress.fromMap(stored, PlanCodec.toMap(plan()));
-        assertThat(progress.account().sessions()).hasSize(2);
-        assertThat(progress.account().notPrivate()).hasSize(1);
-        assertThat(TrainingProgress.fromMap(progress.toMap(), PlanCodec.toMap(plan())))
-                .isEqualTo(progress);
     }
 }

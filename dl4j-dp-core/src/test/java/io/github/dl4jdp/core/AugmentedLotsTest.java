@@ -213,8 +213,8 @@ class AugmentedLotsTest extends AugmentedRuns {
         assertThat(several.event()).isEqualTo(one.event());
         assertThat(several.toString()).contains("augmentationMultiplicity=3");
         assertThat(one.toString()).doesNotContain("augmentation");
-        assertThat(PlanCodec.fromMap(PlanCodec.toMap(several))).isEqualTo(several);
-        assertThat(PlanCodec.toMap(one)).doesNotContainKey("augmentationMultiplicity");
+        assertThat(PlanJson.fromMap(PlanJson.toMap(several))).isEqualTo(several);
+        assertThat(PlanJson.toMap(one)).doesNotContainKey("augmentationMultiplicity");
         assertThat(several.withAugmentationMultiplicity(1)).isEqualTo(one);
 
         MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));

@@ -77,7 +77,10 @@ abstract class AugmentedRuns {
         kind.setListeners(network, new BaseTrainingListener() {
             @Override
             public void onBackwardPass(Model model) {
-                sums.add(model.gradient().gradient().dup().reshape(model.numParams()));
+                sums.add(model.gradient()
+                        .gradient()
+                        .mul(plan.expectedLotSize())
+                        .reshape(model.numParams()));
             }
         });
         try (var engine = PrivacyEngine.attach(network, plan.withoutNoise(), options)) {

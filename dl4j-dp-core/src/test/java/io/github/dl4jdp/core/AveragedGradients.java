@@ -3,10 +3,9 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
-import io.github.dl4jdp.core.mechanism.AveragedTape;
 import io.github.dl4jdp.core.mechanism.ClippedSum;
 import io.github.dl4jdp.core.mechanism.Clipping;
-import io.github.dl4jdp.core.mechanism.LotClipping;
+import io.github.dl4jdp.core.mechanism.Mechanisms;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
@@ -58,9 +57,9 @@ record AveragedGradients(INDArray rows, double[] norms, INDArray sum) {
     private static AveragedGradients read(
             HookedNetwork network, List<LayerTape> tapes, int examples, int copies, double clippingNorm) {
         DataType type = network.model().params().dataType();
-        List<LayerTape> means = AveragedTape.of(tapes, network.trainable(), type, examples, copies);
+        List<LayerTape> means = Mechanisms.averaged(tapes, network.trainable(), type, examples, copies);
         // The sum comes last: it may overwrite what the tapes hold.
-        double[] norms = ClippingFactors.together(ClippedSum.norms(means, network.trainable(), type, examples));
+        double[] norms = ClippedSum.norms(means, network.trainable(), type, examples);
         INDArray rows = Nd4j.create(type, examples, network.model().numParams());
         for (int i = 0; i < examples; i++) {
             INDArray row = rows.getRow(i);
@@ -68,8 +67,14 @@ record AveragedGradients(INDArray rows, double[] norms, INDArray sum) {
                 means.get(layer).addRow(i, network.trainable().get(layer).views(row));
             }
         }
-        var clipping = new LotClipping(Clipping.flat(clippingNorm), clippingNorm);
-        var sum = new ClippedSum(network.trainable(), network.model().numParams(), type, clipping, examples);
+        var sum = new ClippedSum(
+                Clipping.flat(clippingNorm),
+                1,
+                examples,
+                network.trainable(),
+                network.model().numParams(),
+                type);
+        sum.begin(clippingNorm);
         sum.add(means, examples, examples);
         return new AveragedGradients(
                 rows.castTo(DataType.DOUBLE), norms, sum.sum().castTo(DataType.DOUBLE));

@@ -250,7 +250,7 @@ class ChargeOrReleaseTest {
                     assertThat(engine.steps()).as(what + thrown).isBetween(atLeast, watching.releases);
                     assertThat(PrivacyLedgerHistory.read(ledger).steps())
                             .as(what + thrown)
-                            .isEqualTo(own ? engine.plan().chargesFor(engine.steps()) : engine.steps());
+                            .isEqualTo(own ? engine.plan().mechanism().chargesFor(engine.steps()) : engine.steps());
                     if (watching.releases == 0) {
                         assertThat(network.params()).as(what + thrown).isEqualTo(before);
                     }

@@ -11,8 +11,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.mechanism.Clipping;
-import io.github.dl4jdp.core.mechanism.LotClipping;
-import io.github.dl4jdp.core.random.RandomStreams;
+import io.github.dl4jdp.core.mechanism.Mechanisms;
 import java.util.List;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -52,7 +51,7 @@ class ClippingTest {
             @ForAll @DoubleRange(min = -20, max = 20) double c) {
         double[][] norms = {{Math.pow(10, a)}, {Math.pow(10, b)}, {Math.pow(10, c)}};
         for (Clipping clipping : kinds()) {
-            double[][] factors = ClippingFactors.of(clipping, clipping.norm(), norms, ULP);
+            double[][] factors = Mechanisms.factors(clipping, clipping.norm(), norms, ULP);
             double sum = 0;
             for (int layer = 0; layer < 3; layer++) {
                 assertThat(factors[layer][0]).isPositive();
@@ -65,17 +64,17 @@ class ClippingTest {
     @Test
     void factors_known_areThoseOfTheFormulas() {
         double[][] norms = {{3, 0.1}, {4, 0}};
-        assertThat(ClippingFactors.of(Clipping.flat(1), 1, norms, 0))
+        assertThat(Mechanisms.factors(Clipping.flat(1), 1, norms, 0))
                 .isDeepEqualTo(new double[][] {{0.2, 1}, {0.2, 1}});
-        assertThat(ClippingFactors.of(Clipping.adaptive(9), 1, norms, 0))
+        assertThat(Mechanisms.factors(Clipping.adaptive(9), 1, norms, 0))
                 .isDeepEqualTo(new double[][] {{0.2, 1}, {0.2, 1}});
-        double[][] automatic = ClippingFactors.of(Clipping.automatic(2), 2, norms, 0);
+        double[][] automatic = Mechanisms.factors(Clipping.automatic(2), 2, norms, 0);
         assertThat(automatic[0]).containsExactly(2 / 5.01, 2 / 0.11);
         assertThat(automatic[1]).containsExactly(2 / 5.01, 2 / 0.11);
-        assertThat(ClippingFactors.of(Clipping.perLayer(List.of(1.5, 2.0)), 2.5, norms, 0))
+        assertThat(Mechanisms.factors(Clipping.perLayer(List.of(1.5, 2.0)), 2.5, norms, 0))
                 .isDeepEqualTo(new double[][] {{0.5, 1}, {0.5, 1}});
         double share = 1 / Math.sqrt(2);
-        assertThat(ClippingFactors.of(Clipping.perLayer(1), 1, norms, 0))
+        assertThat(Mechanisms.factors(Clipping.perLayer(1), 1, norms, 0))
                 .isDeepEqualTo(new double[][] {{share / 3, 1}, {share / 4, 1}});
     }
 
@@ -84,7 +83,7 @@ class ClippingTest {
     void factors_notFinite_areZeroInEveryLayer(Clipping clipping) {
         for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY}) {
             double[][] factors =
-                    ClippingFactors.of(clipping, clipping.norm(), new double[][] {{1, 1}, {1, bad}, {1, 1}}, ULP);
+                    Mechanisms.factors(clipping, clipping.norm(), new double[][] {{1, 1}, {1, bad}, {1, 1}}, ULP);
             for (double[] layer : factors) {
                 assertThat(layer[0]).isPositive();
                 assertThat(layer[1]).isZero();
@@ -216,80 +215,29 @@ class ClippingTest {
     @MethodSource("kinds")
     void codec_everyKind_readsBackEqual(Clipping clipping) {
         var plan = plan().withClipping(clipping);
-        assertThat(PlanCodec.fromMap(PlanCodec.toMap(plan))).isEqualTo(plan);
+        assertThat(PlanJson.fromMap(PlanJson.toMap(plan))).isEqualTo(plan);
         assertThat(plan.isSameMechanismAs(plan().withClipping(Clipping.flat(0.71))))
                 .isFalse();
     }
 
     @Test
     void codec_flat_isStoredAsTheFirstPlansWere() {
-        assertThat(PlanCodec.toMap(plan()))
+        assertThat(PlanJson.toMap(plan()))
                 .containsEntry("clippingNorm", 0.7)
                 .doesNotContainKeys("clipping", "clippingNorms");
     }
 
     @Test
     void codec_unknownValue_throws() {
-        var map = PlanCodec.toMap(plan());
+        var map = PlanJson.toMap(plan());
         map.put("momentum", 0.9);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> PlanCodec.fromMap(map))
+                .isThrownBy(() -> PlanJson.fromMap(map))
                 .withMessageContaining("does not know its momentum");
         map.remove("momentum");
         map.put("clipping", "SIDEWAYS");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> PlanCodec.fromMap(map))
+                .isThrownBy(() -> PlanJson.fromMap(map))
                 .withMessageContaining("was SIDEWAYS");
-    }
-
-    /**
-     * log(C'/C) / -eta is (N(0, sigma_b^2) + count) / L + 1/2 - gamma. With 4,000 draws the sample variance has a relative standard deviation
-     * of 2.2 %: within 11 % but for one case in a million; 2/3 and 3/2 of the noise would be off by more than 50 %. The seed is fixed.
-     */
-    @Test
-    void next_adaptive_movesByTheNoisedFractionOfTheExpectedLotSize() {
-        int draws = 4000;
-        var plan = DpSgdPlan.poisson(1000, 40)
-                .withSteps(draws)
-                .withClipping(Clipping.adaptive(2)
-                        .withQuantile(0.8)
-                        .withLearningRate(0.25)
-                        .withCountNoise(3))
-                .withNoiseMultiplier(1)
-                .withDelta(1e-5);
-        var streams = RandomStreams.seeded(11);
-        var clipping = new LotClipping(plan.clipping(), 2);
-        double sum = 0;
-        double squares = 0;
-        for (int step = 1; step <= draws; step++) {
-            clipping.clear();
-            // Five of seven within; two rows more pad the batch.
-            clipping.factors(new double[][] {{1, 1, 1, 1, 2, 3, Double.NaN, 0, 0}}, 7, ULP);
-            double value = -Math.log(clipping.next(plan, streams, step) / 2) / 0.25;
-            sum += value;
-            squares += value * value;
-        }
-        double mean = sum / draws;
-        double deviation = Math.sqrt(squares / draws - mean * mean);
-        assertThat(deviation * 40).isBetween(3 * 0.95, 3 * 1.05);
-        // 0.5 + (5 - 2) / 2 / 40 - 0.8, five standard deviations of the mean apart at most: one case in a million.
-        assertThat(mean)
-                .isBetween(-0.2625 - 5 * deviation / Math.sqrt(draws), -0.2625 + 5 * deviation / Math.sqrt(draws));
-    }
-
-    @Test
-    void next_withoutNoise_isExactAndBounded() {
-        var plan = DpSgdPlan.poisson(1000, 2)
-                .withSteps(1)
-                .withClipping(Clipping.adaptive(2).withLearningRate(1000))
-                .withDelta(1e-5)
-                .withoutNoise();
-        var clipping = new LotClipping(plan.clipping(), 2);
-        clipping.factors(new double[][] {{1, 1, 3}}, 3, ULP);
-        assertThat(clipping.next(plan, RandomStreams.seeded(1), 1)).isEqualTo(2e-12);
-        clipping.clear();
-        assertThat(clipping.next(plan, RandomStreams.seeded(1), 2)).isEqualTo(2);
-        clipping.factors(new double[][] {{2.5}}, 1, ULP);
-        assertThat(clipping.next(plan, RandomStreams.seeded(1), 3)).isEqualTo(2e12);
     }
 }

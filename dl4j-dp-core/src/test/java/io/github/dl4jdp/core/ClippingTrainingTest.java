@@ -8,8 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.mechanism.Clipping;
-import io.github.dl4jdp.core.mechanism.LotSampler;
-import io.github.dl4jdp.core.random.RandomStreams;
+import io.github.dl4jdp.core.mechanism.Mechanisms;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -89,7 +88,7 @@ class ClippingTrainingTest {
         network.setListeners(new BaseTrainingListener() {
             @Override
             public void onBackwardPass(Model model) {
-                sums.add(model.gradient().gradient().dup().castTo(DataType.DOUBLE));
+                sums.add(model.gradient().gradient().castTo(DataType.DOUBLE).mul(EXAMPLES));
             }
         });
         var engine = PrivacyEngine.attach(
@@ -200,7 +199,7 @@ class ClippingTrainingTest {
                 .withDelta(1e-5)
                 .withoutNoise()
                 .withSeed(3);
-        var sampler = new LotSampler(RandomStreams.seeded(3), plan.samplingProbability());
+        var sampler = Mechanisms.sampler(3, plan.samplingProbability());
         var engine =
                 PrivacyEngine.attach(network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(2));
         MultiLayerNetwork look = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));
@@ -242,7 +241,8 @@ class ClippingTrainingTest {
         network.setListeners(new BaseTrainingListener() {
             @Override
             public void onBackwardPass(Model model) {
-                lengths.add(model.gradient().gradient().norm2Number().doubleValue());
+                lengths.add(plan.expectedLotSize()
+                        * model.gradient().gradient().norm2Number().doubleValue());
             }
         });
         var engine = PrivacyEngine.attach(network, plan);
@@ -267,7 +267,7 @@ class ClippingTrainingTest {
         network.setListeners(new BaseTrainingListener() {
             @Override
             public void onBackwardPass(Model model) {
-                INDArray all = model.gradient().gradient().reshape(43);
+                INDArray all = model.gradient().gradient().mul(EXAMPLES).reshape(43);
                 lengths.add(
                         all.get(NDArrayIndex.interval(0, DENSE)).norm2Number().doubleValue() / Math.sqrt(DENSE));
                 lengths.add(

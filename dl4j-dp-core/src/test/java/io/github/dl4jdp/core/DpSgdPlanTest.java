@@ -191,11 +191,14 @@ class DpSgdPlanTest {
             @ForAll @IntRange(min = 1, max = 500) int examples,
             @ForAll @IntRange(min = 1, max = 500) int lotSize,
             @ForAll @IntRange(min = 1, max = 1000) int lot) {
-        var plan = DpSgdPlan.poisson(Math.max(examples, lotSize), lotSize);
-        long pass = plan.passOf(lot);
-        assertThat(plan.lotsAfter(pass - 1)).isLessThan(lot);
-        assertThat(plan.lotsAfter(pass)).isGreaterThanOrEqualTo(lot);
-        assertThat(plan.lotsAfter(pass)).isEqualTo((long) Math.ceil(pass * (double) plan.examples() / lotSize - 1e-9));
+        var plan = DpSgdPlan.poisson(Math.max(examples, lotSize), lotSize)
+                .withSteps(1)
+                .withClippingNorm(1)
+                .withoutNoise();
+        long pass = plan.mechanism().passOf(lot);
+        assertThat(plan.mechanism().lotsAfter(pass - 1)).isLessThan(lot);
+        assertThat(plan.mechanism().lotsAfter(pass)).isGreaterThanOrEqualTo(lot);
+        assertThat(plan.mechanism().lotsAfter(pass)).isEqualTo((long) Math.ceil(pass * (double) plan.examples() / lotSize - 1e-9));
     }
 
     @Test
@@ -207,16 +210,16 @@ class DpSgdPlanTest {
             plan().withAccountant(AccountantKind.RDP).calibratedTo(new PrivacyGuarantee(2, 1e-6)),
             plan().calibratedTo(new PrivacyGuarantee(2, 1e-6))
         }) {
-            assertThat(PlanCodec.fromMap(PlanCodec.toMap(plan))).isEqualTo(plan).hasToString(plan.toString());
+            assertThat(PlanJson.fromMap(PlanJson.toMap(plan))).isEqualTo(plan).hasToString(plan.toString());
         }
     }
 
     @Test
     void codec_valueMissing_throws() {
-        var map = PlanCodec.toMap(plan());
+        var map = PlanJson.toMap(plan());
         map.remove("clippingNorm");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> PlanCodec.fromMap(map))
+                .isThrownBy(() -> PlanJson.fromMap(map))
                 .withMessageContaining("clippingNorm");
     }
 }

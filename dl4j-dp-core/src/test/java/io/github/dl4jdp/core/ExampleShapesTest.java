@@ -359,7 +359,7 @@ class ExampleShapesTest {
                 .isNotEqualTo(plan())
                 .isEqualTo(plan().withImageSize(28, 30).withSequenceLength(40));
         assertThat(plan.toString()).contains("sequences of 40 time steps, images of 28 x 30");
-        assertThat(PlanCodec.fromMap(PlanCodec.toMap(plan))).isEqualTo(plan);
+        assertThat(PlanJson.fromMap(PlanJson.toMap(plan))).isEqualTo(plan);
         assertThat(plan.isSameMechanismAs(plan())).isFalse();
         assertThatThrownBy(() -> plan().withSequenceLength(0)).hasMessageContaining("at least 1, was 0");
         assertThatThrownBy(() -> plan().withImageSize(3)).hasMessageContaining("were [3]");

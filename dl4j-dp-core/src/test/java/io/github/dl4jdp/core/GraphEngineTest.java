@@ -4,7 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.dl4jdp.core.mechanism.LotSampler;
+import io.github.dl4jdp.core.mechanism.Mechanisms;
 import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration.GraphBuilder;
@@ -162,7 +162,7 @@ class GraphEngineTest {
                 .withNoiseMultiplier(10.0)
                 .withDelta(1e-5)
                 .withSeed(1);
-        var sampler = new LotSampler(io.github.dl4jdp.core.random.RandomStreams.seeded(1), plan.samplingProbability());
+        var sampler = Mechanisms.sampler(1, plan.samplingProbability());
         assertThat(Stream.of(1, 2, 3, 4).map(lot -> sampler.draw(lot, 1000).length))
                 .contains(0);
         var engine = PrivacyEngine.attach(network, plan);

@@ -52,7 +52,7 @@ class HyperparameterSearchTest {
                 .isEqualTo(new RdpAccountant()
                         .compose(new Composed(List.of(SEARCH, plan().event())))
                         .epsilon(1e-5));
-        assertThat(PlanCodec.fromMap(PlanCodec.toMap(charged))).isEqualTo(charged);
+        assertThat(PlanJson.fromMap(PlanJson.toMap(charged))).isEqualTo(charged);
         DpSgdPlan calibrated = charged.calibratedTo(new PrivacyGuarantee(5, 1e-5));
         assertThat(calibrated.guarantee().epsilon()).isBetween(4.999, 5.0);
         assertThat(calibrated.noiseMultiplier())

@@ -63,8 +63,9 @@ class KeyedPartsTest {
     }
 
     private static LotDraws draws(long release, long... keys) {
-        var draws = new LotDraws(RandomStreams.seeded(5));
-        draws.open(release, keys);
+        var streams = RandomStreams.seeded(5);
+        var draws = new LotDraws(streams);
+        draws.open(streams.lotKey(release), 0, release, keys);
         return draws;
     }
 

@@ -150,14 +150,14 @@ class NoiseScheduleTest {
                 plan().withNoiseSchedule(SCHEDULE),
                 plan().withEarlierReleases(new SelfComposed(STATISTICS, 2)),
                 plan().withNoiseSchedule(NoiseSchedule.startingAt(0.5)).withEarlierReleases(STATISTICS))) {
-            assertThat(PlanCodec.fromMap(PlanCodec.toMap(plan))).isEqualTo(plan);
+            assertThat(PlanJson.fromMap(PlanJson.toMap(plan))).isEqualTo(plan);
             assertThat(plan.isSameMechanismAs(plan())).isFalse();
         }
-        assertThat(PlanCodec.toMap(plan())).doesNotContainKeys("noiseStages", "earlierReleases");
-        var map = PlanCodec.toMap(plan());
+        assertThat(PlanJson.toMap(plan())).doesNotContainKeys("noiseStages", "earlierReleases");
+        var map = PlanJson.toMap(plan());
         map.put("noiseStages", List.of(List.of(1, "loud")));
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> PlanCodec.fromMap(map))
+                .isThrownBy(() -> PlanJson.fromMap(map))
                 .withMessageContaining("noiseStages");
     }
 
@@ -171,7 +171,9 @@ class NoiseScheduleTest {
         network.setListeners(new BaseTrainingListener() {
             @Override
             public void onBackwardPass(Model model) {
-                lengths.add(model.gradient().gradient().norm2Number().doubleValue() / Math.sqrt(43));
+                lengths.add(plan.expectedLotSize()
+                        * model.gradient().gradient().norm2Number().doubleValue()
+                        / Math.sqrt(43));
             }
         });
         var engine = PrivacyEngine.attach(network, plan);

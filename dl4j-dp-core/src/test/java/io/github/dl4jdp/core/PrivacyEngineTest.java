@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.dl4jdp.core.mechanism.LotSampler;
+import io.github.dl4jdp.core.mechanism.Mechanisms;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
@@ -263,12 +263,12 @@ class PrivacyEngineTest {
             kind.setListeners(network, new BaseTrainingListener() {
                 @Override
                 public void onBackwardPass(Model model) {
-                    seen.add(model.gradient().gradient().dup());
+                    seen.add(model.gradient().gradient().mul(EXAMPLES));
                 }
 
                 @Override
                 public void onGradientCalculation(Model model) {
-                    seen.add(model.gradient().gradient().dup());
+                    seen.add(model.gradient().gradient().mul(EXAMPLES));
                 }
             });
             var engine = PrivacyEngine.attach(
@@ -298,7 +298,7 @@ class PrivacyEngineTest {
                 .withDelta(1e-5)
                 .withSeed(1);
         var data = Networks.data(DataType.FLOAT, 1000);
-        var sampler = new LotSampler(io.github.dl4jdp.core.random.RandomStreams.seeded(1), plan.samplingProbability());
+        var sampler = Mechanisms.sampler(1, plan.samplingProbability());
         assertThat(Stream.of(1, 2, 3, 4).map(lot -> sampler.draw(lot, 1000).length))
                 .contains(0);
         var engine = PrivacyEngine.attach(network, plan);
@@ -322,7 +322,7 @@ class PrivacyEngineTest {
                 .withoutNoise()
                 .withDelta(1e-5)
                 .withSeed(1);
-        var sampler = new LotSampler(io.github.dl4jdp.core.random.RandomStreams.seeded(1), plan.samplingProbability());
+        var sampler = Mechanisms.sampler(1, plan.samplingProbability());
         var lengths = new ArrayList<Double>();
         kind.setListeners(network, new BaseTrainingListener() {
             @Override

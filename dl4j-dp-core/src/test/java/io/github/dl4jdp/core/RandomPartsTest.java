@@ -4,7 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.dl4jdp.core.mechanism.LotSampler;
+import io.github.dl4jdp.core.mechanism.Mechanisms;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.List;
@@ -49,7 +49,7 @@ class RandomPartsTest {
     private static final long SEED = LongStream.range(1, 1000)
             .filter(seed -> {
                 long[] members =
-                        new LotSampler(RandomStreams.seeded(seed), (double) LOT_SIZE / EXAMPLES).draw(2, EXAMPLES);
+                        Mechanisms.sampler(seed, (double) LOT_SIZE / EXAMPLES).draw(2, EXAMPLES);
                 return members.length > LOT_SIZE && members[members.length - 1] == EXAMPLES - 1;
             })
             .findFirst()
@@ -74,7 +74,9 @@ class RandomPartsTest {
                     @Override
                     public void onBackwardPass(Model model) {
                         INDArray gradient = model.gradient().gradient();
-                        run.sums.add(gradient.castTo(DataType.DOUBLE).dup().reshape(gradient.length()));
+                        run.sums.add(gradient.castTo(DataType.DOUBLE)
+                                .mul(plan.expectedLotSize())
+                                .reshape(gradient.length()));
                     }
 
                     @Override
@@ -222,7 +224,7 @@ class RandomPartsTest {
                 @Override
                 public void onBackwardPass(Model model) {
                     INDArray gradient = model.gradient().gradient();
-                    releases.add(gradient.dup().reshape(gradient.length()));
+                    releases.add(gradient.mul(plan.expectedLotSize()).reshape(gradient.length()));
                 }
             });
             network.fit(lots.apply(engine), plan.epochs());

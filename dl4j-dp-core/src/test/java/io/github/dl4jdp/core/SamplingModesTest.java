@@ -9,8 +9,7 @@ import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.RdpAccountant;
-import io.github.dl4jdp.core.mechanism.LotSampler;
-import io.github.dl4jdp.core.random.RandomStreams;
+import io.github.dl4jdp.core.mechanism.Mechanisms;
 import java.util.Arrays;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.api.Model;
@@ -58,7 +57,7 @@ class SamplingModesTest {
         assertThat(plan.event()).isEqualTo(new DpEvent.SelfComposed(new DpEvent.Gaussian(3), 2));
         var replace = plan.withRelation(NeighboringRelation.REPLACE_ONE);
         assertThat(replace.event()).isEqualTo(new DpEvent.SelfComposed(new DpEvent.Gaussian(1.5), 2));
-        assertThat(PlanCodec.fromMap(PlanCodec.toMap(replace))).isEqualTo(replace);
+        assertThat(PlanJson.fromMap(PlanJson.toMap(replace))).isEqualTo(replace);
     }
 
     @Test
@@ -75,7 +74,7 @@ class SamplingModesTest {
     /** Every pair of 5 examples is drawn with probability 1/10; 5.5 standard deviations, 10 counts: below 1e-6. The seed is fixed. */
     @Test
     void drawFixed_manyLots_takesEverySubsetEquallyOften() {
-        var sampler = new LotSampler(RandomStreams.seeded(2), 1);
+        var sampler = Mechanisms.sampler(2, 1);
         int lots = 20_000;
         int[] counts = new int[25];
         for (int lot = 1; lot <= lots; lot++) {

@@ -171,12 +171,13 @@ final class TruncatedNetworks {
                 .withTruncatedBackprop(LENGTH, SEGMENT);
     }
 
-    /** The gradients that a run of the whole plan releases, segment by segment. */
+    /** The sums that a run of the whole plan releases, segment by segment. */
     static List<INDArray> releases(Model network, DpSgdPlan plan, DataSet data) {
         try (var engine = PrivacyEngine.attach(network, plan)) {
             var gradients = gradients(network);
             fit(network, engine, data, plan.epochs());
             assertThat(engine.remainingSteps()).isZero();
+            gradients.replaceAll(gradient -> gradient.mul(plan.expectedLotSize()));
             return gradients;
         }
     }

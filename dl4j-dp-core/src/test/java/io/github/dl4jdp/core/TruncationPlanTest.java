@@ -133,12 +133,12 @@ class TruncationPlanTest {
 
     @Test
     void codec_plan_isReadBack() {
-        assertThat(PlanCodec.fromMap(PlanCodec.toMap(plan()))).isEqualTo(plan());
-        assertThat(PlanCodec.mechanism(plan())).isNotEqualTo(PlanCodec.mechanism(plan().withTruncatedBackprop(9, 3)));
-        var map = PlanCodec.toMap(plan());
+        assertThat(PlanJson.fromMap(PlanJson.toMap(plan()))).isEqualTo(plan());
+        assertThat(PlanJson.mechanism(plan())).isNotEqualTo(PlanJson.mechanism(plan().withTruncatedBackprop(9, 3)));
+        var map = PlanJson.toMap(plan());
         map.remove("segmentLength");
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> PlanCodec.fromMap(map))
+                .isThrownBy(() -> PlanJson.fromMap(map))
                 .withMessageContaining("segmentLength");
     }
 

@@ -30,7 +30,7 @@ import org.nd4j.shade.guava.base.Joiner;
  * @param callbacks what listeners were told, with the shapes of what they could see
  * @param operations ND4J's element-wise, reducing and random operations, in their order
  * @param shapes the same with the shapes of their arguments
- * @param releases what was in the gradient views at the end of each backward pass [numParams], in double precision
+ * @param releases what was in the gradient views at the end of each backward pass, times the expected lot size [numParams], in double precision
  */
 public record RecordedRun(
         List<String> callbacks, List<String> operations, List<String> shapes, List<INDArray> releases) {
@@ -59,6 +59,7 @@ public record RecordedRun(
                         .setProfilingConfig(ProfilerConfig.builder().build());
                 profiler.reset();
             }
+            run.releases.replaceAll(released -> released.mul(plan.expectedLotSize()));
             run.callbacks.add("steps " + engine.steps() + " epsilon " + engine.epsilon());
         }
         return run;

@@ -199,7 +199,9 @@ final class Checks {
             var listener = new BaseTrainingListener() {
                 @Override
                 public void onGradientCalculation(Model model) {
-                    sums.add(gradient(model));
+                    double[] sum = gradient(model);
+                    Arrays.setAll(sum, i -> sum[i] * plan.expectedLotSize());
+                    sums.add(sum);
                 }
             };
             if (network instanceof MultiLayerNetwork list) {

@@ -65,7 +65,7 @@ final class Program {
                         var n = net(); int size = (int) d.getFeatures(0).size(0);
                         var e = PrivacyEngine.attach(n, plan(size), options);
                         var sums = new java.util.ArrayList<double[]>();
-                        n.setListeners(new BaseTrainingListener() { @Override public void onGradientCalculation(Model m) { sums.add(n.getFlattenedGradients().castTo(DataType.DOUBLE).reshape(n.numParams()).toDoubleVector()); } });
+                        n.setListeners(new BaseTrainingListener() { @Override public void onGradientCalculation(Model m) { sums.add(n.getFlattenedGradients().castTo(DataType.DOUBLE).mul(size).reshape(n.numParams()).toDoubleVector()); } });
                         try { n.fit(LOTS, 1); } finally { System.out.println("steps " + e.steps() + ", releases " + sums.size()); e.close(); }
                         return sums;
                     }

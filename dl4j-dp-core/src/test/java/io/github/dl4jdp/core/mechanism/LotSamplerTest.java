@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.mechanism;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.dl4jdp.core.mechanism.LotSampler;
+import io.github.dl4jdp.core.random.LotKey;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
 
 class LotSamplerTest {
@@ -20,7 +21,7 @@ class LotSamplerTest {
      */
     @Test
     void draw_manyLots_includesExamplesIndependentlyWithProbabilityQ() {
-        var sampler = new LotSampler(RandomStreams.seeded(3), Q);
+        var sampler = Mechanisms.sampler(3, Q);
         int[] joined = new int[EXAMPLES];
         int[] joinedWithNext = new int[EXAMPLES];
         for (int lot = 1; lot <= LOTS; lot++) {
@@ -49,7 +50,7 @@ class LotSamplerTest {
 
     @Test
     void draw_oneExampleMore_leavesTheOthersCoinsAlone() {
-        var sampler = new LotSampler(RandomStreams.seeded(3), Q);
+        var sampler = Mechanisms.sampler(3, Q);
         for (int lot = 1; lot <= 100; lot++) {
             long[] fewer = sampler.draw(lot, EXAMPLES);
             long[] more = sampler.draw(lot, EXAMPLES + 1);
@@ -59,7 +60,7 @@ class LotSamplerTest {
 
     @Test
     void draw_lotThatWasNotReleased_returnsItAgain() {
-        var sampler = new LotSampler(RandomStreams.secure(), Q);
+        var sampler = new Mechanisms.Sampler(RandomStreams.secure(), Q);
         long[] members = sampler.draw(1, EXAMPLES);
 
         assertThat(sampler.draw(1, EXAMPLES)).isEqualTo(members);
@@ -68,21 +69,35 @@ class LotSamplerTest {
 
     @Test
     void draw_probabilityOne_takesEveryExample() {
-        assertThat(new LotSampler(RandomStreams.seeded(1), 1.0).draw(1, EXAMPLES))
+        assertThat(Mechanisms.sampler(1, 1.0).draw(1, EXAMPLES))
                 .hasSize(EXAMPLES);
     }
 
     @Test
     void draw_secureStreams_differBetweenRuns() {
-        assertThat(new LotSampler(RandomStreams.secure(), 0.5).draw(1, EXAMPLES))
-                .isNotEqualTo(new LotSampler(RandomStreams.secure(), 0.5).draw(1, EXAMPLES));
+        assertThat(new Mechanisms.Sampler(RandomStreams.secure(), 0.5).draw(1, EXAMPLES))
+                .isNotEqualTo(new Mechanisms.Sampler(RandomStreams.secure(), 0.5).draw(1, EXAMPLES));
     }
 
     @Test
     void drawFixed_secureLotNotReleased_isDrawnAgainTheSame() {
-        var sampler = new LotSampler(RandomStreams.secure(), 1);
+        var sampler = new Mechanisms.Sampler(RandomStreams.secure(), 1);
         long[] first = sampler.drawFixed(1, EXAMPLES, 20);
         assertThat(sampler.drawFixed(1, EXAMPLES, 20)).isEqualTo(first);
         assertThat(sampler.drawFixed(2, EXAMPLES, 20)).isNotEqualTo(first);
+    }
+
+    /** What a cluster draws shard by shard is what is drawn in one place. */
+    @Test
+    void poisson_partsOfTheData_areThoseOfTheWhole() {
+        var key = RandomStreams.seeded(4).lotKey(7);
+        long[] whole = LotSampler.poisson(key, Q, 0, EXAMPLES);
+        for (int cut = 0; cut <= EXAMPLES; cut += 7) {
+            long[] parts = LongStream.concat(
+                            Arrays.stream(LotSampler.poisson(LotKey.of(key.toBytes()), Q, 0, cut)),
+                            Arrays.stream(LotSampler.poisson(key, Q, cut, EXAMPLES)))
+                    .toArray();
+            assertThat(parts).isEqualTo(whole);
+        }
     }
 }
