@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.audit;
 
-import io.github.dl4jdp.core.Augmentation;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.Augmentation;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.HostArrays;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;

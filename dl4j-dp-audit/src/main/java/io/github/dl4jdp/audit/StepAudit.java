@@ -6,7 +6,7 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.random.RandomStreams;

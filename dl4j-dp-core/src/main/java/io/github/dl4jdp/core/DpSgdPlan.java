@@ -7,9 +7,12 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.Require;
-import io.github.dl4jdp.core.internal.charging.OtherReleases;
-import io.github.dl4jdp.core.internal.charging.Terms;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import io.github.dl4jdp.core.internal.plan.ExampleShape;
+import io.github.dl4jdp.core.internal.plan.OtherReleases;
+import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
@@ -211,17 +214,22 @@ public final class DpSgdPlan {
                 seed());
     }
 
-    /** This plan as the charging side knows it. */
-    Terms terms() {
-        return new Terms(
+    /** This plan as the engine carries it out. */
+    CompletePlan complete() {
+        var released = PlanJson.mechanism(this);
+        return new CompletePlan(
                 mechanism(),
                 others,
                 delta(),
                 accountantKind,
                 target(),
+                Optional.ofNullable(truncation),
+                exampleShape,
                 ledger(),
                 continuing,
-                Collections.unmodifiableMap(PlanJson.mechanism(this)));
+                Collections.unmodifiableMap(released),
+                Collections.unmodifiableMap(PlanJson.toMap(this)),
+                toString());
     }
 
     /**
@@ -663,7 +671,7 @@ public final class DpSgdPlan {
     }
 
     /** Whether two plans release the same: they may differ in where the ledger lies. */
-    boolean isSameMechanismAs(DpSgdPlan other) {
+    public boolean isSameMechanismAs(DpSgdPlan other) {
         return PlanJson.mechanism(this).equals(PlanJson.mechanism(other));
     }
 

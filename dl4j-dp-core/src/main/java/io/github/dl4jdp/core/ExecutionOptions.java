@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import io.github.dl4jdp.core.gradient.TapeRecorder;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.training.Execution;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
@@ -16,8 +17,6 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  */
 public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int threads) {
     private static final int AS_MEMORY_ALLOWS = 0;
-    private static final int LARGEST_DEFAULT = 1024;
-    private static final int SMALLEST_DEFAULT = 32;
     private static final int AS_ND4J = 0;
 
     /**
@@ -62,23 +61,11 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
         return new ExecutionOptions(physicalBatchSize, prefetch, threads);
     }
 
-    /**
-     * The physical batch size that {@link #physicalBatchSize} comes to.
-     *
-     * @param heldPerExample the largest number of gradients that a layer holds for each example of a batch
-     */
-    int physicalBatchFor(long heldPerExample) {
-        if (physicalBatchSize != AS_MEMORY_ALLOWS) {
-            return physicalBatchSize;
-        }
-        long fitting = heldPerExample == 0 ? LARGEST_DEFAULT : TapeRecorder.MOST_HELD / heldPerExample;
-        return (int) Math.max(SMALLEST_DEFAULT, Math.min(LARGEST_DEFAULT, fitting));
-    }
-
-    /** The number of threads that {@link #threads} comes to on this machine. */
-    int threadCount() {
-        return threads == AS_ND4J
+    /** These options on this machine. */
+    Execution resolved() {
+        int count = threads == AS_ND4J
                 ? Math.max(1, NativeOpsHolder.getInstance().getDeviceNativeOps().ompGetMaxThreads())
                 : threads;
+        return new Execution(physicalBatchSize, prefetch, count);
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.network.GraphConfiguration;
+import io.github.dl4jdp.core.internal.network.InnerLayers;
 import io.github.dl4jdp.core.layers.GroupNormalization;
 import java.util.Objects;
 import java.util.function.Function;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.check.Problem;
+import java.util.List;
+
 /**
  * One reason why a network cannot be trained with privacy as it is.
  *
@@ -10,8 +13,10 @@ package io.github.dl4jdp.core;
  * @param reason what is wrong and what to do about it
  */
 public record ModelProblem(int layerIndex, String layerName, String layerClass, String reason) {
-    static ModelProblem ofNetwork(Object network, String reason) {
-        return new ModelProblem(-1, "", network.getClass().getSimpleName(), reason);
+    static List<ModelProblem> of(List<Problem> problems) {
+        return problems.stream()
+                .map(one -> new ModelProblem(one.layerIndex(), one.layerName(), one.layerClass(), one.reason()))
+                .toList();
     }
 
     @Override

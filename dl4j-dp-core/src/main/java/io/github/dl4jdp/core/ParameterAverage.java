@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.jspecify.annotations.Nullable;

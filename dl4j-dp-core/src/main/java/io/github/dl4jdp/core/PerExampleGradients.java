@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.internal.check.ModelValidator;
+import io.github.dl4jdp.core.internal.network.BackwardPass;
+import io.github.dl4jdp.core.internal.network.ExampleWeights;
+import io.github.dl4jdp.core.internal.network.HookedNetwork;
+import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
+import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.mechanism.ClippedSum;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.util.List;
@@ -122,15 +129,15 @@ public final class PerExampleGradients {
     private static INDArray run(
             Model model, MultiDataSet data, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
         var rules = GradientRules.builtIn();
-        if (ModelValidator.isAttached(model)) {
+        if (NetworkConfiguration.isAttached(model)) {
             // The hooks of an attached network belong to its engine: a copy has the same gradients.
             return run(NetworkConfiguration.of(model).copy(updater -> new NoOp()), data, result);
         }
-        var problems = ModelValidator.problems(model, rules);
+        var problems = ModelValidator.problems(model, rules, null);
         if (!problems.isEmpty()) {
-            throw new UnsupportedModelException(problems);
+            throw UnsupportedModelException.of(problems);
         }
-        var pass = new BackwardPass(ExecutionOptions.defaults().threadCount());
+        var pass = new BackwardPass(ExecutionOptions.defaults().resolved().threads());
         HookedNetwork network = HookedNetwork.hook(model, rules, pass);
         try {
             var weighted = ExampleWeights.of(data);

@@ -7,7 +7,8 @@ import static io.github.dl4jdp.core.mechanism.MechanismJson.text;
 
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
-import io.github.dl4jdp.core.internal.charging.OtherReleases;
+import io.github.dl4jdp.core.internal.plan.OtherReleases;
+import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.MechanismJson;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
@@ -16,7 +17,7 @@ import java.util.Map;
 import java.util.Set;
 
 /** A complete plan as plain values: what is stored with a model, and what the digests of a ledger cover. */
-final class PlanJson {
+public final class PlanJson {
     private static final Set<String> KEYS = Set.of(
             "earlierReleases",
             "otherReleases",

@@ -4,10 +4,24 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.core.data.Augmentation;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
+import io.github.dl4jdp.core.internal.check.ModelValidator;
+import io.github.dl4jdp.core.internal.network.HookedNetwork;
+import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import io.github.dl4jdp.core.internal.training.Execution;
+import io.github.dl4jdp.core.internal.training.LotIterator;
+import io.github.dl4jdp.core.internal.training.LotSource;
+import io.github.dl4jdp.core.internal.training.MultiLotIterator;
+import io.github.dl4jdp.core.internal.training.OwnLotIterator;
+import io.github.dl4jdp.core.internal.training.OwnMultiLotIterator;
+import io.github.dl4jdp.core.internal.training.OwnPasses;
+import io.github.dl4jdp.core.internal.training.PrivateTraining;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
 import io.github.dl4jdp.core.mechanism.Sampling;
@@ -56,11 +70,13 @@ public final class PrivacyEngine implements AutoCloseable {
     private static final double SIZE_TOLERANCE = 0.01;
 
     private final PrivateTraining training;
-    private final ExecutionOptions options;
+    private final DpSgdPlan plan;
+    private final Execution options;
 
-    private PrivacyEngine(PrivateTraining training, ExecutionOptions options) {
+    private PrivacyEngine(PrivateTraining training, DpSgdPlan plan, ExecutionOptions options) {
         this.training = training;
-        this.options = options;
+        this.plan = plan;
+        this.options = options.resolved();
     }
 
     /**
@@ -93,29 +109,38 @@ public final class PrivacyEngine implements AutoCloseable {
     /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions, GradientRules)}, with ledgers opened otherwise. */
     static PrivacyEngine attach(
             Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules, LedgerOpener ledgers) {
-        plan.requireComplete();
-        var problems = ModelValidator.problems(network, rules, plan.truncation());
+        CompletePlan complete = plan.complete();
+        var problems = ModelValidator.problems(network, rules, complete.truncation().orElse(null));
         if (!problems.isEmpty()) {
-            throw new UnsupportedModelException(problems);
+            throw UnsupportedModelException.of(problems);
         }
         var configuration = NetworkConfiguration.of(network);
         List<Layer> trainable = HookedNetwork.trainableLayers(network);
         PrivateStep.requireFeasible(
-                plan.mechanism(),
+                complete.mechanism(),
                 trainable.size(),
                 trainable.stream().mapToLong(Layer::numParams).sum());
-        var progress = configuration.progressUnder(plan);
-        var spending = Spending.resume(plan.terms(), configuration.description(), progress, ledgers);
+        var progress = configuration.progressUnder(
+                complete, stored -> PlanJson.fromMap(stored).complete());
+        var spending = Spending.resume(complete, configuration.description(), progress, ledgers);
+        DpSgdPlan settled = plan.settled();
         PrivateTraining training;
         try {
-            training = new PrivateTraining(network, plan.settled(), options, rules, progress, spending);
+            training = new PrivateTraining(
+                    network,
+                    settled.complete(),
+                    updater -> DpUpdater.of(updater, settled),
+                    options.resolved(),
+                    rules,
+                    progress,
+                    spending);
         } catch (RuntimeException | Error e) {
             // The ledger must not stay locked.
             spending.close();
             throw e;
         }
         warn(plan, training);
-        return new PrivacyEngine(training, options);
+        return new PrivacyEngine(training, settled, options);
     }
 
     private static void warn(DpSgdPlan plan, PrivateTraining training) {
@@ -158,22 +183,33 @@ public final class PrivacyEngine implements AutoCloseable {
      * @throws UnsupportedModelException if the network cannot be trained with privacy
      */
     public static PrivacyEngine attach(Model network) {
-        return attach(network, NetworkConfiguration.of(network).plan());
+        List<DpSgdPlan> plans = configuration(network).storedPlans().stream()
+                .map(PlanJson::fromMap)
+                .distinct()
+                .toList();
+        if (plans.size() != 1) {
+            throw new IllegalArgumentException(
+                    plans.isEmpty()
+                            ? "the network's configuration carries no plan: build it with .updater(DpUpdater.of(updater, plan)), or call"
+                                    + " attach(network, plan)"
+                            : "the network's layers must carry one plan, they carry " + plans);
+        }
+        return attach(network, plans.get(0));
     }
 
     /** Every problem that {@code attach} would refuse the network for; empty if there is none. Changes nothing. */
     public static List<ModelProblem> check(Model network) {
-        return ModelValidator.problems(network, GradientRules.builtIn());
+        return ModelProblem.of(ModelValidator.problems(network, GradientRules.builtIn(), null));
     }
 
     /** Every problem that {@code attach} would refuse the network for under {@code plan}, which may declare truncated backpropagation through time. */
     public static List<ModelProblem> check(Model network, DpSgdPlan plan) {
-        return ModelValidator.problems(network, GradientRules.builtIn(), plan.truncation());
+        return check(network, plan, GradientRules.builtIn());
     }
 
     /** As {@link #check(Model, DpSgdPlan)}, with rules for layers and parts of your own. */
     public static List<ModelProblem> check(Model network, DpSgdPlan plan, GradientRules rules) {
-        return ModelValidator.problems(network, rules, plan.truncation());
+        return ModelProblem.of(ModelValidator.problems(network, rules, plan.truncation()));
     }
 
     /** The lots of the plan over in-memory data, for {@code net.fit(lots, plan.epochs())}. */
@@ -288,7 +324,7 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** The plan that this engine carries out. */
     public DpSgdPlan plan() {
-        return training.plan();
+        return plan;
     }
 
     /** The number of lots released so far: each is charged before its noised sum leaves the engine. */
@@ -307,12 +343,12 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /** The epsilon spent so far for a look after every step: as cheap as the accountant can be, and up to about 0.1 % above {@link #epsilon()}. */
-    double runningEpsilon() {
+    public double runningEpsilon() {
         return remainingSteps() == 0 ? epsilon() : spending().runningEpsilon();
     }
 
     /** The moments accountant's epsilon where the plan has a tighter one. */
-    OptionalDouble momentsEpsilon() {
+    public OptionalDouble momentsEpsilon() {
         return spending().momentsEpsilon();
     }
 
@@ -481,11 +517,19 @@ public final class PrivacyEngine implements AutoCloseable {
         if (reason.isBlank()) {
             throw new IllegalArgumentException("reason must say why what was spent may be forgotten, was blank");
         }
-        NetworkConfiguration configuration = NetworkConfiguration.of(network);
-        if (ModelValidator.isAttached(configuration.currentUpdater())) {
+        NetworkConfiguration configuration = configuration(network);
+        if (NetworkConfiguration.isAttached(configuration.currentUpdater())) {
             throw new IllegalStateException(
                     "no PrivacyEngine may be attached to a network whose account is forgotten; close() it first");
         }
         return configuration;
+    }
+
+    /** The configuration of a network, of which nothing else is required. */
+    private static NetworkConfiguration configuration(Model network) {
+        if (!NetworkConfiguration.isKnown(network)) {
+            throw UnsupportedModelException.of(ModelValidator.problems(network, GradientRules.builtIn(), null));
+        }
+        return NetworkConfiguration.of(network);
     }
 }

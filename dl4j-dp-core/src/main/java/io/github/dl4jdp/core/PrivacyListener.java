@@ -79,7 +79,7 @@ public final class PrivacyListener extends BaseTrainingListener {
     }
 
     /** What a plan costs, in three lines. */
-    static String announcement(DpSgdPlan plan) {
+    public static String announcement(DpSgdPlan plan) {
         if (plan.noiseMultiplier() == 0) {
             return "The plan adds no noise: epsilon is infinite.";
         }

@@ -6,6 +6,8 @@ import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.TradeOffCurve;
 import io.github.dl4jdp.core.internal.charging.Spending;
+import io.github.dl4jdp.core.internal.plan.ExampleShape;
+import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
 import io.github.dl4jdp.core.mechanism.Sampling;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.internal.check.Problem;
 import java.util.List;
 import java.util.stream.Collectors;
 
@@ -10,7 +11,11 @@ public final class UnsupportedModelException extends IllegalArgumentException {
 
     private final transient List<ModelProblem> problems;
 
-    UnsupportedModelException(List<ModelProblem> problems) {
+    static UnsupportedModelException of(List<Problem> problems) {
+        return new UnsupportedModelException(ModelProblem.of(problems));
+    }
+
+    private UnsupportedModelException(List<ModelProblem> problems) {
         super(problems.stream()
                 .map(problem -> System.lineSeparator() + "  - " + problem)
                 .collect(Collectors.joining(

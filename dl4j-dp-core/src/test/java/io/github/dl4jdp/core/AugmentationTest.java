@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.util.ArrayList;
 import org.deeplearning4j.nn.api.Model;

@@ -4,6 +4,8 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.dl4jdp.core.data.Augmentation;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.io.File;

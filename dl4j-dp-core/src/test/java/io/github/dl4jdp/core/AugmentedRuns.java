@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.util.ArrayList;
 import java.util.List;
@@ -15,12 +16,12 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.learning.config.Sgd;
 
 /** Runs with augmentation multiplicity, for the tests of it. */
-abstract class AugmentedRuns {
-    static final int EXAMPLES = 12;
-    static final int COPIES = 3;
-    static final Augmentation IDENTITY = (features, random) -> features;
+public abstract class AugmentedRuns {
+    public static final int EXAMPLES = 12;
+    public static final int COPIES = 3;
+    public static final Augmentation IDENTITY = (features, random) -> features;
     /** Shifts all features: copies of an example differ. */
-    static final Augmentation SHIFT = (features, random) -> features.addi(random.nextDouble() - 0.5);
+    public static final Augmentation SHIFT = (features, random) -> features.addi(random.nextDouble() - 0.5);
 
     static List<Clipping> kinds() {
         return List.of(

@@ -3,6 +3,8 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.internal.network.BackwardPass;
+import io.github.dl4jdp.core.internal.network.HookedNetwork;
 import io.github.dl4jdp.core.mechanism.ClippedSum;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.Mechanisms;

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.dl4jdp.core.OwnLayers.Behaviour;
 import io.github.dl4jdp.core.OwnLayers.Own;
+import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import java.util.List;
 import java.util.function.UnaryOperator;
@@ -42,7 +43,7 @@ import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
 /** Gradients that are averaged over the copies of an example, against DL4J's own gradient of a batch of these copies. */
-class AveragedGradientsTest {
+public class AveragedGradientsTest {
     private static final int EXAMPLES = 4;
     private static final int COPIES = 3;
     private static final InputType SERIES = InputType.recurrent(3, 5);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.core.data.ArrayFileExamples;
 import io.github.dl4jdp.core.data.ImageFolderExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.data.RecordExamples;
 import java.awt.image.BufferedImage;
 import java.io.IOException;

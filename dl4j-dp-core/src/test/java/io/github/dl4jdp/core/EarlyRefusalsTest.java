@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.dl4jdp.core.internal.check.Dl4jVersion;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
 import java.io.IOException;
 import java.net.URL;

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.internal.network.ExampleWeights;
+import io.github.dl4jdp.core.internal.training.SequencePadding;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

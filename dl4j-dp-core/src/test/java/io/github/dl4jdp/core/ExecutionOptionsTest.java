@@ -56,17 +56,17 @@ class ExecutionOptionsTest {
     void physicalBatchFor_defaults_fallsWithWhatALayerHolds() {
         ExecutionOptions options = ExecutionOptions.defaults();
 
-        assertThat(options.physicalBatchFor(0)).isEqualTo(1024);
-        assertThat(options.physicalBatchFor(16_384)).isEqualTo(1024);
-        assertThat(options.physicalBatchFor(147_456)).isEqualTo(113);
-        assertThat(options.physicalBatchFor(Long.MAX_VALUE)).isEqualTo(32);
+        assertThat(options.resolved().physicalBatchFor(0)).isEqualTo(1024);
+        assertThat(options.resolved().physicalBatchFor(16_384)).isEqualTo(1024);
+        assertThat(options.resolved().physicalBatchFor(147_456)).isEqualTo(113);
+        assertThat(options.resolved().physicalBatchFor(Long.MAX_VALUE)).isEqualTo(32);
     }
 
     @Test
     void physicalBatchFor_chosen_isWhatWasChosen() {
         ExecutionOptions options = ExecutionOptions.defaults().withPhysicalBatchSize(2000);
 
-        assertThat(options.physicalBatchFor(147_456)).isEqualTo(2000);
+        assertThat(options.resolved().physicalBatchFor(147_456)).isEqualTo(2000);
     }
 
     @Test

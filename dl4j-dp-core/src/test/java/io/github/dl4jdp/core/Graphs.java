@@ -43,8 +43,8 @@ import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** Graphs for tests, their data, and the layers they are made of. */
-final class Graphs {
-    static final InputType FLAT = InputType.feedForward(5);
+public final class Graphs {
+    public static final InputType FLAT = InputType.feedForward(5);
     static final InputType IMAGE = InputType.convolutional(7, 6, 2);
     static final InputType SERIES = InputType.recurrent(3, 4);
     static final int[] THREE = {3};
@@ -232,7 +232,7 @@ final class Graphs {
         return Arguments.of(name, outputs, vertices, inputs);
     }
 
-    static DenseLayer dense(int out) {
+    public static DenseLayer dense(int out) {
         return new DenseLayer.Builder().nOut(out).activation(Activation.TANH).build();
     }
 
@@ -248,7 +248,7 @@ final class Graphs {
                 .build();
     }
 
-    static OutputLayer output(int out) {
+    public static OutputLayer output(int out) {
         return new OutputLayer.Builder(LossFunction.MCXENT)
                 .nOut(out)
                 .activation(Activation.SOFTMAX)
@@ -262,7 +262,7 @@ final class Graphs {
                 .build();
     }
 
-    static ComputationGraph build(
+    public static ComputationGraph build(
             DataType type, int outputs, UnaryOperator<GraphBuilder> vertices, InputType... inputs) {
         var builder = new NeuralNetConfiguration.Builder()
                 .seed(7)
@@ -286,7 +286,7 @@ final class Graphs {
         return names;
     }
 
-    static MultiDataSet data(DataType type, int examples, int[] outputs, InputType... inputs) {
+    public static MultiDataSet data(DataType type, int examples, int[] outputs, InputType... inputs) {
         Nd4j.getRandom().setSeed(11);
         INDArray[] features = Arrays.stream(inputs)
                 .map(input -> {

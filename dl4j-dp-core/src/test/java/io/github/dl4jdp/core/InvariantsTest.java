@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.UnsupportedEventException;
+import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.RecordedRun;
 import io.github.dl4jdp.core.mechanism.Mechanisms;

@@ -33,93 +33,93 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** The same small classifier as one or the other of DL4J's network classes, and what a test does with it. */
-enum NetworkKind {
+public enum NetworkKind {
     MULTI_LAYER {
         @Override
-        Model classifier(DataType type, IUpdater updater) {
+        public Model classifier(DataType type, IUpdater updater) {
             return Networks.classifier(type, updater);
         }
 
         @Override
-        Model ofSameConfiguration(Model network) {
+        public Model ofSameConfiguration(Model network) {
             var other = new MultiLayerNetwork(((MultiLayerNetwork) network).getLayerWiseConfigurations());
             other.init();
             return other;
         }
 
         @Override
-        Model copy(Model network) {
+        public Model copy(Model network) {
             return ((MultiLayerNetwork) network).clone();
         }
 
         @Override
-        void fit(Model network, DataSet data) {
+        public void fit(Model network, DataSet data) {
             ((MultiLayerNetwork) network).fit(data);
         }
 
         @Override
-        void fit(Model network, DataSetIterator data, int epochs) {
+        public void fit(Model network, DataSetIterator data, int epochs) {
             ((MultiLayerNetwork) network).fit(data, epochs);
         }
 
         @Override
-        void computeGradients(Model network, DataSet data) {
+        public void computeGradients(Model network, DataSet data) {
             ((MultiLayerNetwork) network).calculateGradients(data.getFeatures(), data.getLabels(), null, null);
         }
 
         @Override
-        void setLearningRate(Model network, double learningRate) {
+        public void setLearningRate(Model network, double learningRate) {
             ((MultiLayerNetwork) network).setLearningRate(learningRate);
         }
 
         @Override
-        void setListeners(Model network, TrainingListener listener) {
+        public void setListeners(Model network, TrainingListener listener) {
             ((MultiLayerNetwork) network).setListeners(listener);
         }
 
         @Override
-        void dropUpdater(Model network) {
+        public void dropUpdater(Model network) {
             network.clear();
         }
 
         @Override
-        org.deeplearning4j.nn.api.Layer[] layers(Model network) {
+        public org.deeplearning4j.nn.api.Layer[] layers(Model network) {
             return ((MultiLayerNetwork) network).getLayers();
         }
 
         @Override
-        int iterations(Model network) {
+        public int iterations(Model network) {
             return ((MultiLayerNetwork) network).getIterationCount();
         }
 
         @Override
-        int epochs(Model network) {
+        public int epochs(Model network) {
             return ((MultiLayerNetwork) network).getEpochCount();
         }
 
         @Override
-        String json(Model network) {
+        public String json(Model network) {
             return ((MultiLayerNetwork) network).getLayerWiseConfigurations().toJson();
         }
 
         @Override
-        INDArray output(Model network, INDArray features) {
+        public INDArray output(Model network, INDArray features) {
             return ((MultiLayerNetwork) network).output(features);
         }
 
         @Override
         @Nullable
-        INDArray updaterState(Model network) {
+        public INDArray updaterState(Model network) {
             return ((MultiLayerNetwork) network).getUpdater().getStateViewArray();
         }
 
         @Override
-        Model restore(File file) throws IOException {
+        public Model restore(File file) throws IOException {
             return ModelSerializer.restoreMultiLayerNetwork(file, true);
         }
 
         @Override
-        Model lastCheckpoint(File folder) {
+        public Model lastCheckpoint(File folder) {
             return CheckpointListener.loadLastCheckpointMLN(folder);
         }
 
@@ -139,7 +139,7 @@ enum NetworkKind {
     },
     GRAPH {
         @Override
-        Model classifier(DataType type, IUpdater updater) {
+        public Model classifier(DataType type, IUpdater updater) {
             var network = new ComputationGraph(new NeuralNetConfiguration.Builder()
                     .seed(3)
                     .dataType(type)
@@ -169,29 +169,29 @@ enum NetworkKind {
         }
 
         @Override
-        Model ofSameConfiguration(Model network) {
+        public Model ofSameConfiguration(Model network) {
             var other = new ComputationGraph(((ComputationGraph) network).getConfiguration());
             other.init();
             return other;
         }
 
         @Override
-        Model copy(Model network) {
+        public Model copy(Model network) {
             return ((ComputationGraph) network).clone();
         }
 
         @Override
-        void fit(Model network, DataSet data) {
+        public void fit(Model network, DataSet data) {
             ((ComputationGraph) network).fit(data);
         }
 
         @Override
-        void fit(Model network, DataSetIterator data, int epochs) {
+        public void fit(Model network, DataSetIterator data, int epochs) {
             ((ComputationGraph) network).fit(data, epochs);
         }
 
         @Override
-        void computeGradients(Model network, DataSet data) {
+        public void computeGradients(Model network, DataSet data) {
             var graph = (ComputationGraph) network;
             graph.setInputs(data.getFeatures());
             graph.setLabels(data.getLabels());
@@ -199,58 +199,58 @@ enum NetworkKind {
         }
 
         @Override
-        void setLearningRate(Model network, double learningRate) {
+        public void setLearningRate(Model network, double learningRate) {
             ((ComputationGraph) network).setLearningRate(learningRate);
         }
 
         @Override
-        void setListeners(Model network, TrainingListener listener) {
+        public void setListeners(Model network, TrainingListener listener) {
             ((ComputationGraph) network).setListeners(listener);
         }
 
         @Override
-        void dropUpdater(Model network) {
+        public void dropUpdater(Model network) {
             ((ComputationGraph) network).setUpdater(null);
         }
 
         @Override
-        org.deeplearning4j.nn.api.Layer[] layers(Model network) {
+        public org.deeplearning4j.nn.api.Layer[] layers(Model network) {
             return ((ComputationGraph) network).getLayers();
         }
 
         @Override
-        int iterations(Model network) {
+        public int iterations(Model network) {
             return ((ComputationGraph) network).getIterationCount();
         }
 
         @Override
-        int epochs(Model network) {
+        public int epochs(Model network) {
             return ((ComputationGraph) network).getEpochCount();
         }
 
         @Override
-        String json(Model network) {
+        public String json(Model network) {
             return ((ComputationGraph) network).getConfiguration().toJson();
         }
 
         @Override
-        INDArray output(Model network, INDArray features) {
+        public INDArray output(Model network, INDArray features) {
             return ((ComputationGraph) network).outputSingle(features);
         }
 
         @Override
         @Nullable
-        INDArray updaterState(Model network) {
+        public INDArray updaterState(Model network) {
             return ((ComputationGraph) network).getUpdater().getStateViewArray();
         }
 
         @Override
-        Model restore(File file) throws IOException {
+        public Model restore(File file) throws IOException {
             return ModelSerializer.restoreComputationGraph(file, true);
         }
 
         @Override
-        Model lastCheckpoint(File folder) {
+        public Model lastCheckpoint(File folder) {
             return CheckpointListener.loadLastCheckpointCG(folder);
         }
 
@@ -270,7 +270,7 @@ enum NetworkKind {
     };
 
     /** Layers one on top of the other: of the graph's, the last is called "out" and the others by their number. */
-    Model chain(NeuralNetConfiguration.Builder builder, InputType input, Layer... layers) {
+    public Model chain(NeuralNetConfiguration.Builder builder, InputType input, Layer... layers) {
         if (this == MULTI_LAYER) {
             var list = builder.list();
             for (Layer layer : layers) {
@@ -291,41 +291,41 @@ enum NetworkKind {
     }
 
     /** The classifier of {@link Networks#classifier}. */
-    abstract Model classifier(DataType type, IUpdater updater);
+    public abstract Model classifier(DataType type, IUpdater updater);
 
-    abstract Model ofSameConfiguration(Model network);
+    public abstract Model ofSameConfiguration(Model network);
 
-    abstract Model copy(Model network);
+    public abstract Model copy(Model network);
 
-    abstract void fit(Model network, DataSet data);
+    public abstract void fit(Model network, DataSet data);
 
-    abstract void fit(Model network, DataSetIterator data, int epochs);
+    public abstract void fit(Model network, DataSetIterator data, int epochs);
 
-    abstract void computeGradients(Model network, DataSet data);
+    public abstract void computeGradients(Model network, DataSet data);
 
-    abstract void setLearningRate(Model network, double learningRate);
+    public abstract void setLearningRate(Model network, double learningRate);
 
-    abstract void setListeners(Model network, TrainingListener listener);
+    public abstract void setListeners(Model network, TrainingListener listener);
 
     /** Makes DL4J forget the network's updater. */
-    abstract void dropUpdater(Model network);
+    public abstract void dropUpdater(Model network);
 
-    abstract org.deeplearning4j.nn.api.Layer[] layers(Model network);
+    public abstract org.deeplearning4j.nn.api.Layer[] layers(Model network);
 
-    abstract int iterations(Model network);
+    public abstract int iterations(Model network);
 
-    abstract int epochs(Model network);
+    public abstract int epochs(Model network);
 
-    abstract String json(Model network);
+    public abstract String json(Model network);
 
-    abstract INDArray output(Model network, INDArray features);
+    public abstract INDArray output(Model network, INDArray features);
 
-    abstract @Nullable INDArray updaterState(Model network);
+    public abstract @Nullable INDArray updaterState(Model network);
 
     /** DL4J's own reader of model files. */
-    abstract Model restore(File file) throws IOException;
+    public abstract Model restore(File file) throws IOException;
 
-    abstract Model lastCheckpoint(File folder);
+    public abstract Model lastCheckpoint(File folder);
 
     /** DL4J's own early stopping, its models kept in memory. */
     abstract EarlyStoppingResult<? extends Model> stopEarly(
@@ -347,7 +347,7 @@ enum NetworkKind {
                 .build();
     }
 
-    static List<NetworkKind> all() {
+    public static List<NetworkKind> all() {
         return List.of(values());
     }
 }

@@ -14,13 +14,13 @@ import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** Small networks and data for the engine's tests. */
-final class Networks {
-    static final int INPUTS = 4;
-    static final int CLASSES = 3;
+public final class Networks {
+    public static final int INPUTS = 4;
+    public static final int CLASSES = 3;
 
     private Networks() {}
 
-    static MultiLayerNetwork classifier(DataType type, IUpdater updater) {
+    public static MultiLayerNetwork classifier(DataType type, IUpdater updater) {
         var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
                 .seed(3)
                 .dataType(type)
@@ -40,7 +40,7 @@ final class Networks {
         return network;
     }
 
-    static DataSet data(DataType type, int examples) {
+    public static DataSet data(DataType type, int examples) {
         Nd4j.getRandom().setSeed(17);
         INDArray labels = Nd4j.zeros(type, examples, CLASSES);
         for (int i = 0; i < examples; i++) {

@@ -8,10 +8,10 @@ import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
 
 /** A user's preprocessor, opted in to by one of its class that does nothing. */
-record OwnPreProcessor(Consumer<DataSet> work) implements DataSetPreProcessor {
+public record OwnPreProcessor(Consumer<DataSet> work) implements DataSetPreProcessor {
     private static final long serialVersionUID = 1L;
 
-    static GradientRules optedIn() {
+    public static GradientRules optedIn() {
         return GradientRules.builtIn()
                 .withPreProcessor(new OwnPreProcessor(data -> {}), Networks.data(DataType.DOUBLE, 4));
     }

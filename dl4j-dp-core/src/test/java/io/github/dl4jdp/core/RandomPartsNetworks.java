@@ -53,15 +53,15 @@ import org.nd4j.linalg.schedule.ScheduleType;
 
 /** Small networks with every part that draws random numbers, in every place, made up from a seed. */
 @SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
-final class RandomPartsNetworks {
-    static final int EXAMPLES = 101;
+public final class RandomPartsNetworks {
+    public static final int EXAMPLES = 101;
     static final int LENGTH = 5;
     static final int FEATURES = 4;
 
     private final SplittableRandom random;
-    final NetworkKind kind;
-    final DataType type;
-    final String description;
+    public final NetworkKind kind;
+    public final DataType type;
+    public final String description;
     private final InputType input;
     private final List<Layer> layers = new ArrayList<>();
     private final boolean differentiable;
@@ -71,7 +71,7 @@ final class RandomPartsNetworks {
      * @param seed says everything about the network
      * @param differentiable leaves out what DL4J does not differentiate rightly: RRELU, factors on weights, frozen layers, dropout on a recurrent output, MaskZero
      */
-    RandomPartsNetworks(long seed, boolean differentiable) {
+    public RandomPartsNetworks(long seed, boolean differentiable) {
         this.differentiable = differentiable;
         random = new SplittableRandom(seed);
         kind = random.nextBoolean() ? NetworkKind.MULTI_LAYER : NetworkKind.GRAPH;
@@ -285,7 +285,7 @@ final class RandomPartsNetworks {
     }
 
     /** The network, always with the same parameters. */
-    Model build(long networkSeed) {
+    public Model build(long networkSeed) {
         var copies = layers.stream().map(Layer::clone).toArray(Layer[]::new);
         Model network = kind.chain(
                 new NeuralNetConfiguration.Builder()
@@ -302,7 +302,7 @@ final class RandomPartsNetworks {
         return network;
     }
 
-    DataSet data(long seed, int examples) {
+    public DataSet data(long seed, int examples) {
         var values = new SplittableRandom(seed);
         long[] shape = input.getShape(true).clone();
         shape[0] = examples;
@@ -330,7 +330,7 @@ final class RandomPartsNetworks {
         return new DataSet(features, labels);
     }
 
-    static DataSet without(DataSet data, int from) {
+    public static DataSet without(DataSet data, int from) {
         var rows = NDArrayIndex.interval(0, from);
         return new DataSet(
                 data.getFeatures().get(rows).dup(), data.getLabels().get(rows).dup());

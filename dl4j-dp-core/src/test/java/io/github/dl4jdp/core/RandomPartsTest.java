@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.core.internal.training.AugmentedLots;
 import io.github.dl4jdp.core.mechanism.Mechanisms;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;

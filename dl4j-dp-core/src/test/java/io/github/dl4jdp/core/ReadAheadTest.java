@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Collections;

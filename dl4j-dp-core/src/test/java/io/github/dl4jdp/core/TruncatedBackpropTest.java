@@ -6,6 +6,9 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.core.data.InMemoryExamples;
+import io.github.dl4jdp.core.internal.training.LotIterator;
+import io.github.dl4jdp.core.internal.training.SequencePadding;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.IntStream;

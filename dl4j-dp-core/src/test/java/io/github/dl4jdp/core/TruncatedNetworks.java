@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.core.internal.plan.Truncation;
 import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;

@@ -9,6 +9,8 @@ import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.RdpAccountant;
+import io.github.dl4jdp.core.internal.plan.Segment;
+import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
 import java.util.List;

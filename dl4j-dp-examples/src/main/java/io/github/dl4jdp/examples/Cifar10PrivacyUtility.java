@@ -4,7 +4,7 @@ package io.github.dl4jdp.examples;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.examples.data.CifarData;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.TrainTest;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.HostArrays;
 import java.io.IOException;
 import java.nio.ByteOrder;

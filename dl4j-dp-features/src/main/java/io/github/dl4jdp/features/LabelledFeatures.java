@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.util.Arrays;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;

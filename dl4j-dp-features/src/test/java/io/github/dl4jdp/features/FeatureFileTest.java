@@ -4,7 +4,7 @@ package io.github.dl4jdp.features;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -10,7 +10,7 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.DoubleStream;

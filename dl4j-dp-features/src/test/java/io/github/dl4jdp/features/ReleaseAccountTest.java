@@ -9,7 +9,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.io.File;
 import java.nio.file.Path;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;

@@ -4,11 +4,11 @@ package io.github.dl4jdp.features;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
-import io.github.dl4jdp.core.Augmentation;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ParameterAverage;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.activations.TemperedSigmoid;
+import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.RandomCropAndFlip;
 import io.github.dl4jdp.core.layers.WeightStandardizedConvolution;
 import java.io.IOException;

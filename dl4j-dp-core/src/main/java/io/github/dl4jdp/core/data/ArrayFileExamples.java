@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.data;
 
-import io.github.dl4jdp.core.RandomAccessExamples;
 import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.file.Path;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.data;
 
-import io.github.dl4jdp.core.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.Slices;
 import java.io.IOException;
 import java.io.UncheckedIOException;

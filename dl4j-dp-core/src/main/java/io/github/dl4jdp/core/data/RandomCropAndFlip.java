@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.data;
 
-import io.github.dl4jdp.core.Augmentation;
 import io.github.dl4jdp.core.gradient.HostArrays;
 import java.util.Arrays;
 import java.util.Objects;

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
-import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.internal.Require;
 import java.util.List;
 import java.util.Locale;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How each example's gradient is brought to a bounded norm before the sum: a part of a {@link DpSgdPlan}, see {@link DpSgdPlan#withClipping}.
+ * How each example's gradient is brought to a bounded norm before the sum: a part of a {@code DpSgdPlan}, see {@code DpSgdPlan.withClipping}.
  *
  * <h2>Formal guarantee</h2>
  *

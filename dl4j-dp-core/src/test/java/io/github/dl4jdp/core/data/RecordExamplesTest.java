@@ -4,7 +4,6 @@ package io.github.dl4jdp.core.data;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.dl4jdp.core.RandomAccessExamples;
 import java.awt.Color;
 import java.awt.image.BufferedImage;
 import java.io.IOException;

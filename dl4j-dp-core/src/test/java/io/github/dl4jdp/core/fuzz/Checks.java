@@ -6,7 +6,7 @@ import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PerExampleGradients;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.fuzz.Finding.Kind;
 import java.io.OutputStream;
 import java.io.PrintStream;

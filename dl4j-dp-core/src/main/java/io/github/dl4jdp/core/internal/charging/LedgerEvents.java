@@ -5,6 +5,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedgerException;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -28,7 +29,7 @@ final class LedgerEvents {
      * The event with which to open a plan's ledger: a session goes on with the event of the last one, if it is one of this plan, and with the plan's
      * first otherwise. A ledger of another event is refused by that.
      */
-    static DpEvent atOpening(Terms plan) {
+    static DpEvent atOpening(CompletePlan plan) {
         Optional<Path> file = plan.ledger();
         if (file.isPresent() && file.get().toFile().length() > 0) {
             try {
@@ -44,16 +45,16 @@ final class LedgerEvents {
         return plan.mechanism().event(1);
     }
 
-    private static boolean isRelease(Terms plan, DpEvent event) {
+    private static boolean isRelease(CompletePlan plan, DpEvent event) {
         return releases(plan).anyMatch(release -> event.equals(chargeOf(release)));
     }
 
-    private static Stream<DpEvent> releases(Terms plan) {
+    private static Stream<DpEvent> releases(CompletePlan plan) {
         return plan.others().stream();
     }
 
     /** Charges what else was released, unless the ledger has it. */
-    static void chargeEarlier(Terms plan, PrivacyLedger ledger) {
+    static void chargeEarlier(CompletePlan plan, PrivacyLedger ledger) {
         if (plan.others().hasUnnamed()) {
             DpEvent charge = chargeOf(plan.others().unnamed());
             if (ledger.charges().stream().noneMatch(one -> charge.equals(one.event()))) {
@@ -75,7 +76,7 @@ final class LedgerEvents {
     }
 
     /** What a ledger has of a plan alone: its first {@code charges} charges by event, and what else was released. */
-    static Map<DpEvent, Long> own(Terms plan, long charges) {
+    static Map<DpEvent, Long> own(CompletePlan plan, long charges) {
         var own = new HashMap<DpEvent, Long>();
         if (charges > 0) {
             plan.mechanism().runs(0, charges).forEach(run -> own.merge(run.event(), run.count(), Long::sum));
@@ -85,7 +86,7 @@ final class LedgerEvents {
     }
 
     /** How many charges of the plan's own events the ledger has. */
-    static long charges(Terms plan, PrivacyLedger ledger) {
+    static long charges(CompletePlan plan, PrivacyLedger ledger) {
         var own = plan.mechanism().possibleEvents();
         return ledger.charges().stream()
                 .filter(charge -> own.contains(charge.event()))

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.MechanismJson;
 import java.util.ArrayList;
@@ -33,7 +34,7 @@ public record PrivacyAccount(
     /**
      * The charges of one session.
      *
-     * @param plan as {@link Terms#stored} has it
+     * @param plan as {@link CompletePlan#released} has it
      * @param from the charges that its plan had made before
      * @param charges the charges of the session
      * @param head where the ledger stood at the last one, or null without one

@@ -7,6 +7,7 @@ import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.Charges;
 import java.nio.charset.StandardCharsets;
@@ -34,7 +35,7 @@ import org.jspecify.annotations.Nullable;
  * see it only then, so a crash over-counts and never under-counts.
  */
 public final class Spending implements AutoCloseable {
-    private final Terms plan;
+    private final CompletePlan plan;
     private final PrivacyAccountant accountant;
     /** The moments accountant beside a tighter one, where it can bound what was charged. */
     private final @Nullable PrivacyAccountant moments;
@@ -57,7 +58,7 @@ public final class Spending implements AutoCloseable {
     private double tight;
     private long tightAt = -1;
 
-    private Spending(Terms plan, @Nullable PrivacyLedger ledger, long charges, TrainingProgress progress) {
+    private Spending(CompletePlan plan, @Nullable PrivacyLedger ledger, long charges, TrainingProgress progress) {
         this.plan = plan;
         this.accountant = plan.newAccountant();
         this.ledger = ledger;
@@ -163,7 +164,7 @@ public final class Spending implements AutoCloseable {
     }
 
     /** All but the charges of the current plan: another plan may have had the same event. */
-    private static List<String> inWords(PrivacyLedger ledger, Terms plan, long charges) {
+    private static List<String> inWords(PrivacyLedger ledger, CompletePlan plan, long charges) {
         var words = new ArrayList<String>();
         var own = LedgerEvents.own(plan, charges);
         for (PrivacyLedger.Charge charge : ledger.charges()) {
@@ -175,7 +176,7 @@ public final class Spending implements AutoCloseable {
         return words;
     }
 
-    private static @Nullable PrivacyAccountant momentsBeside(PrivacyAccountant accountant, Terms plan) {
+    private static @Nullable PrivacyAccountant momentsBeside(PrivacyAccountant accountant, CompletePlan plan) {
         var moments = AccountantKind.RDP.create(plan.mechanism().relation());
         return plan.accountant() != AccountantKind.RDP
                         && moments.supports(plan.event())
@@ -192,7 +193,7 @@ public final class Spending implements AutoCloseable {
      *     in use, or that of another plan
      * @throws IllegalStateException if the model was trained with a ledger and the plan names none
      */
-    public static Spending resume(Terms plan, String configuration, TrainingProgress progress, LedgerOpener ledgers) {
+    public static Spending resume(CompletePlan plan, String configuration, TrainingProgress progress, LedgerOpener ledgers) {
         Head head = progress.head();
         if (plan.ledger().isEmpty()) {
             if (head != null) {
@@ -203,7 +204,7 @@ public final class Spending implements AutoCloseable {
             return new Spending(plan, null, progress.charges(), progress);
         }
         var terms = new PrivacyLedger.Terms(
-                sha256(plan.stored().toString()),
+                sha256(plan.released().toString()),
                 sha256(configuration),
                 libraryVersion(),
                 plan.mechanism().relation(),
@@ -222,7 +223,7 @@ public final class Spending implements AutoCloseable {
         }
     }
 
-    private static void requireRelation(Terms plan, PrivacyAccount account) {
+    private static void requireRelation(CompletePlan plan, PrivacyAccount account) {
         for (PrivacyAccount.Session earlier : account.sessions().values()) {
             if (earlier.mechanism().relation() != plan.mechanism().relation()) {
                 throw new IllegalArgumentException("plan.relation must be that of the plans before it, "
@@ -233,7 +234,7 @@ public final class Spending implements AutoCloseable {
     }
 
     /** Either all of an account is in the plan's ledger, or none of it is in any. */
-    private static void requireOneLedger(Terms plan, PrivacyAccount account, @Nullable Head head) {
+    private static void requireOneLedger(CompletePlan plan, PrivacyAccount account, @Nullable Head head) {
         var heads = new HashSet<Head>();
         long without = 0;
         for (PrivacyAccount.Session session : account.sessions().values()) {

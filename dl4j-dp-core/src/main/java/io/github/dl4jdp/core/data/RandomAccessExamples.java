@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.data;
+
+import org.nd4j.linalg.dataset.api.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+/**
+ * A training set whose examples can be fetched by index: what Poisson lots are drawn from.
+ *
+ * <p>Implementations must return the same example for the same index at all times and must be usable by one thread at a
+ * time.
+ */
+public interface RandomAccessExamples {
+    /** The number of examples, at least 1. */
+    long size();
+
+    /**
+     * The examples with the given indices, in that order, as arrays that nobody else uses or changes.
+     *
+     * @param indices at least one index, each in {@code [0, size())}
+     */
+    MultiDataSet get(long[] indices);
+
+    /**
+     * As {@link #get(long[])}; may fill the arrays of an earlier call again and return those. Memory that is new for every physical batch
+     * costs more time than copying the examples into it. By default, takes new arrays.
+     *
+     * @param spent what an earlier call for as many indices returned; nobody uses its arrays any more
+     */
+    default MultiDataSet get(long[] indices, MultiDataSet spent) {
+        return get(indices);
+    }
+
+    /**
+     * Whether every array that {@link #get} returns has the same shape besides its first dimension, whatever the indices: a constant that is public. False unless
+     * an implementation says so. Data that are padded to the longest of the sequences asked for must not say so; see {@code DpSgdPlan.withSequenceLength}.
+     */
+    default boolean hasFixedShapes() {
+        return false;
+    }
+
+    /** Examples held in memory by a {@link DataSet}; each row of its arrays is one example. */
+    static RandomAccessExamples of(DataSet data) {
+        return new InMemoryExamples(InMemoryExamples.toMultiDataSet(data));
+    }
+
+    /** Examples held in memory by a {@link MultiDataSet}; each row of its arrays is one example. */
+    static RandomAccessExamples of(MultiDataSet data) {
+        return new InMemoryExamples(data);
+    }
+}

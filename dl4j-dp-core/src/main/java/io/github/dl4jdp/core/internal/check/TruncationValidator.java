@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.check;
+
+import io.github.dl4jdp.core.internal.plan.Truncation;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.layers.RecurrentLayer;
+import org.deeplearning4j.nn.conf.BackpropType;
+import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.layers.DropoutLayer;
+import org.deeplearning4j.nn.layers.recurrent.BaseRecurrentLayer;
+import org.deeplearning4j.nn.layers.recurrent.GravesLSTM;
+import org.deeplearning4j.nn.layers.recurrent.LSTM;
+import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
+import org.deeplearning4j.nn.layers.recurrent.SimpleRnn;
+import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
+import org.jspecify.annotations.Nullable;
+
+/** Finds what stands in the way of truncated backpropagation through time, or of what a plan declares of it. */
+@SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
+public final class TruncationValidator {
+    /** Those whose state has a row for each example, and is cleared by DL4J at the start of a lot. */
+    private static final Set<Class<? extends RecurrentLayer>> CARRYING =
+            Set.of(LSTM.class, GravesLSTM.class, SimpleRnn.class);
+
+    private TruncationValidator() {}
+
+    /** What is wrong with a network's way of backpropagation. */
+    static List<String> networkProblems(
+            BackpropType type, long forwardLength, long backwardLength, @Nullable Truncation declared) {
+        if (declared == null) {
+            return type == BackpropType.TruncatedBPTT
+                    ? List.of(
+                            "truncated backpropagation through time makes several updates on one lot, and this plan accounts for one;"
+                                    + " declare it by plan.withTruncatedBackprop(maximumLength, segmentLength), or use BackpropType.Standard")
+                    : List.of();
+        }
+        if (type != BackpropType.TruncatedBPTT) {
+            return List.of("its backpropType must be TruncatedBPTT, as the plan declares by withTruncatedBackprop, was "
+                    + type + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
+        }
+        var problems = new ArrayList<String>();
+        if (forwardLength != declared.segmentLength()) {
+            problems.add("its tBPTTForwardLength must be the plan's segmentLength = " + declared.segmentLength()
+                    + ", was " + forwardLength + ": it decides on the number of releases about one lot");
+        }
+        if (declared.segmentLength() == 1) {
+            problems.add(
+                    "the plan's segmentLength must be at least 2, was 1: DL4J takes the mask of a single time step for one of outputs;"
+                            + " use longer segments");
+        }
+        if (forwardLength != backwardLength) {
+            problems.add("its tBPTTBackwardLength must equal its tBPTTForwardLength = " + forwardLength + ", was "
+                    + backwardLength + "; use tBPTTLength");
+        }
+        return problems;
+    }
+
+    /** What is wrong with a layer, frozen or not, once the network cuts its time series. */
+    static List<String> layerProblems(Layer layer) {
+        Layer inner = layer;
+        while (inner instanceof BaseWrapperLayer wrapper) {
+            inner = wrapper.getUnderlying();
+        }
+        if (inner instanceof RecurrentLayer && !(inner == layer && CARRYING.contains(layer.getClass()))) {
+            return List.of(
+                    "what it carries from one segment to the next is not known to be each example's own, forgotten with its lot;"
+                            + " with truncated backpropagation through time use LSTM, GravesLSTM or SimpleRnn, neither wrapped nor frozen");
+        }
+        if (inner instanceof DropoutLayer) {
+            return List.of(
+                    "it fails in DL4J 1.0.0-M2.1 under the masks that sequences get with truncated backpropagation through time;"
+                            + " give the layer above it the dropout, by dropOut");
+        }
+        return cutsFeatures(inner)
+                ? List.of(
+                        "DL4J cuts time series along their last dimension, which is not time in its format NWC; use RNNFormat.NCW")
+                : List.of();
+    }
+
+    /** Whether time is not the last dimension of what a layer takes. */
+    public static boolean cutsFeatures(Layer layer) {
+        RNNFormat format = null;
+        if (layer instanceof BaseRecurrentLayer<?> recurrent) {
+            format = recurrent.getDataFormat();
+        } else if (layer instanceof RnnOutputLayer output) {
+            format = output.layerConf().getRnnDataFormat();
+        } else if (layer instanceof RnnLossLayer loss) {
+            format = loss.layerConf().getRnnDataFormat();
+        }
+        return format == RNNFormat.NWC;
+    }
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.network;
+
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.api.layers.LayerConstraint;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
+import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
+import org.deeplearning4j.nn.conf.layers.wrapper.BaseWrapperLayer;
+import org.jspecify.annotations.Nullable;
+
+/** The {@link AccountConstraint}s of a network while an engine drives it: they follow its progress and its parameters. */
+public final class AccountCarriers {
+    private final NetworkConfiguration configuration;
+    private final Model network;
+    private final Map<String, Object> plan;
+    private final ReleasedParameters.Lineage lineage;
+    private final List<Set<Long>> initial;
+    private final List<Set<Long>> released;
+    private final List<Set<Long>> changed;
+    private final @Nullable AccountConstraint[] current;
+    private Map<String, Object> progress = Map.of();
+    /** The layers that DL4J is about to update, or has updated without applying their constraints yet. */
+    private final Set<Integer> awaited = new LinkedHashSet<>();
+
+    private boolean isReleased;
+
+    /**
+     * Follows a network that is attached.
+     *
+     * @param past the account of its layers' parameters, in the order of the layers
+     */
+    public AccountCarriers(
+            NetworkConfiguration configuration,
+            Model network,
+            Map<String, Object> plan,
+            PrivacyAccount account,
+            List<LayerPast> past) {
+        this.configuration = configuration;
+        this.network = network;
+        this.plan = plan;
+        this.lineage = new ReleasedParameters.Lineage(account);
+        Layer[] layers = configuration.layers();
+        this.current = new AccountConstraint[layers.length];
+        this.initial = new ArrayList<>();
+        this.released = new ArrayList<>();
+        this.changed = new ArrayList<>();
+        for (int i = 0; i < layers.length; i++) {
+            Set<Long> now = ParameterFingerprints.of(layers[i]);
+            initial.add(now);
+            var before = new LinkedHashSet<>(past.get(i).released());
+            before.retainAll(now);
+            released.add(before);
+            changed.add(new LinkedHashSet<>(past.get(i).changed()));
+            ReleasedParameters.add(before, lineage);
+        }
+    }
+
+    /** What came out of training among a layer's parameters of now: what did before, and what has changed since. */
+    private Set<Long> releasedOf(int index, Set<Long> now) {
+        var all = new LinkedHashSet<>(now);
+        all.removeAll(initial.get(index));
+        now.stream().filter(released.get(index)::contains).forEach(all::add);
+        return all;
+    }
+
+    private Set<Long> changedOf(int index, Set<Long> now) {
+        var left = new LinkedHashSet<>(changed.get(index));
+        left.retainAll(now);
+        return left;
+    }
+
+    /** Writes how far the network has come into every layer's configuration. */
+    @SuppressWarnings("ReferenceEquality") // one and the same object needs one carrier
+    public void note(TrainingProgress now) {
+        progress = now.toMap();
+        lineage.setAccount(now.account());
+        Layer[] layers = configuration.layers();
+        for (int i = 0; i < layers.length; i++) {
+            if (layers[i].numParams() > 0) {
+                AccountConstraint before = current[i];
+                if (before == null) {
+                    before = AccountConstraint.of(
+                            now, plan, false, layers[i], new LayerPast(now.account(), Set.of(), Set.of()));
+                }
+                Set<Long> fingerprints = ParameterFingerprints.of(layers[i]);
+                AccountConstraint next = before.live(
+                        progress, this, i, fingerprints, releasedOf(i, fingerprints), changedOf(i, fingerprints));
+                current[i] = next;
+                var conf = configuration.configurations().get(i).getLayer();
+                put(conf, next);
+                // A layer may run on a configuration of its own while it is attached.
+                var live = layers[i].conf().getLayer();
+                if (live != conf) {
+                    put(live, next);
+                }
+            }
+        }
+    }
+
+    /** The engine has handed out an update: what the parameters become by it is its own. */
+    public void expectUpdate() {
+        Layer[] layers = configuration.layers();
+        for (int i = 0; i < layers.length; i++) {
+            if (current[i] != null && !(layers[i] instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
+                awaited.add(i);
+            }
+        }
+    }
+
+    /** Notes the last update where DL4J applied no constraints. */
+    public void acceptUpdate() {
+        List.copyOf(awaited).forEach(this::updated);
+    }
+
+    /** Notes the parameters of a layer after an update of the engine. */
+    void updated(int index) {
+        awaited.remove(index);
+        AccountConstraint carrier = current[index];
+        if (carrier != null) {
+            Set<Long> now = ParameterFingerprints.of(configuration.layers()[index]);
+            Set<Long> ofTraining = releasedOf(index, now);
+            carrier.add(now, ofTraining);
+            ReleasedParameters.add(ofTraining, lineage);
+        }
+    }
+
+    /** Takes in parameters that came from elsewhere, some of them out of training. */
+    public void copied(int index, Set<Long> now, LayerPast past) {
+        initial.get(index).addAll(now);
+        released.get(index).addAll(past.released());
+        changed.get(index).addAll(past.changed());
+    }
+
+    /** As {@link #liveFingerprints}, of those that came out of training. */
+    Set<Long> liveReleased(AccountConstraint carrier, int index) {
+        return releasedOf(index, liveFingerprints(carrier, index));
+    }
+
+    /** The parameters of now, for a carrier that stands in the network; nothing for one that a copy of the configuration has kept. */
+    @SuppressWarnings("ReferenceEquality") // an equal carrier may stand in a copy
+    Set<Long> liveFingerprints(AccountConstraint carrier, int index) {
+        return isReleased || current[index] != carrier
+                ? Set.of()
+                : ParameterFingerprints.of(configuration.layers()[index]);
+    }
+
+    /** Whether a layer is one of this network: a copy's configuration may share the carriers. */
+    boolean owns(Layer layer) {
+        return !isReleased
+                && layer.numParams() > 0
+                && layer.params().data().pointer().address()
+                        == network.params().data().pointer().address();
+    }
+
+    /** The fingerprints of parameters that the engine did not put where they are, by the index of their layer. */
+    public Map<Integer, Set<Long>> strangers() {
+        var strangers = new java.util.TreeMap<Integer, Set<Long>>();
+        Layer[] layers = configuration.layers();
+        for (int i = 0; i < layers.length; i++) {
+            AccountConstraint carrier = current[i];
+            if (carrier != null && !awaited.contains(i)) {
+                var now = new LinkedHashSet<>(ParameterFingerprints.of(layers[i]));
+                now.removeAll(carrier.noted());
+                if (!now.isEmpty()) {
+                    strangers.put(i, now);
+                }
+            }
+        }
+        return strangers;
+    }
+
+    /** Leaves carriers behind that follow nothing any more. */
+    public void release(TrainingProgress last, boolean detached) {
+        isReleased = true;
+        write(configuration, last, plan, detached, past(last));
+    }
+
+    /** The layers' past as it is now, in their order. */
+    public List<LayerPast> past(TrainingProgress now) {
+        Layer[] layers = configuration.layers();
+        var all = new ArrayList<LayerPast>();
+        for (int i = 0; i < layers.length; i++) {
+            Set<Long> fingerprints = ParameterFingerprints.of(layers[i]);
+            all.add(new LayerPast(now.account(), releasedOf(i, fingerprints), changedOf(i, fingerprints)));
+        }
+        return all;
+    }
+
+    /** Writes an account into every layer of a network that no engine drives. */
+    static void write(
+            NetworkConfiguration configuration,
+            TrainingProgress progress,
+            @Nullable Map<String, Object> plan,
+            boolean detached,
+            List<LayerPast> past) {
+        Layer[] layers = configuration.layers();
+        for (int i = 0; i < layers.length; i++) {
+            if (layers[i].numParams() > 0) {
+                put(
+                        configuration.configurations().get(i).getLayer(),
+                        AccountConstraint.of(progress, plan, detached, layers[i], past.get(i)));
+            }
+        }
+    }
+
+    /** Puts a carrier after all other constraints of a layer and of those that it wraps, in the place of another one. */
+    static void put(org.deeplearning4j.nn.conf.layers.Layer conf, LayerConstraint carrier) {
+        for (org.deeplearning4j.nn.conf.layers.Layer level : levels(conf)) {
+            var constraints = new ArrayList<LayerConstraint>();
+            if (level.getConstraints() != null) {
+                level.getConstraints().stream()
+                        .filter(one -> !(one instanceof AccountConstraint || ExportedAccount.isOne(one)))
+                        .forEach(constraints::add);
+            }
+            constraints.add(carrier);
+            level.setConstraints(constraints);
+        }
+    }
+
+    /** The carriers in a layer's configuration and in those that it wraps, exported ones too. */
+    static List<AccountConstraint> in(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return levels(conf).stream()
+                .map(org.deeplearning4j.nn.conf.layers.Layer::getConstraints)
+                .filter(Objects::nonNull)
+                .flatMap(List::stream)
+                .map(one -> one instanceof AccountConstraint own ? own : ExportedAccount.read(one))
+                .filter(Objects::nonNull)
+                .distinct()
+                .toList();
+    }
+
+    /** The outermost first: a frozen layer hands its constraints, or none, to the one inside. */
+    private static List<org.deeplearning4j.nn.conf.layers.Layer> levels(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        var levels = new ArrayList<org.deeplearning4j.nn.conf.layers.Layer>();
+        levels.add(conf);
+        if (conf instanceof BaseWrapperLayer wrapper) {
+            levels.addAll(levels(wrapper.getUnderlying()));
+        } else if (conf instanceof Bidirectional bidirectional) {
+            levels.addAll(levels(bidirectional.getFwd()));
+            levels.addAll(levels(bidirectional.getBwd()));
+        } else if (conf instanceof FrozenLayer frozen) {
+            levels.addAll(levels(frozen.getLayer()));
+        }
+        return levels;
+    }
+}

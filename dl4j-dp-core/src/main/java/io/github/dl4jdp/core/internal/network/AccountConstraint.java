@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.network;
+
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
+import io.github.dl4jdp.core.mechanism.MechanismJson;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.layers.LayerConstraint;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.shade.jackson.annotation.JsonCreator;
+import org.nd4j.shade.jackson.annotation.JsonIgnore;
+import org.nd4j.shade.jackson.annotation.JsonIgnoreProperties;
+import org.nd4j.shade.jackson.annotation.JsonProperty;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What a layer's configuration carries besides its {@code DpUpdater}: the account of its parameters, and the fingerprints by which they are recognized. It stays in
+ * clones, in files, in transfer learning, where a new updater takes the other carrier away, and after {@code PrivacyEngine.detach}.
+ *
+ * <p>It constrains nothing. DL4J applies it after every update, so it sees the updates that no engine made: after {@code detach()} they are announced and noted, in any
+ * other case refused.
+ */
+@JsonIgnoreProperties({"params"})
+final class AccountConstraint implements LayerConstraint {
+    private static final long serialVersionUID = 1L;
+    private static final Logger log = LoggerFactory.getLogger(AccountConstraint.class);
+
+    private final Map<String, Object> progress;
+    private final @Nullable Map<String, Object> plan;
+    private final boolean detached;
+    private final long parameters;
+    private transient @Nullable AccountCarriers carriers;
+    private transient int index;
+    /** The parameters may be any of these: an update of the engine goes from the ones to the others. */
+    private volatile List<String> fingerprints;
+    /** Those of them that came out of training: initial parameters are nobody's. */
+    private volatile List<String> released;
+    /** Those that came from nobody knows where, into a layer that was trained. */
+    private final List<String> changed;
+
+    @JsonCreator
+    private AccountConstraint(
+            @JsonProperty("progress") @Nullable Map<String, Object> progress,
+            @JsonProperty("plan") @Nullable Map<String, Object> plan,
+            @JsonProperty("detached") boolean detached,
+            @JsonProperty("parameters") long parameters,
+            @JsonProperty("fingerprints") @Nullable List<String> fingerprints,
+            @JsonProperty("released") @Nullable List<String> released,
+            @JsonProperty("changed") @Nullable List<String> changed) {
+        this.progress = progress == null ? Map.of() : progress;
+        this.plan = plan;
+        this.detached = detached;
+        this.parameters = parameters;
+        this.fingerprints = fingerprints == null ? List.of() : List.copyOf(fingerprints);
+        this.released = released == null ? List.of() : List.copyOf(released);
+        this.changed = changed == null ? List.of() : List.copyOf(changed);
+    }
+
+    /**
+     * A carrier.
+     *
+     * @param plan the plan under which the progress was made, or null if the network has none
+     * @param detached whether plain DL4J may train the layer
+     * @param layer the live layer, whose parameters it speaks of
+     * @param past where its parameters come from
+     */
+    static AccountConstraint of(
+            TrainingProgress progress,
+            @Nullable Map<String, Object> plan,
+            boolean detached,
+            Layer layer,
+            LayerPast past) {
+        return new AccountConstraint(
+                progress.toMap(),
+                plan,
+                detached,
+                layer.numParams(),
+                hexadecimal(ParameterFingerprints.of(layer)),
+                hexadecimal(past.released()),
+                hexadecimal(past.changed()));
+    }
+
+    /** This carrier with another progress, for the same parameters, as one of the layers of a network that is attached. */
+    AccountConstraint live(
+            Map<String, Object> newProgress,
+            AccountCarriers owner,
+            int layerIndex,
+            Set<Long> now,
+            Set<Long> ofTraining,
+            Set<Long> ofUnknown) {
+        var next = new AccountConstraint(
+                newProgress,
+                plan,
+                detached,
+                parameters,
+                hexadecimal(now),
+                hexadecimal(ofTraining),
+                hexadecimal(ofUnknown));
+        next.carriers = owner;
+        next.index = layerIndex;
+        return next;
+    }
+
+    private static List<String> hexadecimal(Collection<Long> all) {
+        return all.stream().map(Long::toHexString).toList();
+    }
+
+    TrainingProgress progress() {
+        return TrainingProgress.fromMap(progress);
+    }
+
+    @JsonIgnore
+    @Nullable
+    Map<String, Object> storedPlan() {
+        return plan;
+    }
+
+    @JsonProperty("progress")
+    Map<String, Object> storedProgress() {
+        return progress;
+    }
+
+    @JsonProperty("plan")
+    @Nullable
+    Map<String, Object> jsonPlan() {
+        return plan;
+    }
+
+    @JsonProperty("detached")
+    boolean storedDetached() {
+        return detached;
+    }
+
+    /** The number of parameters of the layer. */
+    @JsonProperty("parameters")
+    long parameters() {
+        return parameters;
+    }
+
+    /** The fingerprints; of a layer that is being trained, those of now among them. */
+    @JsonProperty("fingerprints")
+    List<String> storedFingerprints() {
+        return hexadecimal(fingerprints());
+    }
+
+    /** The fingerprints that were noted. */
+    Set<Long> noted() {
+        return numbers(fingerprints);
+    }
+
+    private static Set<Long> numbers(List<String> texts) {
+        var all = new LinkedHashSet<Long>();
+        texts.forEach(text -> all.add(Long.parseUnsignedLong(text, 16)));
+        return all;
+    }
+
+    @JsonProperty("released")
+    List<String> storedReleased() {
+        return hexadecimal(released());
+    }
+
+    @JsonProperty("changed")
+    List<String> storedChanged() {
+        return changed;
+    }
+
+    /** The fingerprints of parameters of which nobody knows where they come from. */
+    Set<Long> changed() {
+        return numbers(changed);
+    }
+
+    /** As plain values. */
+    Map<String, Object> toMap() {
+        var map = new LinkedHashMap<String, Object>();
+        map.put("progress", progress);
+        map.put("plan", plan);
+        map.put("detached", detached);
+        map.put("parameters", parameters);
+        map.put("fingerprints", storedFingerprints());
+        map.put("released", storedReleased());
+        map.put("changed", changed);
+        return map;
+    }
+
+    /** Reads back {@link #toMap()}. */
+    static AccountConstraint fromMap(Map<String, Object> map) {
+        return new AccountConstraint(
+                map.get("progress") == null ? null : PrivacyAccount.values(map.get("progress")),
+                map.get("plan") == null ? null : PrivacyAccount.values(map.get("plan")),
+                Boolean.TRUE.equals(map.get("detached")),
+                MechanismJson.number(map, "parameters").longValue(),
+                texts(map, "fingerprints"),
+                texts(map, "released"),
+                texts(map, "changed"));
+    }
+
+    private static List<String> texts(Map<String, Object> map, String name) {
+        return map.get(name) instanceof List<?> list
+                ? list.stream().map(String::valueOf).toList()
+                : List.of();
+    }
+
+    /** The fingerprints of parameters that came out of training. */
+    Set<Long> released() {
+        Set<Long> all = numbers(released);
+        AccountCarriers owner = carriers;
+        if (owner != null) {
+            all.addAll(owner.liveReleased(this, index));
+        }
+        return all;
+    }
+
+    Set<Long> fingerprints() {
+        Set<Long> all = noted();
+        AccountCarriers owner = carriers;
+        if (owner != null) {
+            all.addAll(owner.liveFingerprints(this, index));
+        }
+        return all;
+    }
+
+    /** Adds what the parameters became. */
+    void add(Set<Long> now, Set<Long> ofTraining) {
+        fingerprints = both(fingerprints, now);
+        released = both(released, ofTraining);
+    }
+
+    private static List<String> both(List<String> before, Set<Long> now) {
+        var all = new LinkedHashSet<>(before);
+        all.addAll(hexadecimal(now));
+        return List.copyOf(all);
+    }
+
+    @Override
+    public void applyConstraint(Layer layer, int iteration, int epoch) {
+        AccountCarriers owner = carriers;
+        if (owner != null && owner.owns(layer)) {
+            owner.updated(index);
+            return;
+        }
+        TrainingProgress before = progress();
+        if (!before.account().isSpent()) {
+            return;
+        }
+        boolean isKnown = before.account().unprotected().keySet().stream().anyMatch(id -> id.startsWith("plain-"));
+        Set<Long> now = ParameterFingerprints.of(layer);
+        PrivacyAccount account = before.account();
+        if (!isKnown) {
+            account = account.withUnprotected(
+                    "plain-" + Long.toHexString(now.iterator().next()),
+                    "layer \"" + layer.conf().getLayer().getLayerName()
+                            + "\" was trained without privacy after its private training");
+        }
+        var moved = new LinkedHashSet<>(now);
+        moved.removeAll(noted());
+        replaceIn(layer.conf().getLayer(), before.with(account), now, moved);
+        ReleasedParameters.add(moved, new ReleasedParameters.Lineage(account));
+        if (!detached) {
+            throw new IllegalStateException(
+                    "layer \"" + layer.conf().getLayer().getLayerName()
+                            + "\" comes from private training, and no PrivacyEngine drives this network: it was copied, restored, or its updater was"
+                            + " replaced (by a FineTuneConfiguration, say). Call PrivacyEngine.attach(network, plan) before fit. Of this network, which has"
+                            + " made an update without privacy now, every later report says so; go on from the model before it");
+        }
+        if (!isKnown) {
+            log.warn(
+                    "Layer \"{}\" comes from private training and trains WITHOUT PRIVACY now: its privacy account stays with it, and every later"
+                            + " report says that this happened, with an infinite epsilon.",
+                    layer.conf().getLayer().getLayerName());
+        }
+    }
+
+    private void replaceIn(
+            org.deeplearning4j.nn.conf.layers.Layer conf, TrainingProgress after, Set<Long> now, Set<Long> ofTraining) {
+        List<LayerConstraint> constraints = conf.getConstraints();
+        if (constraints != null) {
+            var others = new ArrayList<LayerConstraint>(constraints);
+            others.replaceAll(one -> one == this
+                    ? new AccountConstraint(
+                            after.toMap(),
+                            plan,
+                            detached,
+                            parameters,
+                            hexadecimal(now),
+                            both(released, ofTraining),
+                            changed)
+                    : one);
+            conf.setConstraints(others);
+        }
+    }
+
+    @Override
+    @JsonIgnore
+    public void setParams(Set<String> params) {
+        // It is about all of the layer's.
+    }
+
+    @Override
+    @JsonIgnore
+    public Set<String> getParams() {
+        return Set.of();
+    }
+
+    @Override
+    @SuppressWarnings("MethodDoesntCallSuperMethod")
+    public LayerConstraint clone() {
+        return new AccountConstraint(
+                progress, plan, detached, parameters, hexadecimal(fingerprints()), hexadecimal(released()), changed);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof AccountConstraint that
+                && progress.equals(that.progress)
+                && detached == that.detached
+                && fingerprints.equals(that.fingerprints);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(progress, detached);
+    }
+
+    @Override
+    public String toString() {
+        return "AccountConstraint(" + progress + ")";
+    }
+}

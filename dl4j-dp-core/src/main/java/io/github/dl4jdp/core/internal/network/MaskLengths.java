@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.network;
+
+import io.github.dl4jdp.core.internal.check.TruncationValidator;
+import java.util.Arrays;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * Refuses masks that are longer or shorter than what they mask.
+ *
+ * <p>DL4J 1.0.0-M2.1 leaves a mask as it is where a layer crops, pads or repeats time steps or pixels, and ND4J reads beyond an example's numbers
+ * without a word: the last step that such a mask names may be one of the next example's.
+ */
+final class MaskLengths {
+    private MaskLengths() {}
+
+    /**
+     * Looks at the masks and inputs that layers had in the pass that is ending.
+     *
+     * @throws IllegalStateException if a mask does not fit its layer's input
+     */
+    static void require(Layer[] layers) {
+        for (int i = 0; i < layers.length; i++) {
+            Layer inner = layers[i];
+            while (inner instanceof BaseWrapperLayer wrapper) {
+                inner = wrapper.getUnderlying();
+            }
+            INDArray mask = layers[i].getMaskArray();
+            INDArray input = layers[i].input();
+            if (mask != null && input != null && !fits(mask, input, TruncationValidator.cutsFeatures(inner))) {
+                throw new IllegalStateException("the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
+                        + layers[i].getClass().getSuperclass().getSimpleName()
+                        + ") must be as long as its input of the shape "
+                        + Arrays.toString(input.shape()) + ", was of the shape " + Arrays.toString(mask.shape())
+                        + ": DL4J 1.0.0-M2.1 does not crop, pad or repeat masks with their sequences, so that an example"
+                        + " could read numbers of another; nothing of this lot was released. Train without masks of the features, or without"
+                        + " the layer below that changes the number of steps");
+            }
+        }
+    }
+
+    private static boolean fits(INDArray mask, INDArray input, boolean timeIsSecond) {
+        if (mask.rank() == 2 && input.rank() == 3) {
+            long steps = input.size(timeIsSecond ? 1 : 2);
+            // Output layers in every step hold the mask of the features as a column, one row for each step of each
+            // example.
+            return mask.size(1) == steps || (mask.size(1) == 1 && mask.size(0) == input.size(0) * steps);
+        }
+        return mask.rank() != 4 || input.rank() != 4 || fits(mask, input, 2, 3) || fits(mask, input, 1, 2);
+    }
+
+    private static boolean fits(INDArray mask, INDArray input, int height, int width) {
+        return fits(mask, input, height) && fits(mask, input, width);
+    }
+
+    private static boolean fits(INDArray mask, INDArray input, int dimension) {
+        return mask.size(dimension) == 1 || mask.size(dimension) == input.size(dimension);
+    }
+
+    /** As {@link #require}, for a vertex and the mask of an input of the network. */
+    static void require(String vertex, INDArray sequences, @Nullable INDArray mask) {
+        if (mask != null && mask.size(1) != sequences.size(2)) {
+            throw new IllegalStateException(
+                    "the mask that the vertex \"" + vertex + "\" takes must be as long as its input of "
+                            + sequences.size(2) + " time steps, had " + mask.size(1)
+                            + ": an example could read numbers of another; nothing of this lot was released. Name an input of as many time steps, or train"
+                            + " without masks of the features");
+        }
+    }
+}

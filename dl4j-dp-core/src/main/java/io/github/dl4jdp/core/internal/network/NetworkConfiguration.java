@@ -1,0 +1,442 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.network;
+
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+import java.util.stream.Stream;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.api.Updater;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.learning.config.IUpdater;
+
+/**
+ * The configuration side of a network: while it is attached, its updaters are wrapped so that it fails closed wherever the
+ * configuration goes without the training.
+ */
+public abstract class NetworkConfiguration {
+    public static final String UNKNOWN_CLASS =
+            "only MultiLayerNetwork and ComputationGraph can be trained with privacy; build it as one of these";
+
+    private @Nullable Updater updater;
+
+    /**
+     * The configuration of a network.
+     *
+     * @throws IllegalArgumentException if it is of another class than DL4J's two
+     */
+    public static NetworkConfiguration of(Model network) {
+        if (network instanceof MultiLayerNetwork multiLayer) {
+            return new LayerListConfiguration(multiLayer);
+        }
+        if (network instanceof ComputationGraph graph) {
+            return new GraphConfiguration(graph);
+        }
+        throw new IllegalArgumentException(UNKNOWN_CLASS);
+    }
+
+    /** Whether a network is of one of DL4J's two classes. */
+    public static boolean isKnown(Model network) {
+        return network instanceof MultiLayerNetwork || network instanceof ComputationGraph;
+    }
+
+    /** The network's layers, as they are now. */
+    public abstract Layer[] layers();
+
+    /** The layers' configurations, in the same order. */
+    abstract List<NeuralNetConfiguration> configurations();
+
+    /** Gives the network a clone of its configuration: networks that were built from one configuration share it. */
+    abstract void takeOwn();
+
+    public abstract @Nullable Updater currentUpdater();
+
+    abstract void setUpdater(Updater updater);
+
+    abstract Updater privateUpdater(UpdateGate gate, @Nullable INDArray state);
+
+    abstract Updater plainUpdater(@Nullable INDArray state);
+
+    /**
+     * A network of its own with a clone of the configuration and of the parameters, as they are now.
+     *
+     * @param updaters what stands in the place of each updater
+     */
+    public abstract Model copy(UnaryOperator<IUpdater> updaters);
+
+    /** Gives the network a configuration of its own and wraps the updaters of weights and biases. */
+    public void privatize(UnaryOperator<IUpdater> wrap) {
+        takeOwn();
+        replaceUpdaters(updater -> wrap.apply(plain(updater)));
+        bind();
+    }
+
+    /** Lets the live layers work with the network's own configuration, so that what stands in it reaches them. */
+    private void bind() {
+        Layer[] layers = layers();
+        List<NeuralNetConfiguration> own = configurations();
+        for (int i = 0; i < layers.length; i++) {
+            if (layers[i] instanceof BaseWrapperLayer wrapper) {
+                // A wrapper would hand its own configuration to the layer inside, which has another one.
+                bindInner(wrapper, own.get(i).getLayer());
+            } else {
+                layers[i].setConf(own.get(i));
+            }
+        }
+    }
+
+    private static void bindInner(BaseWrapperLayer wrapper, org.deeplearning4j.nn.conf.layers.Layer conf) {
+        org.deeplearning4j.nn.conf.layers.Layer inside;
+        if (conf instanceof org.deeplearning4j.nn.conf.layers.wrapper.BaseWrapperLayer wrapping) {
+            inside = wrapping.getUnderlying();
+        } else if (conf instanceof FrozenLayer frozen) {
+            inside = frozen.getLayer();
+        } else {
+            return;
+        }
+        if (wrapper.getUnderlying() instanceof BaseWrapperLayer inner) {
+            bindInner(inner, inside);
+        } else {
+            wrapper.getUnderlying().conf().setLayer(inside);
+        }
+    }
+
+    /** Replaces the network's updater by the engine's, going on with its state. */
+    public void installUpdater(UpdateGate gate) {
+        updater = privateUpdater(gate, stateOf(currentUpdater()));
+        setUpdater(updater);
+    }
+
+    /** The engine's updater. */
+    @Nullable
+    public Updater updater() {
+        return updater;
+    }
+
+    /** Undoes {@link #installUpdater} alone: DL4J's own updater, which refuses what {@code DpUpdater} stands for, with the state so far. */
+    public void removeUpdater() {
+        setUpdater(plainUpdater(stateOf(updater)));
+        updater = null;
+    }
+
+    /** Undoes {@link #privatize} and {@link #installUpdater}. */
+    public void restoreUpdater() {
+        INDArray state = stateOf(updater == null ? currentUpdater() : updater);
+        replaceUpdaters(NetworkConfiguration::plain);
+        bind();
+        setUpdater(plainUpdater(state));
+        updater = null;
+    }
+
+    private static IUpdater plain(IUpdater updater) {
+        return updater instanceof PrivateUpdater own ? own.updater() : updater;
+    }
+
+    /** Replaces every updater of the configuration in place. */
+    private void replaceUpdaters(UnaryOperator<IUpdater> replacement) {
+        configurations().forEach(conf -> LayerUpdaters.replace(conf.getLayer(), replacement));
+    }
+
+    private static @Nullable INDArray stateOf(@Nullable Updater updater) {
+        return updater == null ? null : updater.getStateViewArray();
+    }
+
+    /**
+     * How far the network has come, for going on under {@code plan}, with the account of everything that went into its parameters.
+     *
+     * @param read makes a plan of its stored values
+     * @throws IllegalArgumentException if the configuration carries another plan and {@code plan} may not follow on it, or the layers disagree
+     */
+    public TrainingProgress progressUnder(CompletePlan plan, Function<Map<String, Object>, CompletePlan> read) {
+        TrainingProgress progress = progress();
+        PrivacyAccount account = account();
+        List<Map<String, Object>> carried = storedPlans();
+        if (carried.isEmpty() && account.isSpent()) {
+            carried = carriedPlans();
+        }
+        for (Map<String, Object> stored : carried) {
+            CompletePlan one = read.apply(stored);
+            if (!one.released().equals(plan.released())) {
+                if (!plan.isContinuing()) {
+                    throw new IllegalArgumentException(
+                            "plan must be the one in the network's configuration, " + one.text() + ", was " + plan.text()
+                                    + "; to change the plan and compose the costs of both, attach plan.continuing()");
+                }
+                progress = progress.followedOn();
+                break;
+            }
+        }
+        return progress.with(account);
+    }
+
+    /** The plans of the layers that may train, as plain values: a frozen one may come from a network of another plan. */
+    public List<Map<String, Object>> storedPlans() {
+        return trainable()
+                .flatMap(NetworkConfiguration::updaters)
+                .map(PrivateUpdater::storedPlan)
+                .distinct()
+                .toList();
+    }
+
+    /** Those of layers whose updaters know of none any more. */
+    private List<Map<String, Object>> carriedPlans() {
+        return trainable()
+                .flatMap(conf -> AccountCarriers.in(conf).stream())
+                .map(AccountConstraint::storedPlan)
+                .filter(Objects::nonNull)
+                .distinct()
+                .toList();
+    }
+
+    private Stream<org.deeplearning4j.nn.conf.layers.Layer> trainable() {
+        return configurations().stream()
+                .map(NeuralNetConfiguration::getLayer)
+                .filter(conf -> !(conf instanceof FrozenLayer || conf instanceof FrozenLayerWithBackprop));
+    }
+
+    private static Stream<PrivateUpdater> updaters(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return LayerUpdaters.of(conf).stream()
+                .filter(PrivateUpdater.class::isInstance)
+                .map(PrivateUpdater.class::cast);
+    }
+
+    /**
+     * How far the network has come under the plan that its configuration carries, without what it carries of other layers.
+     *
+     * @throws IllegalArgumentException if its layers disagree
+     */
+    private TrainingProgress progress() {
+        var progress = trainable()
+                .flatMap(conf -> updaters(conf).map(PrivateUpdater::progress))
+                .map(one -> one.with(PrivacyAccount.EMPTY))
+                .distinct()
+                .toList();
+        if (progress.isEmpty()) {
+            progress = trainable()
+                    .flatMap(conf -> AccountCarriers.in(conf).stream())
+                    .filter(carrier -> carrier.storedPlan() != null)
+                    .map(carrier -> carrier.progress().with(PrivacyAccount.EMPTY))
+                    .distinct()
+                    .toList();
+        }
+        if (progress.size() > 1) {
+            throw new IllegalArgumentException(
+                    "the network's layers must have come equally far with the plan, they carry " + progress);
+        }
+        return progress.isEmpty() ? TrainingProgress.NONE : progress.get(0);
+    }
+
+    /**
+     * Everything that went into the network's parameters: what its layers carry, frozen ones too, and what is known of parameters that were copied here from
+     * networks of this process. Parameters that are not those of the account were changed by other means: that is a part of it.
+     */
+    public PrivacyAccount account() {
+        return past().stream().map(LayerPast::account).reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
+    }
+
+    /** {@link #account()} by layer, in their order. */
+    public List<LayerPast> past() {
+        Layer[] layers = layers();
+        List<NeuralNetConfiguration> own = configurations();
+        var past = new ArrayList<LayerPast>();
+        for (int i = 0; i < layers.length; i++) {
+            past.add(pastOf(layers[i], own.get(i).getLayer(), name(layers[i], i)));
+        }
+        boolean isSpent = past.stream().anyMatch(one -> one.account().isSpent());
+        for (int i = 0; i < layers.length && isSpent && iterations() > 0; i++) {
+            // An engine leaves carriers in every layer. The network has made updates, and this one came to it without
+            // any.
+            if (isNew(layers[i], own.get(i).getLayer())) {
+                Set<Long> now = ParameterFingerprints.of(layers[i]);
+                past.set(
+                        i,
+                        new LayerPast(
+                                past.get(i)
+                                        .account()
+                                        .withUnprotected(
+                                                "new-"
+                                                        + Long.toHexString(
+                                                                now.iterator().next()),
+                                                "layer \"" + name(layers[i], i)
+                                                        + "\" was trained without privacy on what layers from private training gave"),
+                                past.get(i).released(),
+                                now));
+            }
+        }
+        return past;
+    }
+
+    private static boolean isNew(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return layer.numParams() > 0
+                && !(layer instanceof org.deeplearning4j.nn.layers.FrozenLayer)
+                && AccountCarriers.in(conf).isEmpty()
+                && updaters(conf).findAny().isEmpty();
+    }
+
+    /** The layers that came into a network with a private past without any of their own. */
+    List<String> newLayers() {
+        Layer[] layers = layers();
+        List<NeuralNetConfiguration> own = configurations();
+        return IntStream.range(0, layers.length)
+                .filter(i -> isNew(layers[i], own.get(i).getLayer()))
+                .mapToObj(i -> name(layers[i], i))
+                .toList();
+    }
+
+    /** The updates that the network has made, as far as DL4J counts them. */
+    abstract int iterations();
+
+    private static LayerPast pastOf(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, String name) {
+        List<AccountConstraint> carriers = AccountCarriers.in(conf);
+        PrivacyAccount account = Stream.concat(
+                        carriers.stream().map(AccountConstraint::progress),
+                        updaters(conf).map(PrivateUpdater::progress))
+                .map(TrainingProgress::account)
+                .reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
+        Set<Long> now = ParameterFingerprints.of(layer);
+        Set<Long> released = new LinkedHashSet<>();
+        Set<Long> changed = new LinkedHashSet<>();
+        carriers.forEach(carrier -> {
+            released.addAll(carrier.released());
+            changed.addAll(carrier.changed());
+        });
+        boolean isTrained = carriers.isEmpty() || !released.isEmpty() || !changed.isEmpty();
+        if (!isTrained) {
+            account = account.ofReleasesAlone();
+        }
+        Set<Long> strangers = new LinkedHashSet<>(now);
+        carriers.forEach(carrier -> strangers.removeAll(carrier.fingerprints()));
+        // Of a layer of another size, the parameters were made anew.
+        boolean mustBeKnown = account.isSpent()
+                && isTrained
+                && carriers.stream().anyMatch(carrier -> carrier.parameters() == layer.numParams());
+        return recognized(new LayerPast(account, released, changed), strangers, mustBeKnown, name);
+    }
+
+    /**
+     * The past of a layer with that of parameters which its carrier does not know.
+     *
+     * @param mustBeKnown whether they must be known from elsewhere, or else were changed without an engine
+     */
+    public static LayerPast recognized(LayerPast past, Set<Long> strangers, boolean mustBeKnown, String layer) {
+        PrivacyAccount all = past.account();
+        Set<Long> released = new LinkedHashSet<>(past.released());
+        Set<Long> changed = new LinkedHashSet<>(past.changed());
+        for (Long stranger : strangers) {
+            Optional<PrivacyAccount> known = ReleasedParameters.accountOf(stranger);
+            if (known.isPresent()) {
+                all = all.and(known.get().without(past.account().forgotten().keySet()));
+                released.add(stranger);
+            } else if (mustBeKnown) {
+                all = all.withUnprotected(
+                        "changed-" + Long.toHexString(stranger),
+                        "parameters of layer \"" + layer
+                                + "\" were changed by other means than an engine after private training");
+                changed.add(stranger);
+            }
+        }
+        return new LayerPast(all, released, changed);
+    }
+
+    /** Leaves nothing of private training but what {@code left} has. */
+    public void forget(PrivacyAccount left) {
+        List<LayerPast> past = past();
+        takeOwn();
+        restoreUpdater();
+        AccountCarriers.write(this, TrainingProgress.NONE.with(left), null, true, past);
+    }
+
+    /** Gives the network another account; how far it has come under its plan stays. */
+    public void rewrite(PrivacyAccount account) {
+        TrainingProgress progress = progress().with(account);
+        List<Map<String, Object>> carried = storedPlans();
+        boolean detached = carried.isEmpty();
+        if (detached) {
+            carried = carriedPlans();
+        }
+        INDArray state = stateOf(currentUpdater());
+        List<LayerPast> past = past();
+        takeOwn();
+        replaceUpdaters(IUpdater::clone);
+        bind();
+        setUpdater(plainUpdater(state));
+        setProgress(progress);
+        AccountCarriers.write(
+                this, progress, carried.isEmpty() ? null : carried.get(0), detached, past);
+    }
+
+    /** Notes that the parameters of now came out of training with this account. */
+    public void release(PrivacyAccount account) {
+        if (account.isSpent()) {
+            var lineage = new ReleasedParameters.Lineage(account);
+            for (Layer layer : layers()) {
+                if (!(layer instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
+                    ReleasedParameters.add(ParameterFingerprints.of(layer), lineage);
+                }
+            }
+        }
+    }
+
+    /** Writes an account in a form that DL4J knows. */
+    public void export(TrainingProgress progress, Map<String, Object> plan, List<LayerPast> past) {
+        Layer[] layers = layers();
+        for (int i = 0; i < layers.length; i++) {
+            if (layers[i].numParams() > 0) {
+                AccountCarriers.put(
+                        configurations().get(i).getLayer(),
+                        ExportedAccount.of(AccountConstraint.of(progress, plan, true, layers[i], past.get(i))));
+            }
+        }
+    }
+
+    /** Notes how far the network has come, for whoever saves it. */
+    public void setProgress(TrainingProgress progress) {
+        configurations().stream().flatMap(conf -> updaters(conf.getLayer())).forEach(own -> own.setProgress(progress));
+    }
+
+    /** What the network's parameters are, as text: the layers with their names, kinds and sizes. */
+    public String description() {
+        return Arrays.stream(layers())
+                .map(layer -> layer.conf().getLayer().getLayerName() + ":"
+                        + layer.conf().getLayer().getClass().getSimpleName() + ":" + layer.numParams())
+                .collect(Collectors.joining(","));
+    }
+
+    /** Whether an engine drives a network. */
+    public static boolean isAttached(Model model) {
+        return isKnown(model) && isAttached(of(model).currentUpdater());
+    }
+
+    /** Whether an updater is an engine's. */
+    public static boolean isAttached(@Nullable Updater updater) {
+        return updater instanceof DpMultiLayerUpdater || updater instanceof DpComputationGraphUpdater;
+    }
+
+    /** The layer's name, or its index where it has none. */
+    public static String name(Layer layer, int index) {
+        String name = layer.conf() == null || layer.conf().getLayer() == null
+                ? null
+                : layer.conf().getLayer().getLayerName();
+        return name == null ? Integer.toString(index) : name;
+    }
+}

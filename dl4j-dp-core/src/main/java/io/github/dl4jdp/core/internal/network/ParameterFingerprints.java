@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.network;
+
+import java.util.LinkedHashSet;
+import java.util.Map;
+import java.util.Set;
+import org.bytedeco.javacpp.DoublePointer;
+import org.bytedeco.javacpp.FloatPointer;
+import org.deeplearning4j.nn.api.Layer;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.concurrency.AffinityManager;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * Numbers by which arrays of parameters are recognized: 64 bits over the length and at most {@value #SAMPLES} of the values, as floats, so that FLOAT and DOUBLE copies
+ * agree. The last bit is 0 for an array whose values are all the same. Trained parameters change in every place, by noise if by nothing else; two arrays that went different ways agree with a probability of 2^-64.
+ */
+final class ParameterFingerprints {
+    /** Reading them takes microseconds. */
+    static final int SAMPLES = 1024;
+
+    private ParameterFingerprints() {}
+
+    /** One for each array of a layer's parameters. */
+    static Set<Long> of(Layer layer) {
+        var all = new LinkedHashSet<Long>();
+        if (layer.numParams() > 0) {
+            Map<String, INDArray> arrays = layer.paramTable(false);
+            arrays.values().forEach(array -> all.add(of(array)));
+        }
+        return all;
+    }
+
+    /** That of one array, by its values in the order in which they lie in memory. */
+    static long of(@Nullable INDArray array) {
+        if (array == null || array.isEmpty()) {
+            return 0;
+        }
+        INDArray dense = array.elementWiseStride() == 1 ? array : array.dup(array.ordering());
+        Nd4j.getAffinityManager().ensureLocation(dense, AffinityManager.Location.HOST);
+        var pointer = dense.data().addressPointer();
+        long length = dense.length();
+        long count = Math.min(length, SAMPLES);
+        long hash = mixed(length);
+        boolean isConstant = true;
+        float first = Float.NaN;
+        for (long i = 0; i < count; i++) {
+            long at = count == length ? i : (long) ((double) i * length / count);
+            float value;
+            if (pointer instanceof FloatPointer floats) {
+                value = floats.get(at);
+            } else if (pointer instanceof DoublePointer doubles) {
+                value = (float) doubles.get(at);
+            } else {
+                value = dense.data().getFloat(dense.offset() + at);
+            }
+            first = i == 0 ? value : first;
+            isConstant &= value == first;
+            hash = mixed(hash ^ Float.floatToIntBits(value)) + i;
+        }
+        return isConstant ? hash & ~1L : hash | 1L;
+    }
+
+    /** Whether the array is like no other by its values: biases of zero are everywhere. */
+    static boolean tellsApart(long fingerprint) {
+        return (fingerprint & 1) == 1;
+    }
+
+    /** The finalizer of SplitMix64: every bit of the input moves every bit of the output. */
+    private static long mixed(long bits) {
+        long z = bits + 0x9e3779b97f4a7c15L;
+        z = (z ^ (z >>> 30)) * 0xbf58476d1ce4e5b9L;
+        z = (z ^ (z >>> 27)) * 0x94d049bb133111ebL;
+        return z ^ (z >>> 31);
+    }
+}

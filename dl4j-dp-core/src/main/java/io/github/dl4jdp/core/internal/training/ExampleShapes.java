@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.training;
+
+import io.github.dl4jdp.core.internal.check.TruncationValidator;
+import io.github.dl4jdp.core.internal.network.InnerLayers;
+import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import io.github.dl4jdp.core.internal.plan.ExampleShape;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.InputPreProcessor;
+import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
+import org.deeplearning4j.nn.conf.graph.GraphVertex;
+import org.deeplearning4j.nn.conf.graph.LayerVertex;
+import org.deeplearning4j.nn.conf.graph.MergeVertex;
+import org.deeplearning4j.nn.conf.graph.PreprocessorVertex;
+import org.deeplearning4j.nn.conf.graph.ScaleVertex;
+import org.deeplearning4j.nn.conf.graph.ShiftVertex;
+import org.deeplearning4j.nn.conf.graph.rnn.LastTimeStepVertex;
+import org.deeplearning4j.nn.conf.layers.BaseLayer;
+import org.deeplearning4j.nn.conf.preprocessor.Cnn3DToFeedForwardPreProcessor;
+import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
+import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToRnnPreProcessor;
+import org.deeplearning4j.nn.conf.preprocessor.RnnToFeedForwardPreProcessor;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.layers.LossLayer;
+import org.deeplearning4j.nn.layers.OutputLayer;
+import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
+import org.deeplearning4j.nn.layers.feedforward.elementwise.ElementWiseMultiplicationLayer;
+import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingLayer;
+import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingSequenceLayer;
+import org.deeplearning4j.nn.layers.normalization.BatchNormalization;
+import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
+import org.deeplearning4j.nn.layers.recurrent.GravesLSTM;
+import org.deeplearning4j.nn.layers.recurrent.LSTM;
+import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
+import org.deeplearning4j.nn.layers.recurrent.SimpleRnn;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.activations.IActivation;
+import org.nd4j.linalg.activations.impl.ActivationIdentity;
+import org.nd4j.linalg.activations.impl.ActivationReLU;
+import org.nd4j.linalg.activations.impl.ActivationSigmoid;
+import org.nd4j.linalg.activations.impl.ActivationSoftmax;
+import org.nd4j.linalg.activations.impl.ActivationTanH;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+/**
+ * Sees to it that the shape in which an example reaches the network does not depend on the other examples of its batch: an iterator that pads to the longest
+ * sequence, or to the largest picture, would let one example change the gradients of all.
+ *
+ * <p>Data whose arrays have one shape by construction need nothing. Otherwise the shape is a public constant of the plan, to which every batch is
+ * padded by masked zeros, or which it must have; or the network is one of those where padding under masks changes no gradient.
+ */
+@SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
+public final class ExampleShapes {
+    /** Layers over one row for each example, whose parameters fix its length. */
+    private static final Set<Class<? extends Layer>> FLAT = Set.of(
+            DenseLayer.class,
+            OutputLayer.class,
+            LossLayer.class,
+            EmbeddingLayer.class,
+            ElementWiseMultiplicationLayer.class,
+            BatchNormalization.class,
+            org.deeplearning4j.nn.layers.ActivationLayer.class,
+            org.deeplearning4j.nn.layers.DropoutLayer.class);
+
+    /** Layers in which a masked step at the end of a sequence changes nothing. */
+    private static final Set<Class<? extends Layer>> INDIFFERENT = Set.of(
+            LSTM.class,
+            GravesLSTM.class,
+            SimpleRnn.class,
+            EmbeddingSequenceLayer.class,
+            RnnOutputLayer.class,
+            RnnLossLayer.class,
+            LastTimeStepLayer.class,
+            GlobalPoolingLayer.class);
+
+    /** Preprocessors that are the same for every step. */
+    private static final Set<Class<? extends InputPreProcessor>> BY_STEP =
+            Set.of(RnnToFeedForwardPreProcessor.class, FeedForwardToRnnPreProcessor.class);
+
+    private static final Set<Class<? extends GraphVertex>> VERTICES_BY_STEP = Set.of(
+            MergeVertex.class, ElementWiseVertex.class, ScaleVertex.class, ShiftVertex.class, LastTimeStepVertex.class);
+
+    private static final Set<Class<? extends IActivation>> BY_NUMBER =
+            Set.of(ActivationIdentity.class, ActivationReLU.class, ActivationSigmoid.class, ActivationTanH.class);
+
+    private static final String REMEDIES =
+            "declare it by plan.withSequenceLength(steps) or plan.withImageSize(height, width), hand over the data in memory, or say by"
+                    + " RandomAccessExamples.hasFixedShapes() that every array has one shape whatever is asked for";
+
+    private final ExampleShape declared;
+    private final boolean truncates;
+    /** Whether nothing in the network has more than one row for an example. */
+    private final boolean flat;
+
+    private final boolean flattens;
+    /** Feature arrays of tokens, [B, T]. */
+    private final Set<Integer> tokens;
+
+    private final boolean timeLast;
+    private final List<String> sensitive = new ArrayList<>();
+    private @Nullable List<Long> firstImage;
+
+    ExampleShapes(Model network, CompletePlan plan) {
+        this.declared = plan.exampleShape();
+        this.truncates = plan.truncation().isPresent();
+        this.tokens = tokens(network);
+        this.timeLast = Arrays.stream(layers(network)).noneMatch(TruncationValidator::cutsFeatures);
+        boolean onlyFlat = true;
+        for (Layer layer : layers(network)) {
+            Layer inside = layer instanceof FrozenLayer frozen ? frozen.getInsideLayer() : layer;
+            onlyFlat &= FLAT.contains(inside.getClass());
+            if (!isIndifferent(inside)) {
+                sensitive.add(NetworkConfiguration.name(inside, inside.getIndex()) + " ("
+                        + inside.getClass().getSimpleName() + ")");
+            }
+        }
+        List<Object> others = betweenLayers(network);
+        for (Object other : others) {
+            if (!BY_STEP.contains(other.getClass()) && !VERTICES_BY_STEP.contains(other.getClass())) {
+                sensitive.add(other.getClass().getSimpleName());
+            }
+        }
+        this.flat = onlyFlat && others.stream().noneMatch(InputPreProcessor.class::isInstance);
+        this.flattens = others.stream()
+                .anyMatch(other -> other instanceof CnnToFeedForwardPreProcessor
+                        || other instanceof Cnn3DToFeedForwardPreProcessor);
+    }
+
+    private static Layer[] layers(Model network) {
+        return network instanceof MultiLayerNetwork multiLayer
+                ? multiLayer.getLayers()
+                : ((ComputationGraph) network).getLayers();
+    }
+
+    private static Set<Integer> tokens(Model network) {
+        if (network instanceof MultiLayerNetwork multiLayer) {
+            return takesTokens(
+                            multiLayer.getLayerWiseConfigurations().getConf(0).getLayer())
+                    ? Set.of(0)
+                    : Set.of();
+        }
+        var conf = ((ComputationGraph) network).getConfiguration();
+        var tokens = new HashSet<Integer>();
+        conf.getVertices().forEach((name, vertex) -> {
+            if (vertex instanceof LayerVertex layer
+                    && takesTokens(layer.getLayerConf().getLayer())) {
+                Objects.requireNonNull(conf.getVertexInputs().get(name))
+                        .forEach(input -> tokens.add(conf.getNetworkInputs().indexOf(input)));
+            }
+        });
+        return Set.copyOf(tokens);
+    }
+
+    private static boolean takesTokens(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return InnerLayers.of(conf).stream()
+                .anyMatch(org.deeplearning4j.nn.conf.layers.EmbeddingSequenceLayer.class::isInstance);
+    }
+
+    /** The preprocessors, and the vertices without layers. */
+    private static List<Object> betweenLayers(Model network) {
+        if (network instanceof MultiLayerNetwork multiLayer) {
+            return List.copyOf(multiLayer
+                    .getLayerWiseConfigurations()
+                    .getInputPreProcessors()
+                    .values());
+        }
+        return ((ComputationGraph) network)
+                .getConfiguration().getVertices().values().stream()
+                        .flatMap(vertex -> vertex instanceof LayerVertex layer
+                                ? Stream.ofNullable((Object) layer.getPreProcessor())
+                                : vertex instanceof PreprocessorVertex preProcessor
+                                        ? Stream.of((Object) preProcessor.getPreProcessor())
+                                        : Stream.of((Object) vertex))
+                        .toList();
+    }
+
+    private static boolean isIndifferent(Layer layer) {
+        if (layer instanceof LastTimeStepLayer last) {
+            return isIndifferent(last.getUnderlying());
+        }
+        var conf = layer.conf().getLayer();
+        // Dropout is drawn by position, and positions move with the length.
+        if (conf.getIDropout() != null
+                || !(FLAT.contains(layer.getClass()) || INDIFFERENT.contains(layer.getClass()))) {
+            return false;
+        }
+        IActivation activation = conf instanceof BaseLayer base ? base.getActivationFn() : null;
+        if (conf instanceof org.deeplearning4j.nn.conf.layers.ActivationLayer own) {
+            activation = own.getActivationFn();
+        }
+        boolean computesLoss = layer instanceof RnnOutputLayer
+                || layer instanceof RnnLossLayer
+                || layer instanceof OutputLayer
+                || layer instanceof LossLayer;
+        // Softmax is over the last dimension, time where an array has it; the losses see single steps.
+        return activation == null
+                || BY_NUMBER.contains(activation.getClass())
+                || (computesLoss && activation instanceof ActivationSoftmax);
+    }
+
+    /**
+     * Refuses data whose shapes may vary from batch to batch where the network would see the difference, before anything is charged.
+     *
+     * @param isFixed whether the arrays of the data have one shape, whatever is asked for
+     * @throws IllegalStateException if the shape of an example may depend on others
+     */
+    public void requireConstant(boolean isFixed) {
+        boolean isDeclared = truncates || !declared.equals(ExampleShape.NONE);
+        if (!isFixed && !flat && !isDeclared && !flattens && !sensitive.isEmpty()) {
+            throw new IllegalStateException(
+                    "the shape of an example must not depend on the other examples of its batch, as that of sequences padded"
+                            + " to the longest one does: it changes the gradients in " + String.join(", ", sensitive)
+                            + ", and the plan declares none; " + REMEDIES);
+        }
+    }
+
+    /** Whether the number of time steps, or of pixels, changes gradients: then it must be public. */
+    public boolean matter() {
+        return !flat && !sensitive.isEmpty();
+    }
+
+    /**
+     * A batch in the shape that every batch of the run has.
+     *
+     * @param isFixed whether the arrays of the data have one shape, whatever is asked for
+     * @throws IllegalArgumentException if it has another one
+     */
+    MultiDataSet shaped(MultiDataSet batch, boolean isFixed) {
+        requireImages(batch, isFixed);
+        if (truncates || (isFixed && declared.sequenceLength() == 0)) {
+            return batch;
+        }
+        if (declared.sequenceLength() > 0) {
+            return SequencePadding.padAll(batch, declared.sequenceLength(), tokens, timeLast);
+        }
+        requireMasks(batch);
+        return batch;
+    }
+
+    /** Without a declared length, the network is one that sees no padding, as long as masks say where it is. */
+    private void requireMasks(MultiDataSet batch) {
+        if (flat) {
+            return;
+        }
+        boolean series = unmasked(batch.getFeatures(), batch.getFeaturesMaskArrays(), tokens)
+                || unmasked(batch.getLabels(), batch.getLabelsMaskArrays(), Set.of());
+        if (series || (hasSeries(batch) && !sensitive.isEmpty())) {
+            throw new IllegalArgumentException(
+                    "the length of sequences must not depend on the other examples of their batch. Without a declared length,"
+                            + " features and labels that are time series need masks, and the network layers in which masked padding changes"
+                            + " nothing"
+                            + (sensitive.isEmpty() ? "" : ", not " + String.join(", ", sensitive))
+                            + "; nothing of this lot was released. " + REMEDIES);
+        }
+    }
+
+    private boolean hasSeries(MultiDataSet batch) {
+        return !tokens.isEmpty()
+                || Stream.concat(Arrays.stream(batch.getFeatures()), Arrays.stream(batch.getLabels()))
+                        .anyMatch(array -> array.rank() == 3);
+    }
+
+    private static boolean unmasked(INDArray[] arrays, INDArray @Nullable [] masks, Set<Integer> tokens) {
+        for (int i = 0; i < arrays.length; i++) {
+            if ((arrays[i].rank() == 3 || (arrays[i].rank() == 2 && tokens.contains(i)))
+                    && (masks == null || masks[i] == null)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private void requireImages(MultiDataSet batch, boolean isFixed) {
+        for (INDArray array : batch.getFeatures()) {
+            if (array.rank() < 4) {
+                continue;
+            }
+            var size = new ArrayList<Long>();
+            for (int i = 1; i < array.rank(); i++) {
+                size.add(array.size(i));
+            }
+            List<Long> wanted = declared.imageSize();
+            if (!wanted.isEmpty()) {
+                // Channels come first, or last in the format NHWC.
+                boolean fits = wanted.size() == size.size() - 1
+                        && (size.subList(1, size.size()).equals(wanted)
+                                || size.subList(0, size.size() - 1).equals(wanted));
+                if (!fits) {
+                    throw new IllegalArgumentException("images must be of the plan's imageSize = " + wanted
+                            + ", a lot has examples of the shape " + size + "; nothing of it was released");
+                }
+            } else if (!isFixed) {
+                if (!flattens) {
+                    throw new IllegalArgumentException(
+                            "the size of images must not depend on the other examples of their batch, and neither the plan nor the"
+                                    + " network fixes it; nothing of this lot was released. " + REMEDIES);
+                }
+                if (firstImage != null && !firstImage.equals(size)) {
+                    throw new IllegalArgumentException("images must be of one size in all lots, were " + firstImage
+                            + " and are " + size + "; nothing of this lot was released. " + REMEDIES);
+                }
+                firstImage = size;
+            }
+        }
+    }
+}

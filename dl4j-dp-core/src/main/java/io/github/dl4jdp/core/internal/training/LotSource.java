@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.training;
+
+import io.github.dl4jdp.core.data.Augmentation;
+import io.github.dl4jdp.core.data.InMemoryExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.network.ExampleWeights;
+import io.github.dl4jdp.core.mechanism.Charge;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import java.util.Arrays;
+import java.util.NoSuchElementException;
+import java.util.function.IntFunction;
+import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Draws lots, feeds all but the last physical batch of each through the engine, and hands out the last one.
+ *
+ * <p>Where a run stands is read from the engine's count of releases alone, so that a lot that was drawn but never
+ * released (an exception in between) is handed out again, and a resumed run goes on in the middle of its pass.
+ */
+public final class LotSource {
+    private static final Logger log = LoggerFactory.getLogger(LotSource.class);
+
+    private final PrivateTraining training;
+    private final RandomAccessExamples data;
+    private final @Nullable Augmentation augmentation;
+    private final int physicalBatchSize;
+    private final @Nullable ReadAhead readAhead;
+    private long passEnd;
+    /** A pass was begun with no step left: too many were asked for, if anybody asks for a lot of it. */
+    private boolean begunInVain;
+
+    private final long number;
+
+    /** Arrays that may be filled again: what was in them has been accumulated. */
+    private @Nullable MultiDataSet spent;
+
+    /** Arrays of the physical batch that is being accumulated. */
+    private @Nullable MultiDataSet inUse;
+
+    /** @param augmentation makes the copies of the examples, if they are augmented */
+    public LotSource(
+            PrivateTraining training,
+            RandomAccessExamples data,
+            @Nullable Augmentation augmentation,
+            Execution options) {
+        this.training = training;
+        this.data = data;
+        this.augmentation = augmentation;
+        if (augmentation != null) {
+            training.augmentedLots().notice();
+        }
+        this.physicalBatchSize = training.physicalBatchSize(options);
+        this.readAhead = options.prefetch() ? new ReadAhead() : null;
+        this.number = training.desk().newIterator();
+        startPass();
+    }
+
+    private void startPass() {
+        Mechanism plan = training.plan().mechanism();
+        // A lot that is still to be trained on belongs to the pass before.
+        long done = training.steps() + (training.desk().isOut(number) ? 1 : 0);
+        passEnd = done >= plan.steps() ? done : Math.min(plan.steps(), plan.lotsAfter(plan.passOf(done + 1)));
+    }
+
+    boolean hasNext() {
+        LotDesk desk = training.desk();
+        desk.requireNoPrefetching();
+        if (desk.isReadAhead()) {
+            return desk.hasRefusal();
+        }
+        if (begunInVain) {
+            // Only now: a loop of the user's own may reset the lots after its last pass, and ask for no more.
+            begunInVain = false;
+            log.warn(
+                    "No lot is left after {} of the plan's {} steps; this pass is empty. net.fit was asked for more epochs than the plan and its budget allow.",
+                    training.steps(),
+                    training.plan().mechanism().steps());
+        }
+        long out = desk.isOut(number) ? 1 : 0;
+        return training.steps() + out < passEnd && training.remainingSteps() > out;
+    }
+
+    /** Who asks for a reset, or whether there can be one, may be about to read ahead. */
+    void requireNoPrefetching() {
+        training.desk().requireNoPrefetching();
+    }
+
+    /** The refusal that a thread that reads ahead gets in place of a lot, or null on any other thread. */
+    @Nullable
+    RefusedLot refusal() {
+        LotDesk desk = training.desk();
+        return desk.isReadAhead() ? RefusedLot.of(desk.refusal()) : null;
+    }
+
+    void nextPass() {
+        requireNoPrefetching();
+        training.desk().reset(number);
+        begunInVain = training.remainingSteps() == 0;
+        startPass();
+    }
+
+    MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
+        training.desk().requireTraining(number);
+        long lot = training.steps() + 1;
+        if (lot > passEnd || training.remainingSteps() == 0) {
+            throw new NoSuchElementException(
+                    training.remainingSteps() == 0
+                            ? "the plan has no further lot: " + training.steps() + " of its "
+                                    + training.plan().mechanism().steps()
+                                    + " steps are done, or its budget is spent"
+                            : "the pass has no further lot: call reset() for the next pass");
+        }
+        long[] members = training.drawLot(lot, data.size());
+        return feed(
+                training,
+                members,
+                0,
+                physicalBatchSize,
+                part -> read(lot, members, part),
+                batch -> training.shapes().shaped(preProcess.apply(batch), data.hasFixedShapes()),
+                training.spending().nextCharge());
+    }
+
+    private MultiDataSet read(long lot, long[] members, int part) {
+        if (part > 0 && inUse != null) {
+            spent = inUse; // the next part is asked for when this one has been accumulated
+        }
+        inUse = null;
+        boolean isLast = part + 1 == parts(members, physicalBatchSize);
+        MultiDataSet batch = readAhead == null
+                ? reader(lot, members, part).get()
+                : readAhead.get(lot, part, () -> reader(lot, members, part).get());
+        if (readAhead != null && !isLast) {
+            readAhead.start(lot, part + 1, reader(lot, members, part + 1));
+        } else if (readAhead != null && lot < training.plan().mechanism().steps()) {
+            readAhead.start(lot + 1, 0, reader(lot + 1, training.drawLot(lot + 1, data.size()), 0));
+        }
+        if (!isLast && augmentation == null) {
+            // As they are now: a preprocessor may put arrays of its own in their place.
+            inUse = InMemoryExamples.map(batch, UnaryOperator.identity());
+        }
+        return batch;
+    }
+
+    /** What reads a physical batch; takes the arrays that it may fill at once, so that no other does. */
+    private Supplier<MultiDataSet> reader(long lot, long[] members, int part) {
+        long[] rows = part(members, physicalBatchSize, part);
+        MultiDataSet free = spent;
+        if (free == null || free.getFeatures(0).size(0) != rows.length) {
+            return () -> batch(fetch(data, rows), lot, rows);
+        }
+        spent = null;
+        return () -> checked(data.get(rows, free), rows);
+    }
+
+    private MultiDataSet batch(MultiDataSet examples, long lot, long[] rows) {
+        return augmentation == null ? examples : training.augmentedLots().copiesOf(examples, augmentation, lot, rows);
+    }
+
+    /**
+     * Feeds all but the last physical batch of one lot through the engine and returns the last one, which {@code fit} is to have.
+     *
+     * @param members of the lot, in the order in which they are read
+     * @param before how many examples of the pass came before the data set that they are numbered in
+     * @param read gives the physical batches by their number; of an empty lot, any one example
+     * @param charge what the lot is paid with
+     */
+    static MultiDataSet feed(
+            PrivateTraining training,
+            long[] members,
+            long before,
+            int physicalBatchSize,
+            IntFunction<MultiDataSet> read,
+            UnaryOperator<MultiDataSet> preProcess,
+            Charge charge) {
+        training.beginLot(charge);
+        int parts = parts(members, physicalBatchSize);
+        for (int part = 0; part < parts - 1; part++) {
+            MultiDataSet batch = read.apply(part);
+            int examples = training.augmentedLots().examplesOf(batch);
+            training.accumulate(
+                    preProcessed(batch, preProcess), examples, numbers(members, before, physicalBatchSize, part));
+        }
+        MultiDataSet last = read.apply(parts - 1);
+        if (members.length == 0) {
+            // The row stands in for nothing: its values must not come from an example.
+            fill(last.getFeatures(), 0);
+            fill(last.getLabels(), 0);
+            fill(last.getFeaturesMaskArrays(), 1);
+            fill(last.getLabelsMaskArrays(), 1);
+        }
+        int examples = members.length == 0 ? 0 : training.augmentedLots().examplesOf(last);
+        return training.expect(
+                preProcessed(last, preProcess), examples, numbers(members, before, physicalBatchSize, parts - 1));
+    }
+
+    private static long[] numbers(long[] members, long before, int physicalBatchSize, int part) {
+        return Arrays.stream(part(members, physicalBatchSize, part))
+                .map(member -> before + member)
+                .toArray();
+    }
+
+    /** A row more would be an example whose contribution nobody bounds. */
+    private static MultiDataSet preProcessed(MultiDataSet batch, UnaryOperator<MultiDataSet> preProcess) {
+        MultiDataSet raw = ExampleWeights.understandable(batch);
+        long rows = raw.getFeatures(0).size(0);
+        MultiDataSet processed = preProcess.apply(raw);
+        if (processed.getFeatures(0).size(0) != rows) {
+            throw new IllegalStateException("a preprocessor must keep the rows of a batch, which had " + rows
+                    + ", has made " + processed.getFeatures(0).size(0) + " of them");
+        }
+        return processed;
+    }
+
+    private static int parts(long[] members, int physicalBatchSize) {
+        return (int) Math.max(1, ((long) members.length + physicalBatchSize - 1) / physicalBatchSize);
+    }
+
+    /** All parts but the last are of the physical batch size, so that their arrays can be filled again. */
+    static long[] part(long[] members, int physicalBatchSize, int part) {
+        if (members.length == 0) {
+            return new long[] {0};
+        }
+        int from = Math.multiplyExact(part, physicalBatchSize);
+        return Arrays.copyOfRange(members, from, (int) Math.min(members.length, (long) from + physicalBatchSize));
+    }
+
+    /** The sampled examples and nothing else: a row too many would be an example that nobody drew. */
+    static MultiDataSet fetch(RandomAccessExamples data, long[] members) {
+        return checked(data.get(members), members);
+    }
+
+    private static MultiDataSet checked(MultiDataSet examples, long[] members) {
+        for (INDArray[] arrays : new INDArray[][] {
+            examples.getFeatures(),
+            examples.getLabels(),
+            examples.getFeaturesMaskArrays(),
+            examples.getLabelsMaskArrays()
+        }) {
+            for (int i = 0; arrays != null && i < arrays.length; i++) {
+                if (arrays[i] != null && arrays[i].size(0) != members.length) {
+                    throw new IllegalStateException("RandomAccessExamples.get must return one row for each of the "
+                            + members.length + " indices in every array, returned " + arrays[i].size(0));
+                }
+            }
+        }
+        return examples;
+    }
+
+    private static void fill(@Nullable INDArray @Nullable [] arrays, double value) {
+        for (int i = 0; arrays != null && i < arrays.length; i++) {
+            if (arrays[i] != null) {
+                arrays[i].assign(value);
+            }
+        }
+    }
+
+    void noticePreProcessor(@Nullable Object preProcessor) {
+        training.noticePreProcessor(preProcessor);
+    }
+
+    int expectedLotSize() {
+        return Math.toIntExact(training.plan().mechanism().lotSize());
+    }
+
+    int columns(boolean features) {
+        MultiDataSet row = readAhead == null
+                ? data.get(new long[] {0})
+                : readAhead.get(
+                        0,
+                        0,
+                        () -> data.get(new long[] {0})); // no lot has the number 0: never while another thread reads
+        INDArray array = features ? row.getFeatures(0) : row.getLabels(0);
+        return Math.toIntExact(array.size(1));
+    }
+}

@@ -1,0 +1,642 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.training;
+
+import io.github.dl4jdp.core.gradient.DataPreProcessors;
+import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.Nd4jThreads;
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.Spending;
+import io.github.dl4jdp.core.internal.charging.TrainingProgress;
+import io.github.dl4jdp.core.internal.network.AccountCarriers;
+import io.github.dl4jdp.core.internal.network.BackwardPass;
+import io.github.dl4jdp.core.internal.network.ExampleWeights;
+import io.github.dl4jdp.core.internal.network.HookedNetwork;
+import io.github.dl4jdp.core.internal.network.LayerPast;
+import io.github.dl4jdp.core.internal.network.LotDraws;
+import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
+import io.github.dl4jdp.core.internal.network.StochasticParts;
+import io.github.dl4jdp.core.internal.network.UpdateGate;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import io.github.dl4jdp.core.internal.plan.Segment;
+import io.github.dl4jdp.core.internal.plan.Truncation;
+import io.github.dl4jdp.core.mechanism.Charge;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.PrivateStep;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.learning.config.Sgd;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A network in private training: the life of a lot from its drawing to the update.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * The training data reach the network's parameters, updater and gradient views by {@link PrivateStep} alone, once a lot or, with truncated
+ * backpropagation through time, once for each of the plan's segments, after the lot was charged for all of them.
+ */
+public final class PrivateTraining implements AutoCloseable, UpdateGate {
+    private static final Logger log = LoggerFactory.getLogger(PrivateTraining.class);
+
+    /** Where the network stands between lots; every entry point checks it. */
+    private enum Lifecycle {
+        /** No lot under way. */
+        IDLE,
+        /** A lot is drawn, its last physical batch has been handed to {@code fit}, and the release of it or of its next segment is to come. */
+        EXPECTING,
+        /** The gradient views hold the noised sum, and the updater has not run yet. */
+        RELEASED,
+        /** The network trains without privacy again. */
+        DETACHED
+    }
+
+    private final HookedNetwork network;
+    private final ExampleShapes shapes;
+    private final NetworkConfiguration configuration;
+    private final CompletePlan plan;
+    private final GradientRules rules;
+    private final BackwardPass pass;
+    private final Nd4jThreads nd4jThreads;
+    private final RandomStreams streams;
+    private final LotDraws draws;
+    private final StochasticParts stochasticParts;
+    private final PrivateStep step;
+    private final AugmentedLots augmentedLots;
+    private final Spending spending;
+    /** The identity of this session in the network's account. */
+    private final String session = RandomStreams.identity();
+
+    private final Mechanism mechanism;
+    private final AccountCarriers carriers;
+    private final TrainingProgress before;
+    private PrivacyAccount account;
+    private final Set<String> fitted = new LinkedHashSet<>();
+    private final LotDesk desk;
+    private Lifecycle lifecycle = Lifecycle.IDLE;
+    private @Nullable MultiDataSet expected;
+    private int expectedExamples;
+    /** See {@link LotContents}. */
+    private long expectedContents;
+
+    private long[] expectedMembers = {};
+    private double @Nullable [] @Nullable [] weights;
+    /** What the lot under way is paid with. */
+    private @Nullable Charge charge;
+
+    private PrivateStep.@Nullable Lot open;
+    /** Number of the segment, from 0, whose release is next. */
+    private long segment;
+
+    private long steps;
+
+    /**
+     * Hooks a network that {@code ModelValidator} found in order.
+     *
+     * @param wrap puts the plan around an updater of DL4J's
+     */
+    public PrivateTraining(
+            Model model,
+            CompletePlan plan,
+            UnaryOperator<IUpdater> wrap,
+            Execution options,
+            GradientRules rules,
+            TrainingProgress progress,
+            Spending spending) {
+        this.plan = plan;
+        this.mechanism = plan.mechanism();
+        this.rules = rules;
+        this.pass = new BackwardPass(options.threads());
+        this.configuration = NetworkConfiguration.of(model);
+        List<LayerPast> past = configuration.past();
+        configuration.privatize(wrap);
+        this.streams =
+                mechanism.seed().isPresent() ? RandomStreams.seeded(mechanism.seed().getAsLong()) : RandomStreams.secure();
+        this.draws = new LotDraws(streams);
+        this.stochasticParts = StochasticParts.install(configuration.layers(), draws);
+        this.shapes = new ExampleShapes(model, plan);
+        this.network = HookedNetwork.hook(model, rules, pass);
+        this.nd4jThreads = Nd4jThreads.of(options.threads(), pass.sharesAllWork());
+        configuration.installUpdater(this);
+        Double reached = progress.clippingNorm();
+        this.step = new PrivateStep(
+                mechanism,
+                streams,
+                reached != null && mechanism.clipping() instanceof Clipping.Adaptive
+                        ? reached
+                        : mechanism.clipping().norm(),
+                network.trainable(),
+                model.numParams(),
+                model.params().dataType(),
+                options.threads());
+        this.augmentedLots = new AugmentedLots(streams, mechanism.copies());
+        this.spending = spending;
+        // Where every lot is charged, the ledger may know of more lots than the model.
+        this.steps = mechanism.sampling().chargesByPass() ? progress.steps() : spending.charges();
+        this.desk = new LotDesk(model, this::isGiven, this::withdraw);
+        this.before = progress;
+        this.account = progress.account().withReleases(plan.others().byIdentity());
+        this.carriers = new AccountCarriers(configuration, model, plan.stored(), account, past);
+        spending.ownSession(session);
+        // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
+        // ones.
+        noteProgress();
+    }
+
+    CompletePlan plan() {
+        return plan;
+    }
+
+    /** Who may have a lot. */
+    LotDesk desk() {
+        return desk;
+    }
+
+    /** Whether a fit of the lot that is out has begun. */
+    private boolean isGiven() {
+        MultiDataSet lot = expected;
+        return lot != null && network.isGiven(lot, firstSegment());
+    }
+
+    /** Drops the lot that is out: nothing of it was released. */
+    private void withdraw() {
+        closePass();
+        expected = null;
+        charge = null;
+        open = null;
+        lifecycle = lifecycle == Lifecycle.DETACHED ? Lifecycle.DETACHED : Lifecycle.IDLE;
+        rest();
+    }
+
+    private Segment firstSegment() {
+        Truncation truncation = plan.truncation().orElse(null);
+        return truncation == null ? Segment.WHOLE : truncation.segment(0);
+    }
+
+    /** The layers that train, in the order of the flattened parameters. */
+    public List<TrainableLayer> trainable() {
+        return network.trainable();
+    }
+
+    /** The rules by which the layers were hooked. */
+    public GradientRules rules() {
+        return rules;
+    }
+
+    /** The network's configuration, its updaters wrapped. */
+    NetworkConfiguration configuration() {
+        return configuration;
+    }
+
+    public Spending spending() {
+        return spending;
+    }
+
+    /** The number of lots released so far. */
+    public long steps() {
+        return steps;
+    }
+
+    /** The clipping norm in force for the next lot. */
+    public double clippingNorm() {
+        return step.clippingNorm();
+    }
+
+    /** The number of lots that the plan still allows. */
+    public long remainingSteps() {
+        long planned = Math.max(0, mechanism.steps() - steps);
+        return mechanism.sampling().chargesByPass() ? planned : Math.min(planned, spending.remainingCharges());
+    }
+
+    /**
+     * Names a preprocessor that holds statistics of data, once.
+     *
+     * @throws IllegalArgumentException if it is not known to treat every example on its own
+     */
+    void noticePreProcessor(@Nullable Object preProcessor) {
+        if (preProcessor == null) {
+            return;
+        }
+        DataPreProcessors.requireExampleWise(preProcessor, rules);
+        DataPreProcessors.assumptions(preProcessor).stream()
+                .filter(fitted::add)
+                .forEach(assumption -> log.warn("Assumed: {}.", assumption));
+    }
+
+    /** What has to be assumed of the preprocessors that the training data went through. */
+    public List<String> fittedPreprocessing() {
+        return List.copyOf(fitted);
+    }
+
+    /** Keeps the shape of an example from depending on others. */
+    public ExampleShapes shapes() {
+        return shapes;
+    }
+
+    /** Makes the copies of augmented examples, and knows how many there are of each. */
+    public AugmentedLots augmentedLots() {
+        return augmentedLots;
+    }
+
+    /** Unhooks the network, which stays private and does not train meanwhile. */
+    @Override
+    public void close() {
+        if (lifecycle == Lifecycle.DETACHED) {
+            return;
+        }
+        carriers.acceptUpdate();
+        takeUpChanges();
+        unhook();
+        configuration.removeUpdater();
+        end(false);
+    }
+
+    /** Gives the network back to plain DL4J; its account stays in its configuration. */
+    public void detach() {
+        requireAttached();
+        carriers.acceptUpdate();
+        takeUpChanges();
+        unhook();
+        configuration.restoreUpdater();
+        end(true);
+    }
+
+    /** First of all, so that DL4J's own updater is built on the layers and configurations that stay. */
+    private void unhook() {
+        network.unhook();
+        stochasticParts.restore();
+    }
+
+    private void end(boolean detached) {
+        carriers.release(progress(), detached);
+        closePass();
+        nd4jThreads.release();
+        spending.close();
+        lifecycle = Lifecycle.DETACHED;
+    }
+
+    /** A copy of the network that any DL4J program loads: its updaters leave the parameters alone, and its account is in a constraint of DL4J's. */
+    public Model exportable() {
+        takeUpChanges();
+        Model copy = configuration.copy(updater -> new Sgd(0));
+        NetworkConfiguration.of(copy).export(progress(), plan.stored(), carriers.past(progress()));
+        return copy;
+    }
+
+    /** Everything that went into the network's parameters, as far as it is known. */
+    public PrivacyAccount account() {
+        return account;
+    }
+
+    /** Between lots, takes up what was put into the network meanwhile. */
+    public void lookAtParameters() {
+        if (lifecycle == Lifecycle.IDLE) {
+            takeUpChanges();
+        }
+    }
+
+    /**
+     * Takes up what parameters bring with them that the engine did not put where they are: those of another private run have its account, others were changed
+     * without privacy.
+     */
+    private void takeUpChanges() {
+        Map<Integer, Set<Long>> strangers = carriers.strangers();
+        if (strangers.isEmpty()) {
+            return;
+        }
+        boolean isTrained = !account.sessions().isEmpty();
+        PrivacyAccount known = account;
+        for (var layer : strangers.entrySet()) {
+            LayerPast past = NetworkConfiguration.recognized(
+                    new LayerPast(known, Set.of(), Set.of()),
+                    layer.getValue(),
+                    isTrained,
+                    NetworkConfiguration.name(configuration.layers()[layer.getKey()], layer.getKey()));
+            known = past.account();
+            carriers.copied(layer.getKey(), layer.getValue(), past);
+        }
+        if (!known.equals(account)) {
+            spending.add(known);
+            account = known;
+            log.warn(
+                    "The network's parameters were changed by other means than this engine: epsilon is {} from now on.",
+                    spending.epsilon());
+        }
+        noteProgress();
+    }
+
+    public void requireAttached() {
+        if (lifecycle == Lifecycle.DETACHED) {
+            throw new IllegalStateException("the engine was detached from its network; attach a new one");
+        }
+    }
+
+    /** Draws the members of a lot, the next one or the one after it, from a data set of {@code size} examples. */
+    long[] drawLot(long lot, long size) {
+        return step.draw(lot, size);
+    }
+
+    /**
+     * Starts a lot. One that was started and not released before is dropped.
+     *
+     * @param paidWith what it is paid with
+     */
+    void beginLot(Charge paidWith) {
+        requireAttached();
+        requireIntact();
+        requireStepsLeft();
+        carriers.acceptUpdate();
+        takeUpChanges();
+        requireStepsLeft();
+        nd4jThreads.hold();
+        network.requireFiniteParameters();
+        closePass();
+        expected = null;
+        segment = 0;
+        network.clearMasks();
+        charge = null;
+        open = null;
+        lifecycle = Lifecycle.IDLE;
+        charge = paidWith;
+        open = step.open(paidWith, steps + 1, 0);
+        if (plan.truncation().isPresent()) {
+            network.clearCarriedState();
+        }
+    }
+
+    /** No lot follows for now: ND4J gets its threads back. */
+    void rest() {
+        nd4jThreads.release();
+    }
+
+    /** The most examples of a physical batch, all copies of each: with truncated backpropagation through time, whatever the lot has. */
+    public int physicalBatchSize(Execution options) {
+        return plan.truncation().isEmpty()
+                ? Math.max(1, options.physicalBatchFor(pass.heldPerExample()) / mechanism.copies())
+                : Integer.MAX_VALUE;
+    }
+
+    /** Begins a pass over the user's own iterator, before anything of it is looked at, and gives what its lots are paid with. */
+    Charge beginPass() {
+        requireAttached();
+        carriers.acceptUpdate();
+        takeUpChanges();
+        network.requireFiniteParameters();
+        requirePassesLeft();
+        return spending.nextCharge();
+    }
+
+    private void requirePassesLeft() {
+        if (remainingPasses() == 0) {
+            throw new IllegalStateException(
+                    spending.remainingCharges() == 0
+                            ? spending.exhausted()
+                            : "the plan is exhausted: all of its " + plan.passes() + " passes are charged");
+        }
+    }
+
+    /** The passes over the user's own iterator that the plan still allows to begin. */
+    public long remainingPasses() {
+        return Math.min(Math.max(0, plan.passes() - spending.charges()), spending.remainingCharges());
+    }
+
+    private void noteProgress() {
+        long charges = spending.charges() - spending.chargesBefore();
+        if (charges > 0) {
+            account = account.with(
+                    session, new PrivacyAccount.Session(plan.released(), spending.chargesBefore(), charges, spending.head()));
+        }
+        TrainingProgress now = progress();
+        configuration.setProgress(now);
+        carriers.note(now);
+    }
+
+    private TrainingProgress progress() {
+        var run = new ArrayList<>(before.run());
+        if (account.sessions().containsKey(session)) {
+            run.add(session);
+        }
+        return new TrainingProgress(
+                steps,
+                spending.charges(),
+                spending.head(),
+                mechanism.clipping() instanceof Clipping.Adaptive ? step.clippingNorm() : null,
+                run,
+                account);
+    }
+
+    public void requireStepsLeft() {
+        if (remainingSteps() == 0) {
+            throw new IllegalStateException(
+                    steps < mechanism.steps()
+                            ? spending.exhausted()
+                            : "the plan is exhausted: all of its " + mechanism.steps() + " steps are done");
+        }
+    }
+
+    /**
+     * Runs a physical batch that does not end its lot.
+     *
+     * @param examples how many of its examples count: the first ones
+     * @param members number of each example in its data set or pass
+     */
+    void accumulate(MultiDataSet batch, int examples, long[] members) {
+        var weighted = ExampleWeights.of(batch);
+        MultiDataSet part = weighted.batch();
+        int rows = augmentedLots.examplesOf(part);
+        requireCheckedUnderMasks(part);
+        openDraws(members);
+        pass.open((int) part.getFeatures(0).size(0), weighted.weights(), new BackwardPass.Observer() {
+            @Override
+            public void starting() {}
+
+            @Override
+            public void complete(List<LayerTape> tapes) {
+                network.requirePassOver(part, Segment.WHOLE);
+                Objects.requireNonNull(open).add(tapes, examples, rows);
+            }
+        });
+        try {
+            network.forwardAndBackward(part);
+        } finally {
+            closePass();
+        }
+    }
+
+    private void closePass() {
+        pass.close();
+        draws.close();
+    }
+
+    /** Random draws from here on are those of the next release, for copies of these examples. */
+    private void openDraws(long[] members) {
+        long lot = segment == 0 ? steps + 1 : steps;
+        draws.open(
+                streams.lotKey(lot),
+                segment,
+                (lot - 1) * mechanism.releasesPerLot() + segment + 1,
+                augmentedLots.keysOf(members));
+        for (Layer layer : configuration.layers()) {
+            layer.clearNoiseWeightParams(); // those of a pass that broke off, or was not ours
+        }
+    }
+
+    /**
+     * Hands out the last physical batch of a lot: the next backward pass must be over it, or the next ones over its segments.
+     *
+     * @param examples how many of its examples count: the first ones, or none
+     * @param members number of each example in its data set or pass
+     * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
+     */
+    MultiDataSet expect(MultiDataSet last, int examples, long[] members) {
+        Truncation truncation = plan.truncation().orElse(null);
+        MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation);
+        var weighted = ExampleWeights.of(lot);
+        requireCheckedUnderMasks(weighted.batch());
+        expected = weighted.batch();
+        weights = weighted.weights();
+        expectedExamples = examples;
+        expectedMembers = members;
+        expectedContents = LotContents.of(weighted.batch());
+        segment = 0;
+        openPass(weighted.batch());
+        desk.handedOut(steps + 1);
+        return weighted.batch();
+    }
+
+    private void requireCheckedUnderMasks(MultiDataSet batch) {
+        if (batch.hasMaskArrays() && !rules.notCheckedUnderMasks().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "a lot has masks, and what was opted in to by batches without masks is in the network: "
+                            + String.join(", ", rules.notCheckedUnderMasks())
+                            + "; nothing of it was released. Opt in by batches with masks (GradientRules.withPart)");
+        }
+    }
+
+    private void openPass(MultiDataSet lot) {
+        lifecycle = Lifecycle.EXPECTING;
+        openDraws(expectedMembers);
+        pass.open((int) lot.getFeatures(0).size(0), weights, new BackwardPass.Observer() {
+            @Override
+            public void starting() {
+                desk.requireSameThread();
+                requireIntact();
+                network.requireReleasable();
+                requireUnchanged(lot);
+                if (mechanism.sampling().chargesByPass() && !Objects.requireNonNull(charge).isRecorded()) {
+                    requirePassesLeft();
+                }
+            }
+
+            @Override
+            public void complete(List<LayerTape> tapes) {
+                release(tapes);
+            }
+        });
+    }
+
+    private void requireUnchanged(MultiDataSet lot) {
+        if (segment == 0 && LotContents.of(lot) != expectedContents) {
+            throw new IllegalStateException(
+                    "the values of lot " + (steps + 1)
+                            + " were changed after next() gave it: what an example becomes must not depend on who else is in the lot. Set"
+                            + " preprocessors by setPreProcessor on the iterator of engine.lots, and leave its lots as they are");
+        }
+    }
+
+    private void release(List<LayerTape> tapes) {
+        MultiDataSet lot = Objects.requireNonNull(expected);
+        Truncation truncation = plan.truncation().orElse(null);
+        try {
+            network.requirePassOver(lot, truncation == null ? Segment.WHOLE : truncation.segment(segment));
+        } catch (IllegalStateException e) {
+            // Another batch: the lot itself may still come.
+            openPass(lot);
+            throw e;
+        }
+        expected = null;
+        PrivateStep.Lot sum = Objects.requireNonNull(open);
+        open = null;
+        sum.add(tapes, expectedExamples, augmentedLots.examplesOf(lot));
+        sum.release(network.gradientView());
+        lifecycle = Lifecycle.RELEASED;
+        if (segment == 0) {
+            // The lot is spent, whatever becomes of its later segments.
+            steps++;
+            noteProgress();
+            desk.released();
+        }
+        segment++;
+        if (segment < mechanism.releasesPerLot()) {
+            expected = lot;
+        }
+    }
+
+    /** Whether no release about the last lot is still to come. */
+    public boolean isLotComplete() {
+        return expected == null;
+    }
+
+    /** See {@link PrivateStep#signalToNoisePower}; NaN unless a noised sum is in the gradient view. */
+    public double signalToNoisePower() {
+        return lifecycle == Lifecycle.RELEASED ? step.signalToNoisePower(network.gradientView()) : Double.NaN;
+    }
+
+    /** See {@code PrivacyStatus.clippedFraction}; NaN unless a noised sum is in the gradient view. Private data. */
+    public double clippedFraction() {
+        return lifecycle == Lifecycle.RELEASED ? step.clippedFraction() : Double.NaN;
+    }
+
+    @Override
+    public void beforeUpdate() {
+        if (lifecycle != Lifecycle.RELEASED) {
+            throw new IllegalStateException(
+                    "the updater was called without a released lot; train with net.fit(engine.lots(data), ...)");
+        }
+    }
+
+    @Override
+    public void afterUpdate() {
+        lifecycle = Lifecycle.IDLE;
+        closePass();
+        carriers.expectUpdate();
+        MultiDataSet lot = expected;
+        if (lot != null) {
+            open = step.open(Objects.requireNonNull(charge), steps, segment);
+            openPass(lot);
+        } else if (remainingSteps() == 0 || steps == mechanism.lotsAfter(mechanism.passOf(steps))) {
+            rest();
+        }
+    }
+
+    private void requireIntact() {
+        if (!network.dividesByBatchSize()) {
+            throw new IllegalStateException(
+                    "miniBatch(false) was set after the network was attached: its preprocessors would take all examples for one; set it to true");
+        }
+        if (!network.isIntact()) {
+            throw new IllegalStateException(
+                    "a layer of the network was replaced after it was attached; close() the engine and attach the plan anew, which keeps what was spent");
+        }
+        if (network.currentUpdater() != configuration.updater()) {
+            throw new IllegalStateException(
+                    "the network's updater was replaced after it was attached (setLearningRate and clear do that);"
+                            + " close() the engine and attach the plan anew, which keeps what was spent; for another learning rate use a schedule, or set"
+                            + " the rate between close() and attach");
+        }
+    }
+}
