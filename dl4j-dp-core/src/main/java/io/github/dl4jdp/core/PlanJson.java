@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import static io.github.dl4jdp.core.mechanism.MechanismJson.number;
-import static io.github.dl4jdp.core.mechanism.MechanismJson.numbers;
-import static io.github.dl4jdp.core.mechanism.MechanismJson.text;
+import static io.github.dl4jdp.core.internal.plan.MechanismJson.number;
+import static io.github.dl4jdp.core.internal.plan.MechanismJson.numbers;
+import static io.github.dl4jdp.core.internal.plan.MechanismJson.text;
 
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.core.internal.plan.MechanismJson;
 import io.github.dl4jdp.core.internal.plan.OtherReleases;
 import io.github.dl4jdp.core.internal.plan.Truncation;
-import io.github.dl4jdp.core.mechanism.MechanismJson;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;

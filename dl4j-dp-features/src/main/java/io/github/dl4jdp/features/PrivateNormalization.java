@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
-import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.HostArrays;
-import io.github.dl4jdp.core.random.GaussianNoise;
+import io.github.dl4jdp.core.mechanism.PrivateMoments;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import java.util.Objects;
+import java.util.OptionalLong;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -42,15 +42,13 @@ import org.nd4j.linalg.factory.Nd4j;
  * One Gaussian mechanism on the sum over examples of the joint vectors (m / (sqrt(2) B), q / (sqrt(2) D)), each half clipped to 1/sqrt(2), so
  * each vector to norm 1. An example more or less, or one replaced by a null record, moves the sum by at most 1, and noise of standard deviation z
  * is {@code Gaussian(z)}; one replaced by another moves it by at most 2: {@code Gaussian(z / 2)}. The sum is computed exactly, in integers; the
- * noise is that of {@link GaussianNoise}, from a cryptographic generator. N, the bounds, the floor, z and the shape of the features are public
+ * noise comes from a cryptographic generator. N, the bounds, the floor, z and the shape of the features are public
  * constants: chosen without looking at the private examples. Features of an example must depend on that example alone.
  *
  * <p>Source: F. Tramer and D. Boneh, Differentially Private Learning Needs Better Features (or Much More Data), ICLR 2021, section 2.3 and
  * appendix B (data normalization), where the bounds are medians of the private norms; here they are constants.
  */
 public final class PrivateNormalization {
-    private static final String STREAM = "normalization";
-
     /** As for Poisson lots: the size is private, and another one by more than this in all likelihood a mistake. */
     private static final double SIZE_TOLERANCE = 0.01;
 
@@ -92,9 +90,9 @@ public final class PrivateNormalization {
      * @throws IllegalArgumentException if {@code examples} is not in [1, 2^27], or another value is not finite and {@code > 0}
      */
     public static PrivateNormalization of(long examples, double meanBound, double squareBound, double noiseMultiplier) {
-        if (examples < 1 || examples > MomentSum.MOST_EXAMPLES) {
+        if (examples < 1 || examples > PrivateMoments.MOST_EXAMPLES) {
             throw new IllegalArgumentException(
-                    "examples must be in [1, " + MomentSum.MOST_EXAMPLES + "], was " + examples);
+                    "examples must be in [1, " + PrivateMoments.MOST_EXAMPLES + "], was " + examples);
         }
         return new PrivateNormalization(
                 examples,
@@ -139,7 +137,7 @@ public final class PrivateNormalization {
         requireSize(data.size());
         long[] shape = features(data, 0, 1).shape();
         int each = ChannelNormalization.length(shape);
-        MomentSum sum = new MomentSum(Math.toIntExact(shape[1]), meanBound, squareBound);
+        PrivateMoments sum = new PrivateMoments(Math.toIntExact(shape[1]), meanBound, squareBound);
         int chunk = Math.max(1, CHUNK_FEATURES / each);
         float[] values = new float[Math.multiplyExact(chunk, each)];
         for (long from = 0; from < data.size(); from += chunk) {
@@ -161,14 +159,8 @@ public final class PrivateNormalization {
     }
 
     /** Adds the noise, and makes of the sum what is released. */
-    ReleasedNormalization release(MomentSum sum) {
-        double[] noisy = sum.sum();
-        RandomStreams streams = seed == null ? RandomStreams.secure() : RandomStreams.seeded(seed);
-        GaussianNoise.Release noise = new GaussianNoise(noiseMultiplier, 1.0, noisy.length).release(streams, STREAM, 0);
-        noise.addTo(noisy, 0, noisy.length);
-        if (!noise.isComplete()) {
-            throw new IllegalStateException("not every mean and square got noise; nothing was released");
-        }
+    ReleasedNormalization release(PrivateMoments sum) {
+        double[] noisy = sum.release(noiseMultiplier, seed());
         int channels = noisy.length / 2;
         double floor = varianceFloor != null ? varianceFloor : Math.sqrt(2) * noiseMultiplier * squareBound / examples;
         double[] mean = new double[channels];
@@ -179,17 +171,11 @@ public final class PrivateNormalization {
             deviation[c] = Math.sqrt(Math.max(square - mean[c] * mean[c], floor));
         }
         return new ReleasedNormalization(
-                ChannelNormalization.of(mean, deviation), examples, relation, event(), RandomStreams.identity());
+                ChannelNormalization.of(mean, deviation), examples, relation, PrivateMoments.event(noiseMultiplier, relation, seed()), RandomStreams.identity());
     }
 
-    private DpEvent event() {
-        if (seed != null) {
-            return new DpEvent.NonPrivate();
-        }
-        return switch (relation) {
-            case ADD_OR_REMOVE_ONE, ZERO_OUT -> new DpEvent.Gaussian(noiseMultiplier);
-            case REPLACE_ONE -> new DpEvent.Gaussian(noiseMultiplier / 2);
-        };
+    private OptionalLong seed() {
+        return seed == null ? OptionalLong.empty() : OptionalLong.of(seed);
     }
 
     private void requireSize(long size) {

@@ -11,6 +11,7 @@ import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.mechanism.PrivateMoments;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.DoubleStream;
@@ -125,7 +126,7 @@ class PrivateNormalizationTest {
     /** No example at all, N public all the same: the noise alone. */
     @Test
     void release_emptySum_isNoise() {
-        ReleasedNormalization released = PrivateNormalization.of(10, 1, 1, 1).release(new MomentSum(CHANNELS, 1, 1));
+        ReleasedNormalization released = PrivateNormalization.of(10, 1, 1, 1).release(new PrivateMoments(CHANNELS, 1, 1));
 
         assertThat(released.normalization().mean()).doesNotContain(0.0);
         assertThat(released.event()).isEqualTo(new DpEvent.Gaussian(1));

@@ -8,7 +8,6 @@ import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PerExampleGradients;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import java.io.File;
 import java.io.IOException;

@@ -151,24 +151,6 @@ public final class GaussianNoise {
         }
 
         /**
-         * Adds the noise of coordinates {@code from} (inclusive) to {@code to} (exclusive), in place, each result rounded to
-         * float.
-         *
-         * @throws IndexOutOfBoundsException if not {@code 0 <= from <= to <= sum.length}
-         * @throws IllegalStateException if a coordinate of the range has its noise already, or if more coordinates would
-         *     get noise than the dimension that the noise was made for
-         * @throws ArithmeticException if a coordinate is not finite; the range must then not be released
-         */
-        public void addTo(float[] sum, int from, int to) {
-            claim(sum.length, from, to);
-            forEachSegment(from, to, (random, start, end) -> {
-                for (int i = start; i < end; i++) {
-                    sum[i] = (float) noise.perturb(sum[i], random);
-                }
-            });
-        }
-
-        /**
          * Adds the noise of coordinates {@code from} (inclusive) to {@code to} (exclusive), in place.
          *
          * @throws IndexOutOfBoundsException if not {@code 0 <= from <= to <= sum.length}

@@ -19,8 +19,6 @@ import javax.crypto.spec.IvParameterSpec;
  * every machine. Obtained from {@link RandomStreams#stream}; not safe for use by several threads at once: give each thread
  * a stream of its own.
  *
- * <p>The bulk methods give exactly the values that as many single calls would have given.
- *
  * <p>{@link #nextGaussian()}, inherited, is an ordinary floating-point sampler: noise that protects data comes from {@link
  * GaussianNoise}.
  */
@@ -84,42 +82,6 @@ public final class KeystreamGenerator implements RandomGenerator {
     @Override
     public double nextDouble() {
         return (nextLong() >>> 11) * TWO_TO_MINUS_53;
-    }
-
-    /**
-     * Fills a range with uniform 64-bit values.
-     *
-     * @throws IndexOutOfBoundsException if not {@code 0 <= from <= to <= values.length}
-     */
-    public void fill(long[] values, int from, int to) {
-        Objects.checkFromToIndex(from, to, values.length);
-        for (int i = from; i < to; i++) {
-            values[i] = nextLong();
-        }
-    }
-
-    /**
-     * Fills a range with multiples of 2^-53, uniform on [0, 1).
-     *
-     * @throws IndexOutOfBoundsException if not {@code 0 <= from <= to <= values.length}
-     */
-    public void fill(double[] values, int from, int to) {
-        Objects.checkFromToIndex(from, to, values.length);
-        for (int i = from; i < to; i++) {
-            values[i] = (nextLong() >>> 11) * TWO_TO_MINUS_53;
-        }
-    }
-
-    /**
-     * Fills a range with multiples of 2^-24, uniform on [0, 1), as {@link #nextFloat()} gives them.
-     *
-     * @throws IndexOutOfBoundsException if not {@code 0 <= from <= to <= values.length}
-     */
-    public void fill(float[] values, int from, int to) {
-        Objects.checkFromToIndex(from, to, values.length);
-        for (int i = from; i < to; i++) {
-            values[i] = nextFloat();
-        }
     }
 
     /** Returns a multiple of 2^-24, uniform on [0, 1). */

@@ -16,30 +16,18 @@ public final class GaussianNoiseBenchmark {
     public static void main(String[] args) {
         int values = args.length > 0 ? Integer.parseInt(args[0]) : 10_000_000;
         int rounds = args.length > 1 ? Integer.parseInt(args[1]) : 15;
-        double[] floatMillis = new double[rounds];
         double[] doubleMillis = new double[rounds];
         double[] keystreamMillis = new double[rounds];
         for (int round = 0; round < rounds; round++) {
-            floatMillis[round] = addToFloats(values, round);
             doubleMillis[round] = addToDoubles(values, round);
             keystreamMillis[round] = keystream(values, round);
         }
-        print("float[]  noise, hardened", values, floatMillis);
         print("double[] noise, hardened", values, doubleMillis);
         print("keystream alone, 8 bytes", values, keystreamMillis);
     }
 
-    /** Returns the milliseconds that one release over a {@code float[]} takes. */
-    static double addToFloats(int values, int round) {
-        float[] sum = new float[values];
-        long start = System.nanoTime();
-        new GaussianNoise(1.1, 1.0, values)
-                .release(RandomStreams.secure(), "noise", round)
-                .addTo(sum, 0, values);
-        return (System.nanoTime() - start) / 1e6;
-    }
-
-    private static double addToDoubles(int values, int round) {
+    /** Returns the milliseconds that one release takes. */
+    static double addToDoubles(int values, int round) {
         double[] sum = new double[values];
         long start = System.nanoTime();
         new GaussianNoise(1.1, 1.0, values)
@@ -51,7 +39,8 @@ public final class GaussianNoiseBenchmark {
     private static double keystream(int values, int round) {
         long[] words = new long[values];
         long start = System.nanoTime();
-        RandomStreams.secure().stream("benchmark", round).fill(words, 0, values);
+        var random = RandomStreams.secure().stream("benchmark", round);
+        Arrays.setAll(words, i -> random.nextLong());
         return (System.nanoTime() - start) / 1e6;
     }
 

@@ -18,7 +18,7 @@ class GaussianNoiseSpeedTest {
         long best = Long.MAX_VALUE;
         for (int round = 0; round < 10; round++) {
             long start = threads.getCurrentThreadCpuTime();
-            GaussianNoiseBenchmark.addToFloats(10_000_000, round);
+            GaussianNoiseBenchmark.addToDoubles(10_000_000, round);
             best = Math.min(best, threads.getCurrentThreadCpuTime() - start);
         }
         System.out.println("10 million hardened noise values: " + best / 1_000_000 + " ms of one core");

@@ -25,20 +25,12 @@ class GaussianNoiseStatisticsTest {
     private static final double QUANTILE =
             NormalDistribution.of(0, 1).inverseSurvivalProbability(FALSE_FAILURE_RATE / 2);
 
-    private static float[] noise(double noiseMultiplier, double clippingNorm, int count, long seed, long step) {
-        float[] sum = new float[count];
+    private static double[] noise(double noiseMultiplier, double clippingNorm, int count, long seed, long step) {
+        double[] sum = new double[count];
         new GaussianNoise(noiseMultiplier, clippingNorm, count)
                 .release(RandomStreams.seeded(seed), "noise", step)
                 .addTo(sum, 0, count);
         return sum;
-    }
-
-    private static double[] widened(float[] values) {
-        double[] result = new double[values.length];
-        for (int i = 0; i < values.length; i++) {
-            result[i] = values[i];
-        }
-        return result;
     }
 
     private static double kolmogorovSmirnov(double[] values, double standardDeviation) {
@@ -56,7 +48,7 @@ class GaussianNoiseStatisticsTest {
     @CsvSource({"1.1, 1.0", "0.5, 0.1", "8.0, 3.0"})
     void addTo_widthOfTheNoise_isSigmaTimesTheClippingNorm(double noiseMultiplier, double clippingNorm) {
         double sigma = noiseMultiplier * clippingNorm;
-        double[] values = widened(noise(noiseMultiplier, clippingNorm, 20_000, 21, 0));
+        double[] values = noise(noiseMultiplier, clippingNorm, 20_000, 21, 0);
         assertThat(kolmogorovSmirnov(values, sigma)).isGreaterThan(FALSE_FAILURE_RATE);
         assertThat(kolmogorovSmirnov(values, sigma * 2 / 3)).isLessThan(1e-30);
         assertThat(kolmogorovSmirnov(values, sigma * 3 / 2)).isLessThan(1e-30);
@@ -66,10 +58,10 @@ class GaussianNoiseStatisticsTest {
     @Test
     void addTo_moments_areThoseOfTheNormalDistribution() {
         int n = 4_000_000;
-        float[] values = noise(1.0, 1.0, n, 22, 0);
+        double[] values = noise(1.0, 1.0, n, 22, 0);
         double standardDeviation = new GaussianNoise(1.0, 1.0, n).standardDeviation();
         double[] moments = new double[5];
-        for (float value : values) {
+        for (double value : values) {
             double z = value / standardDeviation;
             double power = 1;
             for (int k = 1; k < moments.length; k++) {
@@ -92,7 +84,7 @@ class GaussianNoiseStatisticsTest {
     @ParameterizedTest
     @CsvSource({"1", "2", "512", "4096", "8192"})
     void addTo_coordinates_areUncorrelated(int distance) {
-        float[] values = noise(1.0, 1.0, 1_000_000, 23, 0);
+        double[] values = noise(1.0, 1.0, 1_000_000, 23, 0);
         int n = values.length - distance;
         double products = 0;
         double squares = 0;
@@ -111,8 +103,8 @@ class GaussianNoiseStatisticsTest {
     @ParameterizedTest
     @CsvSource({"24, 1", "24, 2", "25, 0", "-24, 0"})
     void addTo_stepsAndRuns_areUncorrelated(long seed, long step) {
-        float[] one = noise(1.0, 1.0, 1_000_000, 24, 0);
-        float[] other = noise(1.0, 1.0, 1_000_000, seed, step);
+        double[] one = noise(1.0, 1.0, 1_000_000, 24, 0);
+        double[] other = noise(1.0, 1.0, 1_000_000, seed, step);
         double products = 0;
         double squares = 0;
         for (int i = 0; i < one.length; i++) {

@@ -53,19 +53,18 @@ class GaussianNoiseTest {
     }
 
     @Test
-    void addTo_floats_areTheDoublesRounded() {
+    void addTo_units_isThatOfTheSumOnTheGrid() {
         GaussianNoise noise = new GaussianNoise(0.7, 0.3, 10_000);
-        float[] floats = new float[10_000];
+        long[] units = new long[10_000];
         double[] doubles = new double[10_000];
-        for (int i = 0; i < floats.length; i++) {
-            floats[i] = (i - 5000) * 1e-3f;
-            doubles[i] = floats[i];
+        for (int i = 0; i < units.length; i++) {
+            doubles[i] = (i - 5000) * 1e-3;
+            units[i] = GaussianNoise.units(doubles[i], noise.gridStep());
         }
-        noise.release(RandomStreams.seeded(6), "noise", 0).addTo(floats, 0, floats.length);
+        double[] onGrid = new double[10_000];
+        noise.release(RandomStreams.seeded(6), "noise", 0).addTo(units, onGrid, 0, units.length);
         noise.release(RandomStreams.seeded(6), "noise", 0).addTo(doubles, 0, doubles.length);
-        for (int i = 0; i < floats.length; i++) {
-            assertThat(floats[i]).isEqualTo((float) doubles[i]);
-        }
+        assertThat(onGrid).isEqualTo(doubles);
     }
 
     /** The integers that noise is added to are no further apart than what the standard deviation was made for. */
@@ -102,7 +101,7 @@ class GaussianNoiseTest {
                 .isInstanceOf(ArithmeticException.class)
                 .hasMessageContaining("must be finite, one was " + value);
         GaussianNoise.Release release = noise.release(RandomStreams.seeded(9), "noise", 1);
-        assertThatThrownBy(() -> release.addTo(new float[] {(float) value}, 0, 1))
+        assertThatThrownBy(() -> release.addTo(new double[] {value}, 0, 1))
                 .isInstanceOf(ArithmeticException.class);
     }
 
@@ -155,7 +154,7 @@ class GaussianNoiseTest {
     @Test
     void addTo_moreCoordinatesThanTheDimension_throws() {
         GaussianNoise.Release release = new GaussianNoise(1.0, 1.0, 10).release(RandomStreams.seeded(1), "noise", 0);
-        assertThatThrownBy(() -> release.addTo(new float[11], 0, 11))
+        assertThatThrownBy(() -> release.addTo(new double[11], 0, 11))
                 .isInstanceOf(IllegalStateException.class)
                 .hasMessageContaining("10 coordinates (dimension), but 11");
     }
@@ -163,7 +162,7 @@ class GaussianNoiseTest {
     @Test
     void addTo_rangeOutsideTheArray_throws() {
         GaussianNoise.Release release = new GaussianNoise(1.0, 1.0, 10).release(RandomStreams.seeded(1), "noise", 0);
-        assertThatThrownBy(() -> release.addTo(new float[5], 0, 6)).isInstanceOf(IndexOutOfBoundsException.class);
+        assertThatThrownBy(() -> release.addTo(new double[5], 0, 6)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> release.addTo(new double[5], -1, 2)).isInstanceOf(IndexOutOfBoundsException.class);
     }
 
@@ -171,7 +170,7 @@ class GaussianNoiseTest {
     void release_secureSameStep_throws() {
         GaussianNoise noise = new GaussianNoise(1.0, 1.0, 10);
         RandomStreams streams = RandomStreams.secure();
-        noise.release(streams, "noise", 0).addTo(new float[10], 0, 10);
+        noise.release(streams, "noise", 0).addTo(new double[10], 0, 10);
         assertThatThrownBy(() -> noise.release(streams, "noise", 0)).isInstanceOf(IllegalStateException.class);
     }
 

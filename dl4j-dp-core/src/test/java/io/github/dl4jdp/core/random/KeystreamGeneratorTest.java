@@ -2,10 +2,10 @@
 package io.github.dl4jdp.core.random;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.stream.LongStream;
 import javax.crypto.SecretKey;
@@ -48,7 +48,7 @@ class KeystreamGeneratorTest {
     @Test
     void nextLong_pastTheChunk_goesOnWithTheCounter() {
         KeystreamGenerator fromStart = new KeystreamGenerator(key(NIST_KEY), 5L);
-        fromStart.fill(new long[3 * 512], 0, 3 * 512);
+        longs(fromStart, 3 * 512);
         // 3 chunks of 512 longs are 768 blocks of 16 bytes
         byte[] later = ByteBuffer.allocate(16).putLong(5L).putLong(768L).array();
         KeystreamGenerator fromBlock768 = new KeystreamGenerator(key(NIST_KEY), later);
@@ -63,34 +63,6 @@ class KeystreamGeneratorTest {
         assertThat(longs(random, 700)).isEqualTo(longs(new KeystreamGenerator(key(NIST_KEY), 1L), 700));
         random.restart(0L);
         assertThat(longs(random, 700)).isEqualTo(first);
-    }
-
-    @Test
-    void fill_everyType_equalsSingleCalls() {
-        KeystreamGenerator bulk = new KeystreamGenerator(key(NIST_KEY), 0L);
-        KeystreamGenerator single = new KeystreamGenerator(key(NIST_KEY), 0L);
-        long[] integers = new long[1200];
-        double[] doubles = new double[1200];
-        float[] floats = new float[1200];
-        bulk.fill(integers, 100, 1200);
-        bulk.fill(doubles, 100, 1200);
-        bulk.fill(floats, 100, 1200);
-        for (int i = 100; i < 1200; i++) {
-            assertThat(integers[i]).isEqualTo(single.nextLong());
-        }
-        for (int i = 100; i < 1200; i++) {
-            assertThat(doubles[i]).isEqualTo(single.nextDouble()).isBetween(0.0, Math.nextDown(1.0));
-        }
-        for (int i = 100; i < 1200; i++) {
-            assertThat(floats[i]).isEqualTo(single.nextFloat()).isBetween(0f, Math.nextDown(1f));
-        }
-        assertThat(integers).startsWith(new long[100]);
-    }
-
-    @Test
-    void fill_rangeOutsideTheArray_throws() {
-        KeystreamGenerator random = new KeystreamGenerator(key(NIST_KEY), 0L);
-        assertThatThrownBy(() -> random.fill(new double[3], 1, 4)).isInstanceOf(IndexOutOfBoundsException.class);
     }
 
     /** A right generator fails with probability 1e-6 (fixed seed: it does not). */
@@ -110,7 +82,7 @@ class KeystreamGeneratorTest {
 
     private static long[] longs(KeystreamGenerator random, int count) {
         long[] values = new long[count];
-        random.fill(values, 0, count);
+        Arrays.setAll(values, i -> random.nextLong());
         return values;
     }
 }

@@ -3,8 +3,8 @@ package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import io.github.dl4jdp.core.internal.plan.MechanismJson;
 import io.github.dl4jdp.core.mechanism.Mechanism;
-import io.github.dl4jdp.core.mechanism.MechanismJson;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.check;
 
+import io.github.dl4jdp.core.internal.network.MaskLengths;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import java.util.ArrayList;
 import java.util.List;
@@ -75,22 +76,9 @@ public final class TruncationValidator {
                     "it fails in DL4J 1.0.0-M2.1 under the masks that sequences get with truncated backpropagation through time;"
                             + " give the layer above it the dropout, by dropOut");
         }
-        return cutsFeatures(inner)
+        return MaskLengths.hasTimeInside(inner)
                 ? List.of(
                         "DL4J cuts time series along their last dimension, which is not time in its format NWC; use RNNFormat.NCW")
                 : List.of();
-    }
-
-    /** Whether time is not the last dimension of what a layer takes. */
-    public static boolean cutsFeatures(Layer layer) {
-        RNNFormat format = null;
-        if (layer instanceof BaseRecurrentLayer<?> recurrent) {
-            format = recurrent.getDataFormat();
-        } else if (layer instanceof RnnOutputLayer output) {
-            format = output.layerConf().getRnnDataFormat();
-        } else if (layer instanceof RnnLossLayer loss) {
-            format = loss.layerConf().getRnnDataFormat();
-        }
-        return format == RNNFormat.NWC;
     }
 }

@@ -3,7 +3,7 @@ package io.github.dl4jdp.core.internal.network;
 
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.TrainingProgress;
-import io.github.dl4jdp.core.mechanism.MechanismJson;
+import io.github.dl4jdp.core.internal.plan.MechanismJson;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.LinkedHashMap;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
-import io.github.dl4jdp.core.internal.check.TruncationValidator;
 import java.util.Arrays;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.layers.recurrent.BaseRecurrentLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -14,7 +17,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <p>DL4J 1.0.0-M2.1 leaves a mask as it is where a layer crops, pads or repeats time steps or pixels, and ND4J reads beyond an example's numbers
  * without a word: the last step that such a mask names may be one of the next example's.
  */
-final class MaskLengths {
+public final class MaskLengths {
     private MaskLengths() {}
 
     /**
@@ -30,7 +33,7 @@ final class MaskLengths {
             }
             INDArray mask = layers[i].getMaskArray();
             INDArray input = layers[i].input();
-            if (mask != null && input != null && !fits(mask, input, TruncationValidator.cutsFeatures(inner))) {
+            if (mask != null && input != null && !fits(mask, input, hasTimeInside(inner))) {
                 throw new IllegalStateException("the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
                         + layers[i].getClass().getSuperclass().getSimpleName()
                         + ") must be as long as its input of the shape "
@@ -69,5 +72,18 @@ final class MaskLengths {
                             + ": an example could read numbers of another; nothing of this lot was released. Name an input of as many time steps, or train"
                             + " without masks of the features");
         }
+    }
+
+    /** Whether time is not the last dimension of what a layer takes. */
+    public static boolean hasTimeInside(Layer layer) {
+        RNNFormat format = null;
+        if (layer instanceof BaseRecurrentLayer<?> recurrent) {
+            format = recurrent.getDataFormat();
+        } else if (layer instanceof RnnOutputLayer output) {
+            format = output.layerConf().getRnnDataFormat();
+        } else if (layer instanceof RnnLossLayer loss) {
+            format = loss.layerConf().getRnnDataFormat();
+        }
+        return format == RNNFormat.NWC;
     }
 }

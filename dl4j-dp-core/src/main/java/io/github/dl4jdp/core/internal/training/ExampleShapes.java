@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
-import io.github.dl4jdp.core.internal.check.TruncationValidator;
 import io.github.dl4jdp.core.internal.network.InnerLayers;
+import io.github.dl4jdp.core.internal.network.MaskLengths;
 import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.ExampleShape;
@@ -118,7 +118,7 @@ public final class ExampleShapes {
         this.declared = plan.exampleShape();
         this.truncates = plan.truncation().isPresent();
         this.tokens = tokens(network);
-        this.timeLast = Arrays.stream(layers(network)).noneMatch(TruncationValidator::cutsFeatures);
+        this.timeLast = Arrays.stream(layers(network)).noneMatch(MaskLengths::hasTimeInside);
         boolean onlyFlat = true;
         for (Layer layer : layers(network)) {
             Layer inside = layer instanceof FrozenLayer frozen ? frozen.getInsideLayer() : layer;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.features;
+package io.github.dl4jdp.core.mechanism;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
@@ -12,23 +12,23 @@ import net.jqwik.api.constraints.DoubleRange;
 import net.jqwik.api.constraints.IntRange;
 import org.junit.jupiter.api.Test;
 
-class MomentSumTest {
+class PrivateMomentsTest {
     private static final int CHANNELS = 3;
     private static final int EACH = 2 * CHANNELS;
 
-    private static MomentSum of(float[]... examples) {
+    private static PrivateMoments of(float[]... examples) {
         return of(1.5, 4, examples);
     }
 
-    private static MomentSum of(double meanBound, double squareBound, float[]... examples) {
-        var sum = new MomentSum(CHANNELS, meanBound, squareBound);
+    private static PrivateMoments of(double meanBound, double squareBound, float[]... examples) {
+        var sum = new PrivateMoments(CHANNELS, meanBound, squareBound);
         for (float[] example : examples) {
             sum.add(example, 0, EACH);
         }
         return sum;
     }
 
-    private static double distance(MomentSum one, MomentSum other) {
+    private static double distance(PrivateMoments one, PrivateMoments other) {
         double squares = 0;
         for (int i = 0; i < 2 * CHANNELS; i++) {
             double difference = one.sum()[i] - other.sum()[i];
@@ -65,7 +65,7 @@ class MomentSumTest {
         float[][] without = Arrays.copyOf(with, count - 1);
         float[][] replaced = with.clone();
         replaced[count - 1] = examples(1, random)[0];
-        MomentSum all = of(meanBound, squareBound, with);
+        PrivateMoments all = of(meanBound, squareBound, with);
 
         // What rounding of the norms may add is covered by the noise many times over.
         assertThat(distance(all, of(meanBound, squareBound, without))).isLessThan(1 + 1e-12);

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core.mechanism;
+package io.github.dl4jdp.core.internal.plan;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.NoiseSchedule;
+import io.github.dl4jdp.core.mechanism.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;

@@ -1,28 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.features;
+package io.github.dl4jdp.core.mechanism;
 
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.random.GaussianNoise;
+import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
+import java.util.OptionalLong;
 
 /**
- * The sum over examples of what each tells about its channels, every example's share bounded.
+ * Private moments: the sum over examples of what each tells about its channels, every example's share bounded, released once with noise.
  *
  * <p>With m the means of an example's channels over their positions and s the means of the squares, the share is
  *
  * <pre>{@code u = (m min(1 / B, 1 / ||m||), s min(1 / D, 1 / ||s||)) / sqrt(2),   ||u|| <= 1}</pre>
  *
  * <p>and zero if a feature is not finite.
+ *
+ * <p><b>Formal guarantee.</b> Each half of a share is clipped to {@code 1 / sqrt(2)}, so a share has norm 1 at most: an example more or less, or one replaced by a null record, moves the sum by at
+ * most 1, and noise of standard deviation z is {@code Gaussian(z)}; one replaced by another moves it by at most 2: {@code Gaussian(z / 2)}.
  */
-final class MomentSum {
+public final class PrivateMoments {
+    private static final String STREAM = "normalization";
+
     /*
      * Shares are cut, towards zero, to multiples of 2^-26 and summed as integers, so that the sum is exact, whatever the order
-     * of the examples: floating-point sums of neighbouring data sets may be further apart than the example in which they differ
+     * of the examples: floating-point sums of neighboring data sets may be further apart than the example in which they differ
      * (Casacuberta et al. 2022). Up to 2^27 examples the sum is below 2^53 units, and so exact as a double too. What the cut
      * takes away, 2^-26 of a bound at most, is far less than the noise.
      */
     private static final double UNITS = 0x1p26;
 
     /** The most examples whose sum is exact. */
-    static final long MOST_EXAMPLES = 1L << 27;
+    public static final long MOST_EXAMPLES = 1L << 27;
 
     private final int channels;
     private final double meanBound;
@@ -31,7 +41,13 @@ final class MomentSum {
     private final double[] means;
     private final double[] squares;
 
-    MomentSum(int channels, double meanBound, double squareBound) {
+    /**
+     * An empty sum.
+     *
+     * @param meanBound B, finite and positive
+     * @param squareBound D, finite and positive
+     */
+    public PrivateMoments(int channels, double meanBound, double squareBound) {
         this.channels = channels;
         this.meanBound = meanBound;
         this.squareBound = squareBound;
@@ -41,7 +57,7 @@ final class MomentSum {
     }
 
     /** Adds one example: the {@code length} numbers from {@code from} on, channel after channel. */
-    void add(float[] features, int from, int length) {
+    public void add(float[] features, int from, int length) {
         int positions = length / channels;
         for (int c = 0; c < channels; c++) {
             double sum = 0;
@@ -74,5 +90,33 @@ final class MomentSum {
     /** The sum of the shares: those of the means, then those of the squares. */
     double[] sum() {
         return Arrays.stream(sums).mapToDouble(units -> units / UNITS).toArray();
+    }
+
+    /**
+     * The noised sum: the means, then the squares.
+     *
+     * @param noiseMultiplier z, finite and positive
+     * @param seed of the noise in tests, which is not private; empty otherwise
+     */
+    public double[] release(double noiseMultiplier, OptionalLong seed) {
+        double[] noisy = sum();
+        RandomStreams streams = seed.isEmpty() ? RandomStreams.secure() : RandomStreams.seeded(seed.getAsLong());
+        GaussianNoise.Release noise = new GaussianNoise(noiseMultiplier, 1.0, noisy.length).release(streams, STREAM, 0);
+        noise.addTo(noisy, 0, noisy.length);
+        if (!noise.isComplete()) {
+            throw new IllegalStateException("not every mean and square got noise; nothing was released");
+        }
+        return noisy;
+    }
+
+    /** What {@link #release} costs. */
+    public static DpEvent event(double noiseMultiplier, NeighboringRelation relation, OptionalLong seed) {
+        if (seed.isPresent()) {
+            return new DpEvent.NonPrivate();
+        }
+        return switch (relation) {
+            case ADD_OR_REMOVE_ONE, ZERO_OUT -> new DpEvent.Gaussian(noiseMultiplier);
+            case REPLACE_ONE -> new DpEvent.Gaussian(noiseMultiplier / 2);
+        };
     }
 }
