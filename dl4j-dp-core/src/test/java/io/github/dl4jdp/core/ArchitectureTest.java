@@ -1,21 +1,44 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
+import static com.tngtech.archunit.core.domain.JavaAccess.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.type;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.fields;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.methods;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaMethod;
+import com.tngtech.archunit.core.domain.JavaModifier;
 import com.tngtech.archunit.core.importer.ImportOption.DoNotIncludeTests;
 import com.tngtech.archunit.junit.AnalyzeClasses;
 import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchCondition;
 import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
 import com.tngtech.archunit.library.GeneralCodingRules;
+import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.mechanism.PrivateStep;
+import io.github.dl4jdp.core.random.GaussianNoise;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
 
 /** What must not creep into the library. */
 @AnalyzeClasses(
         packages = {"io.github.dl4jdp.core", "io.github.dl4jdp.accountant"},
         importOptions = DoNotIncludeTests.class)
 class ArchitectureTest {
+    private static final String ROOT = "io.github.dl4jdp.";
+
     @ArchTest
     static final ArchRule RANDOMNESS_IS_CRYPTOGRAPHIC = noClasses()
             .should()
@@ -48,9 +71,128 @@ class ArchitectureTest {
     static final ArchRule NOTHING_DEPENDS_ON_EXAMPLES =
             noClasses().should().dependOnClassesThat().resideInAPackage("..examples..");
 
+    /** Every package is a slice of its own, root packages included. */
     @ArchTest
     static final ArchRule PACKAGES_HAVE_NO_CYCLES =
-            slices().matching("io.github.dl4jdp.core.(*)..").should().beFreeOfCycles();
+            slices().matching("io.github.dl4jdp.(**)").should().beFreeOfCycles();
+
+    /** Arrows go one way: each room and what it may touch, besides itself. */
+    private static final Map<String, List<String>> ROOMS = Map.ofEntries(
+            Map.entry("core.internal", List.of()),
+            Map.entry("core.random", List.of()),
+            Map.entry("core.activations", List.of()),
+            Map.entry("core.gradient", List.of("core.activations")),
+            Map.entry("core.layers", List.of("core.gradient")),
+            Map.entry("core.data", List.of("core.gradient")),
+            Map.entry("core.mechanism", List.of("accountant", "core.internal", "core.random", "core.gradient")),
+            Map.entry("core.internal.plan", List.of("accountant", "core.internal", "core.mechanism")),
+            Map.entry(
+                    "core.internal.charging",
+                    List.of("accountant", "core.internal", "core.internal.plan", "core.mechanism")),
+            Map.entry(
+                    "core.internal.network",
+                    List.of(
+                            "core.random",
+                            "core.gradient",
+                            "core.data",
+                            "core.mechanism",
+                            "core.internal.plan",
+                            "core.internal.charging")),
+            Map.entry(
+                    "core.internal.check",
+                    List.of("core.gradient", "core.mechanism", "core.internal.plan", "core.internal.network")),
+            Map.entry(
+                    "core.internal.training",
+                    List.of(
+                            "core.random",
+                            "core.gradient",
+                            "core.data",
+                            "core.mechanism",
+                            "core.internal.plan",
+                            "core.internal.charging",
+                            "core.internal.network",
+                            "core.internal.check")),
+            Map.entry("core.monitor", List.of("core")));
+
+    @ArchTest
+    static void rooms_imports_goOneWay(JavaClasses classes) {
+        ROOMS.forEach((room, touched) -> {
+            var allowed = new ArrayList<>(touched);
+            allowed.add(room);
+            noClasses()
+                    .that()
+                    .resideInAPackage(ROOT + room)
+                    .should()
+                    .dependOnClassesThat(describe("outside " + allowed, type -> type.getPackageName()
+                                    .startsWith(ROOT)
+                            && !allowed.contains(type.getPackageName().substring(ROOT.length()))))
+                    .check(classes);
+        });
+        var packages = classes.stream()
+                .map(JavaClass::getPackageName)
+                .filter(name -> name.startsWith(ROOT + "core.") && !name.equals(ROOT + "core"))
+                .map(name -> name.substring(ROOT.length()))
+                .collect(Collectors.toSet());
+        assertThat(ROOMS.keySet()).isEqualTo(packages);
+    }
+
+    @ArchTest
+    static final ArchRule ONLY_THE_MECHANISM_DRAWS_NOISE = noClasses()
+            .that()
+            .resideOutsideOfPackages(ROOT + "core.mechanism", ROOT + "core.random")
+            .should()
+            .dependOnClassesThat()
+            .haveFullyQualifiedName(GaussianNoise.class.getName());
+
+    /** The view that DL4J's updater and listeners read is handed from the network to the door, and nobody else asks for it. */
+    @ArchTest
+    static final ArchRule ONLY_THE_DOOR_WRITES_A_GRADIENT_VIEW = noClasses()
+            .that()
+            .doNotHaveFullyQualifiedName(PrivateStep.class.getName())
+            .and()
+            .doNotHaveFullyQualifiedName(PrivateStep.Lot.class.getName())
+            .should()
+            .callMethodWhere(target(owner(type(HostArrays.class))).and(target(name("write"))));
+
+    @ArchTest
+    static final ArchRule ONLY_TRAINING_HANDS_OUT_THE_GRADIENT_VIEW = noClasses()
+            .that()
+            .resideOutsideOfPackages(ROOT + "core.internal.network", ROOT + "core.internal.training")
+            .should()
+            .callMethodWhere(target(name("gradientView"))
+                    .or(target(name("getFlattenedGradients")))
+                    .or(target(name("getGradientsViewArray"))));
+
+    @ArchTest
+    static final ArchRule API_HAS_NO_INTERNAL_TYPES = methods()
+            .that()
+            .areDeclaredInClassesThat()
+            .resideOutsideOfPackage("..internal..")
+            .and()
+            .areDeclaredInClassesThat()
+            .arePublic()
+            .and(describe("are public or protected", (JavaMethod method) ->
+                    method.getModifiers().contains(JavaModifier.PUBLIC)
+                            || method.getModifiers().contains(JavaModifier.PROTECTED)))
+            .should(new ArchCondition<JavaMethod>("name no internal type") {
+                @Override
+                public void check(JavaMethod method, ConditionEvents events) {
+                    method.getAllInvolvedRawTypes().stream()
+                            .filter(involved -> involved.getPackageName().contains(".internal"))
+                            .filter(involved -> involved.getPackageName().startsWith(ROOT))
+                            .filter(involved -> !isInherited(method))
+                            .forEach(involved -> events.add(SimpleConditionEvent.violated(
+                                    method, method.getFullName() + " names " + involved.getName())));
+                }
+            });
+
+    /** What a class has from an internal one is that one's. */
+    private static boolean isInherited(JavaMethod method) {
+        return method.getOwner().getAllRawSuperclasses().stream()
+                .filter(above -> above.getPackageName().contains(".internal"))
+                .anyMatch(above -> above.getMethods().stream()
+                        .anyMatch(other -> other.getName().equals(method.getName())));
+    }
 
     @ArchTest
     static final ArchRule LIBRARY_DOES_NOT_PRINT =
