@@ -479,7 +479,7 @@ final class PrivateTraining implements AutoCloseable {
         expectedExamples = examples;
         expectedMembers = members;
         expectedPass = of;
-        expectedContents = LotContents.of(weighted.batch());
+        expectedContents = LotContents.of(weighted.batch(), steps);
         segment = 0;
         openPass(weighted.batch());
         desk.handedOut(steps + 1);
@@ -518,7 +518,7 @@ final class PrivateTraining implements AutoCloseable {
     }
 
     private void requireUnchanged(MultiDataSet lot) {
-        if (segment == 0 && LotContents.of(lot) != expectedContents) {
+        if (segment == 0 && LotContents.of(lot, steps) != expectedContents) {
             throw new IllegalStateException(
                     "the values of lot " + (steps + 1)
                             + " were changed after next() gave it: what an example becomes must not depend on who else is in the lot. Set"

@@ -161,9 +161,9 @@ public final class GaussianNoise {
          */
         public void addTo(float[] sum, int from, int to) {
             claim(sum.length, from, to);
-            forEachSegment(from, to, (random, start, end) -> {
+            forEachSegment(from, to, (integers, origin, start, end) -> {
                 for (int i = start; i < end; i++) {
-                    sum[i] = (float) noise.perturb(sum[i], random);
+                    sum[i] = (float) noise.perturb(sum[i], integers[i - origin]);
                 }
             });
         }
@@ -178,9 +178,9 @@ public final class GaussianNoise {
          */
         public void addTo(double[] sum, int from, int to) {
             claim(sum.length, from, to);
-            forEachSegment(from, to, (random, start, end) -> {
+            forEachSegment(from, to, (integers, origin, start, end) -> {
                 for (int i = start; i < end; i++) {
-                    sum[i] = noise.perturb(sum[i], random);
+                    sum[i] = noise.perturb(sum[i], integers[i - origin]);
                 }
             });
         }
@@ -216,32 +216,31 @@ public final class GaussianNoise {
             int first = from / SEGMENT;
             int last = (to - 1) / SEGMENT;
             KeystreamGenerator random = new KeystreamGenerator(key, first);
+            long[] integers = new long[Math.min(SEGMENT, to - first * SEGMENT)];
             for (int segment = first; segment <= last; segment++) {
                 if (segment > first) {
                     random.restart(segment);
                 }
                 int origin = segment * SEGMENT;
-                int start = Math.max(from, origin);
-                for (int i = origin; i < start; i++) {
-                    INTEGERS.sample(random);
-                }
-                action.run(random, start, (int) Math.min(to, (long) origin + SEGMENT));
+                int end = (int) Math.min(to, (long) origin + SEGMENT);
+                INTEGERS.fill(integers, end - origin, random);
+                action.run(integers, origin, Math.max(from, origin), end);
             }
         }
     }
 
-    /** Adds noise to the coordinates of one keystream segment. */
+    /** Adds noise to the coordinates of one keystream segment: {@code integers[i - origin]} to coordinate i. */
     @FunctionalInterface
     private interface SegmentAction {
-        void run(KeystreamGenerator random, int start, int end);
+        void run(long[] integers, int origin, int start, int end);
     }
 
-    private double perturb(double value, KeystreamGenerator random) {
+    private double perturb(double value, long integer) {
         double units = value / gridStep;
         if (!(Math.abs(units) <= LARGEST_UNIT)) {
             units = projected(value);
         }
-        return gridStep * (double) ((long) Math.rint(units) + INTEGERS.sample(random));
+        return gridStep * (double) ((long) Math.rint(units) + integer);
     }
 
     private static double projected(double value) {
