@@ -23,6 +23,7 @@ class CompositionCacheTest {
                     new PldAccountant().compose(new SelfComposed(step, steps)).epsilon(delta);
             assertThat(epsilon).as("%d steps", steps).isGreaterThanOrEqualTo(last);
             assertThat(epsilon).as("%d steps", steps).isLessThanOrEqualTo(atOnce * 1.001 + 1e-6);
+            assertThat(epsilon).as("%d steps", steps).isGreaterThanOrEqualTo(atOnce * 0.998 - 2e-5);
             last = epsilon;
         }
     }

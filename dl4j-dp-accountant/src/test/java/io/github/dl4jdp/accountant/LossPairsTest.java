@@ -90,6 +90,23 @@ class LossPairsTest {
         }
     }
 
+    @ParameterizedTest
+    @MethodSource("pairs")
+    void lattice_largerTail_deltaIsNotSmaller(DpEvent leaf, NeighboringRelation relation) {
+        LossPair pair = LossPairs.of(leaf, relation);
+        LossGrid grid = LossGrid.octaves(0x1p-12, 64);
+        LossLattice close = pair.lattice(grid, 1e-12);
+        LossLattice cut = pair.lattice(grid, 0.05);
+        for (double epsilon = 0.001; epsilon < 50; epsilon *= 1.3) {
+            assertThat(delta(cut.forward(), epsilon))
+                    .as("forward %s", epsilon)
+                    .isGreaterThanOrEqualTo(delta(close.forward(), epsilon) * (1 - 1e-9) - 1e-15);
+            assertThat(delta(cut.backward(), epsilon))
+                    .as("backward %s", epsilon)
+                    .isGreaterThanOrEqualTo(delta(close.backward(), epsilon) * (1 - 1e-9) - 1e-15);
+        }
+    }
+
     /** The direction that is not computed for a symmetric pair is the same. */
     @ParameterizedTest
     @MethodSource("pairs")

@@ -39,7 +39,7 @@ class OctavePowersTest {
         for (double at : new double[] {0, 0.2, 1, 2}) {
             double exact = 0;
             double logWays = 0;
-            for (int k = 0; k <= count; k++) {
+            for (long k = 0; k <= count; k++) {
                 double loss = (2 * k - count) * epsilon;
                 double mass = Math.exp(logWays + k * Math.log(p) + (count - k) * Math.log1p(-p));
                 exact += loss > at ? mass * -Math.expm1(at - loss) : 0;

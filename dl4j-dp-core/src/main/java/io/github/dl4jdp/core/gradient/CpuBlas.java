@@ -89,7 +89,7 @@ final class CpuBlas {
     }
 
     private static final class Probe {
-        private static final int TERMS = 32;
+        private static final int TERMS = 128;
         private static final int[] SIZES = {1, 2, 3, 4, 5, 7, 8, 10, 12, 16, 17, 24, 31, 32, 48, 64, 100, 129, 300};
 
         static final boolean PASSED = passes();

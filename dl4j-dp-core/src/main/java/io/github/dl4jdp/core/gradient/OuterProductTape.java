@@ -77,19 +77,17 @@ final class OuterProductTape implements BoundedTape {
             INDArray view = parameter(sums, DefaultParamInitializer.WEIGHT_KEY).transpose();
             INDArray weightSum = Sums.isDouble(view) ? view : Nd4j.create(DataType.DOUBLE, view.shape(), 'c');
             double[] biasSum = new double[(int) delta.size(1)];
-            double total = 0;
-            double largest = 0;
+            double[] terms = new double[weights.length];
             for (int i = 0; i < weights.length; i++) {
                 if (weights[i] != 0 && losesDigits(i, weights[i])) {
                     addAlone(i, weights[i], weightSum, biasSum);
                     weights[i] = 0;
                 } else if (weights[i] != 0) {
-                    total += weights[i] * norms[i];
-                    largest = Math.max(largest, weights[i] * norms[i]);
+                    terms[i] = weights[i] * norms[i];
                 }
             }
             scaleDelta(weights, biasSum);
-            double bound = new SharedProduct(input, delta, total, largest, ranges).addTo(weightSum, allowance);
+            double bound = new SharedProduct(input, delta, terms, ranges).addTo(weightSum, allowance);
             if (weightSum != view) {
                 Sums.add(view, weightSum);
             }

@@ -70,6 +70,8 @@ final class SequenceTape implements BoundedTape {
     private final double[] norms;
     /** {@code m_i}: the sums of the norms of the terms. Known where nothing is held. */
     private final double[] magnitudes;
+    /** The norms of the terms [T * examples]. Known where nothing is held. */
+    private double[] terms = new double[0];
     /** The sums over the steps of the norms of the left factors. */
     private final double[] leftMagnitudes;
     /** Which examples go by their rows. */
@@ -150,8 +152,10 @@ final class SequenceTape implements BoundedTape {
                 left[k] = Norms.together(left[k], more[k]);
             }
         }
+        terms = new double[left.length];
         for (int k = 0; k < left.length; k++) {
-            magnitudes[k % examples] += left[k] * right[k];
+            terms[k] = left[k] * right[k];
+            magnitudes[k % examples] += terms[k];
             leftMagnitudes[k % examples] += left[k];
         }
     }
@@ -295,24 +299,24 @@ final class SequenceTape implements BoundedTape {
             products[f] = Nd4j.create(
                     DataType.DOUBLE, new long[] {delta.size(2), factors.get(f).width()}, 'c');
         }
-        double total = 0;
-        double largest = 0;
         for (int i = 0; i < examples; i++) {
             if (weights[i] != 0 && (byRow[i] || losesDigits(i, weights[i]))) {
                 addAlone(i, weights[i], products);
                 weights[i] = 0;
-            } else if (weights[i] != 0) {
-                total += weights[i] * magnitudes[i];
-                largest = Math.max(largest, weights[i] * magnitudes[i]);
             }
+        }
+        double[] weighted = new double[terms.length];
+        for (int k = 0; k < weighted.length; k++) {
+            // Terms of examples that are left out need not be finite.
+            double weight = weights[k % examples];
+            weighted[k] = weight == 0 ? 0 : weight * terms[k];
         }
         WeightedSteps.multiply(delta, weights);
         double bound = 0;
         for (int f = 0; f < products.length; f++) {
             Factor factor = factors.get(f);
-            // The factors' terms of an example are as long together as the example's.
-            var product =
-                    new SharedProduct(rowsOf(factor.left()), rowsOf(delta), total, largest, new ParallelRanges(1));
+            // The factors' terms are as long together as the terms.
+            var product = new SharedProduct(rowsOf(factor.left()), rowsOf(delta), weighted, new ParallelRanges(1));
             bound = Math.max(bound, product.addTo(products[f], allowance));
             factor.target().add(sums, products[f].transpose());
         }

@@ -24,23 +24,43 @@ final class SharedProduct {
      * @param block terms of one call
      */
     private record Stage(int group, int block) {
-        /** What {@code n} terms, of norms at most {@code largest} and {@code total} together, lose at most. */
-        double bound(long n, double total, double largest) {
-            long b = Math.min(block, n);
-            long r = (Math.min(group, n) + b - 1) / b;
-            // Every partial sum is rounded by at most u times its norm. By depth: a term is part of b + r of them. By
-            // size: in whatever order a block is
-            // summed, the terms of its partial sums number at most b (b + 1) / 2, and the k-th sum of blocks has at
-            // most k b.
-            double byDepth = (b + r) * total;
-            double bySize = n * largest * (b + r + 2) / 2.0;
-            return 0x1p-24 * Math.min(byDepth, bySize);
+        /** What terms of these norms lose at most, in this order. Every partial sum is rounded by at most u times its norm. */
+        double bound(double[] terms) {
+            double partialSums = 0;
+            double chain = 0;
+            for (int from = 0; from < terms.length; from += block) {
+                int count = Math.min(block, terms.length - from);
+                double total = 0;
+                double largest = 0;
+                for (int k = from; k < from + count; k++) {
+                    total += terms[k];
+                    largest = Math.max(largest, terms[k]);
+                }
+                // In whatever order the library sums a block, a term is part of at most count sums, and the terms of
+                // all its sums number at most count (count + 1) / 2.
+                partialSums += Math.min(count * total, largest * count * (count + 1) / 2);
+                // The blocks of a group are added one after the other.
+                chain = from % group == 0 ? total : chain + total;
+                partialSums += chain;
+            }
+            return 0x1p-24 * partialSums;
         }
     }
 
+    /** Groups are multiples of their blocks. */
     private static final Stage[] STAGES = {
-        new Stage(512, 32), new Stage(256, 16), new Stage(128, 16), new Stage(64, 8),
+        new Stage(1 << 16, 128),
+        new Stage(1 << 13, 64),
+        new Stage(4096, 32),
+        new Stage(1024, 32),
+        new Stage(512, 32),
+        new Stage(256, 16),
+        new Stage(128, 16),
+        new Stage(64, 8),
     };
+
+    /** Groups whose sums are added to what is there at a time. */
+    private static final int GROUPS = 2;
 
     /** Longer sums might overflow in single precision. */
     private static final double LARGEST_TOTAL = 0x1p120;
@@ -55,8 +75,7 @@ final class SharedProduct {
 
     private final INDArray left;
     private final INDArray right;
-    private final double total;
-    private final double largest;
+    private final double[] terms;
     private final ParallelRanges ranges;
 
     /**
@@ -64,14 +83,12 @@ final class SharedProduct {
      *
      * @param left [n, p], c order, finite
      * @param right [n, q], c order, finite, of the same data type
-     * @param total bound on the sum over the rows k of {@code ||left_k|| ||right_k||}
-     * @param largest bound on each of these
+     * @param terms bounds on {@code ||left_k|| ||right_k||} for every row k
      */
-    SharedProduct(INDArray left, INDArray right, double total, double largest, ParallelRanges ranges) {
+    SharedProduct(INDArray left, INDArray right, double[] terms, ParallelRanges ranges) {
         this.left = left;
         this.right = right;
-        this.total = total;
-        this.largest = largest;
+        this.terms = terms;
         this.ranges = ranges;
     }
 
@@ -83,12 +100,16 @@ final class SharedProduct {
      * @return a bound on the error that was made
      */
     double addTo(INDArray into, double allowance) {
-        long n = left.size(0);
+        int n = terms.length;
+        double total = 0;
+        for (double term : terms) {
+            total += term;
+        }
         CpuBlas blas = CpuBlas.find();
         if (blas != null && left.dataType() == DataType.FLOAT && total < LARGEST_TOTAL && blas.sumsBeforeItAdds()) {
             double underflow = n * Math.sqrt((double) into.length()) * Float.MIN_NORMAL;
             for (Stage stage : STAGES) {
-                double bound = SLACK * (stage.bound(n, total, largest) + underflow) + n * 0x1p-52 * total;
+                double bound = SLACK * (stage.bound(terms) + underflow) + n * 0x1p-52 * total;
                 if (bound <= allowance) {
                     addFloats(blas, stage, into);
                     return bound;
@@ -126,7 +147,8 @@ final class SharedProduct {
     private void addFloats(CpuBlas blas, Stage stage, INDArray into) {
         int p = (int) left.size(1);
         int q = (int) right.size(1);
-        boolean byLeft = q <= p;
+        // Tiles of whole rows of the result are added faster.
+        boolean byLeft = q <= p && ParallelRanges.blockOf(q) == q;
         boolean narrow = byLeft && q <= OuterProductTape.NARROW;
         // Few columns need not be gathered where they lie one after the other.
         INDArray factor = narrow ? Detached.copy(right.transpose()) : right;
@@ -135,48 +157,58 @@ final class SharedProduct {
         blas.withSingleThreadedProducts(() -> ranges.run(count, part, (worker, from, to) -> {
             int rows = byLeft ? q : to - from;
             int columns = byLeft ? to - from : p;
+            int size = rows * columns;
             Buffers buffers = BUFFERS.get();
-            FloatPointer memory = buffers.memory.ensure((long) rows * columns);
-            double[] sum = buffers.doubles(rows * columns);
-            for (int first = 0; first < left.size(0); first += stage.group()) {
-                int last = (int) Math.min(left.size(0), (long) first + stage.group());
-                addGroup(blas, stage, first, last, factor, byLeft, narrow, from, rows, columns, memory);
-                buffers.addTo(sum, rows * columns, first == 0);
+            int n = terms.length;
+            int groups = (int) Math.min(GROUPS, ((long) n + stage.group() - 1) / stage.group());
+            FloatPointer memory = buffers.memory.ensure((long) groups * size);
+            int held = 0;
+            for (int first = 0; first < n; first += stage.group()) {
+                int last = (int) Math.min(n, (long) first + stage.group());
+                FloatPointer sum = NativeFloats.at(memory, (long) held * size);
+                addGroup(blas, stage, first, last, factor, byLeft, narrow, from, rows, columns, sum);
+                held++;
+                if (held == groups || last == n) {
+                    buffers.addTo(into, byLeft ? 0 : from, byLeft ? from : 0, rows, columns, held);
+                    held = 0;
+                }
             }
-            addTile(sum, rows, columns, into, byLeft ? 0 : from, byLeft ? from : 0);
         }));
     }
 
     /** What a thread needs for a tile: fresh memory would cost a page fault for every 4 KB, at every step. */
     private static final class Buffers {
-        private static final int CHUNK = 4096;
+        /** Small enough to stay in the first-level cache. */
+        private static final int CHUNK = 2048;
 
         private final NativeFloats memory = new NativeFloats();
         private final float[] chunk = new float[CHUNK];
-        private double[] doubles = new double[0];
+        private final double[] sum = new double[CHUNK];
 
-        double[] doubles(int length) {
-            if (doubles.length < length) {
-                doubles = new double[length];
+        /** Adds {@code held} sums of a tile [rows, columns] in memory to their place, in double precision. */
+        void addTo(INDArray into, int row, int column, int rows, int columns, int held) {
+            FloatPointer floats = memory.ensure((long) held * rows * columns);
+            boolean whole = columns == into.size(1);
+            int lines = whole ? 1 : rows;
+            int length = whole ? rows * columns : columns;
+            for (int i = 0; i < lines; i++) {
+                long start = (row + i) * into.size(1) + column;
+                for (int done = 0; done < length; done += CHUNK) {
+                    int n = Math.min(CHUNK, length - done);
+                    HostArrays.read(into, start + done, sum, n);
+                    for (int g = 0; g < held; g++) {
+                        NativeFloats.at(floats, (long) (g * rows + i) * columns + done)
+                                .get(chunk, 0, n);
+                        add(chunk, sum, n);
+                    }
+                    HostArrays.write(sum, into, start + done, n);
+                }
             }
-            return doubles;
         }
 
-        /** Adds the floats in memory, or puts them in the place of what is there. */
-        void addTo(double[] sum, int length, boolean replace) {
-            FloatPointer floats = memory.ensure(length);
-            for (int done = 0; done < length; done += CHUNK) {
-                int n = Math.min(CHUNK, length - done);
-                NativeFloats.at(floats, done).get(chunk, 0, n);
-                if (replace) {
-                    for (int j = 0; j < n; j++) {
-                        sum[done + j] = chunk[j];
-                    }
-                } else {
-                    for (int j = 0; j < n; j++) {
-                        sum[done + j] += chunk[j];
-                    }
-                }
+        private static void add(float[] values, double[] sum, int length) {
+            for (int j = 0; j < length; j++) {
+                sum[j] += values[j];
             }
         }
     }
@@ -214,19 +246,6 @@ final class SharedProduct {
                     k == first ? 0f : 1f,
                     memory,
                     columns);
-        }
-    }
-
-    private static void addTile(double[] tile, int rows, int columns, INDArray into, int row, int column) {
-        long width = into.size(1);
-        var values = new double[columns];
-        for (int i = 0; i < rows; i++) {
-            long at = (row + i) * width + column;
-            HostArrays.read(into, at, values, columns);
-            for (int j = 0; j < columns; j++) {
-                values[j] += tile[i * columns + j];
-            }
-            HostArrays.write(values, into, at, columns);
         }
     }
 }

@@ -160,9 +160,9 @@ public final class GaussianNoise {
          */
         public void addTo(double[] sum, int from, int to) {
             claim(sum.length, from, to);
-            forEachSegment(from, to, (random, start, end) -> {
+            forEachSegment(from, to, (integers, origin, start, end) -> {
                 for (int i = start; i < end; i++) {
-                    sum[i] = noise.perturb(sum[i], random);
+                    sum[i] = noise.perturb(sum[i], integers[i - origin]);
                 }
             });
         }
@@ -178,9 +178,9 @@ public final class GaussianNoise {
          */
         public void addTo(long[] sum, double[] into, int from, int to) {
             claim(Math.min(sum.length, into.length), from, to);
-            forEachSegment(from, to, (random, start, end) -> {
+            forEachSegment(from, to, (integers, origin, start, end) -> {
                 for (int i = start; i < end; i++) {
-                    into[i] = noise.perturb(sum[i], random);
+                    into[i] = noise.perturb(sum[i], integers[i - origin]);
                 }
             });
         }
@@ -216,24 +216,23 @@ public final class GaussianNoise {
             int first = from / SEGMENT;
             int last = (to - 1) / SEGMENT;
             KeystreamGenerator random = new KeystreamGenerator(key, first);
+            long[] integers = new long[Math.min(SEGMENT, to - first * SEGMENT)];
             for (int segment = first; segment <= last; segment++) {
                 if (segment > first) {
                     random.restart(segment);
                 }
                 int origin = segment * SEGMENT;
-                int start = Math.max(from, origin);
-                for (int i = origin; i < start; i++) {
-                    INTEGERS.sample(random);
-                }
-                action.run(random, start, (int) Math.min(to, (long) origin + SEGMENT));
+                int end = (int) Math.min(to, (long) origin + SEGMENT);
+                INTEGERS.fill(integers, end - origin, random);
+                action.run(integers, origin, Math.max(from, origin), end);
             }
         }
     }
 
-    /** Adds noise to the coordinates of one keystream segment. */
+    /** Adds noise to the coordinates of one keystream segment: {@code integers[i - origin]} to coordinate i. */
     @FunctionalInterface
     private interface SegmentAction {
-        void run(KeystreamGenerator random, int start, int end);
+        void run(long[] integers, int origin, int start, int end);
     }
 
     /**
@@ -246,13 +245,13 @@ public final class GaussianNoise {
         return (long) Math.rint(Math.abs(units) <= LARGEST_UNIT ? units : projected(value));
     }
 
-    private double perturb(double value, KeystreamGenerator random) {
-        return gridStep * (double) (units(value, gridStep) + INTEGERS.sample(random));
+    private double perturb(double value, long integer) {
+        return gridStep * (double) (units(value, gridStep) + integer);
     }
 
-    private double perturb(long units, KeystreamGenerator random) {
+    private double perturb(long units, long integer) {
         long kept = Math.max(-(long) LARGEST_UNIT, Math.min((long) LARGEST_UNIT, units));
-        return gridStep * (double) (kept + INTEGERS.sample(random));
+        return gridStep * (double) (kept + integer);
     }
 
     private static double projected(double value) {

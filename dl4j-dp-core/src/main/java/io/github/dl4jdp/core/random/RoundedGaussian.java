@@ -123,10 +123,28 @@ final class RoundedGaussian {
                 : StrictMath.max(-1L, (long) StrictMath.floor(border - 0.5) - 1);
     }
 
+    /** Writes the next {@code count} integers. */
+    void fill(long[] integers, int count, KeystreamGenerator random) {
+        for (int i = 0; i < count; i++) {
+            integers[i] = sample(random);
+        }
+    }
+
     /** Returns the next integer. */
     long sample(KeystreamGenerator random) {
-        while (true) {
-            long bits = random.nextLong();
+        long bits = random.nextLong();
+        int layer = (int) bits & (LAYERS - 1);
+        long u = bits >>> LAYER_BITS;
+        long n = product(u, cells[layer]) - widest[layer];
+        if (Math.abs(n) <= safe[layer] && ((u * cells[layer]) & CELL_MASK) >= biased[layer]) {
+            return n;
+        }
+        return sample(bits, random);
+    }
+
+    /** Where the first attempt is not accepted at once, one in a hundred. */
+    private long sample(long first, KeystreamGenerator random) {
+        for (long bits = first; ; bits = random.nextLong()) {
             int layer = (int) bits & (LAYERS - 1);
             long u = bits >>> LAYER_BITS;
             long n = product(u, cells[layer]) - widest[layer];

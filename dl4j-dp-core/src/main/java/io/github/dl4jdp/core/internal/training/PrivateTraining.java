@@ -511,7 +511,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         weights = weighted.weights();
         expectedExamples = examples;
         expectedMembers = members;
-        expectedContents = LotContents.of(weighted.batch());
+        expectedContents = LotContents.of(weighted.batch(), steps);
         segment = 0;
         openPass(weighted.batch());
         desk.handedOut(steps + 1);
@@ -550,7 +550,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     }
 
     private void requireUnchanged(MultiDataSet lot) {
-        if (segment == 0 && LotContents.of(lot) != expectedContents) {
+        if (segment == 0 && LotContents.of(lot, steps) != expectedContents) {
             throw new IllegalStateException(
                     "the values of lot " + (steps + 1)
                             + " were changed after next() gave it: what an example becomes must not depend on who else is in the lot. Set"
