@@ -53,7 +53,7 @@ class PrivateMomentsTest {
     }
 
     @Property(tries = 500)
-    void sum_neighbouringData_isAtMostTheSensitivityApart(
+    void sum_neighboringData_isAtMostTheSensitivityApart(
             @ForAll long seed,
             @ForAll @IntRange(min = 1, max = 30) int count,
             @ForAll @DoubleRange(min = -6, max = 6) double meanBoundExponent,

@@ -18,7 +18,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * {@value #LINE} bytes are, spread over the whole array and others in each lot. A change of a part f of the pieces of an array goes unnoticed with a
  * probability of about {@code exp(-2048 f)} in one lot, and {@code exp(-2048 f k)} in k of them.
  */
-public final class LotContents {
+final class LotContents {
     /** Bytes. */
     static final int WHOLE = 1 << 22;
 

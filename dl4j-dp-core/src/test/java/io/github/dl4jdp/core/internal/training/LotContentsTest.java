@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-package io.github.dl4jdp.core;
+package io.github.dl4jdp.core.internal.training;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.dl4jdp.core.internal.training.LotContents;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
