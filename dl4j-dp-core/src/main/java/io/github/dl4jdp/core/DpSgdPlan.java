@@ -20,7 +20,6 @@ import io.github.dl4jdp.core.mechanism.Sampling;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Collections;
-import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -321,8 +320,9 @@ public final class DpSgdPlan {
      *     has {@link #withTruncatedBackprop}
      */
     public DpSgdPlan withClipping(Clipping clipping) {
-        Clipping complete =
-                clipping instanceof Clipping.Adaptive adaptive ? adaptive.forLots(lotSize) : Objects.requireNonNull(clipping, "clipping");
+        Clipping complete = clipping instanceof Clipping.Adaptive adaptive
+                ? adaptive.forLots(lotSize)
+                : Objects.requireNonNull(clipping, "clipping");
         // The kind decides on the event, its norm does not.
         boolean isSameEvent = costsOf(complete).equals(costsOf(this.clipping));
         return isSameEvent ? with(plan -> plan.clipping = complete) : recalibrated(plan -> plan.clipping = complete);
@@ -783,38 +783,22 @@ public final class DpSgdPlan {
         }
     }
 
-    private List<@Nullable Object> parts() {
-        return Arrays.asList(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                steps,
-                clipping,
-                delta,
-                accountantKind,
-                noiseSchedule,
-                others,
-                truncation,
-                exampleShape,
-                copies,
-                noiseMultiplier,
-                target,
-                seed,
-                ledger,
-                continuing);
-    }
-
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof DpSgdPlan that && parts().equals(that.parts());
+        return other instanceof DpSgdPlan that
+                && toString().equals(that.toString())
+                && others.equals(that.others)
+                && Objects.equals(target, that.target)
+                && Objects.equals(ledger, that.ledger)
+                && continuing == that.continuing;
     }
 
     @Override
     public int hashCode() {
-        return parts().hashCode();
+        return toString().hashCode();
     }
 
+    /** All parts that decide on what is released. */
     @Override
     public String toString() {
         return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize + ", steps=" + steps

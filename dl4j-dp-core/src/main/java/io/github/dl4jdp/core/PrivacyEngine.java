@@ -110,7 +110,8 @@ public final class PrivacyEngine implements AutoCloseable {
     static PrivacyEngine attach(
             Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules, LedgerOpener ledgers) {
         CompletePlan complete = plan.complete();
-        var problems = ModelValidator.problems(network, rules, complete.truncation().orElse(null));
+        var problems =
+                ModelValidator.problems(network, rules, complete.truncation().orElse(null));
         if (!problems.isEmpty()) {
             throw UnsupportedModelException.of(problems);
         }

@@ -123,9 +123,10 @@ class ArchitectureTest {
                     .that()
                     .resideInAPackage(ROOT + room)
                     .should()
-                    .dependOnClassesThat(describe("outside " + allowed, type -> type.getPackageName()
-                                    .startsWith(ROOT)
-                            && !allowed.contains(type.getPackageName().substring(ROOT.length()))))
+                    .dependOnClassesThat(describe(
+                            "outside " + allowed,
+                            type -> type.getPackageName().startsWith(ROOT)
+                                    && !allowed.contains(type.getPackageName().substring(ROOT.length()))))
                     .check(classes);
         });
         var packages = classes.stream()
@@ -171,8 +172,9 @@ class ArchitectureTest {
             .and()
             .areDeclaredInClassesThat()
             .arePublic()
-            .and(describe("are public or protected", (JavaMethod method) ->
-                    method.getModifiers().contains(JavaModifier.PUBLIC)
+            .and(describe(
+                    "are public or protected",
+                    (JavaMethod method) -> method.getModifiers().contains(JavaModifier.PUBLIC)
                             || method.getModifiers().contains(JavaModifier.PROTECTED)))
             .should(new ArchCondition<JavaMethod>("name no internal type") {
                 @Override

@@ -78,10 +78,7 @@ public abstract class AugmentedRuns {
         kind.setListeners(network, new BaseTrainingListener() {
             @Override
             public void onBackwardPass(Model model) {
-                sums.add(model.gradient()
-                        .gradient()
-                        .mul(plan.expectedLotSize())
-                        .reshape(model.numParams()));
+                sums.add(model.gradient().gradient().mul(plan.expectedLotSize()).reshape(model.numParams()));
             }
         });
         try (var engine = PrivacyEngine.attach(network, plan.withoutNoise(), options)) {

@@ -198,7 +198,8 @@ class DpSgdPlanTest {
         long pass = plan.mechanism().passOf(lot);
         assertThat(plan.mechanism().lotsAfter(pass - 1)).isLessThan(lot);
         assertThat(plan.mechanism().lotsAfter(pass)).isGreaterThanOrEqualTo(lot);
-        assertThat(plan.mechanism().lotsAfter(pass)).isEqualTo((long) Math.ceil(pass * (double) plan.examples() / lotSize - 1e-9));
+        assertThat(plan.mechanism().lotsAfter(pass))
+                .isEqualTo((long) Math.ceil(pass * (double) plan.examples() / lotSize - 1e-9));
     }
 
     @Test

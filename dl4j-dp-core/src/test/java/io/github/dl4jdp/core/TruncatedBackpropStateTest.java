@@ -98,7 +98,8 @@ class TruncatedBackpropStateTest {
             TruncatedNetworks.fit(network, engine, data, 1);
             assertThat(interrupted).hasSize(2 + TruncatedNetworks.SEGMENTS);
             for (int s = 0; s < TruncatedNetworks.SEGMENTS; s++) {
-                assertThat(interrupted.get(2 + s).mul(plan.expectedLotSize())).isEqualTo(fresh.get(TruncatedNetworks.SEGMENTS + s));
+                assertThat(interrupted.get(2 + s).mul(plan.expectedLotSize()))
+                        .isEqualTo(fresh.get(TruncatedNetworks.SEGMENTS + s));
             }
         }
     }

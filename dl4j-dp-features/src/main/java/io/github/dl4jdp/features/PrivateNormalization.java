@@ -171,7 +171,11 @@ public final class PrivateNormalization {
             deviation[c] = Math.sqrt(Math.max(square - mean[c] * mean[c], floor));
         }
         return new ReleasedNormalization(
-                ChannelNormalization.of(mean, deviation), examples, relation, PrivateMoments.event(noiseMultiplier, relation, seed()), RandomStreams.identity());
+                ChannelNormalization.of(mean, deviation),
+                examples,
+                relation,
+                PrivateMoments.event(noiseMultiplier, relation, seed()),
+                RandomStreams.identity());
     }
 
     private OptionalLong seed() {

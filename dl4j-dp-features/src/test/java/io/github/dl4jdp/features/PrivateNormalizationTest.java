@@ -126,7 +126,8 @@ class PrivateNormalizationTest {
     /** No example at all, N public all the same: the noise alone. */
     @Test
     void release_emptySum_isNoise() {
-        ReleasedNormalization released = PrivateNormalization.of(10, 1, 1, 1).release(new PrivateMoments(CHANNELS, 1, 1));
+        ReleasedNormalization released =
+                PrivateNormalization.of(10, 1, 1, 1).release(new PrivateMoments(CHANNELS, 1, 1));
 
         assertThat(released.normalization().mean()).doesNotContain(0.0);
         assertThat(released.event()).isEqualTo(new DpEvent.Gaussian(1));

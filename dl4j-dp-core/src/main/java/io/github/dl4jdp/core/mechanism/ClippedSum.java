@@ -166,7 +166,8 @@ public final class ClippedSum {
     }
 
     /** The norms of the examples' gradients. */
-    public static double[] norms(List<? extends LayerTape> tapes, List<TrainableLayer> layers, DataType dataType, int rows) {
+    public static double[] norms(
+            List<? extends LayerTape> tapes, List<TrainableLayer> layers, DataType dataType, int rows) {
         return LotClipping.together(norms(bounded(List.copyOf(tapes), layers, dataType, rows), rows));
     }
 

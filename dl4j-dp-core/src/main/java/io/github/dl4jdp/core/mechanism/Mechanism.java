@@ -51,8 +51,8 @@ public record Mechanism(
             throw new IllegalArgumentException("lotSize must be at most examples = " + examples + ", was " + lotSize);
         }
         if (!sampling.relations().contains(relation)) {
-            throw new IllegalArgumentException("relation must be one of " + sampling.relations() + " for " + sampling
-                    + " lots, was " + relation);
+            throw new IllegalArgumentException(
+                    "relation must be one of " + sampling.relations() + " for " + sampling + " lots, was " + relation);
         }
         if (!(noiseMultiplier >= 0 && noiseMultiplier < Double.POSITIVE_INFINITY)) {
             throw new IllegalArgumentException("noiseMultiplier must be finite and >= 0, was " + noiseMultiplier);

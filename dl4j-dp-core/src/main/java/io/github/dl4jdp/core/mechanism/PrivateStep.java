@@ -279,7 +279,8 @@ public final class PrivateStep {
                     }
                 } catch (ArithmeticException e) {
                     throw new IllegalStateException(
-                            "the sum of lot " + lot + " must stay below 2^63 grid steps; raise the noise multiplier", e);
+                            "the sum of lot " + lot + " must stay below 2^63 grid steps; raise the noise multiplier",
+                            e);
                 }
             }
             twiceShiftedCount += part.twiceShiftedCount();
@@ -294,7 +295,8 @@ public final class PrivateStep {
          */
         public void release(INDArray view) {
             if (isSpent) {
-                throw new IllegalStateException("lot " + lot + " was released before, or its release failed: open it anew");
+                throw new IllegalStateException(
+                        "lot " + lot + " was released before, or its release failed: open it anew");
             }
             isSpent = true;
             boolean isFirst = release == 0;
@@ -315,8 +317,7 @@ public final class PrivateStep {
             double[] values = buffer;
             HostArrays.read(sum.sum(), 0, values, length);
             boolean hasParts = units.length > 0;
-            var release =
-                    noise == null ? null : noise.release(streams, NOISE, noiseStreams.next(number));
+            var release = noise == null ? null : noise.release(streams, NOISE, noiseStreams.next(number));
             double divisor = mechanism.lotSize();
             forEachPiece(piece -> {
                 int from = piece.from();

@@ -20,7 +20,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @param from index of its first parameter in {@code model.params()}
  * @param length number of its parameters
  */
-public record TrainableLayer(String name, String type, String path, NeuralNetConfiguration conf, long from, long length) {
+public record TrainableLayer(
+        String name, String type, String path, NeuralNetConfiguration conf, long from, long length) {
     /** The path of layers without a formula: DL4J's own backward pass, one example at a time. */
     public static final String SLICES = "slices";
 

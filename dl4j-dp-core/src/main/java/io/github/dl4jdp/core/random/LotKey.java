@@ -100,8 +100,7 @@ public final class LotKey {
             mac.init(key);
             mac.update(label.getBytes(StandardCharsets.UTF_8));
             mac.update((byte) 0);
-            return mac.doFinal(
-                    ByteBuffer.allocate(Long.BYTES).putLong(index).array());
+            return mac.doFinal(ByteBuffer.allocate(Long.BYTES).putLong(index).array());
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("this Java runtime offers no " + ALGORITHM, e);
         }

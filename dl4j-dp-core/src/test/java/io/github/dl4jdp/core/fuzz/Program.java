@@ -31,7 +31,8 @@ final class Program {
         imports.add("org.nd4j.linalg.factory.Nd4j");
         var text = new StringBuilder();
         imports.forEach(name -> text.append("import ").append(name).append(";\n"));
-        text.append("import io.github.dl4jdp.core.*;\nimport io.github.dl4jdp.core.data.*;\nimport io.github.dl4jdp.core.mechanism.*;\n\n");
+        text.append(
+                "import io.github.dl4jdp.core.*;\nimport io.github.dl4jdp.core.data.*;\nimport io.github.dl4jdp.core.mechanism.*;\n\n");
         text.append("/** Seed ")
                 .append(one.seed())
                 .append(". ")

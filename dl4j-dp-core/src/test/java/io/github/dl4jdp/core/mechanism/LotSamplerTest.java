@@ -69,8 +69,7 @@ class LotSamplerTest {
 
     @Test
     void draw_probabilityOne_takesEveryExample() {
-        assertThat(Mechanisms.sampler(1, 1.0).draw(1, EXAMPLES))
-                .hasSize(EXAMPLES);
+        assertThat(Mechanisms.sampler(1, 1.0).draw(1, EXAMPLES)).hasSize(EXAMPLES);
     }
 
     @Test

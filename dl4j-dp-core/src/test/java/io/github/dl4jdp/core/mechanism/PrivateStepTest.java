@@ -28,12 +28,14 @@ class PrivateStepTest {
     private static final int INPUTS = 3;
 
     /** Rows that are what they are: gradients of a dense layer of one unit. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Rows(double[][] rows) implements BoundedTape {
         @Override
         public void addNorms(double[] norms) {
             for (int i = 0; i < rows.length; i++) {
                 norms[i] = Math.hypot(
-                        norms[i], Math.sqrt(Arrays.stream(rows[i]).map(x -> x * x).sum()));
+                        norms[i],
+                        Math.sqrt(Arrays.stream(rows[i]).map(x -> x * x).sum()));
             }
         }
 
@@ -234,14 +236,16 @@ class PrivateStepTest {
         }
         double deviation = 3 * 2 / 50.0;
         assertThat(Math.sqrt(squares / draws / INPUTS)).isBetween(0.95 * deviation, 1.05 * deviation);
-        assertThat(mean).isBetween(3 / 50.0 - 5 * deviation / Math.sqrt(draws), 3 / 50.0 + 5 * deviation / Math.sqrt(draws));
+        assertThat(mean)
+                .isBetween(3 / 50.0 - 5 * deviation / Math.sqrt(draws), 3 / 50.0 + 5 * deviation / Math.sqrt(draws));
     }
 
     @Test
     void release_twice_isRefused() {
         var mechanism = mechanism(Sampling.POISSON, 1000, 50, Clipping.flat(2), 3, 1);
         var book = new ArrayList<DpEvent>();
-        var lot = step(mechanism, RandomStreams.secure()).open(charges(mechanism, book).next(), 1, 0);
+        var lot = step(mechanism, RandomStreams.secure())
+                .open(charges(mechanism, book).next(), 1, 0);
         INDArray view = Nd4j.create(DataType.DOUBLE, 1, INPUTS + 1);
         lot.release(view);
         assertThatIllegalStateException().isThrownBy(() -> lot.release(view)).withMessageContaining("released before");
@@ -276,7 +280,8 @@ class PrivateStepTest {
         INDArray view = Nd4j.create(DataType.DOUBLE, 1, INPUTS + 1);
         step.open(charge, 1, 0).release(view);
         step.open(charge, 1, 1).release(view);
-        assertThatIllegalStateException().isThrownBy(() -> step.open(charge, 1, 2).release(view));
+        assertThatIllegalStateException()
+                .isThrownBy(() -> step.open(charge, 1, 2).release(view));
         assertThat(book).hasSize(1);
     }
 
@@ -329,14 +334,14 @@ class PrivateStepTest {
     @Test
     void add_partOfAnotherGridNormOrLength_isRefused() {
         var mechanism = mechanism(Sampling.POISSON, 1000, 50, Clipping.flat(2), 3, 1);
-        var lot = step(mechanism, RandomStreams.secure()).open(charges(mechanism, new ArrayList<>()).next(), 1, 0);
+        var lot = step(mechanism, RandomStreams.secure())
+                .open(charges(mechanism, new ArrayList<>()).next(), 1, 0);
         double grid = lot.gridStep();
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> lot.add(new ShardSum(new long[INPUTS + 1], 0, 0, grid / 2, 2)));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> lot.add(new ShardSum(new long[INPUTS + 1], 0, 0, grid, 1)));
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> lot.add(new ShardSum(new long[INPUTS], 0, 0, grid, 2)));
+        assertThatIllegalArgumentException().isThrownBy(() -> lot.add(new ShardSum(new long[INPUTS], 0, 0, grid, 2)));
     }
 
     @Test

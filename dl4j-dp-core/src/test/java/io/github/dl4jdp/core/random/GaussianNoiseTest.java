@@ -101,8 +101,7 @@ class GaussianNoiseTest {
                 .isInstanceOf(ArithmeticException.class)
                 .hasMessageContaining("must be finite, one was " + value);
         GaussianNoise.Release release = noise.release(RandomStreams.seeded(9), "noise", 1);
-        assertThatThrownBy(() -> release.addTo(new double[] {value}, 0, 1))
-                .isInstanceOf(ArithmeticException.class);
+        assertThatThrownBy(() -> release.addTo(new double[] {value}, 0, 1)).isInstanceOf(ArithmeticException.class);
     }
 
     @Test

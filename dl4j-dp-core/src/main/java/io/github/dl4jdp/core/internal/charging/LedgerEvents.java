@@ -34,7 +34,9 @@ final class LedgerEvents {
         if (file.isPresent() && file.get().toFile().length() > 0) {
             try {
                 DpEvent last = PrivacyLedgerHistory.read(file.get()).terms().event();
-                if (plan.mechanism().possibleEvents().contains(last) || isRelease(plan, last) || last.equals(UNPROTECTED)) {
+                if (plan.mechanism().possibleEvents().contains(last)
+                        || isRelease(plan, last)
+                        || last.equals(UNPROTECTED)) {
                     return last;
                 }
             } catch (PrivacyLedgerException e) {

@@ -45,11 +45,11 @@ public record PrivacyAccount(
             long charges,
             @Nullable Head head) {
         /** What it charged for. */
-    public Mechanism mechanism() {
+        public Mechanism mechanism() {
             return MechanismJson.read(plan);
         }
 
-    public String inWords() {
+        public String inWords() {
             return charges + " times the step of " + mechanism();
         }
     }

@@ -4,8 +4,8 @@ package io.github.dl4jdp.core.internal.charging;
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
-import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.PrivacyLedger;
+import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.mechanism.Charge;
@@ -21,7 +21,6 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -31,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <h2>Formal guarantee</h2>
  *
- * When {@link #charge} returns, the charge is in the ledger on the storage device; the engine writes the noised sum to where anyone can
+ * When a {@link Charge} is recorded, it is in the ledger on the storage device; the engine writes the noised sum to where anyone can
  * see it only then, so a crash over-counts and never under-counts.
  */
 public final class Spending implements AutoCloseable {
@@ -193,7 +192,8 @@ public final class Spending implements AutoCloseable {
      *     in use, or that of another plan
      * @throws IllegalStateException if the model was trained with a ledger and the plan names none
      */
-    public static Spending resume(CompletePlan plan, String configuration, TrainingProgress progress, LedgerOpener ledgers) {
+    public static Spending resume(
+            CompletePlan plan, String configuration, TrainingProgress progress, LedgerOpener ledgers) {
         Head head = progress.head();
         if (plan.ledger().isEmpty()) {
             if (head != null) {
@@ -227,7 +227,8 @@ public final class Spending implements AutoCloseable {
         for (PrivacyAccount.Session earlier : account.sessions().values()) {
             if (earlier.mechanism().relation() != plan.mechanism().relation()) {
                 throw new IllegalArgumentException("plan.relation must be that of the plans before it, "
-                        + earlier.mechanism().relation() + ", was " + plan.mechanism().relation()
+                        + earlier.mechanism().relation() + ", was "
+                        + plan.mechanism().relation()
                         + ": costs under different relations do not add up");
             }
         }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.charging;
 
-import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.core.internal.Require;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

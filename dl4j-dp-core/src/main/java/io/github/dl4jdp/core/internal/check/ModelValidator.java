@@ -143,8 +143,7 @@ public final class ModelValidator {
     }
 
     /** The plan divides by the expected lot size, and preprocessors must know how many examples there are. */
-    private static void checkMiniBatch(
-            Model network, List<NeuralNetConfiguration> layers, List<Problem> problems) {
+    private static void checkMiniBatch(Model network, List<NeuralNetConfiguration> layers, List<Problem> problems) {
         if (!network.conf().isMiniBatch() || layers.stream().anyMatch(conf -> conf != null && !conf.isMiniBatch())) {
             problems.add(Problem.ofNetwork(
                     network,
@@ -155,10 +154,7 @@ public final class ModelValidator {
     }
 
     private static void checkLayers(
-            MultiLayerNetwork network,
-            GradientRules rules,
-            @Nullable Truncation truncation,
-            List<Problem> problems) {
+            MultiLayerNetwork network, GradientRules rules, @Nullable Truncation truncation, List<Problem> problems) {
         Layer[] layers = network.getLayers();
         int first = HookedMultiLayerNetwork.firstTrainable(layers);
         boolean trains = false;

@@ -178,9 +178,9 @@ public abstract class NetworkConfiguration {
             CompletePlan one = read.apply(stored);
             if (!one.released().equals(plan.released())) {
                 if (!plan.isContinuing()) {
-                    throw new IllegalArgumentException(
-                            "plan must be the one in the network's configuration, " + one.text() + ", was " + plan.text()
-                                    + "; to change the plan and compose the costs of both, attach plan.continuing()");
+                    throw new IllegalArgumentException("plan must be the one in the network's configuration, "
+                            + one.text() + ", was " + plan.text()
+                            + "; to change the plan and compose the costs of both, attach plan.continuing()");
                 }
                 progress = progress.followedOn();
                 break;
@@ -381,8 +381,7 @@ public abstract class NetworkConfiguration {
         bind();
         setUpdater(plainUpdater(state));
         setProgress(progress);
-        AccountCarriers.write(
-                this, progress, carried.isEmpty() ? null : carried.get(0), detached, past);
+        AccountCarriers.write(this, progress, carried.isEmpty() ? null : carried.get(0), detached, past);
     }
 
     /** Notes that the parameters of now came out of training with this account. */

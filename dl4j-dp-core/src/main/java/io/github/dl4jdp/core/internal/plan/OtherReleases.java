@@ -33,8 +33,7 @@ public record OtherReleases(DpEvent all, DpEvent unnamed, Map<String, DpEvent> i
     public OtherReleases with(String identity, DpEvent event) {
         var more = new LinkedHashMap<>(identified);
         more.put(identity, event);
-        return new OtherReleases(
-                isEmpty() ? event : new DpEvent.Composed(List.of(all, event)), unnamed, more);
+        return new OtherReleases(isEmpty() ? event : new DpEvent.Composed(List.of(all, event)), unnamed, more);
     }
 
     /** Whether nothing else is released. */

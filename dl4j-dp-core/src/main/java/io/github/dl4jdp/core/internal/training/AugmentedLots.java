@@ -6,8 +6,6 @@ import io.github.dl4jdp.core.gradient.Slices;
 import io.github.dl4jdp.core.random.KeystreamGenerator;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;

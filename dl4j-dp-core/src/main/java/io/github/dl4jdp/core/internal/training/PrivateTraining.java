@@ -124,8 +124,9 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         this.configuration = NetworkConfiguration.of(model);
         List<LayerPast> past = configuration.past();
         configuration.privatize(wrap);
-        this.streams =
-                mechanism.seed().isPresent() ? RandomStreams.seeded(mechanism.seed().getAsLong()) : RandomStreams.secure();
+        this.streams = mechanism.seed().isPresent()
+                ? RandomStreams.seeded(mechanism.seed().getAsLong())
+                : RandomStreams.secure();
         this.draws = new LotDraws(streams);
         this.stochasticParts = StochasticParts.install(configuration.layers(), draws);
         this.shapes = new ExampleShapes(model, plan);
@@ -418,7 +419,8 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         long charges = spending.charges() - spending.chargesBefore();
         if (charges > 0) {
             account = account.with(
-                    session, new PrivacyAccount.Session(plan.released(), spending.chargesBefore(), charges, spending.head()));
+                    session,
+                    new PrivacyAccount.Session(plan.released(), spending.chargesBefore(), charges, spending.head()));
         }
         TrainingProgress now = progress();
         configuration.setProgress(now);
@@ -537,7 +539,8 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
                 requireIntact();
                 network.requireReleasable();
                 requireUnchanged(lot);
-                if (mechanism.sampling().chargesByPass() && !Objects.requireNonNull(charge).isRecorded()) {
+                if (mechanism.sampling().chargesByPass()
+                        && !Objects.requireNonNull(charge).isRecorded()) {
                     requirePassesLeft();
                 }
             }
