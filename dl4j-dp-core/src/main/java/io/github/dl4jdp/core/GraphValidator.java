@@ -71,7 +71,7 @@ final class GraphValidator {
                 }
             }
             if (truncation != null && vertex.hasLayer()) {
-                TruncationValidator.layerProblems(vertex.getLayer()).forEach(reason -> add(vertex, reason));
+                TruncationValidator.layerProblems(vertex.getLayer(), truncation).forEach(reason -> add(vertex, reason));
             }
             from += vertex.numParams();
             if (!GraphTopology.isFrozen(vertex) && !topology.isReached(vertex)) {

@@ -187,7 +187,7 @@ final class ModelValidator {
                 add(problems, layers[i], i, reason);
             }
             if (truncation != null) {
-                for (String reason : TruncationValidator.layerProblems(layers[i])) {
+                for (String reason : TruncationValidator.layerProblems(layers[i], truncation)) {
                     add(problems, layers[i], i, reason);
                 }
             }

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Slices;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiFunction;
 import org.deeplearning4j.nn.api.Model;
@@ -127,7 +128,13 @@ public final class PerExampleGradients {
         var pass = new BackwardPass(ExecutionOptions.defaults().threadCount());
         HookedNetwork network = HookedNetwork.hook(model, rules, pass);
         try {
-            var weighted = ExampleWeights.of(data);
+            // Some losses write on the labels that they are given.
+            var own = new org.nd4j.linalg.dataset.MultiDataSet(
+                    data.getFeatures(),
+                    Arrays.stream(data.getLabels()).map(INDArray::dup).toArray(INDArray[]::new),
+                    data.getFeaturesMaskArrays(),
+                    data.getLabelsMaskArrays());
+            var weighted = ExampleWeights.of(own, dataType(network));
             var collector = new Collector(network, weighted.batch(), result);
             pass.open(rows(data), weighted.weights(), collector);
             network.forwardAndBackward(weighted.batch());

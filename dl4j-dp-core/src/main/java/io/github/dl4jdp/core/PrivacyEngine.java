@@ -284,7 +284,6 @@ public final class PrivacyEngine implements AutoCloseable {
                     + " Use DpSgdPlan.ownIterator(examples, batchSize), or hand over the data themselves");
         }
         training.requireStepsLeft();
-        training.shapes().requireConstant(false);
     }
 
     private LotSource source(RandomAccessExamples data, @Nullable Augmentation augmentation) {
@@ -307,7 +306,6 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
                     + " examples (within 1 %), has " + data.size());
         }
-        training.shapes().requireConstant(data.hasFixedShapes());
         return new LotSource(training, data, augmentation, options);
     }
 

@@ -2,9 +2,11 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -16,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param clippingNorm the norm in force for the next lot where clipping is adaptive, or null
  * @param run the account's sessions under the current plan: the charges are theirs
  * @param account everything that went into the parameters, under this plan and any other
+ * @param shapes of the run's examples, see {@link ExampleShapes#pinned}
  */
 record TrainingProgress(
         long steps,
@@ -23,8 +26,10 @@ record TrainingProgress(
         @Nullable Head head,
         @Nullable Double clippingNorm,
         List<String> run,
-        PrivacyAccount account) {
-    static final TrainingProgress NONE = new TrainingProgress(0, 0, null, null, List.of(), PrivacyAccount.EMPTY);
+        PrivacyAccount account,
+        Map<String, List<Long>> shapes) {
+    static final TrainingProgress NONE =
+            new TrainingProgress(0, 0, null, null, List.of(), PrivacyAccount.EMPTY, Map.of());
 
     TrainingProgress {
         if (steps < 0 || charges < 0) {
@@ -35,16 +40,17 @@ record TrainingProgress(
             PlanValues.requirePositive("clippingNorm", clippingNorm);
         }
         run = List.copyOf(run);
+        shapes = Collections.unmodifiableMap(new TreeMap<>(shapes));
     }
 
     /** The progress of a plan that follows on another, under which this network has come so far. */
     TrainingProgress followedOn() {
-        return new TrainingProgress(0, 0, head, null, List.of(), account);
+        return new TrainingProgress(0, 0, head, null, List.of(), account, Map.of());
     }
 
     /** The same progress with another account. */
     TrainingProgress with(PrivacyAccount other) {
-        return new TrainingProgress(steps, charges, head, clippingNorm, run, other);
+        return new TrainingProgress(steps, charges, head, clippingNorm, run, other, shapes);
     }
 
     Map<String, Object> toMap() {
@@ -62,6 +68,9 @@ record TrainingProgress(
             map.put("run", run);
         }
         map.put("account", account.toMap());
+        if (!shapes.isEmpty()) {
+            map.put("shapes", shapes);
+        }
         return map;
     }
 
@@ -113,7 +122,22 @@ record TrainingProgress(
                 progress.head,
                 progress.clippingNorm,
                 progress.charges > 0 ? List.of(id) : List.of(),
-                account.withReleases(current.releasesByIdentity()));
+                account.withReleases(current.releasesByIdentity()),
+                progress.shapes);
+    }
+
+    private static Map<String, List<Long>> shapes(@Nullable Object stored) {
+        var shapes = new TreeMap<String, List<Long>>();
+        if (stored instanceof Map<?, ?> map) {
+            map.forEach((name, sizes) -> shapes.put(
+                    String.valueOf(name),
+                    sizes instanceof List<?> list
+                            ? list.stream()
+                                    .map(size -> Long.valueOf(String.valueOf(size)))
+                                    .toList()
+                            : List.of()));
+        }
+        return shapes;
     }
 
     /** Reads back {@link #toMap()}; {@code null} and an empty map stand for no progress. */
@@ -132,7 +156,8 @@ record TrainingProgress(
                     head(map),
                     clippingNorm,
                     run,
-                    PrivacyAccount.fromMap(map.get("account")));
+                    PrivacyAccount.fromMap(map.get("account")),
+                    shapes(map.get("shapes")));
         }
         throw new IllegalArgumentException("the stored progress must have steps and charges, has " + map);
     }
