@@ -13,6 +13,7 @@ import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.mechanism.ClippedSum;
 import io.github.dl4jdp.core.mechanism.Clipping;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiFunction;
 import org.deeplearning4j.nn.api.Model;
@@ -140,7 +141,13 @@ public final class PerExampleGradients {
         var pass = new BackwardPass(ExecutionOptions.defaults().resolved().threads());
         HookedNetwork network = HookedNetwork.hook(model, rules, pass);
         try {
-            var weighted = ExampleWeights.of(data);
+            // Some losses write on the labels that they are given.
+            var own = new org.nd4j.linalg.dataset.MultiDataSet(
+                    data.getFeatures(),
+                    Arrays.stream(data.getLabels()).map(INDArray::dup).toArray(INDArray[]::new),
+                    data.getFeaturesMaskArrays(),
+                    data.getLabelsMaskArrays());
+            var weighted = ExampleWeights.of(own, dataType(network));
             var collector = new Collector(network, weighted.batch(), result);
             pass.open(rows(data), weighted.weights(), collector);
             network.forwardAndBackward(weighted.batch());

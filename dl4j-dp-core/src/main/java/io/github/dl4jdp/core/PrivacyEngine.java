@@ -290,7 +290,6 @@ public final class PrivacyEngine implements AutoCloseable {
                     + " Use DpSgdPlan.ownIterator(examples, batchSize), or hand over the data themselves");
         }
         training.requireStepsLeft();
-        training.shapes().requireConstant(false);
     }
 
     private LotSource source(RandomAccessExamples data, @Nullable Augmentation augmentation) {
@@ -313,7 +312,6 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
                     + " examples (within 1 %), has " + data.size());
         }
-        training.shapes().requireConstant(data.hasFixedShapes());
         return new LotSource(training, data, augmentation, options);
     }
 

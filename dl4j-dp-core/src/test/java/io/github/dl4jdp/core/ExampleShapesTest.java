@@ -5,14 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.network.ExampleWeights;
 import io.github.dl4jdp.core.internal.training.SequencePadding;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.api.Model;
@@ -37,6 +42,8 @@ import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
 import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.conf.layers.util.MaskZeroLayer;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -45,6 +52,7 @@ import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -302,34 +310,136 @@ class ExampleShapesTest {
         }
     }
 
-    /** A batch without masks may hide padding. */
-    @Test
-    void lots_undeclaredWithoutMasks_areRefused() {
-        var one = new Case("lstm", false, lstm(), everyStep());
-        DataSet data = data(one, new int[] {4, 4, 4}, 4, 1);
+    /** A length that never varies is a public constant; one that does shows before its charge. */
+    @ParameterizedTest
+    @EnumSource
+    void fit_undeclaredWithoutMasks_isHeldToTheFirstLength(NetworkKind kind) {
+        for (var one : List.of(
+                new Case("lstm", false, lstm(), everyStep()),
+                new Case("bidirectional", false, new Bidirectional(lstm()), everyStep()),
+                new Case("convolution", false, convolution(), everyStep()))) {
+            Model network = one.network(kind);
+            DpSgdPlan plan = DpSgdPlan.ownIterator(9, 3)
+                    .withEpochs(1)
+                    .withClippingNorm(1)
+                    .withNoiseMultiplier(1)
+                    .withDelta(1e-5);
+            try (var engine = PrivacyEngine.attach(network, plan)) {
+                var lots = engine.lots(
+                        new ExistingDataSetIterator(List.of(unmasked(one, 4), unmasked(one, 4), unmasked(one, 5))));
+                kind.fit(network, lots.next());
+                kind.fit(network, lots.next());
+                assertThatThrownBy(lots::next)
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("features 0 had [3, 4] in the first one, and have [3, 5]")
+                        .hasMessageContaining("withSequenceLength");
+                assertThat(engine.steps()).isEqualTo(2);
+                assertThat(engine.report().assumptions())
+                        .anySatisfy(line -> assertThat(line).contains("does not come from the training data"));
+            }
+        }
+    }
+
+    private static DataSet unmasked(Case one, int steps) {
+        DataSet data = data(one, new int[] {steps, steps, steps}, steps, 1);
         data.setFeaturesMaskArray(null);
         data.setLabelsMaskArray(null);
-        Model network = one.network(NetworkKind.MULTI_LAYER);
-        try (var engine = PrivacyEngine.attach(network, plan())) {
-            assertThatThrownBy(() -> engine.lots(new ExistingDataSetIterator(List.of(data)))
-                            .next())
-                    .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContaining("need masks");
-            assertThat(engine.steps()).isZero();
+        return data;
+    }
+
+    /** What outside code hands over: a source of its own that declares nothing. */
+    private record Own(long size, Function<long[], MultiDataSet> reads) implements RandomAccessExamples {
+        @Override
+        public MultiDataSet get(long[] indices) {
+            return reads.apply(indices);
+        }
+    }
+
+    private static RandomAccessExamples images(long size, long height, long width) {
+        INDArray all = Nd4j.rand(DataType.FLOAT, size, 1, height, width);
+        return new Own(
+                size,
+                indices -> new org.nd4j.linalg.dataset.MultiDataSet(
+                        Nd4j.pullRows(
+                                        all.reshape(size, height * width),
+                                        1,
+                                        Arrays.stream(indices)
+                                                .mapToInt(i -> (int) i)
+                                                .toArray())
+                                .reshape(indices.length, 1, height, width),
+                        Nd4j.ones(DataType.FLOAT, indices.length, 2)));
+    }
+
+    private static Layer pixels() {
+        return new ConvolutionLayer.Builder(3, 3)
+                .nOut(2)
+                .convolutionMode(ConvolutionMode.Same)
+                .build();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void fit_ownImagesOfOneSize_needNoDeclaration(NetworkKind kind) {
+        DpSgdPlan plan = DpSgdPlan.poisson(EXAMPLES, 6)
+                .withSteps(3)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1)
+                .withDelta(1e-5);
+        for (Layer[] layers : new Layer[][] {
+            {pixels(), new DenseLayer.Builder().nOut(4).build(), once()},
+            {pixels(), new GlobalPoolingLayer(PoolingType.AVG), once()},
+            {new DenseLayer.Builder().nOut(4).build(), once()}
+        }) {
+            Model network = kind.chain(
+                    new NeuralNetConfiguration.Builder().seed(5).updater(new Sgd(0.1)),
+                    InputType.convolutional(6, 6, 1),
+                    layers);
+            try (var engine = PrivacyEngine.attach(network, plan)) {
+                kind.fit(network, engine.lots(images(EXAMPLES, 6, 6)), 2);
+                assertThat(engine.steps()).isEqualTo(3);
+            }
+        }
+    }
+
+    /** Also after the model was stored: the shape is one of the run, not of the process. */
+    @Test
+    void fit_ownImagesOfAnotherSize_areRefusedBeforeTheCharge() throws IOException {
+        var network = (MultiLayerNetwork) NetworkKind.MULTI_LAYER.chain(
+                new NeuralNetConfiguration.Builder().seed(5).updater(new Sgd(0.1)),
+                InputType.convolutional(6, 6, 1),
+                pixels(),
+                new GlobalPoolingLayer(PoolingType.AVG),
+                once());
+        DpSgdPlan plan = DpSgdPlan.poisson(EXAMPLES, 6)
+                .withSteps(9)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1)
+                .withDelta(1e-5);
+        var engine = PrivacyEngine.attach(network, plan);
+        network.fit(engine.lots(images(EXAMPLES, 6, 6)).next());
+        assertThatThrownBy(() -> network.fit(engine.lots(images(EXAMPLES, 8, 6)), 1))
+                .hasMessageContaining("features 0 had [1, 6, 6] in the first one, and have [1, 8, 6]");
+        assertThat(engine.steps()).isEqualTo(1);
+        engine.close();
+        var stored = new ByteArrayOutputStream();
+        ModelSerializer.writeModel(network, stored, true);
+        var restored = ModelSerializer.restoreMultiLayerNetwork(new ByteArrayInputStream(stored.toByteArray()), true);
+        try (var next = PrivacyEngine.attach(restored, plan)) {
+            assertThatThrownBy(() -> restored.fit(next.lots(images(EXAMPLES, 8, 6)), 1))
+                    .hasMessageContaining("features 0 had [1, 6, 6]");
+            restored.fit(next.lots(images(EXAMPLES, 6, 6)).next());
+            assertThat(next.steps()).isEqualTo(2);
         }
     }
 
     @Test
-    void lots_imagesOfVaryingSize_needADeclaredSize() {
+    void lots_imagesOfVaryingSize_areRefused() {
         var kind = NetworkKind.MULTI_LAYER;
         for (boolean declared : new boolean[] {false, true}) {
             Model network = kind.chain(
                     new NeuralNetConfiguration.Builder().seed(5).updater(new Sgd(0.1)),
                     InputType.convolutional(6, 6, 1),
-                    new ConvolutionLayer.Builder(3, 3)
-                            .nOut(2)
-                            .convolutionMode(ConvolutionMode.Same)
-                            .build(),
+                    pixels(),
                     new GlobalPoolingLayer(PoolingType.AVG),
                     once());
             DataSet small = new DataSet(Nd4j.rand(3, 1, 6, 6), Nd4j.ones(3, 2));
@@ -340,15 +450,10 @@ class ExampleShapesTest {
                     .withNoiseMultiplier(1)
                     .withDelta(1e-5);
             try (var engine = PrivacyEngine.attach(network, declared ? plan.withImageSize(6, 6) : plan)) {
-                if (!declared) {
-                    assertThatThrownBy(() -> engine.lots(new ExistingDataSetIterator(List.of(small))))
-                            .hasMessageContaining("withImageSize");
-                    continue;
-                }
                 var lots = engine.lots(new ExistingDataSetIterator(List.of(small, large)));
                 kind.fit(network, lots.next());
                 assertThat(engine.steps()).isEqualTo(1);
-                assertThatThrownBy(lots::next).hasMessageContaining("imageSize = [6, 6]");
+                assertThatThrownBy(lots::next).hasMessageContaining(declared ? "imageSize = [6, 6]" : "have [1, 8, 8]");
                 assertThat(engine.steps()).isEqualTo(1);
             }
         }
@@ -385,7 +490,7 @@ class ExampleShapesTest {
                         .get(NDArrayIndex.point(1), NDArrayIndex.all())
                         .toDoubleVector())
                 .containsExactly(2, 2, 2, 0, 0);
-        var weighted = ExampleWeights.of(padded);
+        var weighted = ExampleWeights.of(padded, DataType.DOUBLE);
         assertThat(Objects.requireNonNull(weighted.weights())[0]).containsExactly(0.5, 2);
     }
 }

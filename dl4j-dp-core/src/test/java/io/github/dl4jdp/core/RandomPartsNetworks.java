@@ -223,14 +223,16 @@ public final class RandomPartsNetworks {
             case 0 ->
                 new Bidirectional(
                         Bidirectional.Mode.values()[random.nextInt(Bidirectional.Mode.values().length)], layer);
-            case 1 -> differentiable ? layer : new MaskZeroLayer(layer, 77);
+            case 1 -> differentiable || format == RNNFormat.NWC ? layer : new MaskZeroLayer(layer, 77);
             default -> layer;
         };
     }
 
     /** MaskZero inside a wrapper. */
     private Layer wrappedTwice(Layer layer) {
-        return random.nextBoolean() && !differentiable ? new MaskZeroLayer(layer, 77) : layer;
+        return random.nextBoolean() && !differentiable && format == RNNFormat.NCW
+                ? new MaskZeroLayer(layer, 77)
+                : layer;
     }
 
     private void output() {

@@ -32,8 +32,11 @@ public interface RandomAccessExamples {
     }
 
     /**
-     * Whether every array that {@link #get} returns has the same shape besides its first dimension, whatever the indices: a constant that is public. False unless
-     * an implementation says so. Data that are padded to the longest of the sequences asked for must not say so; see {@code DpSgdPlan.withSequenceLength}.
+     * Whether every array that {@link #get} returns has the same shape besides its first dimension, whatever the indices: a constant that is public.
+     *
+     * <p>Only examples with masks of time steps or pixels need this to be true, and only in networks that see masked padding: where masks say that arrays are padded,
+     * it says that they are not padded to the longest of the examples asked for. False unless an implementation says so. Either way the engine holds all lots of a
+     * run to the shape of the first one.
      */
     default boolean hasFixedShapes() {
         return false;

@@ -69,7 +69,7 @@ record FallbackRule(Class<? extends Layer> layerClass, Set<Class<?>> configurati
 
         Hooked(Layer layer, TapeRecorder recorder) {
             super(layer);
-            slices = new SlicePass(this, recorder, true);
+            slices = new SlicePass(this, recorder, true, false);
         }
 
         @Override

@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.conf.layers.BaseRecurrentLayer;
+import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
 import org.deeplearning4j.nn.layers.recurrent.MaskZeroLayer;
+import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -20,7 +25,24 @@ record MaskZeroRule(GradientRules rules) implements PerExampleGradientRule {
 
     @Override
     public List<String> problems(Layer layer) {
-        return WrapperRules.problems(rules, WrapperRules.wrapped(layer));
+        var problems = new ArrayList<>(WrapperRules.problems(rules, WrapperRules.wrapped(layer)));
+        if (isTimeSecond(WrapperRules.wrapped(layer))) {
+            problems.add(
+                    "in the format NWC the mask that it makes and DL4J's derivative do not belong together; use RNNFormat.NCW");
+        }
+        return problems;
+    }
+
+    /** Whether a layer, or one inside it, takes [examples, time steps, size]. */
+    private static boolean isTimeSecond(Layer layer) {
+        if (layer instanceof BaseWrapperLayer wrapper) {
+            return isTimeSecond(wrapper.getUnderlying());
+        }
+        var conf = layer.conf().getLayer();
+        if (conf instanceof Bidirectional bidirectional) {
+            conf = bidirectional.getFwd();
+        }
+        return conf instanceof BaseRecurrentLayer recurrent && recurrent.getRnnDataFormat() == RNNFormat.NWC;
     }
 
     @Override

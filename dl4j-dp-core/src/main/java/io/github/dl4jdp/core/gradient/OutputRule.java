@@ -93,8 +93,10 @@ record OutputRule(GradientRules rules) implements PerExampleGradientRule {
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             assertInputSet(true);
+            WeightedLosses.requireNoMaskOfFeatures(recorder, this);
             INDArray z = preOutput2d(true, workspaceMgr);
-            INDArray labels2d = getLabels2d(workspaceMgr, ArrayType.BP_WORKING_MEM);
+            INDArray labels2d = WeightedLosses.forGradient(
+                    layerConf().getLossFn(), getLabels2d(workspaceMgr, ArrayType.BP_WORKING_MEM));
             INDArray delta = WeightedLosses.weighted(
                     recorder,
                     layerConf()

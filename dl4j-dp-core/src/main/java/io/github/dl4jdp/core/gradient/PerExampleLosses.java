@@ -53,6 +53,11 @@ final class PerExampleLosses {
         return SUMS_OVER_EXAMPLES;
     }
 
+    /** Whether the loss may change the labels it is given: LossWasserstein multiplies them by masks, and nobody knows what one of the user's does. */
+    static boolean mayWriteOnLabels(ILossFunction loss) {
+        return loss.getClass() == LossWasserstein.class || !SUMS_OVER_EXAMPLES.contains(loss.getClass());
+    }
+
     /** What is wrong with a loss function, with the remedy; empty for a sum over examples. */
     static List<String> problems(Class<?> loss, GradientRules rules) {
         if (SUMS_OVER_EXAMPLES.contains(loss) || rules.hasOptedInTo(loss)) {

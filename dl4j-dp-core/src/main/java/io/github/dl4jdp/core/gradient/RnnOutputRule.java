@@ -60,7 +60,8 @@ record RnnOutputRule(GradientRules rules) implements PerExampleGradientRule {
                     nwc ? series.permute(0, 2, 1) : series, workspaceMgr, ArrayType.BP_WORKING_MEM);
             applyDropOutIfNecessary(true, workspaceMgr);
             INDArray z = preOutput2d(true, workspaceMgr);
-            INDArray labels2d = getLabels2d(workspaceMgr, ArrayType.BP_WORKING_MEM);
+            INDArray labels2d = WeightedLosses.forGradient(
+                    layerConf().getLossFn(), getLabels2d(workspaceMgr, ArrayType.BP_WORKING_MEM));
             INDArray delta = WeightedLosses.weighted(
                     recorder,
                     layerConf()

@@ -81,7 +81,9 @@ final class SameDiffRule implements PerExampleGradientRule {
             setListeners(layer.getListeners());
             setIterationCount(layer.getIterationCount());
             setEpochCount(layer.getEpochCount());
-            slices = new SlicePass(this, recorder);
+            // Of a batch, LocallyConnected1D and 2D with one input number a place hand the gradients of one example to
+            // another.
+            slices = new SlicePass(this, recorder, false, true);
         }
 
         @Override

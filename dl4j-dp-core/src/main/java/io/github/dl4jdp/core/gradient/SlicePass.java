@@ -7,6 +7,7 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.gradient.DefaultGradient;
 import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
@@ -24,16 +25,21 @@ final class SlicePass {
     private final TapeRecorder recorder;
     private final ScratchGradients scratch;
     private final boolean forwardFirst;
+    private final boolean inputGradientApart;
     private @Nullable Layer worker;
 
     SlicePass(Layer hooked, TapeRecorder recorder) {
-        this(hooked, recorder, false);
+        this(hooked, recorder, false, false);
     }
 
-    /** @param forwardFirst whether the layer's backward pass needs what its forward pass keeps besides the input */
-    SlicePass(Layer hooked, TapeRecorder recorder, boolean forwardFirst) {
+    /**
+     * @param forwardFirst whether the layer's backward pass needs what its forward pass keeps besides the input
+     * @param inputGradientApart whether the input gradient comes from single examples too, where that of a batch is not known to keep them apart
+     */
+    SlicePass(Layer hooked, TapeRecorder recorder, boolean forwardFirst, boolean inputGradientApart) {
         this.hooked = hooked;
         this.forwardFirst = forwardFirst;
+        this.inputGradientApart = inputGradientApart;
         this.recorder = recorder;
         this.scratch = new ScratchGradients(hooked);
     }
@@ -60,10 +66,16 @@ final class SlicePass {
             @Nullable INDArray mask) {
         int examples = recorder.examples();
         INDArray own = Detached.copy(epsilon);
-        INDArray below = recorder.needsInputGradient()
-                ? scratch.inputGradient(backprop)
-                : InputGradients.placeholder(input.get(), workspaceMgr);
-        recorder.record(new SliceTape(worker(), input.get(), mask, own, examples, forwardFirst));
+        var tape = new SliceTape(worker(), input.get(), mask, own, examples, forwardFirst);
+        INDArray below;
+        if (!recorder.needsInputGradient()) {
+            below = InputGradients.placeholder(input.get(), workspaceMgr);
+        } else if (inputGradientApart) {
+            below = workspaceMgr.dup(ArrayType.ACTIVATION_GRAD, tape.inputGradient());
+        } else {
+            below = scratch.inputGradient(backprop);
+        }
+        recorder.record(tape);
         Gradient gradient = new DefaultGradient();
         ParameterViews.of(hooked.conf(), hooked.getGradientsViewArray()).forEach(gradient::setGradientFor);
         return new Pair<>(gradient, below);

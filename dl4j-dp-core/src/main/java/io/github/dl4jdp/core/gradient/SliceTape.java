@@ -70,21 +70,40 @@ final class SliceTape implements BoundedTape {
         }
     }
 
+    /** The input gradient of every example, made from it alone: shaped as the input. */
+    INDArray inputGradient() {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray all = Nd4j.create(epsilon.dataType(), input.shape(), 'c');
+            for (int i = 0; i < examples; i++) {
+                INDArray below = backward(i);
+                Slices.ofExample(all, i, examples).assign(below);
+            }
+            return all;
+        }
+    }
+
     /** The gradient of one example [parameters], valid until the next call. */
     private INDArray gradient(int example) {
         INDArray view = worker.getGradientsViewArray();
         view.assign(0);
         if (!discarded[example]) {
-            var workspaceMgr = LayerWorkspaceMgr.noWorkspaces();
-            worker.setInput(copyOfRows(input, example), workspaceMgr);
-            worker.setMaskArray(mask == null ? null : copyOfRows(mask, example));
-            if (forwardFirst) {
-                worker.activate(true, workspaceMgr);
-            }
-            worker.backpropGradient(copyOfRows(epsilon, example), workspaceMgr);
-            worker.clear();
+            backward(example);
         }
         return view.reshape(view.length());
+    }
+
+    /** Leaves the gradient of one example in the worker's view, and gives its input gradient. */
+    private INDArray backward(int example) {
+        var workspaceMgr = LayerWorkspaceMgr.noWorkspaces();
+        worker.setInput(copyOfRows(input, example), workspaceMgr);
+        worker.setMaskArray(mask == null ? null : copyOfRows(mask, example));
+        if (forwardFirst) {
+            worker.activate(true, workspaceMgr);
+        }
+        INDArray below = worker.backpropGradient(copyOfRows(epsilon, example), workspaceMgr)
+                .getSecond();
+        worker.clear();
+        return below;
     }
 
     private INDArray copyOfRows(INDArray array, int example) {

@@ -2,6 +2,9 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.Arrays;
+import java.util.function.Supplier;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.layers.IOutputLayer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.LossLayer;
 import org.deeplearning4j.nn.layers.convolution.Cnn3DLossLayer;
@@ -14,6 +17,7 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.lossfunctions.ILossFunction;
 
 /** Example weights: the derivative of an example's loss times its weight, whatever the loss, see {@link TapeRecorder#lossWeights}. */
 final class WeightedLosses {
@@ -42,6 +46,39 @@ final class WeightedLosses {
         }
     }
 
+    /**
+     * Refuses a mask of one number for each example at an output layer without time steps: masks of labels like that are weights by now, so it is one of features,
+     * which DL4J takes for a mask of the labels, of single outputs in a batch of one.
+     */
+    static void requireNoMaskOfFeatures(TapeRecorder recorder, Layer layer) {
+        INDArray mask = layer.getMaskArray();
+        if (recorder.isRecording()
+                && mask != null
+                && mask.length() == layer.input().size(0)) {
+            throw new IllegalStateException("a mask of features comes to the output layer \""
+                    + layer.conf().getLayer().getLayerName()
+                    + "\" and would mask its labels, or one was put on the lot after engine.lots gave it; nothing of this lot was released. Leave out the masks of features that are no sequences or"
+                    + " images, and weigh examples by label masks [examples, 1]");
+        }
+    }
+
+    /** Labels for the derivative of a loss that may write on them: then a copy. */
+    static INDArray forGradient(ILossFunction loss, INDArray labels) {
+        return PerExampleLosses.mayWriteOnLabels(loss) ? labels.dup() : labels;
+    }
+
+    /** The backward pass of a layer whose loss may write on the labels: over a copy of them. */
+    private static Pair<Gradient, INDArray> apart(
+            IOutputLayer layer, ILossFunction loss, Supplier<Pair<Gradient, INDArray>> backward) {
+        INDArray labels = layer.getLabels();
+        layer.setLabels(forGradient(loss, labels));
+        try {
+            return backward.get();
+        } finally {
+            layer.setLabels(labels);
+        }
+    }
+
     private static Pair<Gradient, INDArray> weighted(TapeRecorder recorder, Pair<Gradient, INDArray> backward) {
         backward.setSecond(weighted(recorder, backward.getSecond()));
         return backward;
@@ -59,7 +96,10 @@ final class WeightedLosses {
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+            requireNoMaskOfFeatures(recorder, this);
+            return weighted(
+                    recorder,
+                    apart(this, layerConf().getLossFn(), () -> super.backpropGradient(epsilon, workspaceMgr)));
         }
     }
 
@@ -75,7 +115,9 @@ final class WeightedLosses {
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+            return weighted(
+                    recorder,
+                    apart(this, layerConf().getLossFn(), () -> super.backpropGradient(epsilon, workspaceMgr)));
         }
     }
 
@@ -91,7 +133,9 @@ final class WeightedLosses {
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+            return weighted(
+                    recorder,
+                    apart(this, layerConf().getLossFn(), () -> super.backpropGradient(epsilon, workspaceMgr)));
         }
     }
 
@@ -107,7 +151,9 @@ final class WeightedLosses {
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+            return weighted(
+                    recorder,
+                    apart(this, layerConf().getLossFn(), () -> super.backpropGradient(epsilon, workspaceMgr)));
         }
     }
 

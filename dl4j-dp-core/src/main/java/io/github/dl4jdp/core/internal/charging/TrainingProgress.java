@@ -3,9 +3,12 @@ package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.internal.training.ExampleShapes;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -17,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param clippingNorm the norm in force for the next lot where clipping is adaptive, or null
  * @param run the account's sessions under the current plan: the charges are theirs
  * @param account everything that went into the parameters, under this plan and any other
+ * @param shapes of the run's examples, see {@link ExampleShapes#pinned}
  */
 public record TrainingProgress(
         long steps,
@@ -24,8 +28,10 @@ public record TrainingProgress(
         @Nullable Head head,
         @Nullable Double clippingNorm,
         List<String> run,
-        PrivacyAccount account) {
-    public static final TrainingProgress NONE = new TrainingProgress(0, 0, null, null, List.of(), PrivacyAccount.EMPTY);
+        PrivacyAccount account,
+        Map<String, List<Long>> shapes) {
+    public static final TrainingProgress NONE =
+            new TrainingProgress(0, 0, null, null, List.of(), PrivacyAccount.EMPTY, Map.of());
 
     public TrainingProgress {
         if (steps < 0 || charges < 0) {
@@ -36,16 +42,17 @@ public record TrainingProgress(
             Require.positive("clippingNorm", clippingNorm);
         }
         run = List.copyOf(run);
+        shapes = Collections.unmodifiableMap(new TreeMap<>(shapes));
     }
 
     /** The progress of a plan that follows on another, under which this network has come so far. */
     public TrainingProgress followedOn() {
-        return new TrainingProgress(0, 0, head, null, List.of(), account);
+        return new TrainingProgress(0, 0, head, null, List.of(), account, Map.of());
     }
 
     /** The same progress with another account. */
     public TrainingProgress with(PrivacyAccount other) {
-        return new TrainingProgress(steps, charges, head, clippingNorm, run, other);
+        return new TrainingProgress(steps, charges, head, clippingNorm, run, other, shapes);
     }
 
     public Map<String, Object> toMap() {
@@ -63,6 +70,9 @@ public record TrainingProgress(
             map.put("run", run);
         }
         map.put("account", account.toMap());
+        if (!shapes.isEmpty()) {
+            map.put("shapes", shapes);
+        }
         return map;
     }
 
@@ -71,6 +81,20 @@ public record TrainingProgress(
         return map.get("ledgerLine") instanceof Number line && map.get("ledgerHash") instanceof String hash
                 ? new Head(line.longValue(), hash)
                 : null;
+    }
+
+    private static Map<String, List<Long>> shapes(@Nullable Object stored) {
+        var shapes = new TreeMap<String, List<Long>>();
+        if (stored instanceof Map<?, ?> map) {
+            map.forEach((name, sizes) -> shapes.put(
+                    String.valueOf(name),
+                    sizes instanceof List<?> list
+                            ? list.stream()
+                                    .map(size -> Long.valueOf(String.valueOf(size)))
+                                    .toList()
+                            : List.of()));
+        }
+        return shapes;
     }
 
     /** Reads back {@link #toMap()}; {@code null} and an empty map stand for no progress. */
@@ -89,7 +113,8 @@ public record TrainingProgress(
                     head(map),
                     clippingNorm,
                     run,
-                    PrivacyAccount.fromMap(map.get("account")));
+                    PrivacyAccount.fromMap(map.get("account")),
+                    shapes(map.get("shapes")));
         }
         throw new IllegalArgumentException("the stored progress must have steps and charges, has " + map);
     }

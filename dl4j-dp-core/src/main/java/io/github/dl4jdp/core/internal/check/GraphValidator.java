@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.NetworkParts;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import io.github.dl4jdp.core.internal.network.GraphTopology;
+import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -73,7 +74,7 @@ public final class GraphValidator {
                 }
             }
             if (truncation != null && vertex.hasLayer()) {
-                TruncationValidator.layerProblems(vertex.getLayer()).forEach(reason -> add(vertex, reason));
+                TruncationValidator.layerProblems(vertex.getLayer(), truncation).forEach(reason -> add(vertex, reason));
             }
             from += vertex.numParams();
             if (!GraphTopology.isFrozen(vertex) && !topology.isReached(vertex)) {
@@ -144,7 +145,7 @@ public final class GraphValidator {
     private void add(org.deeplearning4j.nn.graph.vertex.GraphVertex vertex, String reason) {
         int index = vertex.hasLayer() ? topology.layerIndex(vertex) : -1;
         String type = vertex.hasLayer()
-                ? ModelValidator.typeOf(vertex.getLayer())
+                ? NetworkConfiguration.typeOf(vertex.getLayer())
                 : vertex.getClass().getSimpleName();
         problems.add(new Problem(index, vertex.getVertexName(), type, reason));
     }

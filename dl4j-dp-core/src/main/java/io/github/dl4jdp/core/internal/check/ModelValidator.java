@@ -166,7 +166,7 @@ public final class ModelValidator {
                 add(problems, layers[i], i, reason);
             }
             if (truncation != null) {
-                for (String reason : TruncationValidator.layerProblems(layers[i])) {
+                for (String reason : TruncationValidator.layerProblems(layers[i], truncation)) {
                     add(problems, layers[i], i, reason);
                 }
             }
@@ -282,12 +282,6 @@ public final class ModelValidator {
     }
 
     private static void add(List<Problem> problems, Layer layer, int index, String reason) {
-        problems.add(new Problem(index, NetworkConfiguration.name(layer, index), typeOf(layer), reason));
-    }
-
-    static String typeOf(Layer layer) {
-        return layer instanceof FrozenLayer frozen
-                ? frozen.getInsideLayer().getClass().getSimpleName()
-                : layer.getClass().getSimpleName();
+        problems.add(new Problem(index, NetworkConfiguration.name(layer, index), NetworkConfiguration.typeOf(layer), reason));
     }
 }

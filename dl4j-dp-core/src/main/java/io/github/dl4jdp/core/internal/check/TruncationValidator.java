@@ -10,9 +10,15 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.layers.RecurrentLayer;
 import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.layers.DropoutLayer;
+import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.conf.layers.SelfAttentionLayer;
+import org.deeplearning4j.nn.layers.DropoutLayer;
+import org.deeplearning4j.nn.layers.feedforward.PReLU;
+import org.deeplearning4j.nn.layers.recurrent.BaseRecurrentLayer;
 import org.deeplearning4j.nn.layers.recurrent.GravesLSTM;
 import org.deeplearning4j.nn.layers.recurrent.LSTM;
 import org.deeplearning4j.nn.layers.recurrent.SimpleRnn;
+import org.deeplearning4j.nn.layers.samediff.SameDiffLayer;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.jspecify.annotations.Nullable;
 
@@ -56,8 +62,12 @@ public final class TruncationValidator {
         return problems;
     }
 
-    /** What is wrong with a layer, frozen or not, once the network cuts its time series. */
-    static List<String> layerProblems(Layer layer) {
+    /**
+     * What is wrong with a layer, frozen or not, once the network cuts its time series.
+     *
+     * @param declared how they are cut
+     */
+    static List<String> layerProblems(Layer layer, Truncation declared) {
         Layer inner = layer;
         while (inner instanceof BaseWrapperLayer wrapper) {
             inner = wrapper.getUnderlying();
@@ -66,6 +76,13 @@ public final class TruncationValidator {
             return List.of(
                     "what it carries from one segment to the next is not known to be each example's own, forgotten with its lot;"
                             + " with truncated backpropagation through time use LSTM, GravesLSTM or SimpleRnn, neither wrapped nor frozen");
+        }
+        boolean takesOneLength = inner instanceof PReLU
+                || (inner instanceof SameDiffLayer && !(inner.conf().getLayer() instanceof SelfAttentionLayer));
+        if (takesOneLength && declared.paddedLength() % declared.segmentLength() != 0) {
+            return List.of("it takes sequences of one length, and the last segment is shorter than the "
+                    + declared.segmentLength() + " time steps of the others: it would fail after the lot was charged;"
+                    + " declare a maximumLength that is a multiple of segmentLength");
         }
         if (inner instanceof DropoutLayer) {
             return List.of(

@@ -24,11 +24,12 @@ import org.nd4j.linalg.factory.Nd4j;
 @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
 public record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [] weights) {
     /**
-     * Takes the weights out of a batch.
+     * Takes the weights out of a batch. Its masks get the network's data type: DL4J reads masks of another type, booleans say, as if they had it.
      *
      * @throws IllegalArgumentException if a mask has other numbers than 0 and 1 that differ within an example
      */
-    public static ExampleWeights of(MultiDataSet batch) {
+    public static ExampleWeights of(MultiDataSet given, DataType type) {
+        MultiDataSet batch = typed(given, type);
         requireBinary(batch.getFeaturesMaskArrays());
         INDArray[] masks = batch.getLabelsMaskArrays();
         if (masks == null) {
@@ -63,6 +64,30 @@ public record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [
                                 batch.getFeatures(), batch.getLabels(), batch.getFeaturesMaskArrays(), anyOf(kept)),
                         weights)
                 : new ExampleWeights(batch, null);
+    }
+
+    private static MultiDataSet typed(MultiDataSet batch, DataType type) {
+        INDArray[] features = batch.getFeaturesMaskArrays();
+        INDArray[] labels = batch.getLabelsMaskArrays();
+        if (areOf(features, type) && areOf(labels, type)) {
+            return batch;
+        }
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return new org.nd4j.linalg.dataset.MultiDataSet(
+                    batch.getFeatures(), batch.getLabels(), cast(features, type), cast(labels, type));
+        }
+    }
+
+    private static boolean areOf(@Nullable INDArray @Nullable [] masks, DataType type) {
+        return masks == null || Arrays.stream(masks).allMatch(mask -> mask == null || mask.dataType() == type);
+    }
+
+    private static @Nullable INDArray @Nullable [] cast(@Nullable INDArray @Nullable [] masks, DataType type) {
+        return masks == null
+                ? null
+                : Arrays.stream(masks)
+                        .map(mask -> mask == null ? null : mask.castTo(type))
+                        .toArray(INDArray[]::new);
     }
 
     private static @Nullable INDArray @Nullable [] anyOf(@Nullable INDArray[] masks) {

@@ -135,7 +135,7 @@ final class HookedComputationGraph implements HookedNetwork {
             throw HookedNetwork.foreignBatch();
         }
         topology.requireSeparateExamples();
-        MaskLengths.require(network.getLayers());
+        MaskLengths.require(network.getLayers(), network.params().dataType());
     }
 
     @Override

@@ -173,7 +173,7 @@ public final class HookedMultiLayerNetwork implements HookedNetwork {
                 || !hasMasksOf(batch, segment)) {
             throw HookedNetwork.foreignBatch();
         }
-        MaskLengths.require(network.getLayers());
+        MaskLengths.require(network.getLayers(), network.params().dataType());
     }
 
     /** DL4J keeps masks in the layers alone: that of the features in the first one, that of the labels in the last one, each as the layer took it. */

@@ -2,30 +2,55 @@
 package io.github.dl4jdp.core.internal.network;
 
 import java.util.Arrays;
+import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.layers.recurrent.BaseRecurrentLayer;
 import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
 import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
+import org.deeplearning4j.nn.layers.ActivationLayer;
+import org.deeplearning4j.nn.layers.DropoutLayer;
+import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
+import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingLayer;
+import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingSequenceLayer;
+import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
+import org.deeplearning4j.nn.layers.recurrent.GravesLSTM;
+import org.deeplearning4j.nn.layers.recurrent.LSTM;
+import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
+import org.deeplearning4j.nn.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Refuses masks that are longer or shorter than what they mask.
+ * Refuses masks that are longer or shorter than what they mask, or of another data type than the layer takes them for.
  *
  * <p>DL4J 1.0.0-M2.1 leaves a mask as it is where a layer crops, pads or repeats time steps or pixels, and ND4J reads beyond an example's numbers
  * without a word: the last step that such a mask names may be one of the next example's.
  */
+@SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
 public final class MaskLengths {
+    private static final Set<Class<? extends Layer>> CASTING = Set.of(
+            LSTM.class,
+            GravesLSTM.class,
+            SimpleRnn.class,
+            GlobalPoolingLayer.class,
+            EmbeddingLayer.class,
+            EmbeddingSequenceLayer.class,
+            DenseLayer.class,
+            ActivationLayer.class,
+            DropoutLayer.class);
+
     private MaskLengths() {}
 
     /**
      * Looks at the masks and inputs that layers had in the pass that is ending.
      *
-     * @throws IllegalStateException if a mask does not fit its layer's input
+     * @param type the network's data type
+     * @throws IllegalStateException if a mask does not fit its layer's input, or is of a type that the layer takes for another
      */
-    static void require(Layer[] layers) {
+    static void require(Layer[] layers, DataType type) {
         for (int i = 0; i < layers.length; i++) {
             Layer inner = layers[i];
             while (inner instanceof BaseWrapperLayer wrapper) {
@@ -33,6 +58,14 @@ public final class MaskLengths {
             }
             INDArray mask = layers[i].getMaskArray();
             INDArray input = layers[i].input();
+            if (mask != null && mask.dataType() != type && !castsMasks(layers[i], inner)) {
+                throw new IllegalStateException("the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
+                        + NetworkConfiguration.typeOf(layers[i]) + ") must be of the network's type " + type + ", was of "
+                        + mask.dataType()
+                        + ": DL4J 1.0.0-M2.1 makes such masks where several masked inputs of a MergeVertex or an ElementWiseVertex meet, and this"
+                        + " layer reads numbers that are not there; nothing of this lot was released. Give a mask to one of the inputs only, or"
+                        + " masks of the labels to the outputs");
+            }
             if (mask != null && input != null && !fits(mask, input, hasTimeInside(inner))) {
                 throw new IllegalStateException("the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
                         + layers[i].getClass().getSuperclass().getSimpleName()
@@ -43,6 +76,11 @@ public final class MaskLengths {
                         + " the layer below that changes the number of steps");
             }
         }
+    }
+
+    /** Whether a layer turns its mask into its own data type, or makes no use of it. */
+    private static boolean castsMasks(Layer layer, Layer inner) {
+        return !(layer instanceof LastTimeStepLayer) && CASTING.stream().anyMatch(type -> type.isInstance(inner));
     }
 
     private static boolean fits(INDArray mask, INDArray input, boolean timeIsSecond) {

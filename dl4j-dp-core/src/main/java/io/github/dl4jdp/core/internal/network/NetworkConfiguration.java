@@ -438,4 +438,11 @@ public abstract class NetworkConfiguration {
                 : layer.conf().getLayer().getLayerName();
         return name == null ? Integer.toString(index) : name;
     }
+
+    /** The simple name of the layer's class, of a frozen one that of the layer inside. */
+    public static String typeOf(Layer layer) {
+        return layer instanceof org.deeplearning4j.nn.layers.FrozenLayer frozen
+                ? frozen.getInsideLayer().getClass().getSimpleName()
+                : layer.getClass().getSimpleName();
+    }
 }

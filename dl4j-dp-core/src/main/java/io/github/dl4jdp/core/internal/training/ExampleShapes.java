@@ -10,8 +10,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
@@ -60,8 +62,9 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * Sees to it that the shape in which an example reaches the network does not depend on the other examples of its batch: an iterator that pads to the longest
  * sequence, or to the largest picture, would let one example change the gradients of all.
  *
- * <p>Data whose arrays have one shape by construction need nothing. Otherwise the shape is a public constant of the plan, to which every batch is
- * padded by masked zeros, or which it must have; or the network is one of those where padding under masks changes no gradient.
+ * <p>The shape is a public constant: the plan's, to which every batch is padded by masked zeros, or which it must have; or, where the plan declares none, that
+ * of the run's first batch, which every later one must have or is refused before its charge. Batches with masks say that they are padded: for them the
+ * plan must declare a length, their arrays must have one shape by construction, or the network is one of those where padding under masks changes no gradient.
  */
 @SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
 public final class ExampleShapes {
@@ -98,8 +101,11 @@ public final class ExampleShapes {
             Set.of(ActivationIdentity.class, ActivationReLU.class, ActivationSigmoid.class, ActivationTanH.class);
 
     private static final String REMEDIES =
-            "declare it by plan.withSequenceLength(steps) or plan.withImageSize(height, width), hand over the data in memory, or say by"
+            "Declare it by plan.withSequenceLength(steps) or plan.withImageSize(height, width), hand over the data in memory, or say by"
                     + " RandomAccessExamples.hasFixedShapes() that every array has one shape whatever is asked for";
+
+    /** A length that may vary from batch to batch. */
+    private static final long ANY = -1;
 
     private final ExampleShape declared;
     private final boolean truncates;
@@ -112,7 +118,12 @@ public final class ExampleShapes {
 
     private final boolean timeLast;
     private final List<String> sensitive = new ArrayList<>();
-    private @Nullable List<Long> firstImage;
+
+    /** Shapes that all batches of the run have, by array: those of the lots that were released. */
+    private Map<String, List<Long>> pinned = Map.of();
+
+    /** These and what the lot under way adds. */
+    private final Map<String, List<Long>> current = new TreeMap<>();
 
     ExampleShapes(Model network, CompletePlan plan) {
         this.declared = plan.exampleShape();
@@ -212,66 +223,135 @@ public final class ExampleShapes {
                 || (computesLoss && activation instanceof ActivationSoftmax);
     }
 
-    /**
-     * Refuses data whose shapes may vary from batch to batch where the network would see the difference, before anything is charged.
-     *
-     * @param isFixed whether the arrays of the data have one shape, whatever is asked for
-     * @throws IllegalStateException if the shape of an example may depend on others
-     */
-    public void requireConstant(boolean isFixed) {
-        boolean isDeclared = truncates || !declared.equals(ExampleShape.NONE);
-        if (!isFixed && !flat && !isDeclared && !flattens && !sensitive.isEmpty()) {
-            throw new IllegalStateException(
-                    "the shape of an example must not depend on the other examples of its batch, as that of sequences padded"
-                            + " to the longest one does: it changes the gradients in " + String.join(", ", sensitive)
-                            + ", and the plan declares none; " + REMEDIES);
-        }
-    }
-
     /** Whether the number of time steps, or of pixels, changes gradients: then it must be public. */
     public boolean matter() {
-        return !flat && !sensitive.isEmpty();
+        return !flat
+                && (!sensitive.isEmpty()
+                        || pinned.values().stream().anyMatch(size -> size.size() > 1 && !size.contains(ANY)));
+    }
+
+    /** What the shapes of the run's examples are, for a network that is stored: by array, without the dimension of the examples. */
+    Map<String, List<Long>> pinned() {
+        return pinned;
+    }
+
+    /** A lot begins: what was seen of one that was not released is forgotten. */
+    void begin() {
+        current.clear();
+        current.putAll(pinned);
+    }
+
+    /** The lot under way is released: its shapes are the run's. */
+    void keep() {
+        pinned = Map.copyOf(current);
+    }
+
+    /** Takes the shapes that an earlier part of the run had. */
+    void pin(Map<String, List<Long>> shapes) {
+        pinned = Map.copyOf(shapes);
+        begin();
     }
 
     /**
-     * A batch in the shape that every batch of the run has.
+     * A batch in the shape that every batch of the run has: the declared one or, where nothing is declared, that of the run's first batch. What may vary without one
+     * is the length of masked sequences, in networks that do not see masked padding.
      *
      * @param isFixed whether the arrays of the data have one shape, whatever is asked for
-     * @throws IllegalArgumentException if it has another one
+     * @throws IllegalStateException if the batch is padded, as its masks show, and the network sees padding
+     * @throws IllegalArgumentException if it has another shape than those before
      */
     MultiDataSet shaped(MultiDataSet batch, boolean isFixed) {
-        requireImages(batch, isFixed);
-        if (truncates || (isFixed && declared.sequenceLength() == 0)) {
-            return batch;
+        requireDeclaredImages(batch);
+        MultiDataSet shaped = batch;
+        if (!truncates && declared.sequenceLength() > 0) {
+            shaped = SequencePadding.padAll(batch, declared.sequenceLength(), tokens, timeLast);
+        } else if (!truncates && !isFixed) {
+            requireNoPadding(batch);
         }
-        if (declared.sequenceLength() > 0) {
-            return SequencePadding.padAll(batch, declared.sequenceLength(), tokens, timeLast);
-        }
-        requireMasks(batch);
-        return batch;
+        boolean lengthsVary = truncates || (!isFixed && declared.sequenceLength() == 0 && isMasked(shaped));
+        requireSame("features ", shaped.getFeatures(), lengthsVary, true);
+        requireSame("labels ", shaped.getLabels(), lengthsVary, false);
+        return shaped;
     }
 
-    /** Without a declared length, the network is one that sees no padding, as long as masks say where it is. */
-    private void requireMasks(MultiDataSet batch) {
+    /** Masks of time steps or pixels say that there is padding: its length would be that of the longest example of the batch. */
+    private void requireNoPadding(MultiDataSet batch) {
         if (flat) {
             return;
         }
-        boolean series = unmasked(batch.getFeatures(), batch.getFeaturesMaskArrays(), tokens)
-                || unmasked(batch.getLabels(), batch.getLabelsMaskArrays(), Set.of());
-        if (series || (hasSeries(batch) && !sensitive.isEmpty())) {
+        boolean masked = isMasked(batch);
+        boolean images =
+                masked && !flattens && Arrays.stream(batch.getFeatures()).anyMatch(array -> array.rank() > 3);
+        boolean series = masked && hasSeries(batch);
+        if ((images || series) && !sensitive.isEmpty()) {
+            throw new IllegalStateException(
+                    "the shape of an example must not depend on the other examples of its batch, as that of sequences padded"
+                            + " to the longest one does: it changes the gradients in " + String.join(", ", sensitive)
+                            + ", a lot has masks of time steps or pixels, and the plan declares no shape; nothing of this lot was released. "
+                            + REMEDIES);
+        }
+        if (series
+                && (unmasked(batch.getFeatures(), batch.getFeaturesMaskArrays(), tokens)
+                        || unmasked(batch.getLabels(), batch.getLabelsMaskArrays(), Set.of()))) {
             throw new IllegalArgumentException(
                     "the length of sequences must not depend on the other examples of their batch. Without a declared length,"
-                            + " features and labels that are time series need masks, and the network layers in which masked padding changes"
-                            + " nothing"
-                            + (sensitive.isEmpty() ? "" : ", not " + String.join(", ", sensitive))
+                            + " features and labels that are time series need masks, all of them or none"
                             + "; nothing of this lot was released. " + REMEDIES);
         }
+    }
+
+    private void requireSame(String kind, INDArray[] arrays, boolean lengthsVary, boolean features) {
+        for (int i = 0; i < arrays.length; i++) {
+            long[] shape = arrays[i].shape();
+            var size = new ArrayList<Long>();
+            for (int axis = 1; axis < shape.length; axis++) {
+                boolean isTime = (features && shape.length == 2 && tokens.contains(i))
+                        || (shape.length == 3 && axis == (timeLast ? 2 : 1));
+                size.add(isTime && lengthsVary ? ANY : shape[axis]);
+            }
+            List<Long> first = current.putIfAbsent(kind + i, List.copyOf(size));
+            if (first != null && !fits(size, first)) {
+                throw new IllegalArgumentException("examples must have one shape in all lots of a run: " + kind + i
+                        + " had " + first + " in the first one, and have " + size
+                        + (first.contains(ANY) ? ", where " + ANY + " is any length" : "")
+                        + "; nothing of this lot was released. " + REMEDIES);
+            }
+            if (first != null && first.contains(ANY)) {
+                current.put(kind + i, List.copyOf(size));
+            }
+        }
+    }
+
+    private static boolean fits(List<Long> size, List<Long> first) {
+        boolean fits = size.size() == first.size();
+        for (int i = 0; fits && i < size.size(); i++) {
+            fits = size.get(i).equals(first.get(i)) || size.get(i) == ANY || first.get(i) == ANY;
+        }
+        return fits;
     }
 
     private boolean hasSeries(MultiDataSet batch) {
         return !tokens.isEmpty()
                 || Stream.concat(Arrays.stream(batch.getFeatures()), Arrays.stream(batch.getLabels()))
                         .anyMatch(array -> array.rank() == 3);
+    }
+
+    /** Whether there are masks of time steps or pixels; one number for each example is its weight. */
+    private boolean isMasked(MultiDataSet batch) {
+        long examples = batch.getFeatures(0).size(0);
+        INDArray[] features = batch.getFeaturesMaskArrays();
+        for (int i = 0; features != null && i < features.length; i++) {
+            if (features[i] != null && (batch.getFeatures(i).rank() > 2 || tokens.contains(i))) {
+                return true;
+            }
+        }
+        INDArray[] labels = batch.getLabelsMaskArrays();
+        for (int i = 0; labels != null && i < labels.length; i++) {
+            if (labels[i] != null && batch.getLabels(i).rank() > 2 && labels[i].length() > examples) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static boolean unmasked(INDArray[] arrays, INDArray @Nullable [] masks, Set<Integer> tokens) {
@@ -284,36 +364,20 @@ public final class ExampleShapes {
         return false;
     }
 
-    private void requireImages(MultiDataSet batch, boolean isFixed) {
+    private void requireDeclaredImages(MultiDataSet batch) {
+        List<Long> wanted = declared.imageSize();
         for (INDArray array : batch.getFeatures()) {
-            if (array.rank() < 4) {
+            if (array.rank() < 4 || wanted.isEmpty()) {
                 continue;
             }
-            var size = new ArrayList<Long>();
-            for (int i = 1; i < array.rank(); i++) {
-                size.add(array.size(i));
-            }
-            List<Long> wanted = declared.imageSize();
-            if (!wanted.isEmpty()) {
-                // Channels come first, or last in the format NHWC.
-                boolean fits = wanted.size() == size.size() - 1
-                        && (size.subList(1, size.size()).equals(wanted)
-                                || size.subList(0, size.size() - 1).equals(wanted));
-                if (!fits) {
-                    throw new IllegalArgumentException("images must be of the plan's imageSize = " + wanted
-                            + ", a lot has examples of the shape " + size + "; nothing of it was released");
-                }
-            } else if (!isFixed) {
-                if (!flattens) {
-                    throw new IllegalArgumentException(
-                            "the size of images must not depend on the other examples of their batch, and neither the plan nor the"
-                                    + " network fixes it; nothing of this lot was released. " + REMEDIES);
-                }
-                if (firstImage != null && !firstImage.equals(size)) {
-                    throw new IllegalArgumentException("images must be of one size in all lots, were " + firstImage
-                            + " and are " + size + "; nothing of this lot was released. " + REMEDIES);
-                }
-                firstImage = size;
+            List<Long> size = Arrays.stream(array.shape()).skip(1).boxed().toList();
+            // Channels come first, or last in the format NHWC.
+            boolean fits = wanted.size() == size.size() - 1
+                    && (size.subList(1, size.size()).equals(wanted)
+                            || size.subList(0, size.size() - 1).equals(wanted));
+            if (!fits) {
+                throw new IllegalArgumentException("images must be of the plan's imageSize = " + wanted
+                        + ", a lot has examples of the shape " + size + "; nothing of it was released");
             }
         }
     }

@@ -33,9 +33,11 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.UnaryOperator;
+import java.util.function.Consumer;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -104,6 +106,12 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
 
     private long steps;
 
+    /** Whether DL4J has been through a whole pass over data of this run, the score at its end included. */
+    private boolean rehearsed;
+
+    /** Why the lot that is out cannot be trained on. */
+    private @Nullable RuntimeException failure;
+
     /**
      * Hooks a network that {@code ModelValidator} found in order.
      *
@@ -130,6 +138,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         this.draws = new LotDraws(streams);
         this.stochasticParts = StochasticParts.install(configuration.layers(), draws);
         this.shapes = new ExampleShapes(model, plan);
+        shapes.pin(progress.shapes());
         this.network = HookedNetwork.hook(model, rules, pass);
         this.nd4jThreads = Nd4jThreads.of(options.threads(), pass.sharesAllWork());
         configuration.installUpdater(this);
@@ -369,6 +378,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         expected = null;
         segment = 0;
         network.clearMasks();
+        shapes.begin();
         charge = null;
         open = null;
         lifecycle = Lifecycle.IDLE;
@@ -438,7 +448,8 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
                 spending.head(),
                 mechanism.clipping() instanceof Clipping.Adaptive ? step.clippingNorm() : null,
                 run,
-                account);
+                account,
+                shapes.pinned());
     }
 
     public void requireStepsLeft() {
@@ -457,10 +468,15 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
      * @param members number of each example in its data set or pass
      */
     void accumulate(MultiDataSet batch, int examples, long[] members) {
-        var weighted = ExampleWeights.of(batch);
+        var weighted = ExampleWeights.of(batch, dataType());
         MultiDataSet part = weighted.batch();
         int rows = augmentedLots.examplesOf(part);
         requireCheckedUnderMasks(part);
+        run(weighted, members, tapes -> Objects.requireNonNull(open).add(tapes, examples, rows));
+    }
+
+    private void run(ExampleWeights weighted, long[] members, Consumer<List<LayerTape>> complete) {
+        MultiDataSet part = weighted.batch();
         openDraws(members);
         pass.open((int) part.getFeatures(0).size(0), weighted.weights(), new BackwardPass.Observer() {
             @Override
@@ -469,11 +485,12 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
             @Override
             public void complete(List<LayerTape> tapes) {
                 network.requirePassOver(part, Segment.WHOLE);
-                Objects.requireNonNull(open).add(tapes, examples, rows);
+                complete.accept(tapes);
             }
         });
         try {
             network.forwardAndBackward(part);
+            rehearsed = true;
         } finally {
             closePass();
         }
@@ -507,8 +524,18 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     MultiDataSet expect(MultiDataSet last, int examples, long[] members) {
         Truncation truncation = plan.truncation().orElse(null);
         MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation);
-        var weighted = ExampleWeights.of(lot);
+        var weighted = ExampleWeights.of(lot, dataType());
         requireCheckedUnderMasks(weighted.batch());
+        failure = null;
+        if (!rehearsed && truncation == null) {
+            // What DL4J fails on after the release, in the score that ends a pass, fails here, where nothing is
+            // charged.
+            try {
+                run(weighted, members, tapes -> {});
+            } catch (RuntimeException e) {
+                failure = e; // the fit's: whoever only looks at the lot may have it
+            }
+        }
         expected = weighted.batch();
         weights = weighted.weights();
         expectedExamples = examples;
@@ -518,6 +545,10 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         openPass(weighted.batch());
         desk.handedOut(steps + 1);
         return weighted.batch();
+    }
+
+    private DataType dataType() {
+        return network.model().params().dataType();
     }
 
     private void requireCheckedUnderMasks(MultiDataSet batch) {
@@ -536,6 +567,10 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
             @Override
             public void starting() {
                 desk.requireSameThread();
+                RuntimeException rehearsal = failure;
+                if (rehearsal != null) {
+                    throw rehearsal;
+                }
                 requireIntact();
                 network.requireReleasable();
                 requireUnchanged(lot);
@@ -580,6 +615,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         if (segment == 0) {
             // The lot is spent, whatever becomes of its later segments.
             steps++;
+            shapes.keep();
             noteProgress();
             desk.released();
         }
