@@ -3,7 +3,6 @@ package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.internal.Require;
-import io.github.dl4jdp.core.internal.training.ExampleShapes;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,7 +19,7 @@ import org.jspecify.annotations.Nullable;
  * @param clippingNorm the norm in force for the next lot where clipping is adaptive, or null
  * @param run the account's sessions under the current plan: the charges are theirs
  * @param account everything that went into the parameters, under this plan and any other
- * @param shapes of the run's examples, see {@link ExampleShapes#pinned}
+ * @param shapes of the run's examples, see {@code ExampleShapes}
  */
 public record TrainingProgress(
         long steps,

@@ -282,6 +282,7 @@ public final class ModelValidator {
     }
 
     private static void add(List<Problem> problems, Layer layer, int index, String reason) {
-        problems.add(new Problem(index, NetworkConfiguration.name(layer, index), NetworkConfiguration.typeOf(layer), reason));
+        problems.add(new Problem(
+                index, NetworkConfiguration.name(layer, index), NetworkConfiguration.typeOf(layer), reason));
     }
 }

@@ -5,18 +5,18 @@ import java.util.Arrays;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
-import org.deeplearning4j.nn.layers.recurrent.BaseRecurrentLayer;
-import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
-import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
 import org.deeplearning4j.nn.layers.ActivationLayer;
 import org.deeplearning4j.nn.layers.DropoutLayer;
 import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
 import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingLayer;
 import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingSequenceLayer;
 import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
+import org.deeplearning4j.nn.layers.recurrent.BaseRecurrentLayer;
 import org.deeplearning4j.nn.layers.recurrent.GravesLSTM;
 import org.deeplearning4j.nn.layers.recurrent.LSTM;
 import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
+import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
 import org.deeplearning4j.nn.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.jspecify.annotations.Nullable;
@@ -60,7 +60,8 @@ public final class MaskLengths {
             INDArray input = layers[i].input();
             if (mask != null && mask.dataType() != type && !castsMasks(layers[i], inner)) {
                 throw new IllegalStateException("the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
-                        + NetworkConfiguration.typeOf(layers[i]) + ") must be of the network's type " + type + ", was of "
+                        + NetworkConfiguration.typeOf(layers[i]) + ") must be of the network's type " + type
+                        + ", was of "
                         + mask.dataType()
                         + ": DL4J 1.0.0-M2.1 makes such masks where several masked inputs of a MergeVertex or an ElementWiseVertex meet, and this"
                         + " layer reads numbers that are not there; nothing of this lot was released. Give a mask to one of the inputs only, or"
