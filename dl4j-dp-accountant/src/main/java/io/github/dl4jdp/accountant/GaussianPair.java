@@ -31,7 +31,7 @@ final class GaussianPair implements LossPair {
     /** Enough for planning, on which no guarantee rests. */
     private static final int MOST_NODES = 5000;
 
-    private final double[] centre;
+    private final double[] center;
     private final double[] base;
     private final double[] difference;
     private final double sigma;
@@ -43,20 +43,20 @@ final class GaussianPair implements LossPair {
         double at(double loss, double smaller);
     }
 
-    private GaussianPair(double[] centre, double[] base, double[] difference, double sigma, Inverse inverse) {
-        this.centre = centre;
+    private GaussianPair(double[] center, double[] base, double[] difference, double sigma, Inverse inverse) {
+        this.center = center;
         this.base = base;
         this.difference = difference;
         this.sigma = sigma;
         this.inverse = inverse;
     }
 
-    /** Whether the weights of P, from the last centre to the first, are those of Q, and the centres their own mirror image. */
+    /** Whether the weights of P, from the last center to the first, are those of Q, and the centers their own mirror image. */
     @Override
     public boolean isSymmetric() {
-        int last = centre.length - 1;
+        int last = center.length - 1;
         for (int k = 0; k <= last; k++) {
-            boolean mirrored = centre[k] + centre[last - k] == centre[0] + centre[last];
+            boolean mirrored = center[k] + center[last - k] == center[0] + center[last];
             if (!mirrored || weight(k, true) != base[last - k]) {
                 return false;
             }
@@ -111,27 +111,27 @@ final class GaussianPair implements LossPair {
     /** sum w_j N(s_j, sigma^2), which may have less mass than one, against N(0, sigma^2), s_j >= 0; w_j of s_j = 0 is what the others and {@code missing} leave. */
     static GaussianPair mixture(List<Double> sensitivities, List<Double> probabilities, double missing, double sigma) {
         int n = sensitivities.size();
-        double[] centre = new double[n + 1];
+        double[] center = new double[n + 1];
         double[] base = new double[n + 1];
         double[] difference = new double[n + 1];
         base[0] = 1;
         double moved = missing;
         for (int j = 0; j < n; j++) {
-            centre[j + 1] = sensitivities.get(j);
+            center[j + 1] = sensitivities.get(j);
             if (sensitivities.get(j) > 0) {
                 difference[j + 1] = probabilities.get(j);
                 moved += probabilities.get(j);
             }
         }
         difference[0] = -Math.min(1, moved);
-        GaussianPair pair = new GaussianPair(centre, base, difference, sigma, (l, from) -> Double.NaN);
-        return new GaussianPair(centre, base, difference, sigma, pair::solve);
+        GaussianPair pair = new GaussianPair(center, base, difference, sigma, (l, from) -> Double.NaN);
+        return new GaussianPair(center, base, difference, sigma, pair::solve);
     }
 
     /** The outcome whose loss is l, by Newton's method kept in a bracket; minus infinity where every loss is larger. */
     private double solve(double l, double from) {
         double low = -60 * sigma;
-        double high = Arrays.stream(centre).max().orElseThrow() + 60 * sigma;
+        double high = Arrays.stream(center).max().orElseThrow() + 60 * sigma;
         if (loss(low) >= l) {
             return Double.NEGATIVE_INFINITY;
         }
@@ -159,19 +159,19 @@ final class GaussianPair implements LossPair {
         }
     }
 
-    /** The derivative of the loss at x: the difference of the mean centres, given x, under P and under Q. */
+    /** The derivative of the loss at x: the difference of the mean centers, given x, under P and under Q. */
     private double slope(double x) {
         double top = top(x);
         double q = 0;
         double meanQ = 0;
         double p = 0;
         double meanP = 0;
-        for (int k = 0; k < centre.length; k++) {
+        for (int k = 0; k < center.length; k++) {
             double density = Math.exp(exponent(k, x) - top);
             q += base[k] * density;
-            meanQ += base[k] * density * centre[k];
+            meanQ += base[k] * density * center[k];
             p += weight(k, true) * density;
-            meanP += weight(k, true) * density * centre[k];
+            meanP += weight(k, true) * density * center[k];
         }
         return (meanP / p - meanQ / q) / (sigma * sigma);
     }
@@ -181,7 +181,7 @@ final class GaussianPair implements LossPair {
         double top = top(x);
         double q = 0;
         double d = 0;
-        for (int k = 0; k < centre.length; k++) {
+        for (int k = 0; k < center.length; k++) {
             double density = Math.exp(exponent(k, x) - top);
             q += base[k] * density;
             d += difference[k] * density;
@@ -191,13 +191,13 @@ final class GaussianPair implements LossPair {
     }
 
     private double exponent(int k, double x) {
-        double z = (x - centre[k]) / sigma;
+        double z = (x - center[k]) / sigma;
         return -z * z / 2;
     }
 
     private double top(double x) {
         double top = Double.NEGATIVE_INFINITY;
-        for (int k = 0; k < centre.length; k++) {
+        for (int k = 0; k < center.length; k++) {
             top = Math.max(top, exponent(k, x));
         }
         return top;
@@ -205,13 +205,13 @@ final class GaussianPair implements LossPair {
 
     private double logDensity(double x, boolean ofP) {
         double top = Double.NEGATIVE_INFINITY;
-        for (int k = 0; k < centre.length; k++) {
+        for (int k = 0; k < center.length; k++) {
             if (weight(k, ofP) > 0) {
                 top = Math.max(top, exponent(k, x));
             }
         }
         double sum = 0;
-        for (int k = 0; k < centre.length; k++) {
+        for (int k = 0; k < center.length; k++) {
             if (weight(k, ofP) > 0) {
                 sum += weight(k, ofP) * Math.exp(exponent(k, x) - top);
             }
@@ -224,11 +224,11 @@ final class GaussianPair implements LossPair {
     }
 
     private double lowest(double tail) {
-        return Arrays.stream(centre).min().orElseThrow() - sigma * quantile(tail);
+        return Arrays.stream(center).min().orElseThrow() - sigma * quantile(tail);
     }
 
     private double highest(double tail) {
-        return Arrays.stream(centre).max().orElseThrow() + sigma * quantile(tail);
+        return Arrays.stream(center).max().orElseThrow() + sigma * quantile(tail);
     }
 
     /** A Gaussian's tail beyond z is below exp(-z^2 / 2). */
@@ -276,8 +276,8 @@ final class GaussianPair implements LossPair {
             low = high;
         }
         outside(lattice, low, false);
-        double spread = Arrays.stream(centre).max().orElseThrow()
-                - Arrays.stream(centre).min().orElseThrow();
+        double spread = Arrays.stream(center).max().orElseThrow()
+                - Arrays.stream(center).min().orElseThrow();
         double slope = Math.max(furthest, Math.abs(low.x)) * spread / (sigma * sigma);
         // A breakpoint is rounded, and so is the loss that it stands for.
         lattice.slack(16 * UNIT * (slope + Math.max(Math.abs(grid.loss(first)), Math.abs(grid.loss(last)))));
@@ -287,14 +287,14 @@ final class GaussianPair implements LossPair {
     /** A breakpoint with the smaller tail of every Gaussian at it, and a bound on that tail's error. */
     private final class Point {
         final double x;
-        final double[] z = new double[centre.length];
-        final double[] tail = new double[centre.length];
-        final double[] error = new double[centre.length];
+        final double[] z = new double[center.length];
+        final double[] tail = new double[center.length];
+        final double[] error = new double[center.length];
 
         Point(double x) {
             this.x = x;
             for (int k = 0; k < z.length; k++) {
-                z[k] = (x - centre[k]) / sigma;
+                z[k] = (x - center[k]) / sigma;
                 if (x > Double.NEGATIVE_INFINITY) {
                     tail[k] = Erfc.value(Math.abs(z[k]) / SQRT2) / 2;
                     error[k] = TAIL_ERROR * (1 + z[k] * z[k]) * tail[k];
@@ -322,7 +322,7 @@ final class GaussianPair implements LossPair {
         double massQ = UNDERFLOW;
         double excessLow = Math.expm1(lowLoss);
         double excessHigh = Math.expm1(-highLoss);
-        for (int k = 0; k < centre.length; k++) {
+        for (int k = 0; k < center.length; k++) {
             double part = between(low, high, k);
             double partError = low.error[k] + high.error[k] + (low.z[k] < 0 && high.z[k] >= 0 ? UNIT : 0);
             double unsure = 2 * (partError + 8 * UNIT * part);
@@ -367,7 +367,7 @@ final class GaussianPair implements LossPair {
         double lowQ = 0;
         double highP = 0;
         double furthest = 0;
-        for (int k = 0; k < centre.length; k++) {
+        for (int k = 0; k < center.length; k++) {
             double part =
                     between(low, high, k) + low.error[k] + high.error[k] + (low.z[k] < 0 && high.z[k] >= 0 ? UNIT : 0);
             if (weight(k, true) > 0) {
@@ -411,7 +411,7 @@ final class GaussianPair implements LossPair {
     private void outside(LossLattice lattice, Point point, boolean below) {
         double p = UNDERFLOW;
         double q = UNDERFLOW;
-        for (int k = 0; k < centre.length; k++) {
+        for (int k = 0; k < center.length; k++) {
             double side = below ? point.below(k) : point.z[k] < 0 ? 1 - point.tail[k] : point.tail[k];
             double bound = side * (1 + TAIL_ERROR * (1 + point.z[k] * point.z[k]));
             if (side > 0) {

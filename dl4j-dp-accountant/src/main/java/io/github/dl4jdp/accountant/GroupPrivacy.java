@@ -91,7 +91,7 @@ public final class GroupPrivacy {
                         + event);
     }
 
-    /** k steps from neighbour to neighbour (Dwork and Roth 2014, theorem 2.2, with delta): (k epsilon, delta sum exp(i epsilon)). */
+    /** k steps from neighbor to neighbor (Dwork and Roth 2014, theorem 2.2, with delta): (k epsilon, delta sum exp(i epsilon)). */
     private static EpsilonDelta pair(EpsilonDelta pair, int k) {
         double sum = 0;
         for (int i = 0; i < k; i++) {

@@ -263,7 +263,7 @@ final class LossComposition implements Composition {
     }
 
     /*
-     * A lower bound. An event's lattice loss Y is its loss X moved by D to one of the two neighbours, so that D ranges over
+     * A lower bound. An event's lattice loss Y is its loss X moved by D to one of the two neighbors, so that D ranges over
      * one step h given X, and E[exp(-D)] = 1 as P and Q keep their masses. By Hoeffding's lemma E[D] <= h^2 / 8, and the sum
      * of T such moves exceeds s = T h^2 / 8 + h sqrt(T log(1/eta) / 2) with probability eta at most. Hence delta at e is at
      * least the lattice's at e + s, less eta, less what the lattice has too much: what wrapped around, and the padding of

@@ -4,7 +4,7 @@ package io.github.dl4jdp.accountant;
 /**
  * An increasing sequence of losses, one for every whole number, symmetric around the loss zero at 0.
  *
- * <p>Either all neighbours are one step apart, or the steps double with every octave, as those of floating-point numbers do.
+ * <p>Either all neighbors are one step apart, or the steps double with every octave, as those of floating-point numbers do.
  */
 final class LossGrid {
     private final double step;

@@ -95,7 +95,7 @@ final class LossMoments {
         return Math.max(0, second - first * first);
     }
 
-    /** Variance that moving every loss to one of its two neighbours on a lattice adds. */
+    /** Variance that moving every loss to one of its two neighbors on a lattice adds. */
     double addedVariance(boolean reversed, double step) {
         double added = 0;
         for (int i = 0; i < count; i++) {

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.accountant;
 
 /**
- * A pair of distributions (P, Q) that dominates a mechanism: on neighbouring data sets no test tells its outcomes apart
+ * A pair of distributions (P, Q) that dominates a mechanism: on neighboring data sets no test tells its outcomes apart
  * better than it tells P from Q.
  *
  * <p>For add-or-remove the pair is that of removing an example; adding one is the same pair exchanged.

@@ -76,7 +76,7 @@ final class LossPairs {
             return sigma < SMALLEST_NOISE ? revealed(q) : new SymmetricPair(GaussianPair.poisson(q, bounded(sigma)));
         }
         if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof GaussianMixture mixture) {
-            return labelled(Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize()), mixture);
+            return labeled(Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize()), mixture);
         }
         if (leaf instanceof TruncatedPoissonSampled sampled && sampled.event() instanceof Gaussian gaussian) {
             double sigma = gaussian.noiseMultiplier();
@@ -96,7 +96,7 @@ final class LossPairs {
      * theorem 2). Each of these is at most the mean over the distances of those of N(c, s^2) from N(0, s^2), by joint convexity, which
      * makes the whole the mean of the divergences of the pairs at fixed distances: the distance may as well be known to both sides.
      */
-    private static LossPair labelled(double q, GaussianMixture mixture) {
+    private static LossPair labeled(double q, GaussianMixture mixture) {
         List<LossPair> parts = new ArrayList<>();
         List<Double> probabilities = new ArrayList<>();
         for (int j : byDistance(mixture)) {
@@ -221,7 +221,7 @@ final class LossPairs {
      * say all else (l = 0 makes i = 0). Given those, with r = P(l > 0), the outcomes are (1 - r) N(s, sigma^2) + r P' on D and (1 - r) N(s, sigma^2) + r Q' on D', P' and Q' mixtures, with the weights P(l | l > 0), of
      * Gaussians that are within 2 l of s and of each other. With g' = 1 + (g - 1) / r their divergence of order g >= 1, either way round, is r times the divergence of order g' of
      * P' from a mixture of N(s, sigma^2) and Q' (Balle, Barthe and Gaboardi 2018, theorem 2), by joint convexity at most the mean over l > 0 of that of N(2 l, sigma^2) from N(0, sigma^2):
-     * the pair of `labelled`.
+     * the pair of `labeled`.
      */
     private static LossPair truncatedGroup(TruncatedPoissonSampledGroup sampled, double sigma) {
         double q = sampled.samplingProbability();
@@ -248,13 +248,13 @@ final class LossPairs {
         return new MixedPair(
                 List.of(
                         mixture(GroupPrivacy.distances(q, k, sigma)),
-                        labelledTails(keptTails, sigma),
-                        labelledTails(sampledTails, sigma)),
+                        labeledTails(keptTails, sigma),
+                        labeledTails(sampledTails, sigma)),
                 List.of(uncut, full, between));
     }
 
     /** The pair of twice a random distance whose tails are given. */
-    private static LossPair labelledTails(double[] tails, double sigma) {
+    private static LossPair labeledTails(double[] tails, double sigma) {
         double touched = tails[1];
         List<Double> distances = new ArrayList<>();
         List<Double> probabilities = new ArrayList<>();
@@ -268,7 +268,7 @@ final class LossPairs {
         distances.add(2.0);
         probabilities.add(Math.max(0, rest));
         return touched > 0
-                ? labelled(touched, new GaussianMixture(sigma, distances, probabilities))
+                ? labeled(touched, new GaussianMixture(sigma, distances, probabilities))
                 : new AtomPair(0, 0);
     }
 

@@ -57,7 +57,7 @@ final class LossPlan {
     /** Standard deviations, of at most half a step each, that all moves to the lattice together may take; twice that. */
     private static final double SPREAD = 3.2;
 
-    /** A finer lattice loses more by rounding of the masses than it gains by closer neighbours. */
+    /** A finer lattice loses more by rounding of the masses than it gains by closer neighbors. */
     private static final double STEPS_OF_FINEST = 8;
 
     private static final double SMALLEST_TILT = 1e-3;

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.accountant;
 
 /**
- * When two data sets count as neighbours, that is, which difference between them the guarantee hides.
+ * When two data sets count as neighbors, that is, which difference between them the guarantee hides.
  *
  * <p>An epsilon means nothing without its relation: the same training run has about twice the epsilon under
  * {@link #REPLACE_ONE} that it has under {@link #ADD_OR_REMOVE_ONE}. With per-example clipping to the norm C the sum of the
@@ -26,7 +26,7 @@ public enum NeighboringRelation {
         this.description = description;
     }
 
-    /** The relation in plain words, completing the sentence "two data sets are neighbours if ...". */
+    /** The relation in plain words, completing the sentence "two data sets are neighbors if ...". */
     public String description() {
         return description;
     }

@@ -36,11 +36,11 @@ final class OctaveMasses {
 
     /** Masses on the same grid, at most as far as its last level: what is above counts as infinite, what is below as the lowest. */
     static OctaveMasses of(LossMasses masses, double step, int n, int levels) {
-        int centre = n * (levels + 1);
-        double[] mass = new double[2 * centre];
+        int center = n * (levels + 1);
+        double[] mass = new double[2 * center];
         double infinite = masses.infinite();
         for (int i = 0; i < masses.size(); i++) {
-            long place = centre + masses.first() + i;
+            long place = center + masses.first() + i;
             if (place >= mass.length) {
                 infinite += masses.mass(i);
             } else {
@@ -100,14 +100,14 @@ final class OctaveMasses {
         return sum + 1e-290;
     }
 
-    private int centre() {
+    private int center() {
         return n * (levels + 1);
     }
 
     /** The points nearer to zero than n steps, from -2 n to 2 n of the first level's steps. */
     private double[] core() {
         double[] core = new double[4 * n + 1];
-        System.arraycopy(mass, centre() - n + 1, core, n + 1, 2 * n - 1);
+        System.arraycopy(mass, center() - n + 1, core, n + 1, 2 * n - 1);
         return core;
     }
 
@@ -115,8 +115,8 @@ final class OctaveMasses {
     private double[] band(int level) {
         double[] band = new double[4 * n + 1];
         int from = n * (level + 1);
-        System.arraycopy(mass, centre() + from, band, 3 * n, n);
-        System.arraycopy(mass, centre() - from - n + 1, band, 1, n);
+        System.arraycopy(mass, center() + from, band, 3 * n, n);
+        System.arraycopy(mass, center() - from - n + 1, band, 1, n);
         return band;
     }
 
@@ -154,7 +154,7 @@ final class OctaveMasses {
 
     /** What a product is added up in. */
     private final class Sum {
-        final double[] mass = new double[2 * centre()];
+        final double[] mass = new double[2 * center()];
         double infinite;
         /** The products of one level, from -4 n to 4 n steps, cleared when they are deposited. */
         private final double[] products = new double[8 * n + 1];
@@ -206,7 +206,7 @@ final class OctaveMasses {
             }
         }
 
-        /** The same for four neighbours at once: one load and one store of a sum instead of four. */
+        /** The same for four neighbors at once: one load and one store of a sum instead of four. */
         private static void multiplyAddFour(double[] to, int shift, double[] a, double[] b, int first, int last) {
             double a0 = a[shift];
             double a1 = a[shift + 1];
@@ -261,8 +261,8 @@ final class OctaveMasses {
                 at--;
             }
             int place = m < n ? m : m + at * n;
-            if (place < centre()) {
-                mass[index < 0 ? centre() - place : centre() + place] += value;
+            if (place < center()) {
+                mass[index < 0 ? center() - place : center() + place] += value;
             } else if (index > 0) {
                 infinite += value;
             } else {
@@ -272,7 +272,7 @@ final class OctaveMasses {
     }
 
     private double loss(int place) {
-        return grid.loss(place - centre());
+        return grid.loss(place - center());
     }
 
     double delta(double epsilon) {
@@ -295,7 +295,7 @@ final class OctaveMasses {
         if (delta(0) <= delta) {
             return 0;
         }
-        int low = centre();
+        int low = center();
         int high = mass.length - 1;
         double above = delta(0);
         double below = delta(loss(high));

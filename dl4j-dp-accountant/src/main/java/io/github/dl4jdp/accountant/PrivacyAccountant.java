@@ -11,7 +11,7 @@ package io.github.dl4jdp.accountant;
  * <p><b>Formal guarantee.</b> For every delta in (0, 1), the mechanism that ran all composed events is ({@code epsilon(delta)},
  * delta)-differentially private under {@link #relation()}. Each mechanism may be chosen freely given the outcomes before it (the
  * gradient is taken where the model stands); the events, their noise and their number must not depend on outcomes. Errors of
- * discretisation, truncation and rounding are on the safe side: the answer may be too large, never too small; where a
+ * discretization, truncation and rounding are on the safe side: the answer may be too large, never too small; where a
  * computation fails the answer is infinite.
  *
  * @see <a href="https://doi.org/10.1561/0400000042">Dwork and Roth 2014, section 3.5</a> (adaptive composition)

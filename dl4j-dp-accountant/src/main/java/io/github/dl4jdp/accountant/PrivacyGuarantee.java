@@ -7,12 +7,12 @@ import java.util.Objects;
 /**
  * An (epsilon, delta) differential privacy guarantee.
  *
- * <p>For all neighbouring data sets D, D' and all sets S of outcomes,
+ * <p>For all neighboring data sets D, D' and all sets S of outcomes,
  * {@code Pr[M(D) in S] <= exp(epsilon) Pr[M(D') in S] + delta}.
  *
  * @param epsilon bound on the privacy loss, in nats; {@code +infinity} where there is no bound
  * @param delta probability mass outside the bound
- * @param relation which data sets are neighbours
+ * @param relation which data sets are neighbors
  * @see <a href="https://doi.org/10.1561/0400000042">Dwork and Roth 2014, definition 2.4</a>
  */
 public record PrivacyGuarantee(double epsilon, double delta, NeighboringRelation relation) {

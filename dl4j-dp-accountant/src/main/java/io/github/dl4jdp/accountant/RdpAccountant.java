@@ -26,7 +26,7 @@ import java.util.stream.Stream;
  * conversion: its epsilon is typically 5 to 20 % above that of {@link PldAccountant}.
  *
  * <p><b>Formal guarantee.</b> As {@link PrivacyAccountant}: R(a) bounds the Renyi divergence of order a between the outcomes
- * on neighbouring data sets, in both directions.
+ * on neighboring data sets, in both directions.
  *
  * @see <a href="https://arxiv.org/abs/1607.00133">Abadi et al. 2016, section 3.2</a> (moments accountant)
  * @see <a href="https://arxiv.org/abs/1908.10530">Mironov, Talwar and Zhang 2019</a> (sampled Gaussian)
@@ -76,7 +76,7 @@ public final class RdpAccountant implements PrivacyAccountant {
     /**
      * An accountant with orders of the caller's choice, for comparison with other implementations.
      *
-     * @param relation which data sets are neighbours
+     * @param relation which data sets are neighbors
      * @param orders Renyi orders, ascending, each finite and {@code > 1.001}; closer to 1 the conversion is unstable
      * @throws IllegalArgumentException if there is no order, or an order is not finite and {@code > 1.001}, or the orders do
      *     not ascend
@@ -105,7 +105,7 @@ public final class RdpAccountant implements PrivacyAccountant {
 
     /**
      * Dense where the best order usually is, and reaching far at both ends: little noise has its best order near 1.5, weak
-     * signals in the thousands. Neighbouring orders differ by at most a tenth; where an order between them would lower epsilon by 0.1 %
+     * signals in the thousands. Neighboring orders differ by at most a tenth; where an order between them would lower epsilon by 0.1 %
      * it is added when epsilon is asked for.
      */
     private static double[] defaultOrders() {

@@ -104,7 +104,7 @@ final class RenyiCurves {
             return withoutReplacement(sampled, gaussian.noiseMultiplier());
         }
         if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof GaussianMixture mixture) {
-            return labelled(sampled, mixture);
+            return labeled(sampled, mixture);
         }
         throw new IllegalStateException("no Renyi curve for " + leaf);
     }
@@ -115,7 +115,7 @@ final class RenyiCurves {
     }
 
     /** The pair is a mixture of pairs of which both sides know which it is: exp((a - 1) R(a)) is the mean of theirs. */
-    private static DoubleUnaryOperator labelled(SampledWithoutReplacement sampled, GaussianMixture mixture) {
+    private static DoubleUnaryOperator labeled(SampledWithoutReplacement sampled, GaussianMixture mixture) {
         List<DoubleUnaryOperator> curves = new ArrayList<>();
         List<Double> weights = new ArrayList<>();
         for (int j = 0; j < mixture.sensitivities().size(); j++) {

@@ -63,14 +63,14 @@ final class SampledGaussianRenyi {
             return binomial(a);
         }
         double width = Math.sqrt(2 * (WINDOW + a * Math.log(2)));
-        double[] centres = {0, inverseSigma, 2 * inverseSigma, a * inverseSigma};
-        Arrays.sort(centres);
-        double peak = peak(a, centres, width);
+        double[] centers = {0, inverseSigma, 2 * inverseSigma, a * inverseSigma};
+        Arrays.sort(centers);
+        double peak = peak(a, centers, width);
         if (!(peak < Double.POSITIVE_INFINITY)) {
             return Double.POSITIVE_INFINITY;
         }
         double shift = peak > 600 ? peak : 0;
-        double sum = sum(a, centres, width, shift) * step / Math.sqrt(2 * Math.PI);
+        double sum = sum(a, centers, width, shift) * step / Math.sqrt(2 * Math.PI);
         double logA = shift == 0 ? Math.log1p(sum) : shift + Math.log(sum);
         double divergence = logA / (a - 1);
         return divergence >= 0 ? divergence : Double.POSITIVE_INFINITY;
@@ -142,12 +142,12 @@ final class SampledGaussianRenyi {
     }
 
     /** Largest exponent a log(1 + u) - z^2 / 2 over the nodes. */
-    private double peak(double a, double[] centres, double width) {
+    private double peak(double a, double[] centers, double width) {
         double peak = Double.NEGATIVE_INFINITY;
         long next = Long.MIN_VALUE;
-        for (double centre : centres) {
-            long last = (long) Math.ceil((centre + width) / step);
-            for (long j = Math.max(next, (long) Math.floor((centre - width) / step)); j <= last; j++) {
+        for (double center : centers) {
+            long last = (long) Math.ceil((center + width) / step);
+            for (long j = Math.max(next, (long) Math.floor((center - width) / step)); j <= last; j++) {
                 double z = j * step;
                 peak = Math.max(peak, a * log(j) - z * z / 2);
             }
@@ -156,12 +156,12 @@ final class SampledGaussianRenyi {
         return peak;
     }
 
-    private double sum(double a, double[] centres, double width, double shift) {
+    private double sum(double a, double[] centers, double width, double shift) {
         double sum = 0;
         long next = Long.MIN_VALUE;
-        for (double centre : centres) {
-            long last = (long) Math.ceil((centre + width) / step);
-            for (long j = Math.max(next, (long) Math.floor((centre - width) / step)); j <= last; j++) {
+        for (double center : centers) {
+            long last = (long) Math.ceil((center + width) / step);
+            for (long j = Math.max(next, (long) Math.floor((center - width) / step)); j <= last; j++) {
                 sum += term(a, j, shift);
             }
             next = Math.max(next, last + 1);

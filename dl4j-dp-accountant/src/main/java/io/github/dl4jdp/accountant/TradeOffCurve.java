@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.stream.DoubleStream;
 
 /**
- * What an attacker can achieve who must tell, from everything the mechanism released, which of two neighbouring data sets it
+ * What an attacker can achieve who must tell, from everything the mechanism released, which of two neighboring data sets it
  * ran on.
  *
  * <p>A test that raises a false alarm with probability alpha misses with probability at least

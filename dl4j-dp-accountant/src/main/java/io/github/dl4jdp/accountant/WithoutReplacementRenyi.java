@@ -8,11 +8,11 @@ import java.util.Arrays;
  * dominating pair.
  *
  * <p>With Q = N(0, sigma^2) and P = (1 - q) Q + q N(1, sigma^2), the hockey-stick divergences of order g >= 1 between the outcomes on any
- * two neighbouring data sets are at most those of (P, Q) (Zhu, Dong and Wang 2022, theorem 11, for the relation that replaces), and as
+ * two neighboring data sets are at most those of (P, Q) (Zhu, Dong and Wang 2022, theorem 11, for the relation that replaces), and as
  * the relation is symmetric those of order g < 1 follow: H_g(M || M') = 1 - g + g H_{1/g}(M' || M). The symmetric pair (P', Q') of {@link
  * LossLattice#symmetric} has exactly these as its divergences. Renyi divergences are increasing functions of
  * mixtures of hockey-stick divergences of all orders g > 0 (Sason and Verdu 2016, "f-divergence inequalities", proposition 3), so that D_a(M || M') <= D_a(P' ||
- * Q') for every a > 1 and all neighbours, and they add up under adaptive composition (Mironov 2017, proposition 1).
+ * Q') for every a > 1 and all neighbors, and they add up under adaptive composition (Mironov 2017, proposition 1).
  */
 final class WithoutReplacementRenyi {
     /*
@@ -93,15 +93,15 @@ final class WithoutReplacementRenyi {
     /** Where the panels begin that cover the windows of outcomes with P > Q. */
     private double[] panels(double a) {
         double width = Math.sqrt(2 * (WINDOW + a * Math.log(2)));
-        double[] centres = {0, inverseSigma, 2 * inverseSigma, a * inverseSigma};
-        Arrays.sort(centres);
+        double[] centers = {0, inverseSigma, 2 * inverseSigma, a * inverseSigma};
+        Arrays.sort(centers);
         double zero = inverseSigma / 2;
         double[] starts = new double[16];
         int count = 0;
         long next = 0;
-        for (double centre : centres) {
-            long last = (long) Math.ceil((centre + width - zero) / panel);
-            for (long j = Math.max(next, (long) Math.floor((centre - width - zero) / panel)); j < last; j++) {
+        for (double center : centers) {
+            long last = (long) Math.ceil((center + width - zero) / panel);
+            for (long j = Math.max(next, (long) Math.floor((center - width - zero) / panel)); j < last; j++) {
                 if (count == starts.length) {
                     starts = Arrays.copyOf(starts, 2 * count);
                 }

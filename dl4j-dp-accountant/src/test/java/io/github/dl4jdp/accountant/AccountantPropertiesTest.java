@@ -19,7 +19,7 @@ import net.jqwik.api.Tag;
 
 /** What must hold over the whole range of settings, extreme ones included. */
 class AccountantPropertiesTest {
-    /** The lattice adapts to the setting, so that two neighbouring bounds may differ by their errors. */
+    /** The lattice adapts to the setting, so that two neighboring bounds may differ by their errors. */
     private static final double LATTICE = 2e-3;
 
     private static final double ABSOLUTE = 1e-4;
@@ -89,7 +89,7 @@ class AccountantPropertiesTest {
         assertThat(new Setting(s.q, s.sigma, s.steps, s.delta * 2).pld()).isLessThanOrEqualTo(epsilon);
     }
 
-    /** Where the lattice is as long as it may be, neighbouring bounds differ by up to a hundredth. */
+    /** Where the lattice is as long as it may be, neighboring bounds differ by up to a hundredth. */
     @Property(tries = 8, edgeCases = EdgeCasesMode.NONE, shrinking = ShrinkingMode.OFF, seed = "5")
     void pldEpsilon_extremeSettings_isMonotone(@ForAll("extreme") Setting s) {
         assertMonotone(s);

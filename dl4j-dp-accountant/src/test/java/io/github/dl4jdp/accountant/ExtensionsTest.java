@@ -116,8 +116,8 @@ class ExtensionsTest {
                 double epsilon = Math.log((1 - value(p, "p") + lie) / lie);
                 yield new Case(new EpsilonDelta(epsilon, 0), NeighboringRelation.REPLACE_ONE);
             }
-            case "neighbouring_relation_gaussian" -> zeroOut(new Gaussian(value(p, "sigma")));
-            case "neighbouring_relation_poisson" ->
+            case "neighboring_relation_gaussian" -> zeroOut(new Gaussian(value(p, "sigma")));
+            case "neighboring_relation_poisson" ->
                 // There the noise is relative to the clipping norm, here to twice it.
                 new Case(
                         dpSgd(value(p, "q"), value(p, "sigma") / 2, (long) value(p, "steps")),

@@ -78,7 +78,7 @@ public final class StepAudit {
     /**
      * An audit of 2000 trials at confidence 0.999.
      *
-     * @param network gives a fresh network of initialised parameters, which the audit attaches the plan to
+     * @param network gives a fresh network of initialized parameters, which the audit attaches the plan to
      * @param plan Poisson-sampled, complete, without a ledger. Its length does not matter
      * @param data {@code plan.examples()} examples, made up or public
      * @param canary one example whose gradient is longer than the plan's clipping norm, such as one with large features or a wrong label

@@ -75,7 +75,7 @@ class AuditingDocumentTest {
     void canaries_inOneRun() {
         MultiLayerNetwork net = network();
         DataSet data = AuditNetworks.data(300);
-        DataSet canaries = mislabelled(AuditNetworks.data(100));
+        DataSet canaries = mislabeled(AuditNetworks.data(100));
         // docs
         CanaryAudit audit = CanaryAudit.of(canaries.numExamples());
         DataSet trainingData = audit.trainingSet(data, canaries);
@@ -94,7 +94,7 @@ class AuditingDocumentTest {
         assertThat(result.guesses()).isEqualTo(50);
     }
 
-    private static DataSet mislabelled(DataSet data) {
+    private static DataSet mislabeled(DataSet data) {
         INDArray labels = Nd4j.hstack(
                 data.getLabels().get(NDArrayIndex.all(), NDArrayIndex.interval(1, 3)),
                 data.getLabels().get(NDArrayIndex.all(), NDArrayIndex.interval(0, 1)));

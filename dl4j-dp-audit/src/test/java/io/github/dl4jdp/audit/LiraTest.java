@@ -17,7 +17,7 @@ class LiraTest {
     }
 
     @Test
-    void scores_twoShadows_areStandardisedByTheSharedDeviation() {
+    void scores_twoShadows_areStandardizedByTheSharedDeviation() {
         var lira = Lira.offline(List.of(
                 shadow(new double[] {1, 10}, false, false),
                 shadow(new double[] {3, 10}, false, false),

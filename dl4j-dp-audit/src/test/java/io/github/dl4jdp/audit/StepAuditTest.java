@@ -48,7 +48,7 @@ class StepAuditTest {
     }
 
     @Test
-    void run_realisedDivisorAtExpectedLotOfFour_isCaught() {
+    void run_realizedDivisorAtExpectedLotOfFour_isCaught() {
         DpSgdPlan plan = plan(4).withNoiseMultiplier(1.0);
 
         assertThat(audit(PlantedBug.REALISED_DIVISOR, plan).run().isContradicted())

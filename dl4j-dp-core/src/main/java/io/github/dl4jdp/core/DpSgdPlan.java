@@ -264,12 +264,12 @@ public final class DpSgdPlan {
      * @param batchSize number of examples of a full batch, from 1 to {@code examples}: the divisor of every sum
      * @throws IllegalArgumentException if {@code examples < 1} or {@code batchSize} is not in {@code [1, examples]}
      */
-    public static DpSgdPlan ownIterator(long examples, long batchSize) {
-        return new DpSgdPlan(Sampling.OWN_ITERATOR, "batchSize", examples, batchSize);
+    public static DpSgdPlan givenBatches(long examples, long batchSize) {
+        return new DpSgdPlan(Sampling.GIVEN_BATCHES, "batchSize", examples, batchSize);
     }
 
     /**
-     * The neighbouring relation of the guarantee. Replaces nothing else, but a calibrated noise multiplier is calibrated anew.
+     * The neighboring relation of the guarantee. Replaces nothing else, but a calibrated noise multiplier is calibrated anew.
      *
      * @throws IllegalArgumentException if the cost of this kind of sampling is not known under {@code relation}, or the plan is calibrated to a
      *     guarantee under another one
@@ -461,7 +461,7 @@ public final class DpSgdPlan {
      *
      * @param copies K, at least 1, a public constant; 1 is no augmentation multiplicity
      * @throws IllegalArgumentException if {@code copies < 1}, or it is more than 1 and the plan has {@link #withTruncatedBackprop} or is for {@link
-     *     #ownIterator}
+     *     #givenBatches}
      */
     public DpSgdPlan withAugmentationMultiplicity(int copies) {
         Require.positive("augmentationMultiplicity", copies);
@@ -469,14 +469,14 @@ public final class DpSgdPlan {
     }
 
     /**
-     * What else is released about the same data, before the training or beside it: private statistics for normalisation, another model. It is
+     * What else is released about the same data, before the training or beside it: private statistics for normalization, another model. It is
      * charged from the start: calibration, epsilon, ledger and report include it.
      *
      * @param event relative to sensitivities under {@link #relation()}, and of everything that was released: a second call replaces the first, and a
      *     plan that follows on another one with an equal event means the same releases
      * @throws IllegalArgumentException if the plan is calibrated to a guarantee that {@code event} alone exceeds
      */
-    public DpSgdPlan withEarlierReleases(DpEvent event) {
+    public DpSgdPlan withOtherReleases(DpEvent event) {
         Objects.requireNonNull(event, "event");
         return recalibrated(plan -> plan.others = OtherReleases.of(event));
     }
@@ -490,7 +490,7 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if {@code identity} is not of that form or names another event of this plan, or the plan is calibrated to a guarantee that its
      *     earlier releases alone exceed
      */
-    public DpSgdPlan withEarlierRelease(String identity, DpEvent event) {
+    public DpSgdPlan withOtherRelease(String identity, DpEvent event) {
         if (!identity.matches("[A-Za-z0-9-]{1,64}")) {
             throw new IllegalArgumentException(
                     "identity must be 1 to 64 letters, digits or hyphens, was \"" + identity + "\"");
@@ -556,7 +556,7 @@ public final class DpSgdPlan {
         return examples;
     }
 
-    /** The expected number of examples of a lot: the divisor of the noised sum, never the realised size. */
+    /** The expected number of examples of a lot: the divisor of the noised sum, never the realized size. */
     public long expectedLotSize() {
         return lotSize;
     }
@@ -635,7 +635,7 @@ public final class DpSgdPlan {
         return delta;
     }
 
-    /** The neighbouring relation under which the plan's guarantee holds; the unit of privacy is one example. */
+    /** The neighboring relation under which the plan's guarantee holds; the unit of privacy is one example. */
     public NeighboringRelation relation() {
         return relation;
     }
@@ -709,8 +709,8 @@ public final class DpSgdPlan {
         return copies;
     }
 
-    /** What else is released about the same data, see {@link #withEarlierReleases}; a {@code NoOp} if nothing is. */
-    public DpEvent earlierReleases() {
+    /** What else is released about the same data, see {@link #withOtherReleases}; a {@code NoOp} if nothing is. */
+    public DpEvent otherReleases() {
         return others.all();
     }
 
@@ -742,7 +742,7 @@ public final class DpSgdPlan {
         return others;
     }
 
-    /** The event of everything: each charge of the run, and {@link #earlierReleases()}. */
+    /** The event of everything: each charge of the run, and {@link #otherReleases()}. */
     public DpEvent event() {
         return everything(noiseMultiplier(), steps());
     }
@@ -752,7 +752,7 @@ public final class DpSgdPlan {
         return accountantKind.create(relation);
     }
 
-    /** The epsilon of {@code steps} steps of this plan and of {@link #earlierReleases()}, at {@link #delta()}; infinite with a seed, which somebody may know. */
+    /** The epsilon of {@code steps} steps of this plan and of {@link #otherReleases()}, at {@link #delta()}; infinite with a seed, which somebody may know. */
     public double epsilonAfter(long steps) {
         if (steps < 0) {
             throw new IllegalArgumentException("steps must be at least 0, was " + steps);

@@ -30,7 +30,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  */
 public final class ModelFixer {
     private static final int MAX_GROUPS = 32;
-    /** A group of one channel at one position would always be normalised to zero, and one of two to a sign. */
+    /** A group of one channel at one position would always be normalized to zero, and one of two to a sign. */
     private static final int MIN_CHANNELS_OF_A_GROUP = 4;
 
     private final Function<BatchNormalization, Layer> replacement;

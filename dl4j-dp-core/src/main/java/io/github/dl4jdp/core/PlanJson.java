@@ -98,7 +98,7 @@ public final class PlanJson {
         if (map.containsKey("releases")) {
             plan = withReleases(plan, map);
         } else if (map.containsKey("earlierReleases")) {
-            plan = plan.withEarlierReleases(DpEvent.fromJson(text(map, "earlierReleases")));
+            plan = plan.withOtherReleases(DpEvent.fromJson(text(map, "earlierReleases")));
         }
         if (map.containsKey("maximumLength") || map.containsKey("segmentLength")) {
             plan = plan.withTruncatedBackprop(
@@ -123,7 +123,7 @@ public final class PlanJson {
 
     private static DpSgdPlan withReleases(DpSgdPlan plan, Map<String, Object> map) {
         DpSgdPlan charged = map.containsKey("otherReleases")
-                ? plan.withEarlierReleases(DpEvent.fromJson(text(map, "otherReleases")))
+                ? plan.withOtherReleases(DpEvent.fromJson(text(map, "otherReleases")))
                 : plan;
         if (map.get("releases") instanceof List<?> list) {
             for (Object one : list) {
@@ -134,7 +134,7 @@ public final class PlanJson {
                     throw new IllegalArgumentException(
                             "releases must be a list of pairs of identity and event in a stored plan, was " + list);
                 }
-                charged = charged.withEarlierRelease(identity, DpEvent.fromJson(event));
+                charged = charged.withOtherRelease(identity, DpEvent.fromJson(event));
             }
             return charged;
         }

@@ -18,9 +18,9 @@ import io.github.dl4jdp.core.internal.training.Execution;
 import io.github.dl4jdp.core.internal.training.LotIterator;
 import io.github.dl4jdp.core.internal.training.LotSource;
 import io.github.dl4jdp.core.internal.training.MultiLotIterator;
-import io.github.dl4jdp.core.internal.training.OwnLotIterator;
-import io.github.dl4jdp.core.internal.training.OwnMultiLotIterator;
-import io.github.dl4jdp.core.internal.training.OwnPasses;
+import io.github.dl4jdp.core.internal.training.GivenLotIterator;
+import io.github.dl4jdp.core.internal.training.GivenMultiLotIterator;
+import io.github.dl4jdp.core.internal.training.GivenBatches;
 import io.github.dl4jdp.core.internal.training.PrivateTraining;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
@@ -62,7 +62,7 @@ import org.slf4j.LoggerFactory;
  * truncated backpropagation through time, and post-processing of them: they satisfy
  * {@link #guarantee()}, one training example being the unit of privacy. Assumed: the initial parameters do not depend on the
  * training data, each example is one row of the data set, and the random generator is secure. Not covered: the training score and
- * whatever else is computed from the data besides (evaluation on it, statistics for normalisation, early stopping by its score).
+ * whatever else is computed from the data besides (evaluation on it, statistics for normalization, early stopping by its score).
  */
 public final class PrivacyEngine implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PrivacyEngine.class);
@@ -80,7 +80,7 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * Attaches a plan to an initialised network, new or already trained.
+     * Attaches a plan to an initialized network, new or already trained.
      *
      * <p>What was spent is taken up: what went into the network's parameters before, under this plan or another, in this network or one that they were copied or
      * transferred from, is in {@link #epsilon()} from the start. A network that trains under the plan already goes on where it stands.
@@ -264,30 +264,30 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * The batches of your own iterator as lots, in its order, for a plan made by {@link DpSgdPlan#ownIterator}. A pass is charged before the
+     * The batches of your own iterator as lots, in its order, for a plan made by {@link DpSgdPlan#givenBatches}. A pass is charged before the
      * first release about it; {@code reset()} ends it.
      *
      * @param iterator gives each example at most once between two resets, in an order that does not depend on the data
      * @throws IllegalStateException if the plan is of another kind, or its passes are all charged
      */
     public DataSetIterator lots(DataSetIterator iterator) {
-        requireOwnIterator();
-        return new OwnLotIterator(iterator, new OwnPasses(training, training.physicalBatchSize(options)));
+        requireGivenBatches();
+        return new GivenLotIterator(iterator, new GivenBatches(training, training.physicalBatchSize(options)));
     }
 
     /** As {@link #lots(DataSetIterator)}, for networks of several inputs or outputs too. */
     public MultiDataSetIterator lots(MultiDataSetIterator iterator) {
-        requireOwnIterator();
-        return new OwnMultiLotIterator(iterator, new OwnPasses(training, training.physicalBatchSize(options)));
+        requireGivenBatches();
+        return new GivenMultiLotIterator(iterator, new GivenBatches(training, training.physicalBatchSize(options)));
     }
 
-    private void requireOwnIterator() {
+    private void requireGivenBatches() {
         training.requireAttached();
         DpSgdPlan plan = plan();
-        if (plan.sampling() != Sampling.OWN_ITERATOR) {
-            throw new IllegalStateException("the plan's sampling must be OWN_ITERATOR for an iterator of your own, was "
+        if (plan.sampling() != Sampling.GIVEN_BATCHES) {
+            throw new IllegalStateException("the plan's sampling must be GIVEN_BATCHES for an iterator of your own, was "
                     + plan.sampling() + ": its accounting would not be true of batches that the plan does not draw."
-                    + " Use DpSgdPlan.ownIterator(examples, batchSize), or hand over the data themselves");
+                    + " Use DpSgdPlan.givenBatches(examples, batchSize), or hand over the data themselves");
         }
         training.requireStepsLeft();
     }
@@ -299,9 +299,9 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalStateException("the plan's augmentation multiplicity is " + plan.augmentationMultiplicity()
                     + ", and nothing makes the copies: use engine.lots(data, augmentation)");
         }
-        if (plan.sampling() == Sampling.OWN_ITERATOR) {
+        if (plan.sampling() == Sampling.GIVEN_BATCHES) {
             throw new IllegalStateException(
-                    "the plan's sampling is OWN_ITERATOR: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
+                    "the plan's sampling is GIVEN_BATCHES: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
         }
         training.requireStepsLeft();
         if (plan.sampling() == Sampling.FIXED_SIZE && data.size() != plan.examples()) {
@@ -436,7 +436,7 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** Whether examples were augmented. */
     boolean augments() {
-        return training.augmentedLots().areAsked();
+        return training.augmentedLots().wasUsed();
     }
 
     /** Whether the number of time steps, or of pixels, of an example changes gradients. */
@@ -477,7 +477,7 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * Forgets all that was spent on a network: the one way to do so. For a network that was initialised anew, or whose training data nobody will ever train or release
+     * Forgets all that was spent on a network: the one way to do so. For a network that was initialized anew, or whose training data nobody will ever train or release
      * anything on again. The engine logs it, and every later report names what was forgotten and why.
      *
      * @param network one that no engine is attached to; it is a plain DL4J network afterwards

@@ -107,9 +107,9 @@ public record PrivacyReport(
         var assumptions = new ArrayList<String>(List.of(
                 "one row of the data set is one person's whole contribution",
                 "the initial parameters and the updater's state do not depend on the training data",
-                "normalisation and other preprocessing use no statistics of the training data",
+                "normalization and other preprocessing use no statistics of the training data",
                 "the number of examples, the expected lot size and the number of steps are public"));
-        if (engine.plan().sampling() == Sampling.OWN_ITERATOR) {
+        if (engine.plan().sampling() == Sampling.GIVEN_BATCHES) {
             assumptions.add(
                     "the iterator gives each example at most once a pass, in an order that does not depend on the data");
         }
@@ -221,7 +221,7 @@ public record PrivacyReport(
                             + " copies of each example, their gradients averaged before clipping");
         }
         if (!plan.others().isEmpty()) {
-            facts.put("other releases", plan.earlierReleases() + ", included in epsilon");
+            facts.put("other releases", plan.otherReleases() + ", included in epsilon");
         }
         facts.put("accountant", accountant());
         facts.put("randomness", plan.seed().isPresent() ? "a seed: for tests, not private" : "cryptographic generator");
@@ -249,7 +249,7 @@ public record PrivacyReport(
         var words = new ArrayList<String>();
         words.add(String.format(
                 Locale.ROOT,
-                "Two data sets are neighbours if %s. For any two of them, whatever can come out of the training is at most %.4g times"
+                "Two data sets are neighbors if %s. For any two of them, whatever can come out of the training is at most %.4g times"
                         + " as likely with the one as with the other (e to the power of epsilon), except with probability %.3g.",
                 guarantee.relation().description(),
                 Math.exp(guarantee.epsilon()),

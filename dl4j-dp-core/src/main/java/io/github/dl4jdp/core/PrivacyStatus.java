@@ -18,7 +18,7 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param remainingSteps lots that the plan still allows
  * @param epsilon privacy spent so far, at {@code delta} and under {@code relation}
  * @param delta the plan's delta
- * @param relation the neighbouring relation; the unit of privacy is one example
+ * @param relation the neighboring relation; the unit of privacy is one example
  * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one; else NaN
  * @param budget the epsilon that the plan was calibrated to, or NaN
  * @param projectedEpsilon what the whole plan will have cost

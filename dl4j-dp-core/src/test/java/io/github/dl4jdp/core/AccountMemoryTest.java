@@ -174,7 +174,7 @@ class AccountMemoryTest {
             } else if (dice < 95) {
                 learningRate(entry);
             } else if (dice < 97) {
-                initialised(entry);
+                initialized(entry);
             } else {
                 fresh();
             }
@@ -437,7 +437,7 @@ class AccountMemoryTest {
             }
         }
 
-        private void initialised(Entry entry) {
+        private void initialized(Entry entry) {
             if (entry.engine == null && entry.net instanceof MultiLayerNetwork net) {
                 did("init");
                 var again =

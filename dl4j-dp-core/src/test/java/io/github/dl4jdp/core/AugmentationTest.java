@@ -122,7 +122,7 @@ class AugmentationTest extends AugmentedRuns {
         return row.mul(Math.min(1, bound / row.norm2Number().doubleValue()));
     }
 
-    /** The draws of the other examples stay as they are, so the sums of neighbouring data sets are one clipped mean apart. */
+    /** The draws of the other examples stay as they are, so the sums of neighboring data sets are one clipped mean apart. */
     @ParameterizedTest
     @MethodSource("kindsOfNetworks")
     void fit_oneExampleRemoved_movesTheSumByTheNormAtMost(NetworkKind kind, Clipping clipping) {
@@ -131,7 +131,7 @@ class AugmentationTest extends AugmentedRuns {
         whole.getFeatures().getRow(examples - 1).muli(50);
         var rest = new ArrayList<DataSet>(whole.asList());
         rest.remove(examples - 1);
-        // The norm that an adaptive run has reached differs between neighbours, and is part of what is released.
+        // The norm that an adaptive run has reached differs between neighbors, and is part of what is released.
         Clipping still = clipping instanceof Clipping.Adaptive ? Clipping.flat(0.5) : clipping;
         var plan = DpSgdPlan.poisson(examples, 12)
                 .withSteps(30)

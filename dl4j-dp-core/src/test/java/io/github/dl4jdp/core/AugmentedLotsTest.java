@@ -197,7 +197,7 @@ class AugmentedLotsTest extends AugmentedRuns {
         assertThatThrownBy(() -> plan(Clipping.flat(1)).withAugmentationMultiplicity(0))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("augmentationMultiplicity must be at least 1, was 0");
-        assertThatThrownBy(() -> DpSgdPlan.ownIterator(10, 5).withAugmentationMultiplicity(2))
+        assertThatThrownBy(() -> DpSgdPlan.givenBatches(10, 5).withAugmentationMultiplicity(2))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("your own iterator")
                 .hasMessageContaining("was 2");

@@ -4,7 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.dl4jdp.core.OwnLayers.Behaviour;
+import io.github.dl4jdp.core.OwnLayers.Behavior;
 import io.github.dl4jdp.core.OwnLayers.Own;
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
@@ -179,7 +179,7 @@ public class AveragedGradientsTest {
     @ParameterizedTest
     @EnumSource(names = {"FLOAT", "DOUBLE"})
     void ownLayer_severalCopies_averagesBeforeClipping(DataType type) {
-        Own own = new Own(5, Behaviour.APART);
+        Own own = new Own(5, Behavior.APART);
         own.setNIn(4);
         var out = new OutputLayer.Builder(LossFunction.MCXENT)
                 .nIn(5)

@@ -213,7 +213,7 @@ class ChargeOrReleaseTest {
             boolean own = random.nextInt(4) == 0;
             Path ledger = folder.resolve(seed + "-" + round + ".ledger");
             DpSgdPlan plan = (own
-                            ? DpSgdPlan.ownIterator(EXAMPLES, 4).withEpochs(2)
+                            ? DpSgdPlan.givenBatches(EXAMPLES, 4).withEpochs(2)
                             : DpSgdPlan.poisson(EXAMPLES, 1 + random.nextInt(6)).withSteps(4))
                     .withClippingNorm(1)
                     .withNoiseMultiplier(random.nextInt(8) == 0 ? 1e7 : 2)

@@ -146,7 +146,7 @@ class ClippingTest {
         assertThat(complete(DpSgdPlan.fixedSize(100, 10)).withClipping(adaptive).stepEvent())
                 .isEqualTo(new DpEvent.SampledWithoutReplacement(
                         100, 10, new DpEvent.Composed(List.of(new DpEvent.Gaussian(1.5), new DpEvent.Gaussian(6)))));
-        var own = complete(DpSgdPlan.ownIterator(100, 10)).withClipping(adaptive);
+        var own = complete(DpSgdPlan.givenBatches(100, 10)).withClipping(adaptive);
         assertThat(own.stepEvent())
                 .isEqualTo(new DpEvent.Composed(List.of(new DpEvent.Gaussian(3), new DpEvent.Gaussian(12))));
         assertThat(own.withRelation(NeighboringRelation.REPLACE_ONE).stepEvent())
@@ -166,7 +166,7 @@ class ClippingTest {
         for (DpSgdPlan plan : List.of(
                 plan(),
                 complete(DpSgdPlan.fixedSize(100, 10)).withNoiseMultiplier(1.1),
-                complete(DpSgdPlan.ownIterator(100, 10)).withNoiseMultiplier(1.1))) {
+                complete(DpSgdPlan.givenBatches(100, 10)).withNoiseMultiplier(1.1))) {
             var adaptive = plan.withAccountant(accountant)
                     .withClipping(Clipping.adaptive(1).withCountNoise(1.5));
             var flat = plan.withAccountant(accountant).withNoiseMultiplier(joint);

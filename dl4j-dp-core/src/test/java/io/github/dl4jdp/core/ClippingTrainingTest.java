@@ -68,7 +68,7 @@ class ClippingTrainingTest {
     }
 
     private static DpSgdPlan plan(Clipping clipping) {
-        return DpSgdPlan.ownIterator(EXAMPLES, EXAMPLES)
+        return DpSgdPlan.givenBatches(EXAMPLES, EXAMPLES)
                 .withEpochs(3)
                 .withClipping(clipping)
                 .withNoiseMultiplier(1)

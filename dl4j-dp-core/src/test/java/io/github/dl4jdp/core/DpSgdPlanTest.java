@@ -106,7 +106,7 @@ class DpSgdPlanTest {
     @Test
     void accountantKind_notGiven_isTightAndKnowsEveryPlan() {
         for (var plan : new DpSgdPlan[] {
-            DpSgdPlan.poisson(100, 10), DpSgdPlan.fixedSize(100, 10), DpSgdPlan.ownIterator(100, 10)
+            DpSgdPlan.poisson(100, 10), DpSgdPlan.fixedSize(100, 10), DpSgdPlan.givenBatches(100, 10)
         }) {
             for (var relation : plan.sampling().relations()) {
                 var complete = plan.withRelation(relation)

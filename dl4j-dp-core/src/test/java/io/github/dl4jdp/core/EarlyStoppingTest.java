@@ -85,8 +85,8 @@ class EarlyStoppingTest {
 
     @ParameterizedTest
     @EnumSource
-    void fit_ownIteratorOfShortPasses_endsWithTheLastPassThatIsPaid(NetworkKind kind) {
-        var plan = DpSgdPlan.ownIterator(EXAMPLES, 5)
+    void fit_givenBatchesOfShortPasses_endsWithTheLastPassThatIsPaid(NetworkKind kind) {
+        var plan = DpSgdPlan.givenBatches(EXAMPLES, 5)
                 .withEpochs(4)
                 .withClippingNorm(1.0)
                 .withNoiseMultiplier(2)

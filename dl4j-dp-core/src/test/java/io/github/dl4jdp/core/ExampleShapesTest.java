@@ -224,7 +224,7 @@ class ExampleShapesTest {
     }
 
     private static DpSgdPlan plan() {
-        return DpSgdPlan.ownIterator(EXAMPLES, EXAMPLES)
+        return DpSgdPlan.givenBatches(EXAMPLES, EXAMPLES)
                 .withRelation(NeighboringRelation.REPLACE_ONE)
                 .withEpochs(1)
                 .withClippingNorm(CLIPPING_NORM)
@@ -319,7 +319,7 @@ class ExampleShapesTest {
                 new Case("bidirectional", false, new Bidirectional(lstm()), everyStep()),
                 new Case("convolution", false, convolution(), everyStep()))) {
             Model network = one.network(kind);
-            DpSgdPlan plan = DpSgdPlan.ownIterator(9, 3)
+            DpSgdPlan plan = DpSgdPlan.givenBatches(9, 3)
                     .withEpochs(1)
                     .withClippingNorm(1)
                     .withNoiseMultiplier(1)
@@ -444,7 +444,7 @@ class ExampleShapesTest {
                     once());
             DataSet small = new DataSet(Nd4j.rand(3, 1, 6, 6), Nd4j.ones(3, 2));
             DataSet large = new DataSet(Nd4j.rand(3, 1, 8, 8), Nd4j.ones(3, 2));
-            DpSgdPlan plan = DpSgdPlan.ownIterator(6, 3)
+            DpSgdPlan plan = DpSgdPlan.givenBatches(6, 3)
                     .withEpochs(1)
                     .withClippingNorm(1)
                     .withNoiseMultiplier(1)

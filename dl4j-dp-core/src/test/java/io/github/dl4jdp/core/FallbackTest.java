@@ -5,7 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.dl4jdp.core.OwnLayers.Behaviour;
+import io.github.dl4jdp.core.OwnLayers.Behavior;
 import io.github.dl4jdp.core.OwnLayers.Own;
 import io.github.dl4jdp.core.OwnLayers.OwnSameDiff;
 import io.github.dl4jdp.core.gradient.GradientRules;
@@ -80,8 +80,8 @@ class FallbackTest {
         return network;
     }
 
-    private static Own own(Behaviour behaviour) {
-        var own = new Own(5, behaviour);
+    private static Own own(Behavior behavior) {
+        var own = new Own(5, behavior);
         own.setNIn(5);
         return own;
     }
@@ -92,7 +92,7 @@ class FallbackTest {
 
     @Test
     void attach_ownLayerWithoutOptIn_refuses() {
-        assertThatThrownBy(() -> PrivacyEngine.attach(network(DataType.DOUBLE, own(Behaviour.APART)), PLAN))
+        assertThatThrownBy(() -> PrivacyEngine.attach(network(DataType.DOUBLE, own(Behavior.APART)), PLAN))
                 .isInstanceOf(UnsupportedModelException.class)
                 .hasMessageContaining("OwnLayer")
                 .hasMessageContaining("withFallback");
@@ -106,7 +106,7 @@ class FallbackTest {
     void fit_ownLayerOptedIn_trainsAsTheBuiltInOne(DataType type) {
         DataSet data = data(type);
         MultiLayerNetwork builtIn = network(type, dense(5));
-        MultiLayerNetwork own = network(type, own(Behaviour.APART));
+        MultiLayerNetwork own = network(type, own(Behavior.APART));
         INDArray before = own.params().dup();
         var rules = GradientRules.builtIn().withFallback(Own.class, own, data);
         assertThat(own.params()).isEqualTo(before).isEqualTo(builtIn.params());
@@ -119,7 +119,7 @@ class FallbackTest {
                 .contains("Own layers treat every example on their own (opted in to; checked on 1 batches)")
                 .contains("OwnLayer, 30 parameters, one example at a time");
 
-        ComputationGraph graph = graph(type, own(Behaviour.APART));
+        ComputationGraph graph = graph(type, own(Behavior.APART));
         ComputationGraph builtInGraph = graph(type, dense(5));
         train(graph, data, GradientRules.builtIn().withFallback(Own.class, graph, data));
         train(builtInGraph, data, GradientRules.builtIn());
@@ -146,9 +146,9 @@ class FallbackTest {
         "CARRIES_OVER, the output",
         "CHANGES_PARAMETERS, the"
     })
-    void withFallback_layerThatDoesNotKeepExamplesApart_throws(Behaviour behaviour, String what) {
+    void withFallback_layerThatDoesNotKeepExamplesApart_throws(Behavior behavior, String what) {
         for (DataType type : new DataType[] {DataType.FLOAT, DataType.DOUBLE}) {
-            MultiLayerNetwork network = network(type, own(behaviour));
+            MultiLayerNetwork network = network(type, own(behavior));
             INDArray before = network.params().dup();
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> GradientRules.builtIn().withFallback(Own.class, network, data(type)))
@@ -174,7 +174,7 @@ class FallbackTest {
     /** The code of docs/layers.md. */
     @Test
     void document_code_runs() throws IOException {
-        MultiLayerNetwork net = network(DataType.FLOAT, own(Behaviour.APART));
+        MultiLayerNetwork net = network(DataType.FLOAT, own(Behavior.APART));
         DpSgdPlan plan = PLAN;
         DataSet realBatch = data(DataType.FLOAT);
         GradientRules rules = GradientRules.builtIn().withFallback(Own.class, net, realBatch);
@@ -188,7 +188,7 @@ class FallbackTest {
     void fit_ownRule_trainsAsTheBuiltInOneAndIsNamed() {
         DataSet data = data(DataType.DOUBLE);
         MultiLayerNetwork builtIn = network(DataType.DOUBLE, dense(5));
-        MultiLayerNetwork own = network(DataType.DOUBLE, own(Behaviour.APART));
+        MultiLayerNetwork own = network(DataType.DOUBLE, own(Behavior.APART));
 
         train(builtIn, data, GradientRules.builtIn());
         PrivacyReport report = train(own, data, GradientRules.builtIn().with(new OwnRule()));
@@ -209,7 +209,7 @@ class FallbackTest {
 
     @Test
     void withFallback_whatItIsNotFor_throws() {
-        MultiLayerNetwork network = network(DataType.DOUBLE, own(Behaviour.APART));
+        MultiLayerNetwork network = network(DataType.DOUBLE, own(Behavior.APART));
         DataSet data = data(DataType.DOUBLE);
         var rules = GradientRules.builtIn();
         assertThatIllegalArgumentException()
@@ -230,7 +230,7 @@ class FallbackTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> rules.withFallback(Own.class, network, masked))
                 .withMessageContaining("no masks");
-        Own dropping = own(Behaviour.APART);
+        Own dropping = own(Behavior.APART);
         dropping.setIDropout(new org.deeplearning4j.nn.conf.dropout.Dropout(0.5));
         MultiLayerNetwork withDropout = network(DataType.DOUBLE, dropping);
         assertThatIllegalArgumentException()

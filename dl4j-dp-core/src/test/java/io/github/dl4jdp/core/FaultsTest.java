@@ -160,7 +160,7 @@ class FaultsTest extends FaultyRuns {
     @ValueSource(doubles = {Double.NaN, Double.POSITIVE_INFINITY})
     void fit_weightsThatAreNoNumbers_throwsBeforeAnythingIsCharged(double value) {
         for (UnaryOperator<DpSgdPlan> mode :
-                List.<UnaryOperator<DpSgdPlan>>of(given -> given, given -> DpSgdPlan.ownIterator(40, 20)
+                List.<UnaryOperator<DpSgdPlan>>of(given -> given, given -> DpSgdPlan.givenBatches(40, 20)
                         .withEpochs(2)
                         .withClippingNorm(1)
                         .withNoiseMultiplier(3)
@@ -186,7 +186,7 @@ class FaultsTest extends FaultyRuns {
     }
 
     @Test
-    void fit_ownIteratorThrows_keepsThePassChargedAndReleasesNothingOfTheBatch() {
+    void fit_givenBatchesThrows_keepsThePassChargedAndReleasesNothingOfTheBatch() {
         var fail = new AtomicInteger();
         var batches = new ExistingDataSetIterator(DATA.batchBy(20)) {
             private static final long serialVersionUID = 1L;
@@ -199,7 +199,7 @@ class FaultsTest extends FaultyRuns {
                 return super.next();
             }
         };
-        var own = DpSgdPlan.ownIterator(40, 20)
+        var own = DpSgdPlan.givenBatches(40, 20)
                 .withEpochs(1)
                 .withClippingNorm(1)
                 .withNoiseMultiplier(3)

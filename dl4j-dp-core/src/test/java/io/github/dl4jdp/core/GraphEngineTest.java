@@ -286,9 +286,9 @@ class GraphEngineTest {
                 g -> g.addVertex("stack", new StackVertex(), "in", "in1")
                         .addLayer("shared", dense(4), "stack")
                         .addVertex("unstack", new UnstackVertex(0, 2), "shared")
-                        .addVertex("normalised", new L2NormalizeVertex(new int[] {0}, 1e-8), "unstack")
-                        .addVertex("reshaped", new ReshapeVertex(EXAMPLES, 4), "normalised")
-                        .addVertex("merged", merge(0), "reshaped", "normalised")
+                        .addVertex("normalized", new L2NormalizeVertex(new int[] {0}, 1e-8), "unstack")
+                        .addVertex("reshaped", new ReshapeVertex(EXAMPLES, 4), "normalized")
+                        .addVertex("merged", merge(0), "reshaped", "normalized")
                         .addLayer("bn", new BatchNormalization.Builder().build(), "merged")
                         .addLayer("out", output(3), "bn"),
                 FLAT,
@@ -296,7 +296,7 @@ class GraphEngineTest {
 
         assertThat(PrivacyEngine.check(network))
                 .extracting(ModelProblem::layerName)
-                .containsExactlyInAnyOrder("stack", "unstack", "normalised", "reshaped", "merged", "bn");
+                .containsExactlyInAnyOrder("stack", "unstack", "normalized", "reshaped", "merged", "bn");
         assertThatThrownBy(() -> PrivacyEngine.attach(network, plan(6)))
                 .isInstanceOf(UnsupportedModelException.class)
                 .hasMessageContaining("vertex \"stack\" (StackVertex)")

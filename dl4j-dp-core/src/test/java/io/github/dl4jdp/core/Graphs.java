@@ -87,15 +87,15 @@ public final class Graphs {
                                 .addLayer("out", output(3), "gated"),
                         FLAT),
                 graph(
-                        "subset, scale, shift, normalise",
+                        "subset, scale, shift, normalize",
                         THREE,
                         g -> g.addLayer("a", dense(6), "in")
                                 .addVertex("left", new SubsetVertex(0, 2), "a")
                                 .addVertex("right", new SubsetVertex(3, 5), "a")
                                 .addVertex("scaled", new ScaleVertex(0.5), "left")
                                 .addVertex("shifted", new ShiftVertex(0.25), "right")
-                                .addVertex("normalised", new L2NormalizeVertex(), "scaled")
-                                .addVertex("merged", new MergeVertex(), "normalised", "shifted", "in")
+                                .addVertex("normalized", new L2NormalizeVertex(), "scaled")
+                                .addVertex("merged", new MergeVertex(), "normalized", "shifted", "in")
                                 .addLayer("out", output(3), "merged"),
                         FLAT),
                 graph(

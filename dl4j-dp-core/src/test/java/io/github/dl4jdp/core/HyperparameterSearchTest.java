@@ -47,7 +47,7 @@ class HyperparameterSearchTest {
 
     @Test
     void withEarlierReleases_search_isChargedToThePlan() {
-        DpSgdPlan charged = plan().withEarlierReleases(SEARCH);
+        DpSgdPlan charged = plan().withOtherReleases(SEARCH);
         assertThat(charged.guarantee().epsilon())
                 .isEqualTo(new RdpAccountant()
                         .compose(new Composed(List.of(SEARCH, plan().event())))
@@ -62,7 +62,7 @@ class HyperparameterSearchTest {
 
     @Test
     void fit_searchAmongEarlierReleases_isInLedgerEpsilonAndReport() {
-        DpSgdPlan charged = plan().withEarlierReleases(SEARCH).withLedger(folder.resolve("run.ledger"));
+        DpSgdPlan charged = plan().withOtherReleases(SEARCH).withLedger(folder.resolve("run.ledger"));
         MultiLayerNetwork network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
         try (PrivacyEngine engine = PrivacyEngine.attach(network, charged)) {
             network.fit(engine.lots(Networks.data(DataType.FLOAT, 40)), charged.epochs());
@@ -76,7 +76,7 @@ class HyperparameterSearchTest {
 
     @Test
     void withEarlierReleases_searchUnderPld_isRefusedWithTheRemedy() {
-        DpSgdPlan pld = plan().withAccountant(AccountantKind.PLD).withEarlierReleases(SEARCH);
+        DpSgdPlan pld = plan().withAccountant(AccountantKind.PLD).withOtherReleases(SEARCH);
         MultiLayerNetwork network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
         String before = network.getLayerWiseConfigurations().toJson();
         assertThatThrownBy(() -> PrivacyEngine.attach(network, pld))

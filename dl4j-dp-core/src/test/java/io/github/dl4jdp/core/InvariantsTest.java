@@ -251,7 +251,7 @@ class InvariantsTest {
 
     /** Statistics of the training data would leave with the model; scalers of fixed ranges have none. */
     @Test
-    void report_fittedNormaliser_isNamed() {
+    void report_fittedNormalizer_isNamed() {
         DataSet data = Networks.data(TYPE, 30);
         var fitted = new NormalizerStandardize();
         fitted.fit(data);
@@ -271,7 +271,7 @@ class InvariantsTest {
         engine.detach();
         var byPass = PrivacyEngine.attach(
                 network,
-                DpSgdPlan.ownIterator(30, 10)
+                DpSgdPlan.givenBatches(30, 10)
                         .withEpochs(1)
                         .withClippingNorm(1)
                         .withNoiseMultiplier(4)

@@ -105,7 +105,7 @@ class NoiseScheduleTest {
 
     @Test
     void event_ownIterator_countsStagesInPasses() {
-        var plan = DpSgdPlan.ownIterator(10, 4)
+        var plan = DpSgdPlan.givenBatches(10, 4)
                 .withEpochs(3)
                 .withClippingNorm(1)
                 .withNoiseMultiplier(2)
@@ -118,12 +118,12 @@ class NoiseScheduleTest {
 
     @Test
     void event_earlierReleases_areIncludedFromTheStart() {
-        var plan = plan().withEarlierReleases(STATISTICS);
+        var plan = plan().withOtherReleases(STATISTICS);
         assertThat(plan.event()).isEqualTo(new Composed(List.of(STATISTICS, new SelfComposed(lot(2), 12))));
         assertThat(plan.epsilonAfter(0)).isEqualTo(epsilon(STATISTICS)).isPositive();
         assertThat(plan.epsilonAfter(5))
                 .isEqualTo(epsilon(new Composed(List.of(STATISTICS, new SelfComposed(lot(2), 5)))));
-        assertThat(plan.withEarlierReleases(new DpEvent.NoOp())).isEqualTo(plan());
+        assertThat(plan.withOtherReleases(new DpEvent.NoOp())).isEqualTo(plan());
     }
 
     @Test
@@ -136,11 +136,11 @@ class NoiseScheduleTest {
         assertThat(flat.withNoiseSchedule(NoiseSchedule.startingAt(2)).noiseMultiplier())
                 .isCloseTo(flat.noiseMultiplier() / 2, withinPercentage(0.01));
 
-        var withStatistics = flat.withEarlierReleases(STATISTICS);
+        var withStatistics = flat.withOtherReleases(STATISTICS);
         assertThat(withStatistics.guarantee().epsilon()).isBetween(3 * (1 - 1e-4), 3.0);
         assertThat(withStatistics.noiseMultiplier()).isGreaterThan(flat.noiseMultiplier());
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> flat.withEarlierReleases(new Gaussian(0.5)))
+                .isThrownBy(() -> flat.withOtherReleases(new Gaussian(0.5)))
                 .withMessageContaining("target epsilon must be at least");
     }
 
@@ -148,8 +148,8 @@ class NoiseScheduleTest {
     void codec_scheduleAndEarlierReleases_readBackEqual() {
         for (var plan : List.of(
                 plan().withNoiseSchedule(SCHEDULE),
-                plan().withEarlierReleases(new SelfComposed(STATISTICS, 2)),
-                plan().withNoiseSchedule(NoiseSchedule.startingAt(0.5)).withEarlierReleases(STATISTICS))) {
+                plan().withOtherReleases(new SelfComposed(STATISTICS, 2)),
+                plan().withNoiseSchedule(NoiseSchedule.startingAt(0.5)).withOtherReleases(STATISTICS))) {
             assertThat(PlanJson.fromMap(PlanJson.toMap(plan))).isEqualTo(plan);
             assertThat(plan.isSameMechanismAs(plan())).isFalse();
         }
@@ -201,7 +201,7 @@ class NoiseScheduleTest {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void epsilon_everyStep_isThatOfThePlan(boolean ledger) {
-        var plan = plan().withNoiseSchedule(SCHEDULE).withEarlierReleases(STATISTICS);
+        var plan = plan().withNoiseSchedule(SCHEDULE).withOtherReleases(STATISTICS);
         MultiLayerNetwork network = network();
         try (var engine =
                 PrivacyEngine.attach(network, ledger ? plan.withLedger(folder.resolve("run.ledger")) : plan)) {
@@ -228,7 +228,7 @@ class NoiseScheduleTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 3, 5, 8, 11})
     void resume_schedule_equalsNeverStoppedAndChargesEachLotAsWhatItIs(int stop) throws IOException {
-        var plan = plan().withNoiseSchedule(SCHEDULE).withEarlierReleases(STATISTICS);
+        var plan = plan().withNoiseSchedule(SCHEDULE).withOtherReleases(STATISTICS);
         // Noise from a seed makes runs comparable, and is charged as no noise.
         var seeded = plan.withSeed(4);
         MultiLayerNetwork straight = network();
@@ -291,8 +291,8 @@ class NoiseScheduleTest {
     @ValueSource(booleans = {true, false})
     void continuing_scheduleAndEarlierReleases_composeWithThePlanBefore(boolean ledger) {
         Path file = folder.resolve("run.ledger");
-        DpSgdPlan before = plan().withEarlierReleases(STATISTICS);
-        DpSgdPlan after = plan().withNoiseSchedule(SCHEDULE).withEarlierReleases(STATISTICS);
+        DpSgdPlan before = plan().withOtherReleases(STATISTICS);
+        DpSgdPlan after = plan().withNoiseSchedule(SCHEDULE).withOtherReleases(STATISTICS);
         MultiLayerNetwork network = network();
         try (var engine = PrivacyEngine.attach(network, ledger ? before.withLedger(file) : before)) {
             train(network, engine, 2);
@@ -320,7 +320,7 @@ class NoiseScheduleTest {
 
     @Test
     void condition_budget_countsEveryLotAsWhatItIs() {
-        var plan = plan().withNoiseSchedule(SCHEDULE).withEarlierReleases(STATISTICS);
+        var plan = plan().withNoiseSchedule(SCHEDULE).withOtherReleases(STATISTICS);
         var engine = PrivacyEngine.attach(network(), plan);
         double budget = (plan.epsilonAfter(5) + plan.epsilonAfter(6)) / 2;
         assertThat(new PrivacyBudgetTerminationCondition(engine, budget))
@@ -334,7 +334,7 @@ class NoiseScheduleTest {
     void attach_eventThatTheAccountantCannotBound_throwsAndChangesNothing() {
         MultiLayerNetwork network = network();
         String before = network.getLayerWiseConfigurations().toJson();
-        var plan = plan().withEarlierReleases(new DpEvent.SampledWithoutReplacement(10, 2, STATISTICS))
+        var plan = plan().withOtherReleases(new DpEvent.SampledWithoutReplacement(10, 2, STATISTICS))
                 .withLedger(folder.resolve("run.ledger"));
         assertThatThrownBy(() -> PrivacyEngine.attach(network, plan)).isInstanceOf(UnsupportedEventException.class);
         assertThat(network.getLayerWiseConfigurations().toJson()).isEqualTo(before);
@@ -343,7 +343,7 @@ class NoiseScheduleTest {
 
     @Test
     void announcement_scheduleOrEarlierReleases_saysWhatTheWholePlanCosts() {
-        assertThat(PrivacyListener.announcement(plan().withEarlierReleases(STATISTICS)))
+        assertThat(PrivacyListener.announcement(plan().withOtherReleases(STATISTICS)))
                 .startsWith("The whole plan (3 epochs, 12 steps), with what else was released, costs epsilon = ");
         assertThat(PrivacyListener.announcement(plan().withNoiseSchedule(SCHEDULE)))
                 .startsWith("The whole plan (3 epochs, 12 steps) costs epsilon = ");
@@ -356,7 +356,7 @@ class NoiseScheduleTest {
                 .withEpochs(15)
                 .withClippingNorm(1.0)
                 .withNoiseSchedule(NoiseSchedule.startingAt(1.2).then(2001, 1.0).then(3001, 0.8))
-                .withEarlierReleases(new DpEvent.Gaussian(10)) // means and variances, released with noise
+                .withOtherReleases(new DpEvent.Gaussian(10)) // means and variances, released with noise
                 .calibratedTo(new PrivacyGuarantee(3.0, 1e-5));
         double noise = plan.noiseMultiplier(); // lots 1 to 2000 get 1.2 times this
         assertThat(noise).isPositive();

@@ -34,7 +34,7 @@ final class OwnLayers {
 
     private OwnLayers() {}
 
-    enum Behaviour {
+    enum Behavior {
         APART,
         MIXES_OUTPUTS,
         MIXES_INPUT_GRADIENTS,
@@ -47,11 +47,11 @@ final class OwnLayers {
     static final class Own extends FeedForwardLayer {
         private static final long serialVersionUID = 1L;
 
-        private final Behaviour behaviour;
+        private final Behavior behavior;
 
-        Own(int nOut, Behaviour behaviour) {
+        Own(int nOut, Behavior behavior) {
             super(new DenseLayer.Builder().nOut(nOut).activation(Activation.TANH));
-            this.behaviour = behaviour;
+            this.behavior = behavior;
         }
 
         @Override
@@ -62,7 +62,7 @@ final class OwnLayers {
                 INDArray params,
                 boolean initialize,
                 DataType type) {
-            var layer = new OwnLayer(conf, type, behaviour);
+            var layer = new OwnLayer(conf, type, behavior);
             layer.setListeners(listeners);
             layer.setIndex(index);
             layer.setParamsViewArray(params);
@@ -83,26 +83,26 @@ final class OwnLayers {
 
     static class OwnLayer extends BaseLayer<Own> {
         private static final long serialVersionUID = 1L;
-        private final Behaviour behaviour;
+        private final Behavior behavior;
         private @Nullable INDArray lastMean;
 
-        OwnLayer(NeuralNetConfiguration conf, DataType type, Behaviour behaviour) {
+        OwnLayer(NeuralNetConfiguration conf, DataType type, Behavior behavior) {
             super(conf, type);
-            this.behaviour = behaviour;
+            this.behavior = behavior;
         }
 
         @Override
         public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
             INDArray out = super.activate(training, workspaceMgr);
             INDArray mean = out.mean(0);
-            if (behaviour == Behaviour.MIXES_OUTPUTS) {
+            if (behavior == Behavior.MIXES_OUTPUTS) {
                 out.addiRowVector(mean.mul(LEAK));
-            } else if (behaviour == Behaviour.CARRIES_OVER) {
+            } else if (behavior == Behavior.CARRIES_OVER) {
                 if (lastMean != null) {
                     out.addiRowVector(lastMean.mul(LEAK));
                 }
                 lastMean = mean;
-            } else if (behaviour == Behaviour.CHANGES_PARAMETERS && training) {
+            } else if (behavior == Behavior.CHANGES_PARAMETERS && training) {
                 getParam("b").addi(LEAK);
             }
             return out;
@@ -112,10 +112,10 @@ final class OwnLayers {
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             double rows = epsilon.size(0);
             Pair<Gradient, INDArray> result = super.backpropGradient(epsilon, workspaceMgr);
-            if (behaviour == Behaviour.MIXES_INPUT_GRADIENTS) {
+            if (behavior == Behavior.MIXES_INPUT_GRADIENTS) {
                 INDArray below = result.getSecond();
                 below.addiRowVector(below.mean(0).mul(LEAK));
-            } else if (behaviour == Behaviour.AVERAGES_WEIGHT_GRADIENTS) {
+            } else if (behavior == Behavior.AVERAGES_WEIGHT_GRADIENTS) {
                 result.getFirst().gradientForVariable().values().forEach(gradient -> gradient.divi(rows));
             }
             return result;

@@ -38,7 +38,7 @@ final class OwnRule implements PerExampleGradientRule {
         private final transient TapeRecorder recorder;
 
         Hooked(OwnLayer layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.params().dataType(), OwnLayers.Behaviour.APART);
+            super(layer.conf(), layer.params().dataType(), OwnLayers.Behavior.APART);
             this.recorder = recorder;
             setParamTable(layer.paramTable(false));
             setParamsViewArray(layer.params());

@@ -81,7 +81,7 @@ class PerExampleGradientsTest {
                                 dense(true, Activation.TANH),
                                 output.build()),
                         network(
-                                "normalised, globally pooled",
+                                "normalized, globally pooled",
                                 IMAGE,
                                 convolution(ConvolutionMode.Same, true),
                                 new LocalResponseNormalization.Builder().build(),

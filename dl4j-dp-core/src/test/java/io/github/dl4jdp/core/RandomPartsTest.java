@@ -237,7 +237,7 @@ class RandomPartsTest {
     @Test
     void sums_ownIterator_doNotDependOnPhysicalBatches() {
         DataSet data = Networks.data(DataType.DOUBLE, 20);
-        var plan = DpSgdPlan.ownIterator(20, 7)
+        var plan = DpSgdPlan.givenBatches(20, 7)
                 .withEpochs(2)
                 .withClippingNorm(1)
                 .withoutNoise()

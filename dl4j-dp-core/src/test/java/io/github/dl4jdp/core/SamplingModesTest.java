@@ -52,7 +52,7 @@ class SamplingModesTest {
 
     @Test
     void event_ownIterator_isOneGaussianAPass() {
-        var plan = complete(DpSgdPlan.ownIterator(EXAMPLES, 4)).withSeed(1);
+        var plan = complete(DpSgdPlan.givenBatches(EXAMPLES, 4)).withSeed(1);
         assertThat(plan.relation()).isEqualTo(NeighboringRelation.ZERO_OUT);
         assertThat(plan.event()).isEqualTo(new DpEvent.SelfComposed(new DpEvent.Gaussian(3), 2));
         var replace = plan.withRelation(NeighboringRelation.REPLACE_ONE);
@@ -64,7 +64,7 @@ class SamplingModesTest {
     void withRelation_costUnknown_throws() {
         assertThatIllegalArgumentException()
                 .isThrownBy(
-                        () -> DpSgdPlan.ownIterator(EXAMPLES, 4).withRelation(NeighboringRelation.ADD_OR_REMOVE_ONE))
+                        () -> DpSgdPlan.givenBatches(EXAMPLES, 4).withRelation(NeighboringRelation.ADD_OR_REMOVE_ONE))
                 .withMessageContaining("relation must be one of [ZERO_OUT, REPLACE_ONE]");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> DpSgdPlan.poisson(EXAMPLES, 4).withRelation(NeighboringRelation.REPLACE_ONE))
@@ -109,9 +109,9 @@ class SamplingModesTest {
     }
 
     @Test
-    void fit_ownIterator_usesTheUsersOrderAndChargesByPass() {
+    void fit_givenBatches_usesTheUsersOrderAndChargesByPass() {
         DataSet data = data(EXAMPLES);
-        var plan = complete(DpSgdPlan.ownIterator(EXAMPLES, 4))
+        var plan = complete(DpSgdPlan.givenBatches(EXAMPLES, 4))
                 .withSeed(1)
                 .withClippingNorm(1e30)
                 .withoutNoise();
@@ -137,7 +137,7 @@ class SamplingModesTest {
     @Test
     void fit_ownMultiIterator_trainsAsTheIteratorOfOneArrayAndChargesByPass() {
         DataSet data = data(EXAMPLES);
-        var plan = complete(DpSgdPlan.ownIterator(EXAMPLES, 4)).withSeed(3);
+        var plan = complete(DpSgdPlan.givenBatches(EXAMPLES, 4)).withSeed(3);
         Model one = NetworkKind.GRAPH.classifier(DataType.DOUBLE, new Sgd(0.1));
         var oneEngine = PrivacyEngine.attach(one, plan);
         NetworkKind.GRAPH.fit(one, oneEngine.lots(new ExistingDataSetIterator(data.batchBy(4))), 5);
@@ -154,12 +154,12 @@ class SamplingModesTest {
         var poisson = PrivacyEngine.attach(
                 NetworkKind.GRAPH.classifier(DataType.DOUBLE, new Sgd(0.1)),
                 complete(DpSgdPlan.poisson(EXAMPLES, 4)).withSeed(1));
-        assertThatThrownBy(() -> poisson.lots(iterator)).hasMessageContaining("must be OWN_ITERATOR");
+        assertThatThrownBy(() -> poisson.lots(iterator)).hasMessageContaining("must be GIVEN_BATCHES");
     }
 
     @Test
     void epsilon_ownIterator_isThatOfThePassesBegun() {
-        var plan = complete(DpSgdPlan.ownIterator(EXAMPLES, 4));
+        var plan = complete(DpSgdPlan.givenBatches(EXAMPLES, 4));
         MultiLayerNetwork network = network();
         var engine = PrivacyEngine.attach(network, plan);
         var lots = engine.lots(new ExistingDataSetIterator(data(EXAMPLES).batchBy(4)));
@@ -184,7 +184,7 @@ class SamplingModesTest {
     @Test
     void next_ownIteratorWithTooManyExamples_throwsBeforeTheyAreUsed() {
         MultiLayerNetwork network = network();
-        var engine = PrivacyEngine.attach(network, complete(DpSgdPlan.ownIterator(EXAMPLES, 4)));
+        var engine = PrivacyEngine.attach(network, complete(DpSgdPlan.givenBatches(EXAMPLES, 4)));
         var lots = engine.lots(new ExistingDataSetIterator(data(12).batchBy(4)));
         assertThatThrownBy(() -> network.fit(lots, 1)).hasMessageContaining("at most plan.examples = 10");
         assertThat(engine.steps()).isEqualTo(2);
@@ -195,15 +195,15 @@ class SamplingModesTest {
         var poisson = PrivacyEngine.attach(network(), complete(DpSgdPlan.poisson(EXAMPLES, 4)));
         assertThatThrownBy(() ->
                         poisson.lots(new ExistingDataSetIterator(data(EXAMPLES).batchBy(4))))
-                .hasMessageContaining("OWN_ITERATOR")
+                .hasMessageContaining("GIVEN_BATCHES")
                 .hasMessageContaining("was POISSON");
-        var own = PrivacyEngine.attach(network(), complete(DpSgdPlan.ownIterator(EXAMPLES, 4)));
+        var own = PrivacyEngine.attach(network(), complete(DpSgdPlan.givenBatches(EXAMPLES, 4)));
         assertThatThrownBy(() -> own.lots(data(EXAMPLES))).hasMessageContaining("pass a DataSetIterator");
     }
 
     @Test
     void report_everyMode_saysWhatItAssumes() {
-        var own = PrivacyEngine.attach(network(), complete(DpSgdPlan.ownIterator(EXAMPLES, 4)))
+        var own = PrivacyEngine.attach(network(), complete(DpSgdPlan.givenBatches(EXAMPLES, 4)))
                 .report()
                 .toString();
         assertThat(own)

@@ -129,20 +129,20 @@ class TruncatedBackpropTest {
     /** A wild example is replaced by nothing at all: every segment moves by the clipping norm at most, and some do. */
     @ParameterizedTest
     @EnumSource
-    void release_neighbouringData_differsByTheClippingNormAtMost(TruncatedNetworks.Kind kind) {
+    void release_neighboringData_differsByTheClippingNormAtMost(TruncatedNetworks.Kind kind) {
         DataSet data = TruncatedNetworks.data(TruncatedNetworks.EXAMPLES, TruncatedNetworks.LENGTH);
         data.getFeatures().get(NDArrayIndex.point(1)).muli(50);
-        DataSet neighbour = data.copy();
+        DataSet neighbor = data.copy();
         for (INDArray array : List.of(
-                neighbour.getFeatures(),
-                neighbour.getLabels(),
-                neighbour.getFeaturesMaskArray(),
-                neighbour.getLabelsMaskArray())) {
+                neighbor.getFeatures(),
+                neighbor.getLabels(),
+                neighbor.getFeaturesMaskArray(),
+                neighbor.getLabelsMaskArray())) {
             array.get(NDArrayIndex.point(1)).assign(0);
         }
         var plan = TruncatedNetworks.fullLots(1).withClippingNorm(0.01);
         var releases = TruncatedNetworks.releases(kind.network(new Sgd(0)), plan, data);
-        var others = TruncatedNetworks.releases(kind.network(new Sgd(0)), plan, neighbour);
+        var others = TruncatedNetworks.releases(kind.network(new Sgd(0)), plan, neighbor);
 
         assertThat(releases).hasSameSizeAs(others);
         List<Double> distances = IntStream.range(0, releases.size())
@@ -204,9 +204,9 @@ class TruncatedBackpropTest {
     }
 
     @Test
-    void fit_ownIterator_chargesAPassForAllSegments() {
+    void fit_givenBatches_chargesAPassForAllSegments() {
         DataSet data = TruncatedNetworks.data(TruncatedNetworks.EXAMPLES, TruncatedNetworks.LENGTH);
-        var plan = DpSgdPlan.ownIterator(TruncatedNetworks.EXAMPLES, TruncatedNetworks.EXAMPLES)
+        var plan = DpSgdPlan.givenBatches(TruncatedNetworks.EXAMPLES, TruncatedNetworks.EXAMPLES)
                 .withEpochs(2)
                 .withClippingNorm(1)
                 .withNoiseMultiplier(5)

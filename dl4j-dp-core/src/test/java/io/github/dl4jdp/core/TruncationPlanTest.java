@@ -73,7 +73,7 @@ class TruncationPlanTest {
         assertThat(complete(DpSgdPlan.fixedSize(100, 10)).stepEvent())
                 .isEqualTo(new DpEvent.SampledWithoutReplacement(
                         100, 10, new DpEvent.SelfComposed(new DpEvent.Gaussian(1), 3)));
-        assertThat(complete(DpSgdPlan.ownIterator(100, 10)).stepEvent())
+        assertThat(complete(DpSgdPlan.givenBatches(100, 10)).stepEvent())
                 .isEqualTo(new DpEvent.SelfComposed(new DpEvent.Gaussian(2), 3));
         assertThat(plan().withNoiseSchedule(NoiseSchedule.startingAt(1).then(4, 2))
                         .stepEvent(4))
@@ -102,7 +102,7 @@ class TruncationPlanTest {
                 .withAccountant(accountant);
         double epsilon = plan().withAccountant(accountant).guarantee().epsilon();
         assertThat(epsilon / same.guarantee().epsilon()).isBetween(1 - 1e-3, 1 + 1e-3);
-        for (DpSgdPlan start : List.of(DpSgdPlan.fixedSize(100, 10), DpSgdPlan.ownIterator(100, 10))) {
+        for (DpSgdPlan start : List.of(DpSgdPlan.fixedSize(100, 10), DpSgdPlan.givenBatches(100, 10))) {
             var plan = complete(start).withAccountant(accountant);
             if (plan.newAccountant().supports(plan.event())) {
                 assertThat(plan.guarantee().epsilon()).isPositive().isFinite();

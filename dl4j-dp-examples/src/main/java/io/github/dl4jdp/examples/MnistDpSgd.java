@@ -53,7 +53,7 @@ public final class MnistDpSgd extends ExampleMain {
 
     @Override
     void run() throws IOException {
-        cell("The data: 28x28 grey images, scaled to [0, 1] by a public constant");
+        cell("The data: 28x28 gray images, scaled to [0, 1] by a public constant");
         TrainTest<ImageSet> mnist = MnistData.load(data.folder);
         DataSet train = shortened(mnist.train(), QUICK_EXAMPLES).toDataSet();
         DataSet test = shortened(mnist.test(), QUICK_EXAMPLES).toDataSet();

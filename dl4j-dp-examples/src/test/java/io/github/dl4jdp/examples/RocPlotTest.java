@@ -14,7 +14,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class RocPlotTest {
     @Test
-    void save_curvesAndLimits_drawsThemInTheirColours(@TempDir Path folder) throws IOException {
+    void save_curvesAndLimits_drawsThemInTheirColors(@TempDir Path folder) throws IOException {
         Path file = folder.resolve("roc.png");
         var members = new double[2000];
         var others = new double[2000];

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.random.RandomGenerator;
 
 /**
- * Pictures of nothing: discs and rectangles of all sizes that hide one another, in random colours. Their edges, corners and
+ * Pictures of nothing: discs and rectangles of all sizes that hide one another, in random colors. Their edges, corners and
  * spectra are those of photographs (A. Lee, D. Mumford, J. Huang, Occlusion Models for Natural Images, IJCV 2001), and no
  * photograph is needed to draw them.
  */
@@ -18,7 +18,7 @@ final class DeadLeaves {
     private static final double LARGEST_RADIUS = 40;
     private static final double RADIUS_EXPONENT = -0.6;
 
-    /** Colours are grey of any brightness, plus this much of each primary: neighbouring primaries go together in photographs. */
+    /** Colors are gray of any brightness, plus this much of each primary: neighboring primaries go together in photographs. */
     private static final double COLOUR_SPREAD = 0.18;
 
     /** Brightness changes linearly over a shape, by this much (standard deviation) a pixel. */
@@ -62,9 +62,9 @@ final class DeadLeaves {
         double aspect = 0.3 + 0.7 * random.nextDouble();
         boolean disc = random.nextBoolean();
         double brightness = random.nextDouble();
-        double[] colour = new double[CHANNELS];
+        double[] color = new double[CHANNELS];
         for (int c = 0; c < CHANNELS; c++) {
-            colour[c] = brightness + COLOUR_SPREAD * random.nextGaussian();
+            color[c] = brightness + COLOUR_SPREAD * random.nextGaussian();
         }
         double shadingAlong = SHADING * random.nextGaussian();
         double shadingAcross = SHADING * random.nextGaussian();
@@ -81,7 +81,7 @@ final class DeadLeaves {
                 bare[i] = false;
                 seen++;
                 for (int c = 0; c < CHANNELS; c++) {
-                    image[c * size * size + i] = (float) (colour[c] + along * shadingAlong + across * shadingAcross);
+                    image[c * size * size + i] = (float) (color[c] + along * shadingAlong + across * shadingAcross);
                 }
             }
         }

@@ -10,7 +10,7 @@ import org.nd4j.shade.jackson.annotation.JsonProperty;
 
 /**
  * Initial weights for the first convolution of a network of photographs: whitened patches of pictures that it draws itself, so
- * that training begins with filters for edges, corners and colours instead of random ones.
+ * that training begins with filters for edges, corners and colors instead of random ones.
  *
  * <pre>{@code
  * new ConvolutionLayer.Builder(6, 6).nIn(3).nOut(64).stride(2, 2).weightInit(new DrawnPatchWeights(1))
@@ -33,7 +33,7 @@ public final class DrawnPatchWeights implements IWeightInit {
     private final long seed;
 
     /**
-     * Creates an initialisation.
+     * Creates an initialization.
      *
      * @param seed of the drawings, public
      */
@@ -44,7 +44,7 @@ public final class DrawnPatchWeights implements IWeightInit {
     /**
      * {@inheritDoc}
      *
-     * @param shape [filters, channels, 6, 6] with 1 (grey) or 3 (red, green, blue) channels
+     * @param shape [filters, channels, 6, 6] with 1 (gray) or 3 (red, green, blue) channels
      * @throws IllegalArgumentException if {@code shape} is another one
      */
     @Override
@@ -60,7 +60,7 @@ public final class DrawnPatchWeights implements IWeightInit {
         var filters = new PatchFilters(PatchOptions.of(count, 1), (int) shape[1], new SplittableRandom(seed));
         float[][] chosen = new float[count][];
         for (int k = 0; k < count; k++) {
-            chosen[k] = centred(filters.inPixels(k));
+            chosen[k] = centered(filters.inPixels(k));
         }
         INDArray weights = paramView.reshape(order, shape);
         weights.assign(Nd4j.create(chosen).reshape('c', shape).castTo(paramView.dataType()));
@@ -68,7 +68,7 @@ public final class DrawnPatchWeights implements IWeightInit {
     }
 
     /** The same brightness all over is no pattern. */
-    private static float[] centred(double[] filter) {
+    private static float[] centered(double[] filter) {
         double mean = Arrays.stream(filter).average().orElseThrow();
         float[] out = new float[filter.length];
         for (int d = 0; d < filter.length; d++) {

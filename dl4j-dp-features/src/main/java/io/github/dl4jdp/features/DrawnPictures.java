@@ -14,7 +14,7 @@ public final class DrawnPictures {
     /**
      * Discs and rectangles of all sizes that hide one another: edges, corners and spectra are those of photographs.
      *
-     * @param channels 1 (grey) or 3 (red, green, blue)
+     * @param channels 1 (gray) or 3 (red, green, blue)
      * @param seed public
      * @return [count, channels, height, width], from 0 to 1
      * @throws IllegalArgumentException if {@code channels} is neither 1 nor 3, or another size is below 1

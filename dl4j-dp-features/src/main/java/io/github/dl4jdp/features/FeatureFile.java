@@ -164,6 +164,6 @@ public final class FeatureFile {
      * @throws IllegalArgumentException if the labels have another shape
      */
     public RandomAccessExamples withLabels(INDArray labels) {
-        return new LabelledFeatures(this, labels);
+        return new LabeledFeatures(this, labels);
     }
 }

@@ -20,7 +20,7 @@ final class MorletFilters {
     private static final double XI = 3 * Math.PI / 4;
     private static final double SLANT = 4.0 / ORIENTATIONS;
 
-    /** Kymatio's value of pi in the normalisation of the envelopes: 3 in 100,000 too small, for every filter alike. */
+    /** Kymatio's value of pi in the normalization of the envelopes: 3 in 100,000 too small, for every filter alike. */
     private static final double KYMATIO_PI = 3.1415;
 
     /** Periodic copies that are summed to each side, as in Kymatio; further ones are below e^-50. */

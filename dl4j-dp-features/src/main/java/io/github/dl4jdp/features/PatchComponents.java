@@ -70,10 +70,10 @@ final class PatchComponents {
     private static double[][] covariance(float[][][] drawn, int group, float[] means) {
         int size = means.length;
         double[][] sums = new double[size][size];
-        double[] centred = new double[size];
+        double[] centered = new double[size];
         for (float[][] drawing : drawn) {
             for (int i = 0; i < size; i++) {
-                centred[i] = drawing[group][i] - means[i];
+                centered[i] = drawing[group][i] - means[i];
             }
             // Products in this form are equal in both triangles, to the bit: the decomposition asks for that. Only
             // ratios
@@ -81,7 +81,7 @@ final class PatchComponents {
             for (int i = 0; i < size; i++) {
                 double[] target = sums[i];
                 for (int j = 0; j < size; j++) {
-                    target[j] += centred[i] * centred[j];
+                    target[j] += centered[i] * centered[j];
                 }
             }
         }

@@ -54,7 +54,7 @@ public final class PatchFeatures implements FeatureExtractor {
     /**
      * Draws pictures and learns from them; takes about half a minute.
      *
-     * @param channels 1 (grey) or 3 (red, green, blue)
+     * @param channels 1 (gray) or 3 (red, green, blue)
      * @param seed of the drawings, public
      * @throws IllegalArgumentException if {@code channels} is neither 1 nor 3, or {@code height} or {@code width} is not an
      *     even number in [16, 64]

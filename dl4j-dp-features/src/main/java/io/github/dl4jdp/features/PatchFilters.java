@@ -52,17 +52,17 @@ final class PatchFilters {
         return whitening.inPixels(filters[k]);
     }
 
-    /** Colour pictures as they are, or their mean over the channels. */
-    static float[] asChannels(float[] colours, int channels) {
+    /** Color pictures as they are, or their mean over the channels. */
+    static float[] asChannels(float[] colors, int channels) {
         if (channels == 3) {
-            return colours;
+            return colors;
         }
-        int plane = colours.length / 3;
-        float[] grey = new float[plane];
+        int plane = colors.length / 3;
+        float[] gray = new float[plane];
         for (int i = 0; i < plane; i++) {
-            grey[i] = (colours[i] + colours[plane + i] + colours[2 * plane + i]) / 3;
+            gray[i] = (colors[i] + colors[plane + i] + colors[2 * plane + i]) / 3;
         }
-        return grey;
+        return gray;
     }
 
     /** Mean and covariance of patches and their mirror images. */

@@ -18,7 +18,7 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
 
     /**
      * Directions of a whitened patch that are compared with filters, half of them equal to their mirror images and half opposite;
-     * a coloured patch has 108. The others have variances below the damping in drawings, and leaving them out cost nothing.
+     * a colored patch has 108. The others have variances below the damping in drawings, and leaving them out cost nothing.
      */
     static final int DIRECTIONS = 64;
 

@@ -8,7 +8,7 @@ import java.util.Arrays;
  * square roots, and the roots' cosine transform over the grid.
  *
  * <p>Cells have Gaussian windows, so that what moves by a pixel changes little. Roots even out how often patterns occur.
- * Neighbouring cells have much in common; their transform has little, and can be decorrelated one frequency at a time.
+ * Neighboring cells have much in common; their transform has little, and can be decorrelated one frequency at a time.
  *
  * <p>Source: Gaussian windows after J. Mairal, P. Koniusz, Z. Harchaoui, C. Schmid, Convolutional Kernel Networks, NeurIPS
  * 2014; roots after F. Perronnin, J. Sanchez, T. Mensink, Improving the Fisher Kernel for Large-Scale Image Classification, ECCV
@@ -22,7 +22,7 @@ final class PatchPooling {
     private static final int BOX = 3;
 
     /**
-     * Centres of the outermost cells, where the image reaches from -1 to 1, and the windows' standard deviation.
+     * Centers of the outermost cells, where the image reaches from -1 to 1, and the windows' standard deviation.
      * On CIFAR-10, deviations of 0.18, 0.24 and 0.33 gave 68.0, 68.8 and 69.2 % at epsilon 1 in a simulation with 20,000 examples.
      */
     private static final double OUTER_CENTRE = 0.73;
@@ -100,10 +100,10 @@ final class PatchPooling {
         }
         double[][] out = new double[GRID][count];
         for (int cell = 0; cell < GRID; cell++) {
-            double centre = OUTER_CENTRE * (2.0 * cell / (GRID - 1) - 1);
+            double center = OUTER_CENTRE * (2.0 * cell / (GRID - 1) - 1);
             double sum = 0;
             for (int box = 0; box < count; box++) {
-                double distance = (2.0 * box + 1) / count - 1 - centre;
+                double distance = (2.0 * box + 1) / count - 1 - center;
                 out[cell][box] = StrictMath.exp(-distance * distance / (2 * DEVIATION * DEVIATION));
                 sum += out[cell][box];
             }

@@ -7,7 +7,7 @@ import java.util.random.RandomGenerator;
 final class PenStrokes {
     private static final int MOST_STROKES = 3;
 
-    /** Control points keep this share of the side away from every border, as digits are centred in their frame. */
+    /** Control points keep this share of the side away from every border, as digits are centered in their frame. */
     private static final double MARGIN = 0.18;
 
     /** Radius of the pen in pixels: this much, and up to one more. */
@@ -59,10 +59,10 @@ final class PenStrokes {
 
     private void dot(float[] picture, double row, double column, double radius) {
         int reach = (int) Math.ceil(radius + SOFT_EDGE);
-        int centreRow = (int) Math.floor(row);
-        int centreColumn = (int) Math.floor(column);
-        for (int r = Math.max(0, centreRow - reach); r <= Math.min(height - 1, centreRow + reach); r++) {
-            for (int c = Math.max(0, centreColumn - reach); c <= Math.min(width - 1, centreColumn + reach); c++) {
+        int centerRow = (int) Math.floor(row);
+        int centerColumn = (int) Math.floor(column);
+        for (int r = Math.max(0, centerRow - reach); r <= Math.min(height - 1, centerRow + reach); r++) {
+            for (int c = Math.max(0, centerColumn - reach); c <= Math.min(width - 1, centerColumn + reach); c++) {
                 double distance = Math.sqrt((r - row) * (r - row) + (c - column) * (c - column));
                 float ink = (float) Math.max(0, Math.min(1, radius + SOFT_EDGE - distance));
                 picture[r * width + c] = Math.max(picture[r * width + c], ink);

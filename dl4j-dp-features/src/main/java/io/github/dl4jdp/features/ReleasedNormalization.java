@@ -102,7 +102,7 @@ public final class ReleasedNormalization {
     }
 
     /**
-     * The plan with this release charged to it, beside what it has been charged with {@link DpSgdPlan#withEarlierReleases} already. It is charged once, and a
+     * The plan with this release charged to it, beside what it has been charged with {@link DpSgdPlan#withOtherReleases} already. It is charged once, and a
      * release that is made again is charged again: a script that runs more than once should {@link #save} it and {@link #load} it.
      *
      * @throws IllegalArgumentException if the plan has another relation or another number of examples, or is calibrated to a guarantee
@@ -118,6 +118,6 @@ public final class ReleasedNormalization {
             throw new IllegalArgumentException("plan must be about the data of the release, " + examples
                     + " examples; is about " + plan.examples());
         }
-        return plan.withEarlierRelease(identity, event);
+        return plan.withOtherRelease(identity, event);
     }
 }

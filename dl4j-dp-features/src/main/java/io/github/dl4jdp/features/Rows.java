@@ -6,7 +6,7 @@ package io.github.dl4jdp.features;
  *
  * <p>Every loop here is one that HotSpot turns into vector instructions, which sets their shape: few arrays, all with the
  * same index and no offset, a short body. A complete radix-4 butterfly in one loop ran at 8.5 GFLOP/s on an AVX-512 core,
- * unvectorised; the same out of these pieces at over 25.
+ * unvectorized; the same out of these pieces at over 25.
  */
 final class Rows {
     private Rows() {}

@@ -127,13 +127,13 @@ public final class WhitenedFeatures implements FeatureExtractor {
      */
     private void learn(float[][] rows, double damping) {
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            INDArray centred = Nd4j.create(rows);
-            INDArray average = centred.mean(0);
-            centred.subiRowVector(average);
+            INDArray centered = Nd4j.create(rows);
+            INDArray average = centered.mean(0);
+            centered.subiRowVector(average);
             System.arraycopy(average.toFloatVector(), 0, mean, 0, length);
             // In double: the variances that are used span four orders of magnitude, and float has seven.
             INDArray vectors =
-                    centred.mmul(centred.transpose()).castTo(DataType.DOUBLE).dup('f');
+                    centered.mmul(centered.transpose()).castTo(DataType.DOUBLE).dup('f');
             INDArray squares = Nd4j.create(DataType.DOUBLE, rows.length);
             // Ascending: the last columns are the directions of largest variance.
             Nd4j.getBlasWrapper().syev('V', 'L', vectors, squares);
@@ -149,7 +149,7 @@ public final class WhitenedFeatures implements FeatureExtractor {
                 Slices.at(kept, 1, k).assign(Slices.at(vectors, 1, column));
             }
             INDArray weights =
-                    centred.transpose().mmul(kept.muliRowVector(scales).castTo(DataType.FLOAT));
+                    centered.transpose().mmul(kept.muliRowVector(scales).castTo(DataType.FLOAT));
             for (int i = 0; i < length; i++) {
                 projection[i] = Slices.at(weights, 0, i).toFloatVector();
             }

@@ -160,7 +160,7 @@ class PatchFeaturesTest {
     }
 
     @Test
-    void drawings_ofASeed_areColouredBetweenZeroAndOneAndDiffer() {
+    void drawings_ofASeed_areColoredBetweenZeroAndOneAndDiffer() {
         DeadLeaves leaves = new DeadLeaves(new SplittableRandom(2), 32);
         float[] first = leaves.next();
         float[] second = leaves.next();
@@ -183,11 +183,11 @@ class PatchFeaturesTest {
     }
 
     @Test
-    void learn_greyImages_work() {
-        PatchFeatures grey = PatchFeatures.learn(1, 28, 28, 5, SMALL);
+    void learn_grayImages_work() {
+        PatchFeatures gray = PatchFeatures.learn(1, 28, 28, 5, SMALL);
 
-        assertThat(grey.inputShape()).containsExactly(1, 28, 28);
-        assertThat(norm(grey.extract(random(784)))).isCloseTo(1, within(1e-6));
+        assertThat(gray.inputShape()).containsExactly(1, 28, 28);
+        assertThat(norm(gray.extract(random(784)))).isCloseTo(1, within(1e-6));
     }
 
     @Test

@@ -70,7 +70,7 @@ class PatchPoolingTest {
         return out;
     }
 
-    /** Roots of the averages of box means, weighted by a Gaussian of the boxes' centres. */
+    /** Roots of the averages of box means, weighted by a Gaussian of the boxes' centers. */
     private static double[][] roots(double[][] responses) {
         int down = Math.max(4, Math.round(responses.length / 3f));
         int across = Math.max(4, Math.round(responses[0].length / 3f));
@@ -88,8 +88,8 @@ class PatchPoolingTest {
             double weights = 0;
             for (int r = 0; r < down; r++) {
                 for (int c = 0; c < across; c++) {
-                    double y = (r + 0.5) / down * 2 - 1 - centre(cell / 4);
-                    double x = (c + 0.5) / across * 2 - 1 - centre(cell % 4);
+                    double y = (r + 0.5) / down * 2 - 1 - center(cell / 4);
+                    double x = (c + 0.5) / across * 2 - 1 - center(cell % 4);
                     double weight = Math.exp(-(x * x + y * y) / (2 * 0.33 * 0.33));
                     weighted += weight * sums[r][c] / counts[r][c];
                     weights += weight;
@@ -100,7 +100,7 @@ class PatchPoolingTest {
         return out;
     }
 
-    private static double centre(int cell) {
+    private static double center(int cell) {
         return 0.73 * new double[] {-1, -1.0 / 3, 1.0 / 3, 1}[cell];
     }
 

@@ -227,9 +227,9 @@ class PrivateNormalizationTest {
     void chargedTo_planWithReleases_keepsThem() {
         ReleasedNormalization released = release(examples(features(DataType.FLOAT)));
         var before = new DpEvent.Laplace(3);
-        DpSgdPlan plan = DpSgdPlan.poisson(SIZE, 50).withEarlierReleases(before);
+        DpSgdPlan plan = DpSgdPlan.poisson(SIZE, 50).withOtherReleases(before);
 
-        assertThat(released.chargedTo(plan).earlierReleases())
+        assertThat(released.chargedTo(plan).otherReleases())
                 .isEqualTo(new DpEvent.Composed(List.of(before, new DpEvent.Gaussian(0.001))));
     }
 

@@ -63,7 +63,7 @@ class ScatteringTransformTest {
 
                 int strongest = 1;
                 for (int path = 1; path < 17; path++) {
-                    if (centre(features, path) > centre(features, strongest)) {
+                    if (center(features, path) > center(features, strongest)) {
                         strongest = path;
                     }
                 }
@@ -72,7 +72,7 @@ class ScatteringTransformTest {
         }
     }
 
-    private static float centre(float[] features, int path) {
+    private static float center(float[] features, int path) {
         return features[path * 64 + 4 * 8 + 4];
     }
 
@@ -150,7 +150,7 @@ class ScatteringTransformTest {
     }
 
     @Test
-    void extract_nonFiniteImage_leavesItsNeighboursAlone() {
+    void extract_nonFiniteImage_leavesItsNeighborsAlone() {
         ScatteringTransform transform = ScatteringTransform.of(1, 8, 8);
         float[] images = random(3 * 64);
         float[] before = transform.extract(images);

@@ -209,8 +209,8 @@ class WhitenedFeaturesTest {
                 }
                 double variance = 0;
                 for (int d = 0; d < size; d++) {
-                    double centred = examples[n * LENGTH + group * size + d] - mean;
-                    variance += centred * centred / size;
+                    double centered = examples[n * LENGTH + group * size + d] - mean;
+                    variance += centered * centered / size;
                 }
                 for (int d = 0; d < size; d++) {
                     rows[n][group * size + d] =

@@ -163,7 +163,7 @@ public record GradientCase(
         return mask;
     }
 
-    /** [examples, 4 + classes, height, width]: corners and class of the object, in the cell of its centre. */
+    /** [examples, 4 + classes, height, width]: corners and class of the object, in the cell of its center. */
     private static INDArray boxes(DataType type, long[] shape) {
         long classes = shape[1] / 2 - 5;
         INDArray target = Nd4j.zeros(type, shape[0], 4 + classes, shape[2], shape[3]);

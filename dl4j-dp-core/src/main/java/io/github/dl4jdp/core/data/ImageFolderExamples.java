@@ -22,7 +22,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * The images in a folder of folders, each read when a lot has it: {@code folder/label/image}.
  *
  * <p>Images are read, scaled and laid out as by DataVec's {@code ImageRecordReader} with {@code ParentPathLabelGenerator}: [channels, height,
- * width], values from 0 to 255, colours in the order blue, green, red; the labels are one-hot rows, folders in alphabetical order. Scale the
+ * width], values from 0 to 255, colors in the order blue, green, red; the labels are one-hot rows, folders in alphabetical order. Scale the
  * values with {@code lots.setPreProcessor(new ImagePreProcessingScaler())}.
  *
  * <p>The names of the folders and the number of files are public. The files must not change while they are in use.
@@ -47,7 +47,7 @@ public final class ImageFolderExamples implements RandomAccessExamples {
     /**
      * The images below a folder, in alphabetical order of their paths.
      *
-     * @param channels 1 for grey values, 3 for colours, 4 for colours and opacity
+     * @param channels 1 for gray values, 3 for colors, 4 for colors and opacity
      * @throws IOException if the folder cannot be read
      * @throws IllegalArgumentException if there is no image of a format known in any folder below it, or {@code height}, {@code width} or
      *     {@code channels} is below 1

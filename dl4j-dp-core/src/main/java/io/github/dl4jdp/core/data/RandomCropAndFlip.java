@@ -21,7 +21,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 public record RandomCropAndFlip(int margin, Border border, boolean flips) implements Augmentation {
     /** What lies around a picture. */
     public enum Border {
-        /** Zeros: grey, where pixels are centred. */
+        /** Zeros: gray, where pixels are centered. */
         ZEROS,
         /** The picture itself, mirrored at its outermost pixels, which are not repeated. */
         REFLECTION

@@ -57,7 +57,7 @@ final class FallbackCheck {
      * Checks a layer; it and its parameters stay as they are.
      *
      * @param name how to call it
-     * @param original an initialised layer
+     * @param original an initialized layer
      * @param input its input for a batch, first dimension as in {@link TimeMajor#ofRows}
      * @param examples number of examples of the batch
      * @throws IllegalArgumentException if it does not keep them apart, or the batch has no two different examples

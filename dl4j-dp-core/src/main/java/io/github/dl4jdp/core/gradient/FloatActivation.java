@@ -31,7 +31,7 @@ enum FloatActivation {
 
         @Override
         void multiplySlope(float[] gradient, float[] output, int length) {
-            // A step function without a branch, which the compiler vectorises; exact but for outputs below 3e-39.
+            // A step function without a branch, which the compiler vectorizes; exact but for outputs below 3e-39.
             for (int i = 0; i < length; i++) {
                 gradient[i] *= Math.min(output[i] * Float.MAX_VALUE, 1f);
             }

@@ -173,7 +173,7 @@ public final class GradientRules {
      * <p>For hidden layers that are neither recurrent nor wrappers, without masks and without dropout of their own; SameDiff layers of your own too.
      *
      * @param configuration the layer's configuration class, exactly
-     * @param network an initialised network with such layers; it stays as it is
+     * @param network an initialized network with such layers; it stays as it is
      * @param realBatches batches of what it will be trained on, public or not: nothing is released, but a failed check says so
      * @throws IllegalArgumentException if the network has no such layer, one has a rule already, cannot take the fallback or fails the check, or a batch
      *     has masks or no two different examples
@@ -236,7 +236,7 @@ public final class GradientRules {
      * <p>A part that was looked at without masks only is refused in training with masks.
      *
      * @param part its class, exactly; of a vertex, that of its configuration
-     * @param network an initialised network with such a part; it stays as it is
+     * @param network an initialized network with such a part; it stays as it is
      * @param realBatches batches of what it will be trained on, public or not: nothing is released, but a failed check says so
      * @throws IllegalArgumentException if the network has no such part, it is of a kind that cannot be opted in to or needs no opt-in, it fails the check, or
      *     a batch has no two different examples

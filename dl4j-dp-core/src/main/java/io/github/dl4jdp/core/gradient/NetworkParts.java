@@ -269,7 +269,7 @@ public final class NetworkParts {
      * What is wrong with the parts of a layer and of those that it wraps; empty if every one is known or opted in to.
      *
      * @param configuration the layer's in the network
-     * @param layer the layer, initialised
+     * @param layer the layer, initialized
      */
     public static List<String> problems(
             org.deeplearning4j.nn.conf.layers.Layer configuration, Layer layer, GradientRules rules) {

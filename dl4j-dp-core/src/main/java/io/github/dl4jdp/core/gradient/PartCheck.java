@@ -156,7 +156,7 @@ final class PartCheck {
     }
 
     private void run(MultiDataSet given) {
-        MultiDataSet batch = understandable(given);
+        MultiDataSet batch = unambiguous(given);
         int examples = (int) batch.getFeatures(0).size(0);
         int[] all = IntStream.range(0, examples).toArray();
         Pass whole = pass(batch, all);
@@ -305,7 +305,7 @@ final class PartCheck {
     }
 
     /** In double precision, without masks of one number for each example: the engine takes those as weights itself. */
-    private static MultiDataSet understandable(MultiDataSet batch) {
+    private static MultiDataSet unambiguous(MultiDataSet batch) {
         INDArray[] masks = batch.getLabelsMaskArrays();
         @Nullable INDArray @Nullable [] kept = masks == null ? null : masks.clone();
         for (int i = 0; kept != null && i < kept.length; i++) {

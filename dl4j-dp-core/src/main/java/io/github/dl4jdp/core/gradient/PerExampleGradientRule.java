@@ -22,7 +22,7 @@ public interface PerExampleGradientRule {
     /**
      * What of this layer's configuration the rule cannot handle, each with a remedy; empty if all is well.
      *
-     * @param layer an initialised layer of class {@link #layerClass()}
+     * @param layer an initialized layer of class {@link #layerClass()}
      */
     default List<String> problems(Layer layer) {
         return List.of();
@@ -36,7 +36,7 @@ public interface PerExampleGradientRule {
     /**
      * The layer to put in the place of {@code layer}; {@code layer} itself if it has no parameters and needs no hook.
      *
-     * @param layer an initialised layer of class {@link #layerClass()}, for which {@link #problems} is empty
+     * @param layer an initialized layer of class {@link #layerClass()}, for which {@link #problems} is empty
      * @param recorder where the replacement hands its tapes
      */
     Layer hook(Layer layer, TapeRecorder recorder);
@@ -45,7 +45,7 @@ public interface PerExampleGradientRule {
      * For {@link #hook}: gives the replacement the parameters, the gradient views and the place in the network of the layer it stands
      * for.
      *
-     * @param layer the layer of the network, initialised
+     * @param layer the layer of the network, initialized
      * @param replacement of a subclass of the layer's class, made of the layer's configuration and data type
      * @return the replacement
      */

@@ -95,7 +95,7 @@ public record Mechanism(
                 Arrays.stream(LotSampler.fixedSize(key, size, lotSize))
                         .filter(member -> member >= from && member < to)
                         .toArray();
-            case OWN_ITERATOR -> throw new IllegalStateException("the lots of an " + sampling + " plan are not drawn");
+            case GIVEN_BATCHES -> throw new IllegalStateException("the lots of an " + sampling + " plan are not drawn");
         };
     }
 
@@ -145,7 +145,7 @@ public record Mechanism(
         return switch (sampling) {
             case POISSON -> new DpEvent.PoissonSampled(samplingProbability(), releases);
             case FIXED_SIZE -> new DpEvent.SampledWithoutReplacement(examples, lotSize, releases);
-            case OWN_ITERATOR -> releases;
+            case GIVEN_BATCHES -> releases;
         };
     }
 

@@ -18,19 +18,19 @@ public enum Sampling {
      * appears in it at most once. Removing an example would shift every later batch, so only its replacement can be bounded: by nothing
      * ({@link NeighboringRelation#ZERO_OUT}) or by another example ({@link NeighboringRelation#REPLACE_ONE}, at half the noise multiplier).
      */
-    OWN_ITERATOR;
+    GIVEN_BATCHES;
 
     /** The relations under which a cost is known, the usual one first. */
     public List<NeighboringRelation> relations() {
         return switch (this) {
             case POISSON -> List.of(NeighboringRelation.ADD_OR_REMOVE_ONE);
             case FIXED_SIZE -> List.of(NeighboringRelation.REPLACE_ONE);
-            case OWN_ITERATOR -> List.of(NeighboringRelation.ZERO_OUT, NeighboringRelation.REPLACE_ONE);
+            case GIVEN_BATCHES -> List.of(NeighboringRelation.ZERO_OUT, NeighboringRelation.REPLACE_ONE);
         };
     }
 
     /** Whether a charge pays for a whole pass over the data set instead of one lot. */
     public boolean chargesByPass() {
-        return this == OWN_ITERATOR;
+        return this == GIVEN_BATCHES;
     }
 }

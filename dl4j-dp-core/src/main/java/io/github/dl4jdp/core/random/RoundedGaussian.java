@@ -10,7 +10,7 @@ package io.github.dl4jdp.core.random;
 final class RoundedGaussian {
     /*
      * A ziggurat (Marsaglia and Tsang 2000) over the cells [n - 1/2, n + 1/2) of the integers instead of over floating-point
-     * numbers, so that no value is rarer than its neighbours because of the spacing of doubles.
+     * numbers, so that no value is rarer than its neighbors because of the spacing of doubles.
      *
      * The region under f(x) = exp(-x^2 / 2) is covered by LAYERS pieces of equal area A, of which one is drawn uniformly.
      * Piece 0 is the rectangle |x| <= r of height f(r), and the tails beyond. Piece i > 0 is the rectangle |x| <= X[i]
@@ -43,7 +43,7 @@ final class RoundedGaussian {
     /** Number of cells of each rectangle; always odd. */
     private final long[] cells = new long[LAYERS];
 
-    /** 2^CELL_BITS modulo the number of cells: low products below it would favour some cells. */
+    /** 2^CELL_BITS modulo the number of cells: low products below it would favor some cells. */
     private final long[] biased = new long[LAYERS];
 
     /** Largest |n| of each rectangle. */

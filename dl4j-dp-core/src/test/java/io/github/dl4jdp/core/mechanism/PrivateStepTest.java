@@ -287,7 +287,7 @@ class PrivateStepTest {
 
     @Test
     void release_pass_onlyForAsManyExamplesAsThePlanHas() {
-        var mechanism = mechanism(Sampling.OWN_ITERATOR, 5, 2, Clipping.flat(2), 3, 1);
+        var mechanism = mechanism(Sampling.GIVEN_BATCHES, 5, 2, Clipping.flat(2), 3, 1);
         assertThat(mechanism.relation()).isEqualTo(NeighboringRelation.ZERO_OUT);
         var book = new ArrayList<DpEvent>();
         var charge = charges(mechanism, book).next();

@@ -80,7 +80,7 @@ class GaussianNoiseStatisticsTest {
         assertThat((moments[4] - 3.0 * n) / Math.sqrt(96.0 * n)).isBetween(-QUANTILE, QUANTILE);
     }
 
-    /** False failure 1e-6 each: neighbouring coordinates, coordinates one keystream segment apart, and their magnitudes. */
+    /** False failure 1e-6 each: neighboring coordinates, coordinates one keystream segment apart, and their magnitudes. */
     @ParameterizedTest
     @CsvSource({"1", "2", "512", "4096", "8192"})
     void addTo_coordinates_areUncorrelated(int distance) {

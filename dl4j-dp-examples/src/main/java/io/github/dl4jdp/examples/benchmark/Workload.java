@@ -160,7 +160,7 @@ enum Workload {
         return batch;
     }
 
-    /** The network, initialised. */
+    /** The network, initialized. */
     Model network() {
         var list = new NeuralNetConfiguration.Builder()
                 .seed(1)

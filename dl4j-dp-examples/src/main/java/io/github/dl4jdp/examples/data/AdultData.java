@@ -25,7 +25,7 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <p>Every constant that a row is encoded with is public: the lists of categories and the ranges of the numbers are those of
  * the description of the data set and of the survey (ages are recorded from 17 up to 90, hours from 1 to 99, gains up to
- * 99,999), and the knots between are round numbers that someone chose, not quantiles of the rows. A normaliser or quantiles
+ * 99,999), and the knots between are round numbers that someone chose, not quantiles of the rows. A normalizer or quantiles
  * fitted on the training rows would tell about them outside the privacy guarantee.
  */
 public final class AdultData {

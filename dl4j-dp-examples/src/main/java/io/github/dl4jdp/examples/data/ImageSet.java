@@ -11,9 +11,9 @@ import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /**
- * Labelled images held as bytes: a quarter of the memory of floats, which matters for 60,000 colour images.
+ * Labeled images held as bytes: a quarter of the memory of floats, which matters for 60,000 color images.
  *
- * <p>Pixels are in [n, channels, height, width] order; colour channels are red, green, blue.
+ * <p>Pixels are in [n, channels, height, width] order; color channels are red, green, blue.
  */
 public final class ImageSet {
     private final int channels;
@@ -53,7 +53,7 @@ public final class ImageSet {
         return labels.length;
     }
 
-    /** Number of colour channels: 1 or 3. */
+    /** Number of color channels: 1 or 3. */
     public int channels() {
         return channels;
     }
@@ -116,7 +116,7 @@ public final class ImageSet {
     }
 
     /**
-     * The images of the classes {@code from} (inclusive) to {@code to} (exclusive), labelled from 0 on.
+     * The images of the classes {@code from} (inclusive) to {@code to} (exclusive), labeled from 0 on.
      *
      * @throws IllegalArgumentException if the range is empty or not within [0, classes]
      */

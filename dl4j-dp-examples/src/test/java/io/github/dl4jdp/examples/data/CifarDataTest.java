@@ -60,7 +60,7 @@ class CifarDataTest {
 
     /**
      * Needs CIFAR-10 where DL4J keeps it and, beside it, the same images as binary files in plain/cifar-10-batches-bin;
-     * skipped otherwise. DL4J's order of images and of colours is its own, so images are matched by content.
+     * skipped otherwise. DL4J's order of images and of colors is its own, so images are matched by content.
      */
     @Test
     @Tag("slow")

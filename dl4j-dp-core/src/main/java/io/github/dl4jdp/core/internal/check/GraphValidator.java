@@ -41,7 +41,7 @@ public final class GraphValidator {
         this.topology = new GraphTopology(network);
     }
 
-    /** Every problem of an initialised graph that is its vertices' own. */
+    /** Every problem of an initialized graph that is its vertices' own. */
     static List<Problem> problems(ComputationGraph network, GradientRules rules, @Nullable Truncation truncation) {
         var validator = new GraphValidator(network, rules, truncation);
         validator.check();
@@ -130,7 +130,7 @@ public final class GraphValidator {
         } else if (conf instanceof L2NormalizeVertex normalize
                 && normalize.getDimension() != null
                 && Arrays.stream(normalize.getDimension()).anyMatch(dimension -> dimension < 1)) {
-            add(vertex, "it normalises over the batch; give it dimensions from 1 on");
+            add(vertex, "it normalizes over the batch; give it dimensions from 1 on");
         } else if (conf instanceof ReshapeVertex reshape && !keepsFirstDimension(reshape)) {
             add(vertex, "its new shape must begin with -1, so that every example keeps a row of its own");
         }

@@ -63,7 +63,7 @@ public final class ModelValidator {
             "its output for one example depends on the others of the batch, and its statistics are stored in the model; use"
                     + " GroupNormalization (ModelFixer.withGroupNormalization() replaces it), or freeze it",
             CenterLossOutputLayer.class,
-            "its class centres are averages over the batch; use OutputLayer",
+            "its class centers are averages over the batch; use OutputLayer",
             OCNNOutputLayer.class,
             "its radius is a quantile over the batch; use OutputLayer",
             VariationalAutoencoder.class,
@@ -73,7 +73,7 @@ public final class ModelValidator {
     static final String SHARED_PARAMETERS =
             "its parameters are not a part of the network's of their own; shared parameters get one clipped gradient for each use,"
                     + " give the layer its own";
-    private static final String NOT_INITIALISED = "it is not initialised; call init() first";
+    private static final String NOT_INITIALISED = "it is not initialized; call init() first";
 
     private ModelValidator() {}
 

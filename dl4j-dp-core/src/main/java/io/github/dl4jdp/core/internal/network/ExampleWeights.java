@@ -138,7 +138,7 @@ public record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [
      *
      * @return the batch; if it is such a one, the example twice, of which the second must not count
      */
-    public static MultiDataSet understandable(MultiDataSet batch) {
+    public static MultiDataSet unambiguous(MultiDataSet batch) {
         INDArray[] masks = batch.getFeaturesMaskArrays();
         boolean oneStep = masks != null && Arrays.stream(masks).anyMatch(mask -> mask != null && mask.length() == 1);
         if (!oneStep) {

@@ -13,7 +13,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Makes the copies of the examples of lots. The randomness of a copy follows from the lot, the example and the number of the copy alone: neighbouring
+ * Makes the copies of the examples of lots. The randomness of a copy follows from the lot, the example and the number of the copy alone: neighboring
  * data sets meet the same draws, and neither physical batches nor reading ahead change them.
  */
 public final class AugmentedLots {
@@ -106,7 +106,7 @@ public final class AugmentedLots {
     }
 
     /** Whether lots of augmented examples were asked for. */
-    public boolean areAsked() {
+    public boolean wasUsed() {
         return asked;
     }
 

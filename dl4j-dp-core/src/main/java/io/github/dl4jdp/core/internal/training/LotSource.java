@@ -209,7 +209,7 @@ public final class LotSource {
 
     /** A row more would be an example whose contribution nobody bounds. */
     private static MultiDataSet preProcessed(MultiDataSet batch, UnaryOperator<MultiDataSet> preProcess) {
-        MultiDataSet raw = ExampleWeights.understandable(batch);
+        MultiDataSet raw = ExampleWeights.unambiguous(batch);
         long rows = raw.getFeatures(0).size(0);
         MultiDataSet processed = preProcess.apply(raw);
         if (processed.getFeatures(0).size(0) != rows) {

@@ -101,7 +101,7 @@ class ModelValidatorTest {
     }
 
     @Test
-    void attach_notInitialised_throws() {
+    void attach_notInitialized_throws() {
         var network = new MultiLayerNetwork(
                 Networks.classifier(DataType.FLOAT, new Sgd(0.1)).getLayerWiseConfigurations());
         assertThatThrownBy(() -> PrivacyEngine.attach(network, PLAN))

@@ -6,14 +6,14 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
 import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
 
-/** The {@link OwnLotIterator} of networks with several inputs or outputs. */
-public final class OwnMultiLotIterator implements MultiDataSetIterator {
+/** The {@link GivenLotIterator} of networks with several inputs or outputs. */
+public final class GivenMultiLotIterator implements MultiDataSetIterator {
     private static final long serialVersionUID = 1L;
 
     private final transient MultiDataSetIterator iterator;
-    private final transient OwnPasses passes;
+    private final transient GivenBatches passes;
 
-    public OwnMultiLotIterator(MultiDataSetIterator iterator, OwnPasses passes) {
+    public GivenMultiLotIterator(MultiDataSetIterator iterator, GivenBatches passes) {
         this.iterator = iterator;
         this.passes = passes;
         passes.noticePreProcessor(iterator.getPreProcessor());

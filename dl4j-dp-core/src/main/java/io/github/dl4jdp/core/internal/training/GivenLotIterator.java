@@ -9,13 +9,13 @@ import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
 /** The batches of a user's iterator, each a lot; a pass is charged before its first batch is asked for. */
-public final class OwnLotIterator implements DataSetIterator {
+public final class GivenLotIterator implements DataSetIterator {
     private static final long serialVersionUID = 1L;
 
     private final transient DataSetIterator iterator;
-    private final transient OwnPasses passes;
+    private final transient GivenBatches passes;
 
-    public OwnLotIterator(DataSetIterator iterator, OwnPasses passes) {
+    public GivenLotIterator(DataSetIterator iterator, GivenBatches passes) {
         this.iterator = iterator;
         this.passes = passes;
         passes.noticePreProcessor(iterator.getPreProcessor());

@@ -13,7 +13,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * The passes over a user's iterator: each is charged before the first release about it, and has no more examples than the plan says. A batch whose fit
  * failed is handed out again.
  */
-public final class OwnPasses {
+public final class GivenBatches {
     private final PrivateTraining training;
     private final int physicalBatchSize;
     private final long number;
@@ -28,7 +28,7 @@ public final class OwnPasses {
 
     private long batchLot;
 
-    public OwnPasses(PrivateTraining training, int physicalBatchSize) {
+    public GivenBatches(PrivateTraining training, int physicalBatchSize) {
         this.training = training;
         this.physicalBatchSize = physicalBatchSize;
         this.number = training.desk().newIterator();

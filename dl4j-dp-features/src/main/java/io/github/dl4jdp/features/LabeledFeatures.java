@@ -9,11 +9,11 @@ import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** Examples whose features stay in their file until a lot needs them. */
-final class LabelledFeatures implements RandomAccessExamples {
+final class LabeledFeatures implements RandomAccessExamples {
     private final FeatureFile features;
     private final INDArray labels;
 
-    LabelledFeatures(FeatureFile features, INDArray labels) {
+    LabeledFeatures(FeatureFile features, INDArray labels) {
         if (labels.rank() != 2 || labels.size(0) != features.size()) {
             throw new IllegalArgumentException("labels must have shape [" + features.size() + ", classes], was "
                     + Arrays.toString(labels.shape()));
