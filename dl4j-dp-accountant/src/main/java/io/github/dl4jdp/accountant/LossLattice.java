@@ -17,7 +17,7 @@ import java.util.List;
  * The hockey-stick divergence of the result is the chord of the original, which is convex, so it is never below (Doroshenko
  * et al. 2022, "Connect the Dots"); its error is of second order in the step.
  *
- * <p>The two directions are kept apart, for what is pessimistic in one is optimiztic in the other. In each, the mass at the larger
+ * <p>The two directions are kept apart, for what is pessimistic in one is optimistic in the other. In each, the mass at the larger
  * loss is raised by what rounding may have cost it, and the rest of the interval's mass goes to the smaller loss: mass only
  * ever moves towards larger losses, and none is counted twice.
  */

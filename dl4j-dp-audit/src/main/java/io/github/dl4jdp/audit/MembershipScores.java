@@ -26,7 +26,7 @@ public final class MembershipScores {
     private MembershipScores() {}
 
     /**
-     * The loss-threshold attack: minus the loss of each example, without regularisation. What the network has been trained on, it fits better.
+     * The loss-threshold attack: minus the loss of each example, without regularization. What the network has been trained on, it fits better.
      *
      * <p>Source: Yeom et al., Privacy Risk in Machine Learning, CSF 2018.
      *

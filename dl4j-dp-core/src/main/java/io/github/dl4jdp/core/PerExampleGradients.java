@@ -29,7 +29,7 @@ import org.nd4j.linalg.learning.config.NoOp;
 /**
  * The gradient of each example's loss alone: to look for outliers, to measure influence, to audit.
  *
- * <p>The gradient of an example is what DL4J computes for a batch of that example alone, before regularisation and before any division.
+ * <p>The gradient of an example is what DL4J computes for a batch of that example alone, before regularization and before any division.
  * Parameters that do not train (frozen layers and what lies below them) have gradient zero. One forward and one backward pass in training mode;
  * the model's parameters, updater, counts and score stay as they were.
  *

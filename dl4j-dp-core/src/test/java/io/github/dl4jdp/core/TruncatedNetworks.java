@@ -39,7 +39,7 @@ final class TruncatedNetworks {
 
     private TruncatedNetworks() {}
 
-    /** What the parameterised tests go over: a recurrent layer in a network of either class. */
+    /** What the parameterized tests go over: a recurrent layer in a network of either class. */
     enum Kind {
         LSTM(false),
         GRAVES_LSTM(false),

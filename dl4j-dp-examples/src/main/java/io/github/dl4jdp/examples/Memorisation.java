@@ -37,9 +37,9 @@ import picocli.CommandLine.Mixin;
  * epsilon.
  */
 @Command(
-        name = "Memorisation",
+        name = "Memorization",
         description = "Secrets in a training text: can they be read off a character LSTM, with and without privacy?")
-public final class Memorisation extends ExampleMain {
+public final class Memorization extends ExampleMain {
     private static final int LINES = 2000;
     private static final int CODES = 10_000;
     private static final List<String> NAMES = List.of("ann", "bob", "cat", "dan", "eve", "fay", "gus", "hal", "ivy");
@@ -58,13 +58,13 @@ public final class Memorisation extends ExampleMain {
     @Mixin
     private final DataOption data = new DataOption();
 
-    private Memorisation() {
+    private Memorization() {
         super(3.0);
     }
 
     /** Runs the example. */
     public static void main(String[] args) {
-        System.exit(execute(new Memorisation(), args));
+        System.exit(execute(new Memorization(), args));
     }
 
     /** A name, its code, and in how many lines it stands. */

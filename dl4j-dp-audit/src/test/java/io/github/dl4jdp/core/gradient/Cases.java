@@ -16,7 +16,7 @@ import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 final class Cases {
     private Cases() {}
 
-    /** What a configuration can add to every layer: nothing, dropout, weight noise, regularisation. */
+    /** What a configuration can add to every layer: nothing, dropout, weight noise, regularization. */
     static Arbitrary<UnaryOperator<NeuralNetConfiguration.Builder>> extras() {
         return Arbitraries.of(
                 UnaryOperator.identity(),

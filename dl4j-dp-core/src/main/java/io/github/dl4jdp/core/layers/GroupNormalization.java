@@ -31,7 +31,7 @@ import org.nd4j.shade.jackson.annotation.JsonProperty;
  *
  * <p>Mean and variance are over all positions of the channels of one group of one example. Takes images in both formats, and vectors,
  * whose elements are channels of one position. There is no activation function; put an {@code ActivationLayer} after it. The parameters
- * are not regularised.
+ * are not regularized.
  *
  * <p>Source: Wu and He, Group Normalization, ECCV 2018.
  */
