@@ -15,12 +15,12 @@ import io.github.dl4jdp.core.internal.network.HookedNetwork;
 import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.training.Execution;
+import io.github.dl4jdp.core.internal.training.GivenBatches;
+import io.github.dl4jdp.core.internal.training.GivenLotIterator;
+import io.github.dl4jdp.core.internal.training.GivenMultiLotIterator;
 import io.github.dl4jdp.core.internal.training.LotIterator;
 import io.github.dl4jdp.core.internal.training.LotSource;
 import io.github.dl4jdp.core.internal.training.MultiLotIterator;
-import io.github.dl4jdp.core.internal.training.GivenLotIterator;
-import io.github.dl4jdp.core.internal.training.GivenMultiLotIterator;
-import io.github.dl4jdp.core.internal.training.GivenBatches;
 import io.github.dl4jdp.core.internal.training.PrivateTraining;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
@@ -285,9 +285,11 @@ public final class PrivacyEngine implements AutoCloseable {
         training.requireAttached();
         DpSgdPlan plan = plan();
         if (plan.sampling() != Sampling.GIVEN_BATCHES) {
-            throw new IllegalStateException("the plan's sampling must be GIVEN_BATCHES for an iterator of your own, was "
-                    + plan.sampling() + ": its accounting would not be true of batches that the plan does not draw."
-                    + " Use DpSgdPlan.givenBatches(examples, batchSize), or hand over the data themselves");
+            throw new IllegalStateException(
+                    "the plan's sampling must be GIVEN_BATCHES for an iterator of your own, was "
+                            + plan.sampling()
+                            + ": its accounting would not be true of batches that the plan does not draw."
+                            + " Use DpSgdPlan.givenBatches(examples, batchSize), or hand over the data themselves");
         }
         training.requireStepsLeft();
     }

@@ -152,13 +152,17 @@ class ArchitectureTest {
             .doNotHaveFullyQualifiedName(PrivateStep.class.getName())
             .and()
             .doNotHaveFullyQualifiedName(PrivateStep.Lot.class.getName())
+            .and()
+            .resideOutsideOfPackages(
+                    ROOT + "core.data", ROOT + "core.gradient") // copies of examples; scratch of layers
             .should()
             .callMethodWhere(target(owner(type(HostArrays.class))).and(target(name("write"))));
 
     @ArchTest
     static final ArchRule ONLY_TRAINING_HANDS_OUT_THE_GRADIENT_VIEW = noClasses()
             .that()
-            .resideOutsideOfPackages(ROOT + "core.internal.network", ROOT + "core.internal.training")
+            .resideOutsideOfPackages(
+                    ROOT + "core.internal.network", ROOT + "core.internal.training", ROOT + "core.gradient")
             .should()
             .callMethodWhere(target(name("gradientView"))
                     .or(target(name("getFlattenedGradients")))

@@ -228,15 +228,12 @@ public final class NetworkParts {
             org.deeplearning4j.nn.conf.layers.variational.VariationalAutoencoder.class);
 
     /** What carries the account of what was spent, by name too: it changes no parameter. */
-    private static final String ACCOUNT = "io.github.dl4jdp.core.AccountConstraint";
+    private static final String ACCOUNT = "io.github.dl4jdp.core.internal.network.AccountConstraint";
 
     /** This library's own: by name, since their package builds on this one. */
     private static final Set<String> OWN_LAYERS = Set.of(
             "io.github.dl4jdp.core.layers.GroupNormalization",
             "io.github.dl4jdp.core.layers.WeightStandardizedConvolution");
-
-    /** What carries a layer's privacy account, and constrains nothing. */
-    private static final String OWN_CONSTRAINT = "io.github.dl4jdp.core.AccountConstraint";
 
     private final GradientRules rules;
     private final Set<Class<?>> usersLayers;
@@ -316,7 +313,7 @@ public final class NetworkParts {
     }
 
     private void look(Object object) {
-        if (!seen.add(object) || object.getClass().getName().equals(OWN_CONSTRAINT)) {
+        if (!seen.add(object) || object.getClass().getName().equals(ACCOUNT)) {
             return;
         }
         Class<?> own = object.getClass();

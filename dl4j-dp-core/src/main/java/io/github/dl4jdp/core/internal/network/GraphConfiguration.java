@@ -70,12 +70,22 @@ public final class GraphConfiguration extends NetworkConfiguration {
     }
 
     @Override
+    public void setCounts(int iteration, int epoch) {
+        network.getConfiguration().setIterationCount(iteration);
+        network.getConfiguration().setEpochCount(epoch);
+        for (Layer layer : network.getLayers()) {
+            layer.setIterationCount(iteration);
+            layer.setEpochCount(epoch);
+        }
+    }
+
+    @Override
     int iterations() {
         return network.getConfiguration().getIterationCount();
     }
 
     @Override
-    void takeOwn() {
+    public void takeOwn() {
         CONFIGURATION.set(network, clone(network.getConfiguration()));
     }
 

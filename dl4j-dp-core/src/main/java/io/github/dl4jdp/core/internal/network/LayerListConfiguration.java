@@ -32,12 +32,22 @@ final class LayerListConfiguration extends NetworkConfiguration {
     }
 
     @Override
+    public void setCounts(int iteration, int epoch) {
+        network.getLayerWiseConfigurations().setIterationCount(iteration);
+        network.getLayerWiseConfigurations().setEpochCount(epoch);
+        for (Layer layer : network.getLayers()) {
+            layer.setIterationCount(iteration);
+            layer.setEpochCount(epoch);
+        }
+    }
+
+    @Override
     int iterations() {
         return network.getLayerWiseConfigurations().getIterationCount();
     }
 
     @Override
-    void takeOwn() {
+    public void takeOwn() {
         network.setLayerWiseConfigurations(network.getLayerWiseConfigurations().clone());
     }
 

@@ -67,7 +67,7 @@ public abstract class NetworkConfiguration {
     abstract List<NeuralNetConfiguration> configurations();
 
     /** Gives the network a clone of its configuration: networks that were built from one configuration share it. */
-    abstract void takeOwn();
+    public abstract void takeOwn();
 
     public abstract @Nullable Updater currentUpdater();
 
@@ -92,7 +92,7 @@ public abstract class NetworkConfiguration {
     }
 
     /** Lets the live layers work with the network's own configuration, so that what stands in it reaches them. */
-    private void bind() {
+    public void bind() {
         Layer[] layers = layers();
         List<NeuralNetConfiguration> own = configurations();
         for (int i = 0; i < layers.length; i++) {
@@ -302,6 +302,9 @@ public abstract class NetworkConfiguration {
                 .mapToObj(i -> name(layers[i], i))
                 .toList();
     }
+
+    /** Sets DL4J's counts of iterations and epochs, which schedules follow. */
+    public abstract void setCounts(int iteration, int epoch);
 
     /** The updates that the network has made, as far as DL4J counts them. */
     abstract int iterations();

@@ -10,12 +10,9 @@ import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import io.github.dl4jdp.core.internal.network.AccountCarriers;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
-import io.github.dl4jdp.core.internal.network.ExampleWeights;
 import io.github.dl4jdp.core.internal.network.HookedNetwork;
 import io.github.dl4jdp.core.internal.network.LayerPast;
-import io.github.dl4jdp.core.internal.network.LotDraws;
 import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
-import io.github.dl4jdp.core.internal.network.StochasticParts;
 import io.github.dl4jdp.core.internal.network.UpdateGate;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.Segment;
@@ -32,12 +29,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -72,11 +66,10 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     private final NetworkConfiguration configuration;
     private final CompletePlan plan;
     private final GradientRules rules;
+    private final ShardSummer summer;
     private final BackwardPass pass;
     private final Nd4jThreads nd4jThreads;
     private final RandomStreams streams;
-    private final LotDraws draws;
-    private final StochasticParts stochasticParts;
     private final PrivateStep step;
     private final AugmentedLots augmentedLots;
     private final Spending spending;
@@ -128,18 +121,17 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         this.plan = plan;
         this.mechanism = plan.mechanism();
         this.rules = rules;
-        this.pass = new BackwardPass(options.threads());
         this.configuration = NetworkConfiguration.of(model);
         List<LayerPast> past = configuration.past();
         configuration.privatize(wrap);
         this.streams = mechanism.seed().isPresent()
                 ? RandomStreams.seeded(mechanism.seed().getAsLong())
                 : RandomStreams.secure();
-        this.draws = new LotDraws(streams);
-        this.stochasticParts = StochasticParts.install(configuration.layers(), draws);
         this.shapes = new ExampleShapes(model, plan);
         shapes.pin(progress.shapes());
-        this.network = HookedNetwork.hook(model, rules, pass);
+        this.summer = new ShardSummer(model, configuration, mechanism, rules, options.threads(), streams);
+        this.network = summer.network();
+        this.pass = summer.pass();
         this.nd4jThreads = Nd4jThreads.of(options.threads(), pass.sharesAllWork());
         configuration.installUpdater(this);
         Double reached = progress.clippingNorm();
@@ -153,7 +145,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
                 model.numParams(),
                 model.params().dataType(),
                 options.threads());
-        this.augmentedLots = new AugmentedLots(streams, mechanism.copies());
+        this.augmentedLots = summer.augmentedLots();
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.
         this.steps = mechanism.sampling().chargesByPass() ? progress.steps() : spending.charges();
@@ -287,8 +279,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
 
     /** First of all, so that DL4J's own updater is built on the layers and configurations that stay. */
     private void unhook() {
-        network.unhook();
-        stochasticParts.restore();
+        summer.close();
     }
 
     private void end(boolean detached) {
@@ -468,50 +459,20 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
      * @param members number of each example in its data set or pass
      */
     void accumulate(MultiDataSet batch, int examples, long[] members) {
-        var weighted = ExampleWeights.of(batch, dataType());
-        MultiDataSet part = weighted.batch();
-        int rows = augmentedLots.examplesOf(part);
-        requireCheckedUnderMasks(part);
-        run(weighted, members, tapes -> Objects.requireNonNull(open).add(tapes, examples, rows));
+        var weighted = summer.weighted(batch);
+        int rows = augmentedLots.examplesOf(weighted.batch());
+        PrivateStep.Lot sum = Objects.requireNonNull(open);
+        summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> sum.add(tapes, examples, rows));
+        rehearsed = true;
     }
 
-    private void run(ExampleWeights weighted, long[] members, Consumer<List<LayerTape>> complete) {
-        MultiDataSet part = weighted.batch();
-        openDraws(members);
-        pass.open((int) part.getFeatures(0).size(0), weighted.weights(), new BackwardPass.Observer() {
-            @Override
-            public void starting() {}
-
-            @Override
-            public void complete(List<LayerTape> tapes) {
-                network.requirePassOver(part, Segment.WHOLE);
-                complete.accept(tapes);
-            }
-        });
-        try {
-            network.forwardAndBackward(part);
-            rehearsed = true;
-        } finally {
-            closePass();
-        }
+    /** Ends a part of the lot under way. */
+    void endShard() {
+        Objects.requireNonNull(open).endShard();
     }
 
     private void closePass() {
-        pass.close();
-        draws.close();
-    }
-
-    /** Random draws from here on are those of the next release, for copies of these examples. */
-    private void openDraws(long[] members) {
-        long lot = segment == 0 ? steps + 1 : steps;
-        draws.open(
-                streams.lotKey(lot),
-                segment,
-                (lot - 1) * mechanism.releasesPerLot() + segment + 1,
-                augmentedLots.keysOf(members));
-        for (Layer layer : configuration.layers()) {
-            layer.clearNoiseWeightParams(); // those of a pass that broke off, or was not ours
-        }
+        summer.closePass();
     }
 
     /**
@@ -524,14 +485,14 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     MultiDataSet expect(MultiDataSet last, int examples, long[] members) {
         Truncation truncation = plan.truncation().orElse(null);
         MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation);
-        var weighted = ExampleWeights.of(lot, dataType());
-        requireCheckedUnderMasks(weighted.batch());
+        var weighted = summer.weighted(lot);
         failure = null;
         if (!rehearsed && truncation == null) {
             // What DL4J fails on after the release, in the score that ends a pass, fails here, where nothing is
             // charged.
             try {
-                run(weighted, members, tapes -> {});
+                summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> {});
+                rehearsed = true;
             } catch (RuntimeException e) {
                 failure = e; // the fit's: whoever only looks at the lot may have it
             }
@@ -547,22 +508,10 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         return weighted.batch();
     }
 
-    private DataType dataType() {
-        return network.model().params().dataType();
-    }
-
-    private void requireCheckedUnderMasks(MultiDataSet batch) {
-        if (batch.hasMaskArrays() && !rules.notCheckedUnderMasks().isEmpty()) {
-            throw new IllegalArgumentException(
-                    "a lot has masks, and what was opted in to by batches without masks is in the network: "
-                            + String.join(", ", rules.notCheckedUnderMasks())
-                            + "; nothing of it was released. Opt in by batches with masks (GradientRules.withPart)");
-        }
-    }
-
     private void openPass(MultiDataSet lot) {
         lifecycle = Lifecycle.EXPECTING;
-        openDraws(expectedMembers);
+        long number = segment == 0 ? steps + 1 : steps;
+        summer.openDraws(streams.lotKey(number), number, segment, expectedMembers);
         pass.open((int) lot.getFeatures(0).size(0), weights, new BackwardPass.Observer() {
             @Override
             public void starting() {

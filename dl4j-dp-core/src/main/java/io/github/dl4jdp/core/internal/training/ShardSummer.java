@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.training;
+
+import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.internal.network.BackwardPass;
+import io.github.dl4jdp.core.internal.network.ExampleWeights;
+import io.github.dl4jdp.core.internal.network.HookedNetwork;
+import io.github.dl4jdp.core.internal.network.LotDraws;
+import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
+import io.github.dl4jdp.core.internal.network.StochasticParts;
+import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import io.github.dl4jdp.core.internal.plan.Segment;
+import io.github.dl4jdp.core.mechanism.ClippedSum;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.ShardSum;
+import io.github.dl4jdp.core.random.LotKey;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.List;
+import java.util.function.Consumer;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+/**
+ * A network that computes per-example gradients, and the clipped sum of a part of a lot.
+ *
+ * <p><b>Formal guarantee.</b> {@link #sum} is a function of its arguments alone: the lot's key and number, the clipping norm, the grid, the parameters, the public counts of iterations and epochs,
+ * and the examples. It holds no key that outlives a lot, charges nothing and releases nothing, so that it may run anywhere, and be repeated or thrown away. {@link PrivateTraining} sums by the same
+ * object.
+ */
+public final class ShardSummer implements AutoCloseable {
+    /**
+     * What all parts of one lot have in common.
+     *
+     * @param key the lot's
+     * @param lot its number, from 1
+     * @param clippingNorm C in force
+     * @param gridStep that of the lot's noise
+     * @param iteration DL4J's count before the lot, which schedules of dropout follow
+     * @param epoch DL4J's count
+     */
+    public record Task(LotKey key, long lot, double clippingNorm, double gridStep, int iteration, int epoch) {}
+
+    /**
+     * Some examples of a part.
+     *
+     * @param examples at least one
+     * @param members the number of each of them in the whole data set
+     */
+    @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
+    public record Batch(MultiDataSet examples, long[] members) {}
+
+    private final Mechanism mechanism;
+    private final GradientRules rules;
+    private final NetworkConfiguration configuration;
+    private final HookedNetwork network;
+    private final BackwardPass pass;
+    private final LotDraws draws;
+    private final StochasticParts parts;
+    private final AugmentedLots augmentedLots;
+    private @Nullable ClippedSum clippedSum;
+
+    /**
+     * Hooks a network that {@code ModelValidator} found in order.
+     *
+     * @param configuration the network's own, which no other network shares
+     * @param streams for draws outside of lots, which nothing that trains sees
+     */
+    ShardSummer(
+            Model model,
+            NetworkConfiguration configuration,
+            Mechanism mechanism,
+            GradientRules rules,
+            int threads,
+            RandomStreams streams) {
+        this.mechanism = mechanism;
+        this.rules = rules;
+        this.configuration = configuration;
+        this.pass = new BackwardPass(threads);
+        this.draws = new LotDraws(streams);
+        this.parts = StochasticParts.install(configuration.layers(), draws);
+        this.network = HookedNetwork.hook(model, rules, pass);
+        this.augmentedLots = new AugmentedLots(streams, mechanism.copies());
+    }
+
+    /**
+     * A summer of its own for a copy of a network, on any thread or machine.
+     *
+     * @param copy a network that nothing else uses, of the configuration of the one that is trained
+     * @param threads the most that the library's own work is shared out to
+     * @throws IllegalArgumentException if the plan truncates backpropagation, whose segments follow on updates
+     */
+    public static ShardSummer of(Model copy, CompletePlan plan, GradientRules rules, int threads) {
+        if (plan.truncation().isPresent()) {
+            throw new IllegalArgumentException(
+                    "a plan with truncated backpropagation through time cannot be summed in parts: each of its segments needs the update that the"
+                            + " one before made; train it in one process");
+        }
+        var configuration = NetworkConfiguration.of(copy);
+        configuration.takeOwn();
+        configuration.bind();
+        return new ShardSummer(copy, configuration, plan.mechanism(), rules, threads, RandomStreams.secure());
+    }
+
+    /**
+     * The clipped sum of a part of a lot.
+     *
+     * @param parameters [1, numParams], copied
+     * @param batches the examples of the part, in the order of their numbers, one physical batch after the other; none gives a sum of zeros
+     */
+    public ShardSum sum(Task task, INDArray parameters, Iterable<Batch> batches) {
+        network.model().setParams(parameters);
+        configuration.setCounts(task.iteration(), task.epoch());
+        ClippedSum sum = clippedSum;
+        if (sum == null) {
+            sum = new ClippedSum(
+                    mechanism.clipping(),
+                    mechanism.copies(),
+                    mechanism.lotSize(),
+                    network.trainable(),
+                    network.model().numParams(),
+                    dataType());
+            clippedSum = sum;
+        }
+        sum.begin(task.clippingNorm());
+        ClippedSum begun = sum;
+        for (Batch batch : batches) {
+            var weighted = weighted(batch.examples());
+            int rows = augmentedLots.examplesOf(weighted.batch());
+            run(task.key(), task.lot(), weighted, batch.members(), tapes -> begun.add(tapes, rows, rows));
+        }
+        return begun.onGrid(task.gridStep());
+    }
+
+    /** One forward and backward pass over a physical batch. */
+    void run(LotKey key, long lot, ExampleWeights weighted, long[] members, Consumer<List<LayerTape>> complete) {
+        MultiDataSet part = weighted.batch();
+        openDraws(key, lot, 0, members);
+        pass.open((int) part.getFeatures(0).size(0), weighted.weights(), new BackwardPass.Observer() {
+            @Override
+            public void starting() {}
+
+            @Override
+            public void complete(List<LayerTape> tapes) {
+                network.requirePassOver(part, Segment.WHOLE);
+                complete.accept(tapes);
+            }
+        });
+        try {
+            network.forwardAndBackward(part);
+        } finally {
+            closePass();
+        }
+    }
+
+    /** Random draws from here on are those of a release about a lot, for copies of these examples. */
+    void openDraws(LotKey key, long lot, long segment, long[] members) {
+        draws.open(key, segment, (lot - 1) * mechanism.releasesPerLot() + segment + 1, augmentedLots.keysOf(members));
+        for (Layer layer : configuration.layers()) {
+            layer.clearNoiseWeightParams(); // those of a pass that broke off, or was not ours
+        }
+    }
+
+    void closePass() {
+        pass.close();
+        draws.close();
+    }
+
+    /** A batch with the weights of its examples, as the network takes it. */
+    ExampleWeights weighted(MultiDataSet batch) {
+        var weighted = ExampleWeights.of(batch, dataType());
+        if (weighted.batch().hasMaskArrays() && !rules.notCheckedUnderMasks().isEmpty()) {
+            throw new IllegalArgumentException(
+                    "a lot has masks, and what was opted in to by batches without masks is in the network: "
+                            + String.join(", ", rules.notCheckedUnderMasks())
+                            + "; nothing of it was released. Opt in by batches with masks (GradientRules.withPart)");
+        }
+        return weighted;
+    }
+
+    HookedNetwork network() {
+        return network;
+    }
+
+    BackwardPass pass() {
+        return pass;
+    }
+
+    AugmentedLots augmentedLots() {
+        return augmentedLots;
+    }
+
+    private DataType dataType() {
+        return network.model().params().dataType();
+    }
+
+    /** Gives the network its own layers back. */
+    @Override
+    public void close() {
+        network.unhook();
+        parts.restore();
+    }
+}
