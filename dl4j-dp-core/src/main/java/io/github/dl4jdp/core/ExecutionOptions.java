@@ -14,17 +14,22 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  *     files. {@link RandomAccessExamples} are then used by that thread, still one thread at a time
  * @param threads the most threads that the library's own work is shared out to, the training thread included; 0 for as many as ND4J uses:
  *     the environment variable {@code OMP_NUM_THREADS}, or one a processor. What is made here has the same bits for any number of threads
+ * @param shards the parts in which a lot is summed, by the numbers of its examples: parts of a lot that are summed elsewhere, by as many workers, give the same bits. 1 unless said
+ *     otherwise
  */
-public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int threads) {
+public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int threads, int shards) {
     private static final int AS_MEMORY_ALLOWS = 0;
     private static final int AS_ND4J = 0;
 
     /**
-     * @throws IllegalArgumentException if {@code physicalBatchSize < 0} or {@code threads < 0}
+     * @throws IllegalArgumentException if {@code physicalBatchSize < 0} or {@code threads < 0} or {@code shards < 1}
      */
     public ExecutionOptions {
         if (physicalBatchSize < 0) {
             throw new IllegalArgumentException("physicalBatchSize must be at least 0, was " + physicalBatchSize);
+        }
+        if (shards < 1) {
+            throw new IllegalArgumentException("shards must be at least 1, was " + shards);
         }
         if (threads < 0) {
             throw new IllegalArgumentException("threads must be at least 0, was " + threads);
@@ -36,7 +41,7 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
      * are needed, and as many threads as ND4J uses.
      */
     public static ExecutionOptions defaults() {
-        return new ExecutionOptions(AS_MEMORY_ALLOWS, false, AS_ND4J);
+        return new ExecutionOptions(AS_MEMORY_ALLOWS, false, AS_ND4J, 1);
     }
 
     /**
@@ -48,17 +53,26 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
         if (physicalBatchSize < 1) {
             throw new IllegalArgumentException("physicalBatchSize must be at least 1, was " + physicalBatchSize);
         }
-        return new ExecutionOptions(physicalBatchSize, prefetch, threads);
+        return new ExecutionOptions(physicalBatchSize, prefetch, threads, shards);
     }
 
     /** These options with the next physical batch read ahead, or not. */
     public ExecutionOptions withPrefetch(boolean prefetch) {
-        return new ExecutionOptions(physicalBatchSize, prefetch, threads);
+        return new ExecutionOptions(physicalBatchSize, prefetch, threads, shards);
     }
 
     /** These options with another number of threads. */
     public ExecutionOptions withThreads(int threads) {
-        return new ExecutionOptions(physicalBatchSize, prefetch, threads);
+        return new ExecutionOptions(physicalBatchSize, prefetch, threads, shards);
+    }
+
+    /**
+     * These options with lots that are summed in parts.
+     *
+     * @throws IllegalArgumentException if {@code shards < 1}
+     */
+    public ExecutionOptions withShards(int shards) {
+        return new ExecutionOptions(physicalBatchSize, prefetch, threads, shards);
     }
 
     /** These options on this machine. */
@@ -66,6 +80,6 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
         int count = threads == AS_ND4J
                 ? Math.max(1, NativeOpsHolder.getInstance().getDeviceNativeOps().ompGetMaxThreads())
                 : threads;
-        return new Execution(physicalBatchSize, prefetch, count);
+        return new Execution(physicalBatchSize, prefetch, shards, count);
     }
 }

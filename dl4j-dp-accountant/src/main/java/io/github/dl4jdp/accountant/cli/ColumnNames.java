@@ -52,9 +52,9 @@ final class ColumnNames {
             Map.entry("lots", Parameter.SAMPLING),
             Map.entry("sampler", Parameter.SAMPLING),
             Map.entry("neighbors", Parameter.RELATION),
-            Map.entry("neighbors", Parameter.RELATION),
+            Map.entry("neighbours", Parameter.RELATION),
             Map.entry("neighboring", Parameter.RELATION),
-            Map.entry("neighboring", Parameter.RELATION),
+            Map.entry("neighbouring", Parameter.RELATION),
             Map.entry("adjacency", Parameter.RELATION),
             Map.entry("schedule", Parameter.NOISE_SCHEDULE),
             Map.entry("k", Parameter.GROUP_SIZE));

@@ -8,6 +8,7 @@ import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -53,7 +54,8 @@ public final class PrivateStep {
     private final int threads;
     private final long dimension;
     private final double rounding;
-    private final ClippedSum sum;
+    private final int length;
+    private final @Nullable ClippedSum local;
     private final Map<Drawn, long[]> drawn = new LinkedHashMap<>();
     private double clippingNorm;
     /** Holds one noised sum after the other. */
@@ -67,7 +69,7 @@ public final class PrivateStep {
     private record Drawn(long lot, long examples) {}
 
     /**
-     * The door of one run.
+     * The door of one run of a network.
      *
      * @param clippingNorm C of the next lot: the mechanism's own, or where adaptive clipping had come to
      * @param layers the layers that train, in the order of the parameters
@@ -83,16 +85,47 @@ public final class PrivateStep {
             long numParams,
             DataType dataType,
             int threads) {
+        this(
+                mechanism,
+                streams,
+                clippingNorm,
+                pieces(layers),
+                numParams,
+                Rounding.allowance(dataType, mechanism.lotSize()),
+                new ClippedSum(
+                        mechanism.clipping(), mechanism.copies(), mechanism.lotSize(), layers, numParams, dataType),
+                threads);
+    }
+
+    /**
+     * The door of one run whose sums are all computed elsewhere.
+     *
+     * @param numParams the length of the sums
+     * @param allowance by what part of C rounding may enlarge what one example adds to a sum, in [0, 0.125]
+     */
+    public PrivateStep(Mechanism mechanism, RandomStreams streams, long numParams, double allowance) {
+        this(mechanism, streams, mechanism.clipping().norm(), pieces(0, numParams), numParams, allowance, null, 1);
+    }
+
+    private PrivateStep(
+            Mechanism mechanism,
+            RandomStreams streams,
+            double clippingNorm,
+            List<Piece> pieces,
+            long numParams,
+            double rounding,
+            @Nullable ClippedSum local,
+            int threads) {
         this.mechanism = mechanism;
         this.streams = streams;
         this.noiseStreams = new UnusedStreams(streams);
         this.countStreams = new UnusedStreams(streams);
-        this.pieces = pieces(layers);
+        this.pieces = pieces;
         this.threads = threads;
-        this.dimension = layers.stream().mapToLong(TrainableLayer::length).sum();
-        this.rounding = Rounding.allowance(dataType, mechanism.lotSize());
-        this.sum = new ClippedSum(
-                mechanism.clipping(), mechanism.copies(), mechanism.lotSize(), layers, numParams, dataType);
+        this.dimension = pieces.stream().mapToLong(piece -> piece.to() - piece.from()).sum();
+        this.rounding = rounding;
+        this.length = Math.toIntExact(numParams);
+        this.local = local;
         this.clippingNorm = Require.positive("clippingNorm", clippingNorm);
     }
 
@@ -145,13 +178,19 @@ public final class PrivateStep {
             for (; k < layers.size() && layers.get(k).from() == to; k++) {
                 to += layers.get(k).length();
             }
-            while (from < to) {
-                long end = Math.min(to, (from / PIECE + 1) * PIECE);
-                pieces.add(new Piece(Math.toIntExact(from), Math.toIntExact(end)));
-                from = end;
-            }
+            pieces.addAll(pieces(from, to));
         }
         return List.copyOf(pieces);
+    }
+
+    private static List<Piece> pieces(long first, long to) {
+        var pieces = new ArrayList<Piece>();
+        for (long from = first; from < to; ) {
+            long end = Math.min(to, (from / PIECE + 1) * PIECE);
+            pieces.add(new Piece(Math.toIntExact(from), Math.toIntExact(end)));
+            from = end;
+        }
+        return pieces;
     }
 
     /** The noise of a coordinate does not depend on the thread that adds it, nor on the piece. */
@@ -228,7 +267,21 @@ public final class PrivateStep {
             this.gridStep = noise == null
                     ? Math.scalb(norm, 64 - Long.numberOfLeadingZeros(mechanism.lotSize()) - NOISELESS_BITS)
                     : noise.gridStep();
-            sum.begin(norm);
+            if (local != null) {
+                local.begin(norm);
+            }
+        }
+
+        private ClippedSum sum() {
+            if (local == null) {
+                throw new IllegalStateException("the sums of this run are computed elsewhere");
+            }
+            return local;
+        }
+
+        /** What parts of this lot are computed from. */
+        public LotTask task(int iteration, int epoch) {
+            return new LotTask(streams.lotKey(lot), lot, norm, gridStep, iteration, epoch);
         }
 
         /** The unit of the grid that parts of this lot must be summed on. */
@@ -244,13 +297,13 @@ public final class PrivateStep {
          * @param rows number of examples of the batch
          */
         public void add(List<LayerTape> tapes, int counted, int rows) {
-            sum.add(tapes, counted, rows);
+            sum().add(tapes, counted, rows);
         }
 
         /** Ends a part of the lot: what was added since the last one is brought to the grid. */
         public void endShard() {
-            add(sum.onGrid(gridStep));
-            sum.begin(norm);
+            add(sum().onGrid(gridStep));
+            sum().begin(norm);
         }
 
         /**
@@ -266,9 +319,9 @@ public final class PrivateStep {
                         + " and on that of step " + part.gridStep());
             }
             long[] more = part.units();
-            if (more.length != sum.sum().length()) {
+            if (more.length != length) {
                 throw new IllegalArgumentException("a part of lot " + lot + " must have a value for each of the "
-                        + sum.sum().length() + " parameters, had " + more.length);
+                        + length + " parameters, had " + more.length);
             }
             if (units.length == 0) {
                 units = more.clone();
@@ -294,28 +347,39 @@ public final class PrivateStep {
          * @throws IllegalStateException if it was released before, or the charge does not pay for it
          */
         public void release(INDArray view) {
+            if (view.length() != length) {
+                throw new IllegalArgumentException(
+                        "view must have " + length + " values, had " + view.length() + "; nothing was released");
+            }
+            HostArrays.write(release(), view, 0, length);
+        }
+
+        /** As {@link #release(INDArray)}, to an array [numParams] that the next release fills again. */
+        public double[] release() {
             if (isSpent) {
-                throw new IllegalStateException(
-                        "lot " + lot + " was released before, or its release failed: open it anew");
+                throw new IllegalStateException("lot " + lot + " was released before, or its release failed: open it anew");
             }
             isSpent = true;
             boolean isFirst = release == 0;
             long number = (lot - 1) * mechanism.releasesPerLot() + release + 1;
             double[] values = noised(number);
             double next = isFirst ? nextNorm() : norm;
-            charge.pay(isFirst, examples + sum.examples());
-            HostArrays.write(values, view, 0, values.length);
+            charge.pay(isFirst, examples + (local == null ? 0 : local.examples()));
             deviation = charge.noiseMultiplier() * norm / mechanism.lotSize();
             clippingNorm = next;
+            return values;
         }
 
         private double[] noised(long number) {
-            int length = Math.toIntExact(sum.sum().length());
             if (buffer.length != length) {
                 buffer = new double[length];
             }
             double[] values = buffer;
-            HostArrays.read(sum.sum(), 0, values, length);
+            if (local == null) {
+                Arrays.fill(values, 0);
+            } else {
+                HostArrays.read(local.sum(), 0, values, length);
+            }
             boolean hasParts = units.length > 0;
             var release = noise == null ? null : noise.release(streams, NOISE, noiseStreams.next(number));
             double divisor = mechanism.lotSize();
@@ -348,7 +412,7 @@ public final class PrivateStep {
             if (!(mechanism.clipping() instanceof Clipping.Adaptive adaptive)) {
                 return norm;
             }
-            double[] count = {(twiceShiftedCount + sum.twiceShiftedCount()) * LotClipping.COUNT_SENSITIVITY};
+            double[] count = {(twiceShiftedCount + (local == null ? 0 : local.twiceShiftedCount())) * LotClipping.COUNT_SENSITIVITY};
             if (noise != null) {
                 countNoise(adaptive)
                         .release(streams, COUNT_NOISE, countStreams.next(lot))
@@ -380,6 +444,6 @@ public final class PrivateStep {
 
     /** The share of the last lot's examples whose gradient was made smaller, NaN for an empty lot. Private data. */
     public double clippedFraction() {
-        return sum.clippedFraction();
+        return local == null ? Double.NaN : local.clippedFraction();
     }
 }

@@ -80,7 +80,12 @@ public final class GraphConfiguration extends NetworkConfiguration {
     }
 
     @Override
-    int iterations() {
+    public int epochs() {
+        return network.getConfiguration().getEpochCount();
+    }
+
+    @Override
+    public int iterations() {
         return network.getConfiguration().getIterationCount();
     }
 

@@ -42,7 +42,12 @@ final class LayerListConfiguration extends NetworkConfiguration {
     }
 
     @Override
-    int iterations() {
+    public int epochs() {
+        return network.getLayerWiseConfigurations().getEpochCount();
+    }
+
+    @Override
+    public int iterations() {
         return network.getLayerWiseConfigurations().getIterationCount();
     }
 

@@ -307,7 +307,10 @@ public abstract class NetworkConfiguration {
     public abstract void setCounts(int iteration, int epoch);
 
     /** The updates that the network has made, as far as DL4J counts them. */
-    abstract int iterations();
+    public abstract int iterations();
+
+    /** The epochs that the network has made, as far as DL4J counts them. */
+    public abstract int epochs();
 
     private static LayerPast pastOf(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, String name) {
         List<AccountConstraint> carriers = AccountCarriers.in(conf);

@@ -8,9 +8,10 @@ import io.github.dl4jdp.core.gradient.TapeRecorder;
  *
  * @param physicalBatchSize the most examples that pass through the network at a time; 0 for as many as memory allows
  * @param prefetch whether another thread reads the next physical batch
+ * @param shards the parts by index in which a lot is summed, at least 1
  * @param threads the most threads that the library's own work is shared out to, at least 1
  */
-public record Execution(int physicalBatchSize, boolean prefetch, int threads) {
+public record Execution(int physicalBatchSize, boolean prefetch, int shards, int threads) {
     private static final int AS_MEMORY_ALLOWS = 0;
     private static final int LARGEST_DEFAULT = 1024;
     private static final int SMALLEST_DEFAULT = 32;

@@ -102,12 +102,12 @@ public final class GivenBatches {
         RandomAccessExamples data = RandomAccessExamples.of(lot);
         long rows = lot.getFeatures(0).size(0);
         long[] members = LongStream.range(0, rows).toArray();
+        LotParts parts = LotParts.of(members, rows, 1, physicalBatchSize);
         return LotSource.feed(
                 training,
-                members,
+                parts,
                 examples - rows,
-                physicalBatchSize,
-                part -> LotSource.fetch(data, LotSource.part(members, physicalBatchSize, part)),
+                part -> LotSource.fetch(data, parts.rows().get(part)),
                 part -> training.shapes().shaped(part, false),
                 paidWith);
     }

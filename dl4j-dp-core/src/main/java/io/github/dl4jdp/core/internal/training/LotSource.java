@@ -31,6 +31,7 @@ public final class LotSource {
     private final RandomAccessExamples data;
     private final @Nullable Augmentation augmentation;
     private final int physicalBatchSize;
+    private final int shards;
     private final @Nullable ReadAhead readAhead;
     private long passEnd;
     /** A pass was begun with no step left: too many were asked for, if anybody asks for a lot of it. */
@@ -57,6 +58,7 @@ public final class LotSource {
             training.augmentedLots().notice();
         }
         this.physicalBatchSize = training.physicalBatchSize(options);
+        this.shards = options.shards();
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
         this.number = training.desk().newIterator();
         startPass();
@@ -118,29 +120,37 @@ public final class LotSource {
                             : "the pass has no further lot: call reset() for the next pass");
         }
         long[] members = training.drawLot(lot, data.size());
+        LotParts parts = parts(members);
         return feed(
                 training,
-                members,
+                parts,
                 0,
-                physicalBatchSize,
-                part -> read(lot, members, part),
+                part -> read(lot, parts, part),
                 batch -> training.shapes().shaped(preProcess.apply(batch), data.hasFixedShapes()),
                 training.spending().nextCharge());
     }
 
-    private MultiDataSet read(long lot, long[] members, int part) {
+    private LotParts parts(long[] members) {
+        return LotParts.of(members, data.size(), shards, physicalBatchSize);
+    }
+
+    private MultiDataSet read(long lot, LotParts parts, int part) {
         if (part > 0 && inUse != null) {
             spent = inUse; // the next part is asked for when this one has been accumulated
         }
         inUse = null;
-        boolean isLast = part + 1 == parts(members, physicalBatchSize);
+        boolean isLast = parts.isLast(part);
         MultiDataSet batch = readAhead == null
-                ? reader(lot, members, part).get()
-                : readAhead.get(lot, part, () -> reader(lot, members, part).get());
+                ? reader(lot, parts.rows().get(part)).get()
+                : readAhead.get(lot, part, () -> reader(lot, parts.rows().get(part)).get());
         if (readAhead != null && !isLast) {
-            readAhead.start(lot, part + 1, reader(lot, members, part + 1));
+            readAhead.start(lot, part + 1, reader(lot, parts.rows().get(part + 1)));
         } else if (readAhead != null && lot < training.plan().mechanism().steps()) {
-            readAhead.start(lot + 1, 0, reader(lot + 1, training.drawLot(lot + 1, data.size()), 0));
+            readAhead.start(lot + 1, 0, reader(
+                            lot + 1,
+                            parts(training.drawLot(lot + 1, data.size()))
+                                    .rows()
+                                    .get(0)));
         }
         if (!isLast && augmentation == null) {
             // As they are now: a preprocessor may put arrays of its own in their place.
@@ -150,8 +160,7 @@ public final class LotSource {
     }
 
     /** What reads a physical batch; takes the arrays that it may fill at once, so that no other does. */
-    private Supplier<MultiDataSet> reader(long lot, long[] members, int part) {
-        long[] rows = part(members, physicalBatchSize, part);
+    private Supplier<MultiDataSet> reader(long lot, long[] rows) {
         MultiDataSet free = spent;
         if (free == null || free.getFeatures(0).size(0) != rows.length) {
             return () -> batch(fetch(data, rows), lot, rows);
@@ -167,44 +176,46 @@ public final class LotSource {
     /**
      * Feeds all but the last physical batch of one lot through the engine and returns the last one, which {@code fit} is to have.
      *
-     * @param members of the lot, in the order in which they are read
+     * @param parts its physical batches
      * @param before how many examples of the pass came before the data set that they are numbered in
      * @param read gives the physical batches by their number; of an empty lot, any one example
      * @param charge what the lot is paid with
      */
     static MultiDataSet feed(
             PrivateTraining training,
-            long[] members,
+            LotParts parts,
             long before,
-            int physicalBatchSize,
             IntFunction<MultiDataSet> read,
             UnaryOperator<MultiDataSet> preProcess,
             Charge charge) {
         training.beginLot(charge);
-        int parts = parts(members, physicalBatchSize);
-        for (int part = 0; part < parts - 1; part++) {
+        int last = parts.count() - 1;
+        for (int part = 0; part < last; part++) {
             MultiDataSet batch = read.apply(part);
             int examples = training.augmentedLots().examplesOf(batch);
             training.accumulate(
-                    preProcessed(batch, preProcess), examples, numbers(members, before, physicalBatchSize, part));
+                    preProcessed(batch, preProcess),
+                    examples,
+                    numbers(parts.rows().get(part), before));
+            if (parts.endsShard()[part]) {
+                training.endShard();
+            }
         }
-        MultiDataSet last = read.apply(parts - 1);
-        if (members.length == 0) {
+        MultiDataSet batch = read.apply(last);
+        if (parts.isEmpty()) {
             // The row stands in for nothing: its values must not come from an example.
-            fill(last.getFeatures(), 0);
-            fill(last.getLabels(), 0);
-            fill(last.getFeaturesMaskArrays(), 1);
-            fill(last.getLabelsMaskArrays(), 1);
+            fill(batch.getFeatures(), 0);
+            fill(batch.getLabels(), 0);
+            fill(batch.getFeaturesMaskArrays(), 1);
+            fill(batch.getLabelsMaskArrays(), 1);
         }
-        int examples = members.length == 0 ? 0 : training.augmentedLots().examplesOf(last);
+        int examples = parts.isEmpty() ? 0 : training.augmentedLots().examplesOf(batch);
         return training.expect(
-                preProcessed(last, preProcess), examples, numbers(members, before, physicalBatchSize, parts - 1));
+                preProcessed(batch, preProcess), examples, numbers(parts.rows().get(last), before));
     }
 
-    private static long[] numbers(long[] members, long before, int physicalBatchSize, int part) {
-        return Arrays.stream(part(members, physicalBatchSize, part))
-                .map(member -> before + member)
-                .toArray();
+    private static long[] numbers(long[] rows, long before) {
+        return Arrays.stream(rows).map(row -> before + row).toArray();
     }
 
     /** A row more would be an example whose contribution nobody bounds. */
@@ -217,19 +228,6 @@ public final class LotSource {
                     + ", has made " + processed.getFeatures(0).size(0) + " of them");
         }
         return processed;
-    }
-
-    private static int parts(long[] members, int physicalBatchSize) {
-        return (int) Math.max(1, ((long) members.length + physicalBatchSize - 1) / physicalBatchSize);
-    }
-
-    /** All parts but the last are of the physical batch size, so that their arrays can be filled again. */
-    static long[] part(long[] members, int physicalBatchSize, int part) {
-        if (members.length == 0) {
-            return new long[] {0};
-        }
-        int from = Math.multiplyExact(part, physicalBatchSize);
-        return Arrays.copyOfRange(members, from, (int) Math.min(members.length, (long) from + physicalBatchSize));
     }
 
     /** The sampled examples and nothing else: a row too many would be an example that nobody drew. */

@@ -19,8 +19,10 @@ import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.LotTask;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
+import io.github.dl4jdp.core.mechanism.ShardSum;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
@@ -29,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
@@ -464,6 +467,19 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         PrivateStep.Lot sum = Objects.requireNonNull(open);
         summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> sum.add(tapes, examples, rows));
         rehearsed = true;
+    }
+
+    /**
+     * A lot that was summed in parts elsewhere, as {@code fit} is to have it: a stand-in that contributes nothing.
+     *
+     * @param sums the sums of all parts, each of them once
+     * @param standIn one row of any values, of the shapes of an example
+     */
+    public MultiDataSet lotOf(Function<LotTask, List<ShardSum>> sums, MultiDataSet standIn) {
+        beginLot(spending.nextCharge());
+        PrivateStep.Lot lot = Objects.requireNonNull(open);
+        sums.apply(lot.task(configuration.iterations(), configuration.epochs())).forEach(lot::add);
+        return expect(standIn, 0, new long[] {0});
     }
 
     /** Ends a part of the lot under way. */

@@ -12,6 +12,7 @@ import io.github.dl4jdp.core.internal.network.StochasticParts;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.mechanism.ClippedSum;
+import io.github.dl4jdp.core.mechanism.LotTask;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.ShardSum;
 import io.github.dl4jdp.core.random.LotKey;
@@ -33,18 +34,6 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * object.
  */
 public final class ShardSummer implements AutoCloseable {
-    /**
-     * What all parts of one lot have in common.
-     *
-     * @param key the lot's
-     * @param lot its number, from 1
-     * @param clippingNorm C in force
-     * @param gridStep that of the lot's noise
-     * @param iteration DL4J's count before the lot, which schedules of dropout follow
-     * @param epoch DL4J's count
-     */
-    public record Task(LotKey key, long lot, double clippingNorm, double gridStep, int iteration, int epoch) {}
-
     /**
      * Some examples of a part.
      *
@@ -112,7 +101,7 @@ public final class ShardSummer implements AutoCloseable {
      * @param parameters [1, numParams], copied
      * @param batches the examples of the part, in the order of their numbers, one physical batch after the other; none gives a sum of zeros
      */
-    public ShardSum sum(Task task, INDArray parameters, Iterable<Batch> batches) {
+    public ShardSum sum(LotTask task, INDArray parameters, Iterable<Batch> batches) {
         network.model().setParams(parameters);
         configuration.setCounts(task.iteration(), task.epoch());
         ClippedSum sum = clippedSum;

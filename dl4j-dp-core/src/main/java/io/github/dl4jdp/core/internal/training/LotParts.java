@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.training;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * The physical batches of a lot: shard by shard, each shard in pieces of the physical batch size.
+ *
+ * @param rows the examples of each batch by their number; of an empty lot, any one example
+ * @param endsShard whether a batch is the last one of its shard
+ * @param isEmpty whether the lot has no example
+ */
+@SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
+record LotParts(List<long[]> rows, boolean[] endsShard, boolean isEmpty) {
+    /**
+     * Cuts a lot.
+     *
+     * @param members of the lot, ascending
+     * @param size of the data set
+     * @param shards number of parts of equal length of the data set, by index: an example is in the same one whoever else is in the lot
+     */
+    static LotParts of(long[] members, long size, int shards, int physicalBatchSize) {
+        if (members.length == 0) {
+            return new LotParts(List.of(new long[] {0}), new boolean[] {true}, true);
+        }
+        var rows = new ArrayList<long[]>();
+        var ends = new ArrayList<Boolean>();
+        int from = 0;
+        for (int shard = 0; shard < shards; shard++) {
+            long border = border(size, shards, shard + 1);
+            int to = from;
+            while (to < members.length && members[to] < border) {
+                to++;
+            }
+            for (int i = from; i < to; i += physicalBatchSize) {
+                int end = (int) Math.min(to, (long) i + physicalBatchSize);
+                rows.add(Arrays.copyOfRange(members, i, end));
+                ends.add(end == to);
+                if (end == to) {
+                    break; // i + physicalBatchSize may overflow
+                }
+            }
+            from = to;
+        }
+        boolean[] endsShard = new boolean[ends.size()];
+        for (int i = 0; i < endsShard.length; i++) {
+            endsShard[i] = ends.get(i);
+        }
+        return new LotParts(rows, endsShard, false);
+    }
+
+    /** The number of the first example after the first {@code count} of {@code shards} shards. */
+    static long border(long size, int shards, int count) {
+        return Math.multiplyExact(size / shards, (long) count) + Math.min(count, size % shards);
+    }
+
+    int count() {
+        return rows.size();
+    }
+
+    boolean isLast(int part) {
+        return part + 1 == rows.size();
+    }
+}
