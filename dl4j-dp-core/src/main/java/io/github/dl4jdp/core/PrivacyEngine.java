@@ -317,6 +317,11 @@ public final class PrivacyEngine implements AutoCloseable {
         return new LotSource(training, data, augmentation, options);
     }
 
+    /** The training that this engine drives. */
+    PrivateTraining training() {
+        return training;
+    }
+
     /** What is spent, with what parameters that were put into the network since the last lot bring with them. */
     private Spending spending() {
         training.lookAtParameters();
