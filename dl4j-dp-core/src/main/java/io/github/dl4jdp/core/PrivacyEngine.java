@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.data.Augmentation;
@@ -306,9 +307,9 @@ public final class PrivacyEngine implements AutoCloseable {
                     "the plan's sampling is GIVEN_BATCHES: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
         }
         training.requireStepsLeft();
-        if (plan.sampling() == Sampling.FIXED_SIZE && data.size() != plan.examples()) {
+        if (plan.relation() != NeighboringRelation.ADD_OR_REMOVE_ONE && data.size() != plan.examples()) {
             throw new IllegalArgumentException("the data set must have exactly plan.examples = " + plan.examples()
-                    + " examples, its public size under replace-one, has " + data.size());
+                    + " examples, its public size under " + plan.relation() + ", has " + data.size());
         }
         if (Math.abs(data.size() - plan.examples()) > SIZE_TOLERANCE * plan.examples()) {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
