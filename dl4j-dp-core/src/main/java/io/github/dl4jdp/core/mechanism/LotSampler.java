@@ -7,7 +7,7 @@ import java.util.Arrays;
 
 /** Draws the members of lots: functions of the lot's key, so that whoever draws a lot, here or elsewhere, gets the same one. */
 final class LotSampler {
-    private static final String STREAM = "sampling";
+    static final String STREAM = "sampling";
 
     private LotSampler() {}
 
@@ -39,8 +39,7 @@ final class LotSampler {
      * <p>Proof of uniformity: selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, Algorithm S) takes example {@code i} with probability (members still
      * needed) / (examples still left), which makes every subset equally likely.
      */
-    static long[] fixedSize(LotKey lot, long examples, long lotSize) {
-        KeystreamGenerator coins = lot.stream(STREAM, 0);
+    static long[] fixedSize(KeystreamGenerator coins, long examples, long lotSize) {
         var members = new long[Math.toIntExact(lotSize)];
         int count = 0;
         for (long i = 0; count < lotSize; i++) {

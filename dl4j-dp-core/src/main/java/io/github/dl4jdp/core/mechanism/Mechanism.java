@@ -92,7 +92,7 @@ public record Mechanism(
         return switch (sampling) {
             case POISSON -> LotSampler.poisson(key, samplingProbability(), from, to);
             case FIXED_SIZE ->
-                Arrays.stream(LotSampler.fixedSize(key, size, lotSize))
+                Arrays.stream(LotSampler.fixedSize(key.stream(LotSampler.STREAM, 0), size, lotSize))
                         .filter(member -> member >= from && member < to)
                         .toArray();
             case GIVEN_BATCHES -> throw new IllegalStateException("the lots of an " + sampling + " plan are not drawn");

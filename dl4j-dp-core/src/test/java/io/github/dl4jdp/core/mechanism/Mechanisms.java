@@ -22,7 +22,7 @@ public final class Mechanisms {
         }
 
         public long[] drawFixed(long lot, long examples, long lotSize) {
-            return LotSampler.fixedSize(streams.lotKey(lot), examples, lotSize);
+            return LotSampler.fixedSize(streams.lotKey(lot).stream(LotSampler.STREAM, 0), examples, lotSize);
         }
     }
 
