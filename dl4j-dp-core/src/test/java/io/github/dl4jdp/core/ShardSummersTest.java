@@ -155,7 +155,15 @@ class ShardSummersTest {
             for (int step = 0; step < STEPS; step++) {
                 MultiDataSet lot = engine.training()
                         .lotOf(
-                                task -> sums(task, plan.mechanism(), driver.params(), examples, shards, summers, threads, random),
+                                task -> sums(
+                                        task,
+                                        plan.mechanism(),
+                                        driver.params(),
+                                        examples,
+                                        shards,
+                                        summers,
+                                        threads,
+                                        random),
                                 examples.get(new long[] {0}));
                 if (driver instanceof MultiLayerNetwork list) {
                     list.fit(new DataSet(lot.getFeatures(0), lot.getLabels(0)));
@@ -213,7 +221,8 @@ class ShardSummersTest {
                 sums.add(results.get(i).get());
             }
             ShardSum again = results.get(shards).get();
-            assertThat(again.units()).isEqualTo(sums.get(order.indexOf(repeated)).units());
+            assertThat(again.units())
+                    .isEqualTo(sums.get(order.indexOf(repeated)).units());
             return sums;
         } catch (Exception e) {
             throw new IllegalStateException(e);
@@ -248,7 +257,8 @@ class ShardSummersTest {
     void of_truncatedBackprop_isRefused() {
         var plan = plan(true, Clipping.flat(1)).withTruncatedBackprop(8, 4);
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> ShardSummer.of(network(DataType.DOUBLE, false), plan.complete(), GradientRules.builtIn(), 1))
+                .isThrownBy(() ->
+                        ShardSummer.of(network(DataType.DOUBLE, false), plan.complete(), GradientRules.builtIn(), 1))
                 .withMessageContaining("truncated");
     }
 }
