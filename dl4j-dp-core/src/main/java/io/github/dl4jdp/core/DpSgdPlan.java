@@ -56,6 +56,7 @@ public final class DpSgdPlan {
     private final Sampling sampling;
     private final long examples;
     private final long lotSize;
+    private long maximumLotSize;
     private NeighboringRelation relation;
     /** 0 if not given. */
     private long steps;
@@ -88,6 +89,7 @@ public final class DpSgdPlan {
         this.sampling = sampling;
         this.examples = examples;
         this.lotSize = lotSize;
+        this.maximumLotSize = examples;
         this.relation = sampling.relations().get(0);
     }
 
@@ -95,6 +97,7 @@ public final class DpSgdPlan {
         sampling = plan.sampling;
         examples = plan.examples;
         lotSize = plan.lotSize;
+        maximumLotSize = plan.maximumLotSize;
         relation = plan.relation;
         steps = plan.steps;
         clipping = plan.clipping;
@@ -155,6 +158,7 @@ public final class DpSgdPlan {
                 sampling,
                 examples,
                 lotSize,
+                maximumLotSize,
                 relation,
                 clipping == null ? Clipping.flat(1) : clipping,
                 sigma,
@@ -181,6 +185,7 @@ public final class DpSgdPlan {
     /** A plan with no more parts than a mechanism has. */
     static DpSgdPlan of(Mechanism mechanism) {
         var plan = new DpSgdPlan(mechanism.sampling(), "lotSize", mechanism.examples(), mechanism.lotSize());
+        plan.maximumLotSize = mechanism.maximumLotSize();
         plan.relation = mechanism.relation();
         plan.steps = mechanism.steps();
         plan.clipping = mechanism.clipping();
@@ -203,6 +208,7 @@ public final class DpSgdPlan {
                 sampling,
                 examples,
                 lotSize,
+                maximumLotSize,
                 relation,
                 clipping(),
                 noiseMultiplier(),
@@ -281,6 +287,29 @@ public final class DpSgdPlan {
                     + target.relation() + ", was " + relation);
         }
         return with(plan -> plan.relation = relation);
+    }
+
+    /**
+     * Poisson lots of at most so many examples: a larger sample is cut down to a uniformly drawn part of it, so that memory and time of a step are bounded. The relation is {@link
+     * NeighboringRelation#ZERO_OUT} then, the data must have exactly as many examples as the plan, and the accountant is {@link AccountantKind#PLD}. Choose a maximum that is rarely reached, four standard
+     * deviations {@code sqrt(expectedLotSize)} above the expected size: the cost is that of plain Poisson lots then. Calibrate after this.
+     *
+     * <p>Source: Ganesh, 2025 (arXiv 2508.15089); Chua et al., 2024 (arXiv 2411.04205), section 3.
+     *
+     * @param examples from the expected lot size to the number of examples, which is no maximum
+     * @throws IllegalArgumentException if it is out of this range, the lots are not Poisson-sampled, or the plan is calibrated to a guarantee under another relation
+     */
+    public DpSgdPlan withMaximumLotSize(long examples) {
+        var known = Mechanism.relations(sampling, examples < this.examples);
+        NeighboringRelation kept = known.contains(relation) ? relation : known.get(0);
+        if (target != null && target.relation() != kept) {
+            throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept
+                    + " for lots of a maximum size, was under " + target.relation());
+        }
+        return recalibrated(plan -> {
+            plan.maximumLotSize = examples;
+            plan.relation = kept;
+        });
     }
 
     /**
@@ -372,7 +401,7 @@ public final class DpSgdPlan {
     }
 
     private void requireKnownCost(String name, NeighboringRelation relation) {
-        var known = sampling.relations();
+        var known = Mechanism.relations(sampling, maximumLotSize < examples);
         if (!known.contains(relation)) {
             throw new IllegalArgumentException(
                     name + " must be one of " + known + " for " + sampling + " lots, was " + relation);
@@ -801,7 +830,8 @@ public final class DpSgdPlan {
     /** All parts that decide on what is released. */
     @Override
     public String toString() {
-        return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize + ", steps=" + steps
+        return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize
+                + (maximumLotSize < examples ? ", maximumLotSize=" + maximumLotSize : "") + ", steps=" + steps
                 + ", clipping=" + (clipping == null ? "none" : clipping.describe()) + ", noiseMultiplier="
                 + noiseMultiplier
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())

@@ -22,6 +22,7 @@ import java.util.stream.Collectors;
  * @param sampling how lots are drawn
  * @param examples N, the number of examples of the data set, a public constant, at least 1
  * @param lotSize L, the expected number of examples of a lot and the divisor of every sum, from 1 to N
+ * @param maximumLotSize the most examples of a Poisson lot, from L to N: a larger one is cut down to a uniformly drawn part of it; N where nothing is cut
  * @param relation the neighboring relation, one that the cost of the sampling is known under
  * @param clipping how gradients are clipped, an adaptive one's count noise filled in
  * @param noiseMultiplier sigma, finite and at least 0; 0 is no noise, and no privacy
@@ -35,6 +36,7 @@ public record Mechanism(
         Sampling sampling,
         long examples,
         long lotSize,
+        long maximumLotSize,
         NeighboringRelation relation,
         Clipping clipping,
         double noiseMultiplier,
@@ -43,6 +45,8 @@ public record Mechanism(
         int copies,
         long steps,
         OptionalLong seed) {
+    private static final String CUT = "cut";
+
     /** Checks every part; {@code IllegalArgumentException} if one is out of its range, or two exclude each other. */
     public Mechanism {
         Require.positive("examples", examples);
@@ -50,9 +54,18 @@ public record Mechanism(
         if (lotSize > examples) {
             throw new IllegalArgumentException("lotSize must be at most examples = " + examples + ", was " + lotSize);
         }
-        if (!sampling.relations().contains(relation)) {
+        if (maximumLotSize < lotSize || maximumLotSize > examples) {
+            throw new IllegalArgumentException("maximumLotSize must be between the lot size, " + lotSize
+                    + ", and the number of examples, " + examples + ", was " + maximumLotSize);
+        }
+        if (maximumLotSize < examples && sampling != Sampling.POISSON) {
+            throw new IllegalArgumentException("maximumLotSize must be for Poisson lots, was " + maximumLotSize
+                    + " for " + sampling + " lots, whose size does not vary");
+        }
+        var known = relations(sampling, maximumLotSize < examples);
+        if (!known.contains(relation)) {
             throw new IllegalArgumentException(
-                    "relation must be one of " + sampling.relations() + " for " + sampling + " lots, was " + relation);
+                    "relation must be one of " + known + " for " + sampling + " lots, was " + relation);
         }
         if (!(noiseMultiplier >= 0 && noiseMultiplier < Double.POSITIVE_INFINITY)) {
             throw new IllegalArgumentException("noiseMultiplier must be finite and >= 0, was " + noiseMultiplier);
@@ -90,13 +103,42 @@ public record Mechanism(
      */
     public long[] draw(LotKey key, long from, long to, long size) {
         return switch (sampling) {
-            case POISSON -> LotSampler.poisson(key, samplingProbability(), from, to);
-            case FIXED_SIZE ->
-                Arrays.stream(LotSampler.fixedSize(key.stream(LotSampler.STREAM, 0), size, lotSize))
-                        .filter(member -> member >= from && member < to)
-                        .toArray();
+            case POISSON ->
+                isCut()
+                        ? within(from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, size)))
+                        : LotSampler.poisson(key, samplingProbability(), from, to);
+            case FIXED_SIZE -> within(from, to, LotSampler.fixedSize(key.stream(LotSampler.STREAM, 0), size, lotSize));
             case GIVEN_BATCHES -> throw new IllegalStateException("the lots of an " + sampling + " plan are not drawn");
         };
+    }
+
+    /** At most {@link #maximumLotSize} of the members, every subset equally likely: those at the places that a lot of fixed size would have among them. */
+    private long[] cut(LotKey key, long[] members) {
+        if (members.length <= maximumLotSize) {
+            return members;
+        }
+        return Arrays.stream(LotSampler.fixedSize(key.stream(CUT, 0), members.length, maximumLotSize))
+                .map(place -> members[(int) place])
+                .toArray();
+    }
+
+    private static long[] within(long from, long to, long[] members) {
+        return Arrays.stream(members)
+                .filter(member -> member >= from && member < to)
+                .toArray();
+    }
+
+    /**
+     * The relations under which the cost of lots is known, the usual one first.
+     *
+     * @param isCut whether lots have a maximum size: an example then takes another one's place, and only its replacement by nothing is bounded (Ganesh 2025, arXiv 2508.15089)
+     */
+    public static List<NeighboringRelation> relations(Sampling sampling, boolean isCut) {
+        return isCut ? List.of(NeighboringRelation.ZERO_OUT) : sampling.relations();
+    }
+
+    private boolean isCut() {
+        return maximumLotSize < examples;
     }
 
     /** The probability {@code q = L / N} with which an example joins a lot. */
@@ -107,22 +149,6 @@ public record Mechanism(
     /** Whether there is noise, and nobody can know it. */
     public boolean isPrivate() {
         return noiseMultiplier > 0 && seed.isEmpty();
-    }
-
-    /** The same mechanism with another sigma: what calibration tries. */
-    public Mechanism withNoiseMultiplier(double sigma) {
-        return new Mechanism(
-                sampling,
-                examples,
-                lotSize,
-                relation,
-                clipping,
-                sigma,
-                noiseSchedule,
-                releasesPerLot,
-                copies,
-                steps,
-                seed);
     }
 
     /** The noise multiplier of charge number {@code charge}, from 1. */
@@ -143,7 +169,10 @@ public record Mechanism(
         }
         DpEvent releases = releases(noiseMultiplier(charge));
         return switch (sampling) {
-            case POISSON -> new DpEvent.PoissonSampled(samplingProbability(), releases);
+            case POISSON ->
+                isCut()
+                        ? new DpEvent.TruncatedPoissonSampled(samplingProbability(), examples, maximumLotSize, releases)
+                        : new DpEvent.PoissonSampled(samplingProbability(), releases);
             case FIXED_SIZE -> new DpEvent.SampledWithoutReplacement(examples, lotSize, releases);
             case GIVEN_BATCHES -> releases;
         };
@@ -223,7 +252,8 @@ public record Mechanism(
 
     @Override
     public String toString() {
-        return sampling + " lots, examples=" + examples + ", lotSize=" + lotSize + ", steps=" + steps + ", clipping="
+        return sampling + " lots, examples=" + examples + ", lotSize=" + lotSize
+                + (isCut() ? ", maximumLotSize=" + maximumLotSize : "") + ", steps=" + steps + ", clipping="
                 + clipping.describe() + ", noiseMultiplier=" + noiseMultiplier
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
                 + (releasesPerLot == 1 ? "" : ", releasesPerLot=" + releasesPerLot)

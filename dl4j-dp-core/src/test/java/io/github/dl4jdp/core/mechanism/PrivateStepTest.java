@@ -67,6 +67,7 @@ class PrivateStepTest {
                 sampling,
                 examples,
                 lotSize,
+                examples,
                 sampling.relations().get(0),
                 clipping,
                 sigma,

@@ -19,6 +19,7 @@ public final class MechanismJson {
             "sampling",
             "examples",
             "expectedLotSize",
+            "maximumLotSize",
             "relation",
             "steps",
             "clipping",
@@ -41,6 +42,9 @@ public final class MechanismJson {
         map.put("sampling", mechanism.sampling().name());
         map.put("examples", mechanism.examples());
         map.put("expectedLotSize", mechanism.lotSize());
+        if (mechanism.maximumLotSize() < mechanism.examples()) {
+            map.put("maximumLotSize", mechanism.maximumLotSize());
+        }
         map.put("relation", mechanism.relation().name());
         map.put("steps", mechanism.steps());
         putClipping(mechanism.clipping(), map);
@@ -87,6 +91,8 @@ public final class MechanismJson {
                 Sampling.valueOf(text(map, "sampling")),
                 number(map, "examples").longValue(),
                 number(map, "expectedLotSize").longValue(),
+                number(map, map.containsKey("maximumLotSize") ? "maximumLotSize" : "examples")
+                        .longValue(),
                 NeighboringRelation.valueOf(text(map, "relation")),
                 clipping(map),
                 number(map, "noiseMultiplier").doubleValue(),
