@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.CNN2DFormat;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
 import org.deeplearning4j.nn.gradient.Gradient;
@@ -17,23 +16,13 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.convolution.Convolution;
 
 /** The two-dimensional convolution layer, see {@link PatchTape}. */
-final class ConvolutionRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return ConvolutionLayer.class;
-    }
+final class ConvolutionRule {
+    static final LayerRule RULE = LayerRule.of(
+            ConvolutionLayer.class,
+            "per-example products of patches and delta, held or made again for the sum by their size",
+            Hooked::new);
 
-    @Override
-    public String path() {
-        return "per-example products of patches and delta, held or made again for the sum by their size";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((ConvolutionLayer) layer, recorder);
-        LayerState.share((ConvolutionLayer) layer, hooked);
-        return hooked;
-    }
+    private ConvolutionRule() {}
 
     private static final class Hooked extends ConvolutionLayer {
         private static final long serialVersionUID = 1L;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
@@ -12,24 +11,14 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The dense layer, see {@link OuterProductTape}. */
-final class DenseRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return DenseLayer.class;
-    }
+final class DenseRule {
+    static final LayerRule RULE = LayerRule.of(
+            DenseLayer.class,
+            LayerRule.OUTER_PRODUCT,
+            (layer, recorder) ->
+                    layer.hasLayerNorm() ? new NormalizedDense(layer, recorder) : new Hooked(layer, recorder));
 
-    @Override
-    public String path() {
-        return "outer product of input and delta; over time steps, Gram matrices or per-example products";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var dense = (DenseLayer) layer;
-        DenseLayer hooked = dense.hasLayerNorm() ? new NormalizedDense(dense, recorder) : new Hooked(dense, recorder);
-        LayerState.share(dense, hooked);
-        return hooked;
-    }
+    private DenseRule() {}
 
     private static final class Hooked extends DenseLayer {
         private static final long serialVersionUID = 1L;

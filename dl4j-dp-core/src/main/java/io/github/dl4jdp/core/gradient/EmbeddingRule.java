@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingLayer;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
@@ -10,23 +9,10 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The embedding of one token, see {@link EmbeddingTape}. */
-final class EmbeddingRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return EmbeddingLayer.class;
-    }
+final class EmbeddingRule {
+    static final LayerRule RULE = LayerRule.of(EmbeddingLayer.class, LayerRule.TOKENS, Hooked::new);
 
-    @Override
-    public String path() {
-        return "sums over equal tokens";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((EmbeddingLayer) layer, recorder);
-        LayerState.share((EmbeddingLayer) layer, hooked);
-        return hooked;
-    }
+    private EmbeddingRule() {}
 
     private static final class Hooked extends EmbeddingLayer {
         private static final long serialVersionUID = 1L;

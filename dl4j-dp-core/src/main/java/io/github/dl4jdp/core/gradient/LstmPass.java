@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.gradient;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import org.deeplearning4j.nn.conf.layers.AbstractLSTM;
 import org.deeplearning4j.nn.params.LSTMParamInitializer;
 import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
@@ -35,10 +36,10 @@ final class LstmPass {
     private @Nullable INDArray x;
     private @Nullable INDArray delta;
 
-    LstmPass(TapeRecorder recorder, long hidden, IActivation activation, IActivation gate, boolean hasPeepholes) {
-        this.hidden = hidden;
-        this.activation = activation;
-        this.gate = gate;
+    LstmPass(TapeRecorder recorder, AbstractLSTM conf, boolean hasPeepholes) {
+        this.hidden = conf.getNOut();
+        this.activation = conf.getActivationFn();
+        this.gate = conf.getGateActivationFn();
         this.hasPeepholes = hasPeepholes;
         if (hidden <= SMALL) {
             recorder.sharesWork(); // ND4J's threads would only slow it down

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.OutputLayer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
@@ -12,33 +10,15 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/**
- * The output layer: a dense layer whose delta is the derivative of the loss, see {@link OuterProductTape}.
- *
- * @param rules know the losses that were opted in to
- */
-record OutputRule(GradientRules rules) implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return OutputLayer.class;
-    }
+/** The output layer: a dense layer whose delta is the derivative of the loss, see {@link OuterProductTape}. */
+final class OutputRule {
+    private OutputRule() {}
 
-    @Override
-    public List<String> problems(Layer layer) {
-        return PerExampleLosses.problems(
-                ((OutputLayer) layer).layerConf().getLossFn().getClass(), rules);
-    }
-
-    @Override
-    public String path() {
-        return "outer product of input and delta; over time steps, Gram matrices or per-example products";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((OutputLayer) layer, recorder);
-        LayerState.share((OutputLayer) layer, hooked);
-        return hooked;
+    /** @param rules know the losses that were opted in to */
+    static LayerRule rule(GradientRules rules) {
+        return LayerRule.of(OutputLayer.class, LayerRule.OUTER_PRODUCT, Hooked::new)
+                .refusing(layer -> PerExampleLosses.problems(
+                        ((OutputLayer) layer).layerConf().getLossFn().getClass(), rules));
     }
 
     private static final class Hooked extends OutputLayer {
