@@ -232,7 +232,7 @@ class AugmentedLotsTest extends AugmentedRuns {
         MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));
         var engine = PrivacyEngine.attach(network, copied(Clipping.flat(0.5)));
         assertThat(engine.report().toString())
-                .contains("3 copies of each example, their gradients averaged before clipping")
+                .contains("3 copies of each example, averaged before clipping")
                 .doesNotContain("augmentation makes");
         engine.lots(data(EXAMPLES), SHIFT);
         assertThat(engine.report().toString())

@@ -115,7 +115,7 @@ class InvariantsTest {
     /** With learning rate 1, parameters move by the released sum over L, whatever the lot's size was. */
     @ParameterizedTest
     @EnumSource
-    void update_anyRealisedSize_dividesByTheExpectedLotSize(NetworkKind kind) {
+    void update_anyRealizedSize_dividesByTheExpectedLotSize(NetworkKind kind) {
         DataSet data = Networks.data(TYPE, 30);
         Model network = kind.classifier(TYPE, new Sgd(1));
         var engine = PrivacyEngine.attach(
