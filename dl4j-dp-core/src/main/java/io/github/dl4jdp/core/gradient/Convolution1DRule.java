@@ -88,7 +88,7 @@ final class Convolution1DRule {
                 INDArray weights =
                         Slices.range(product, 0, 0, nIn * kernel).dup('c').reshape('c', nIn, kernel, nOut);
                 Sums.add(
-                        OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY)
+                        Sums.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY)
                                 .reshape('c', kernel, nIn, nOut),
                         weights.permute(1, 0, 2));
                 if (hasBias) {

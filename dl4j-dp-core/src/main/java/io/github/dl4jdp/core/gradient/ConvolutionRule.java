@@ -27,21 +27,21 @@ final class ConvolutionRule {
     private static final class Hooked extends ConvolutionLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
-        private final transient @Nullable FloatConvolution fast;
+        private final transient @Nullable CpuConvolution fast;
         private transient @Nullable INDArray output;
 
         Hooked(ConvolutionLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
             CpuBlas blas = CpuBlas.find();
-            FloatActivation activation = FloatActivation.of(layerConf().getActivationFn());
+            CpuActivation activation = CpuActivation.of(layerConf().getActivationFn());
             if (blas != null
                     && activation != null
                     && dataType == DataType.FLOAT
                     && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW) {
                 recorder.sharesWork();
                 recorder.holds(layer.numParams());
-                this.fast = new FloatConvolution(blas, activation, new ParallelRanges(recorder.threads()));
+                this.fast = new CpuConvolution(blas, activation, new ParallelRanges(recorder.threads()));
             } else {
                 this.fast = null;
             }
@@ -72,7 +72,7 @@ final class ConvolutionRule {
         }
 
         private Pair<Gradient, INDArray> fastBackward(
-                FloatConvolution convolution, INDArray out, INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+                CpuConvolution convolution, INDArray out, INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             INDArray weights = getParamWithNoise(ConvolutionParamInitializer.WEIGHT_KEY, true, workspaceMgr);
             INDArray x = HostArrays.contiguous(input.castTo(dataType));
             INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, x.shape(), 'c');

@@ -23,8 +23,8 @@ final class DenseRule {
     private static final class Hooked extends DenseLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
-        private final transient @Nullable FloatDense fast;
-        private final transient @Nullable FloatActivation activation;
+        private final transient @Nullable CpuDense fast;
+        private final transient @Nullable CpuActivation activation;
         /** Of the last recorded pass, if it was made here: then the backward pass needs no other. */
         private transient @Nullable INDArray output;
 
@@ -33,8 +33,8 @@ final class DenseRule {
         Hooked(DenseLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            this.fast = FloatDense.find(dataType, recorder);
-            this.activation = FloatActivation.of(layerConf().getActivationFn());
+            this.fast = CpuDense.find(dataType, recorder);
+            this.activation = CpuActivation.of(layerConf().getActivationFn());
         }
 
         @Override
@@ -64,8 +64,8 @@ final class DenseRule {
         }
 
         private Pair<Gradient, INDArray> fastBackward(
-                FloatDense dense,
-                FloatActivation function,
+                CpuDense dense,
+                CpuActivation function,
                 INDArray out,
                 INDArray epsilon,
                 LayerWorkspaceMgr workspaceMgr) {
@@ -77,8 +77,8 @@ final class DenseRule {
                 dense.inputGradient(weights, delta, below);
                 below = backpropDropOutIfPresent(below);
             }
-            INDArray x = HostArrays.isContiguous(input) ? input : Detached.copy(input);
-            recorder.record(DenseTapes.ofOwn(recorder, x, delta, hasBias(), inputNorms));
+            INDArray x = HostArrays.isContiguous(input) ? input : HostArrays.detached(input);
+            recorder.record(OuterProductTape.ofOwn(recorder, x, delta, hasBias(), inputNorms));
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
@@ -100,7 +100,7 @@ final class DenseRule {
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }
-            recorder.record(DenseTapes.of(recorder, input, delta, hasBias()));
+            recorder.record(OuterProductTape.of(recorder, input, delta, hasBias()));
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
         }

@@ -34,9 +34,10 @@ final class EmbeddingRule {
             }
             int examples = recorder.examples();
             INDArray tokens = TimeMajor.ofRows(input.castTo(DataType.INT32), examples);
-            INDArray byExample = Detached.copy(TimeMajor.ofRows(delta, examples).permute(1, 0, 2));
+            INDArray byExample =
+                    HostArrays.detached(TimeMajor.ofRows(delta, examples).permute(1, 0, 2));
             recorder.record(new EmbeddingTape(
-                    Detached.copy(tokens.permute(1, 0, 2)).data().asInt(), byExample, hasBias()));
+                    HostArrays.detached(tokens.permute(1, 0, 2)).data().asInt(), byExample, hasBias()));
             return new Pair<>(InputGradients.views(gradientViews), InputGradients.placeholder(input, workspaceMgr));
         }
     }

@@ -36,15 +36,16 @@ final class EmbeddingSequenceRule {
                             .getActivationFn()
                             .backprop(preOutput(true, workspaceMgr), epsilon)
                             .getFirst();
-            INDArray byExample = Detached.copy(ncw ? delta.permute(0, 2, 1) : delta);
+            INDArray byExample = HostArrays.detached(ncw ? delta.permute(0, 2, 1) : delta);
             if (maskArray != null) {
                 long rows = byExample.size(0) * byExample.size(1);
                 byExample
                         .reshape('c', rows, byExample.size(2))
                         .muliColumnVector(
-                                Detached.copy(maskArray.castTo(dataType)).reshape('c', rows, 1));
+                                HostArrays.detached(maskArray.castTo(dataType)).reshape('c', rows, 1));
             }
-            int[] tokens = Detached.copy(input.castTo(DataType.INT32)).data().asInt();
+            int[] tokens =
+                    HostArrays.detached(input.castTo(DataType.INT32)).data().asInt();
             recorder.record(new EmbeddingTape(tokens, byExample, hasBias()));
             return new Pair<>(InputGradients.views(gradientViews), InputGradients.placeholder(input, workspaceMgr));
         }

@@ -6,6 +6,7 @@ import java.util.function.BiFunction;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.layers.AbstractLayer;
 import org.deeplearning4j.nn.layers.BaseLayer;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 
@@ -84,6 +85,15 @@ record LayerRule(
     /** The layer in the place of one inside another. */
     static Layer hookInside(GradientRules rules, Layer inner, TapeRecorder recorder) {
         return rules.find(inner).orElseThrow().hook(inner, recorder);
+    }
+
+    /** Gives {@code to} the place of {@code from} in the network. */
+    static void place(AbstractLayer<?> from, AbstractLayer<?> to) {
+        to.setIndex(from.getIndex());
+        to.setListeners(from.getListeners());
+        to.setIterationCount(from.getIterationCount());
+        to.setEpochCount(from.getEpochCount());
+        to.setCacheMode(from.conf().getCacheMode());
     }
 
     /** This rule for fewer configurations: {@code more} are problems besides the ones it has. */

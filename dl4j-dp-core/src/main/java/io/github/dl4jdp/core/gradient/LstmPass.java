@@ -124,13 +124,12 @@ final class LstmPass {
                     new SequenceTape.Factor(left, SequenceTape.denseTarget(WEIGHT, BIAS)),
                     new SequenceTape.Factor(
                             current.hiddensBefore(),
-                            (map, product) -> Sums.add(gates(OuterProductTape.parameter(map, RECURRENT)), product)));
+                            (map, product) -> Sums.add(gates(Sums.parameter(map, RECURRENT)), product)));
             var tapes = new ArrayList<BoundedTape>();
             tapes.add(new SequenceTape(factors, d));
             if (hasPeepholes) {
                 tapes.add(new RowsTape(current.peepholeGradients(), (map, gradient) -> {
-                    INDArray view =
-                            Slices.range(OuterProductTape.parameter(map, RECURRENT), 1, 4 * hidden, 4 * hidden + 3);
+                    INDArray view = Slices.range(Sums.parameter(map, RECURRENT), 1, 4 * hidden, 4 * hidden + 3);
                     Sums.add(view, gradient.reshape('c', 3, hidden).transpose());
                 }));
             }

@@ -24,7 +24,7 @@ final class OutputRule {
     private static final class Hooked extends OutputLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
-        private final transient @Nullable FloatDense fast;
+        private final transient @Nullable CpuDense fast;
         /** The pre-output of {@link #ofInput}: DL4J asks for it again, for the score, after the backward pass. */
         private transient @Nullable INDArray known;
 
@@ -34,7 +34,7 @@ final class OutputRule {
         Hooked(OutputLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            this.fast = FloatDense.find(dataType, recorder);
+            this.fast = CpuDense.find(dataType, recorder);
         }
 
         @Override
@@ -67,7 +67,7 @@ final class OutputRule {
             inputNorms = fast.product(x, weights, hasBias() ? bias : null, z);
             known = z;
             ofInput = input;
-            return Detached.copy(z);
+            return HostArrays.detached(z);
         }
 
         @Override
@@ -89,11 +89,11 @@ final class OutputRule {
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }
-            recorder.record(DenseTapes.ofOwn(recorder, input, Detached.copy(delta), hasBias(), inputNorms));
+            recorder.record(OuterProductTape.ofOwn(recorder, input, HostArrays.detached(delta), hasBias(), inputNorms));
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
 
-        private INDArray below(FloatDense dense, INDArray weights, INDArray delta, LayerWorkspaceMgr workspaceMgr) {
+        private INDArray below(CpuDense dense, INDArray weights, INDArray delta, LayerWorkspaceMgr workspaceMgr) {
             INDArray below = workspaceMgr.createUninitialized(
                     ArrayType.ACTIVATION_GRAD, dataType, new long[] {delta.size(0), weights.size(0)}, 'c');
             dense.inputGradient(weights, HostArrays.contiguous(delta), below);

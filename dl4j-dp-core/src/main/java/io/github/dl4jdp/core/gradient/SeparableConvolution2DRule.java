@@ -88,8 +88,7 @@ final class SeparableConvolution2DRule {
         private static SequenceTape.Target target(long middle, boolean hasBias) {
             return (parameters, product) -> {
                 Sums.add(
-                        OuterProductTape.parameter(
-                                        parameters, SeparableConvolutionParamInitializer.POINT_WISE_WEIGHT_KEY)
+                        Sums.parameter(parameters, SeparableConvolutionParamInitializer.POINT_WISE_WEIGHT_KEY)
                                 .reshape('c', product.size(1), middle)
                                 .transpose(),
                         Slices.range(product, 0, 0, middle));

@@ -41,7 +41,7 @@ final class SubsamplingRule {
             return original;
         }
         var hooked = new Hooked(original, recorder);
-        LayerState.place(original, hooked);
+        LayerRule.place(original, hooked);
         return hooked;
     }
 
@@ -65,7 +65,7 @@ final class SubsamplingRule {
                 return super.activate(training, workspaceMgr);
             }
             INDArray x = HostArrays.contiguous(input.castTo(dataType));
-            FloatMaxPooling pooling = pooling(x);
+            CpuMaxPooling pooling = pooling(x);
             INDArray out = workspaceMgr.createUninitialized(
                     ArrayType.ACTIVATIONS,
                     dataType,
@@ -90,7 +90,7 @@ final class SubsamplingRule {
             return new Pair<>(new DefaultGradient(), below);
         }
 
-        private FloatMaxPooling pooling(INDArray x) {
+        private CpuMaxPooling pooling(INDArray x) {
             int[] kernel = layerConf().getKernelSize();
             int[] strides = layerConf().getStride();
             int[] dilation = layerConf().getDilation();
@@ -102,7 +102,7 @@ final class SubsamplingRule {
             int[] pad = configured != null
                     ? configured
                     : ConvolutionUtils.getSameModeTopLeftPadding(out, in, kernel, strides, dilation);
-            return new FloatMaxPooling(kernel, strides, pad, dilation, in, out, new ParallelRanges(recorder.threads()));
+            return new CpuMaxPooling(kernel, strides, pad, dilation, in, out, new ParallelRanges(recorder.threads()));
         }
     }
 }

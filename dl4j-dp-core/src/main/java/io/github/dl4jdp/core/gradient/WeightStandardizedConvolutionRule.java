@@ -43,8 +43,8 @@ final class WeightStandardizedConvolutionRule {
             var plain = new ConvolutionLayer(conf, dataType);
             plain.setParamTable(views);
             plain.setParamsViewArray(own);
-            LayerState.place(layer, plain);
-            this.weights = OuterProductTape.parameter(views, ConvolutionParamInitializer.WEIGHT_KEY);
+            LayerRule.place(layer, plain);
+            this.weights = Sums.parameter(views, ConvolutionParamInitializer.WEIGHT_KEY);
             this.convolution = (ConvolutionLayer) ConvolutionRule.RULE.hook(plain, pullback);
         }
 

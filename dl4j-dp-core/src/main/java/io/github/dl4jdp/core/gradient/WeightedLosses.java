@@ -201,7 +201,7 @@ final class WeightedLosses {
         OfBoxes(Yolo2OutputLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.place(layer, this);
+            LayerRule.place(layer, this);
         }
 
         @Override

@@ -122,7 +122,8 @@ public final class PrivateStep {
         this.countStreams = new UnusedStreams(streams);
         this.pieces = pieces;
         this.threads = threads;
-        this.dimension = pieces.stream().mapToLong(piece -> piece.to() - piece.from()).sum();
+        this.dimension =
+                pieces.stream().mapToLong(piece -> piece.to() - piece.from()).sum();
         this.rounding = rounding;
         this.length = Math.toIntExact(numParams);
         this.local = local;
@@ -357,7 +358,8 @@ public final class PrivateStep {
         /** As {@link #release(INDArray)}, to an array [numParams] that the next release fills again. */
         public double[] release() {
             if (isSpent) {
-                throw new IllegalStateException("lot " + lot + " was released before, or its release failed: open it anew");
+                throw new IllegalStateException(
+                        "lot " + lot + " was released before, or its release failed: open it anew");
             }
             isSpent = true;
             boolean isFirst = release == 0;
@@ -412,7 +414,9 @@ public final class PrivateStep {
             if (!(mechanism.clipping() instanceof Clipping.Adaptive adaptive)) {
                 return norm;
             }
-            double[] count = {(twiceShiftedCount + (local == null ? 0 : local.twiceShiftedCount())) * LotClipping.COUNT_SENSITIVITY};
+            double[] count = {
+                (twiceShiftedCount + (local == null ? 0 : local.twiceShiftedCount())) * LotClipping.COUNT_SENSITIVITY
+            };
             if (noise != null) {
                 countNoise(adaptive)
                         .release(streams, COUNT_NOISE, countStreams.next(lot))

@@ -142,15 +142,17 @@ public final class LotSource {
         boolean isLast = parts.isLast(part);
         MultiDataSet batch = readAhead == null
                 ? reader(lot, parts.rows().get(part)).get()
-                : readAhead.get(lot, part, () -> reader(lot, parts.rows().get(part)).get());
+                : readAhead.get(
+                        lot, part, () -> reader(lot, parts.rows().get(part)).get());
         if (readAhead != null && !isLast) {
             readAhead.start(lot, part + 1, reader(lot, parts.rows().get(part + 1)));
         } else if (readAhead != null && lot < training.plan().mechanism().steps()) {
-            readAhead.start(lot + 1, 0, reader(
+            readAhead.start(
+                    lot + 1,
+                    0,
+                    reader(
                             lot + 1,
-                            parts(training.drawLot(lot + 1, data.size()))
-                                    .rows()
-                                    .get(0)));
+                            parts(training.drawLot(lot + 1, data.size())).rows().get(0)));
         }
         if (!isLast && augmentation == null) {
             // As they are now: a preprocessor may put arrays of its own in their place.
