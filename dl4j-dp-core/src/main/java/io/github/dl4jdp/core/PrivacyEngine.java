@@ -285,11 +285,10 @@ public final class PrivacyEngine implements AutoCloseable {
         training.requireAttached();
         DpSgdPlan plan = plan();
         if (plan.sampling() != Sampling.GIVEN_BATCHES) {
-            throw new IllegalStateException(
-                    "the plan's sampling must be GIVEN_BATCHES for a DataSetIterator, was "
-                            + plan.sampling()
-                            + ": its accounting does not hold for batches that the plan does not draw."
-                            + " Use DpSgdPlan.givenBatches(examples, batchSize), or pass the data themselves");
+            throw new IllegalStateException("the plan's sampling must be GIVEN_BATCHES for a DataSetIterator, was "
+                    + plan.sampling()
+                    + ": its accounting does not hold for batches that the plan does not draw."
+                    + " Use DpSgdPlan.givenBatches(examples, batchSize), or pass the data themselves");
         }
         training.requireStepsLeft();
     }

@@ -142,8 +142,7 @@ public record PrivacyReport(
 
     private static List<String> notCovered(Sampling sampling) {
         var notCovered = new ArrayList<String>();
-        notCovered.add(
-                "the training score and anything third-party listeners compute from the training data");
+        notCovered.add("the training score and anything third-party listeners compute from the training data");
         if (sampling == Sampling.POISSON) {
             notCovered.add("the data set size check");
         }
@@ -217,14 +216,15 @@ public record PrivacyReport(
         if (plan.augmentationMultiplicity() > 1) {
             facts.put(
                     "augmentation",
-                    plan.augmentationMultiplicity()
-                            + " copies of each example, averaged before clipping");
+                    plan.augmentationMultiplicity() + " copies of each example, averaged before clipping");
         }
         if (!plan.others().isEmpty()) {
             facts.put("other releases", plan.otherReleases() + ", included in epsilon");
         }
         facts.put("accountant", accountant());
-        facts.put("randomness", plan.seed().isPresent() ? "a seed (for tests only, not private)" : "cryptographic generator");
+        facts.put(
+                "randomness",
+                plan.seed().isPresent() ? "a seed (for tests only, not private)" : "cryptographic generator");
         facts.put(
                 "ledger",
                 ledger.map(line -> "line " + line.sequenceNumber() + ", SHA-256 " + line.hash())

@@ -93,8 +93,7 @@ final class ReportHtml {
                         atOnePercent,
                         "end",
                         String.format(Locale.ROOT, "at 1 %%: at most %.3g %%", 100 * atOnePercent));
-        page.append(
-                        "<h2>What an attacker can achieve at most</h2>\n<p class=\"soft\">No attack lies above the")
+        page.append("<h2>What an attacker can achieve at most</h2>\n<p class=\"soft\">No attack lies above the")
                 .append(" curve. The dashed line is guessing.</p>\n")
                 .append(chart)
                 .append('\n');

@@ -266,8 +266,8 @@ class InvariantsTest {
         lots.setPreProcessor(fitted);
         assertThat(engine.report().assumptions())
                 .containsOnlyOnce(
-                        "the NormalizerStandardize was fitted on public data: statistics of the training data would be"
-                                + " given away without protection, use fixed ranges instead");
+                        "the NormalizerStandardize was fitted on public data; statistics of the training data would"
+                                + " leak without protection (use fixed ranges instead)");
         engine.detach();
         var byPass = PrivacyEngine.attach(
                 network,

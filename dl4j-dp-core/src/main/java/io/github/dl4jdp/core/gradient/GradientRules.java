@@ -204,7 +204,7 @@ public final class GradientRules {
             for (MultiDataSet batch : realBatches) {
                 if (batch.hasMaskArrays()) {
                     throw new IllegalArgumentException(
-                            "realBatches must have no masks: the fallback does without them");
+                            "realBatches must have no masks: the fallback does not support them");
                 }
                 int examples = (int) batch.getFeatures(0).size(0);
                 FallbackCheck.require(called, layer, FallbackInputs.input(network, name, batch), examples);
@@ -214,7 +214,7 @@ public final class GradientRules {
                         layer.getClass(),
                         configuration,
                         configuration.getSimpleName()
-                                + " layers treat every example on their own (opted in to; checked on "
+                                + " layers compute every example independently (opted in to; checked on "
                                 + realBatches.length + " batches)"));
             }
         });
@@ -251,8 +251,8 @@ public final class GradientRules {
                         "part must be a loss function, activation function, dropout, preprocessor, constraint or vertex, was "
                                 + part.getName() + "; for layers, use withFallback"));
         if (NetworkParts.isKnown(part)) {
-            throw new IllegalArgumentException("part must be a class of your own, was " + part.getName()
-                    + ", which the library knows: no opt-in is needed");
+            throw new IllegalArgumentException("part must be a class that the library does not know, was "
+                    + part.getName() + ": known parts need no opt-in");
         }
         if (realBatches.length == 0) {
             throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
@@ -262,8 +262,9 @@ public final class GradientRules {
         return trusting(
                 part,
                 underMasks,
-                "the " + words + " " + part.getName() + " treats every example on its own (opted in to; checked on "
-                        + realBatches.length + " batches" + (underMasks ? "" : " without masks") + ")");
+                "the " + words + " " + part.getName()
+                        + " computes every example independently (opted in to; checked on " + realBatches.length
+                        + " batches" + (underMasks ? "" : " without masks") + ")");
     }
 
     /**
@@ -313,7 +314,7 @@ public final class GradientRules {
         return trusting(
                 preProcessor.getClass(),
                 true,
-                called + " treats every example on its own (opted in to; checked on " + realBatches.length
+                called + " computes every example independently (opted in to; checked on " + realBatches.length
                         + " batches)");
     }
 

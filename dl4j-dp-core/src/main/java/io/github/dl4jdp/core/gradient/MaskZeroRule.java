@@ -21,8 +21,7 @@ final class MaskZeroRule {
     static LayerRule rule(GradientRules rules) {
         return LayerRule.wrapping(MaskZeroLayer.class, rules, Hooked::new)
                 .refusing(layer -> isTimeSecond(layer)
-                        ? List.of(
-                                "in the format NWC the mask that it makes and DL4J's derivative do not belong together; use RNNFormat.NCW")
+                        ? List.of("in the format NWC its mask does not match DL4J's derivative; use RNNFormat.NCW")
                         : List.of());
     }
 

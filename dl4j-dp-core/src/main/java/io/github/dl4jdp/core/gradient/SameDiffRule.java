@@ -50,8 +50,8 @@ final class SameDiffRule {
         return EXAMPLE_WISE.contains(conf) || optedIn.contains(conf)
                 ? List.of()
                 : List.of("the SameDiff layer " + conf.getName()
-                        + " is not known to treat every example on its own; opt in to it"
-                        + " (GradientRules.builtIn().withFallback), or use DL4J's own layers");
+                        + " is not known to compute every example independently; opt in to it"
+                        + " (GradientRules.builtIn().withFallback), or use DL4J's layers");
     }
 
     private static final class Hooked extends SameDiffLayer {

@@ -64,7 +64,7 @@ public final class TimeDistributedRule {
             return new LastTimeStepLayer(inner);
         }
         throw new IllegalArgumentException("a TimeDistributed layer inside a "
-                + layer.getClass().getName() + " has no known order of its masks; use it without that wrapper");
+                + layer.getClass().getName() + " gets its masks in an unknown order; use it without that wrapper");
     }
 
     /** Whether {@link #inOrder} can put every TimeDistributed layer inside this one in order. */

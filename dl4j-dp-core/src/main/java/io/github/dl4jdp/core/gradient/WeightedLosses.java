@@ -96,10 +96,10 @@ final class WeightedLosses {
         if (recorder.isRecording()
                 && mask != null
                 && mask.length() == layer.input().size(0)) {
-            throw new IllegalStateException("a mask of features comes to the output layer \""
+            throw new IllegalStateException("a mask of features reaches the output layer \""
                     + layer.conf().getLayer().getLayerName()
-                    + "\" and would mask its labels, or one was put on the lot after engine.lots gave it; nothing of this lot was released. Leave out the masks of features that are no sequences or"
-                    + " images, and weigh examples by label masks [examples, 1]");
+                    + "\" and would mask its labels, or a mask was set on the lot after engine.lots returned it; nothing of this lot was released. Remove the masks of features that are neither sequences nor"
+                    + " images, and weight examples by label masks [examples, 1]");
         }
     }
 

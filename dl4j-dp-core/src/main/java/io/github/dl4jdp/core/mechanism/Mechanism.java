@@ -76,7 +76,7 @@ public record Mechanism(
         }
         if (copies > 1 && sampling.chargesByPass()) {
             throw new IllegalArgumentException(
-                    "augmentationMultiplicity must be 1 in a plan for your own iterator, whose examples the engine does not copy, was "
+                    "augmentationMultiplicity must be 1 in a plan of given batches, whose examples the engine does not copy, was "
                             + copies + "; use DpSgdPlan.poisson or fixedSize");
         }
     }
@@ -95,7 +95,7 @@ public record Mechanism(
                 Arrays.stream(LotSampler.fixedSize(key, size, lotSize))
                         .filter(member -> member >= from && member < to)
                         .toArray();
-            case GIVEN_BATCHES -> throw new IllegalStateException("the lots of an " + sampling + " plan are not drawn");
+            case GIVEN_BATCHES -> throw new IllegalStateException("a " + sampling + " plan does not draw lots");
         };
     }
 
