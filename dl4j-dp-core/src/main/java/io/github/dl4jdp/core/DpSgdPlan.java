@@ -526,8 +526,8 @@ public final class DpSgdPlan {
         }
         DpEvent known = others.identified().get(identity);
         if (known != null && !known.equals(event)) {
-            throw new IllegalArgumentException("event must be the one that the plan has for the release " + identity
-                    + ", " + known + ", was " + event);
+            throw new IllegalArgumentException(
+                    "event must equal the plan's event for the release " + identity + ", " + known + ", was " + event);
         }
         Objects.requireNonNull(event, "event");
         return known != null ? this : recalibrated(plan -> plan.others = others.with(identity, event));

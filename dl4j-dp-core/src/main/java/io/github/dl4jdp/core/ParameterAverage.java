@@ -82,7 +82,7 @@ public final class ParameterAverage extends BaseTrainingListener {
     public void applyTo(Model model) {
         INDArray current = sum;
         if (current == null) {
-            throw new IllegalStateException("there is no average yet: add this listener to the network, and train");
+            throw new IllegalStateException("there is no average yet: add this listener to the network and train");
         }
         requireLength("model", model, current.length());
         model.setParams(current.div(weight).castTo(model.params().dataType()));

@@ -150,11 +150,11 @@ public final class PrivacyEngine implements AutoCloseable {
         training.account()
                 .notPrivate()
                 .forEach(words ->
-                        log.warn("The network's past is NOT PRIVATE, and neither is what comes of it: {}.", words));
-        training.account().forgottenInWords().forEach(words -> log.warn("Forgotten on the user's word: {}.", words));
+                        log.warn("The network's past is NOT PRIVATE, so neither is any further training: {}.", words));
+        training.account().forgottenInWords().forEach(words -> log.warn("Forgotten at the user's request: {}.", words));
         if (!training.spending().history().isEmpty()) {
             log.info(
-                    "Epsilon starts at {}: it includes what the network's parameters have cost before, {}.",
+                    "Epsilon starts at {}: it includes what the network's parameters have already cost, {}.",
                     training.spending().epsilon(),
                     training.spending().history());
         }
@@ -166,13 +166,13 @@ public final class PrivacyEngine implements AutoCloseable {
         trainable.stream()
                 .filter(layer -> layer.path().equals(TrainableLayer.SLICES))
                 .forEach(layer -> log.info(
-                        "Layer \"{}\" ({}) has no formula for per-example gradients: they are made one example at a time,"
-                                + " exactly and slowly.",
+                        "Layer \"{}\" ({}) has no formula for per-example gradients: they are computed one example at a time,"
+                                + " exactly but slowly.",
                         layer.name(),
                         layer.type()));
         if (plan.delta() * plan.examples() >= 1) {
             log.warn(
-                    "delta = {} is not below 1/examples = {}: a mechanism that publishes one example in full may satisfy such a guarantee.",
+                    "delta = {} is not below 1/examples = {}: a mechanism that publishes one example in full can satisfy such a guarantee.",
                     plan.delta(),
                     1.0 / plan.examples());
         }
@@ -286,11 +286,10 @@ public final class PrivacyEngine implements AutoCloseable {
         training.requireAttached();
         DpSgdPlan plan = plan();
         if (plan.sampling() != Sampling.GIVEN_BATCHES) {
-            throw new IllegalStateException(
-                    "the plan's sampling must be GIVEN_BATCHES for an iterator of your own, was "
-                            + plan.sampling()
-                            + ": its accounting would not be true of batches that the plan does not draw."
-                            + " Use DpSgdPlan.givenBatches(examples, batchSize), or hand over the data themselves");
+            throw new IllegalStateException("the plan's sampling must be GIVEN_BATCHES for a DataSetIterator, was "
+                    + plan.sampling()
+                    + ": its accounting does not hold for batches that the plan does not draw."
+                    + " Use DpSgdPlan.givenBatches(examples, batchSize), or pass the data themselves");
         }
         training.requireStepsLeft();
     }
@@ -300,7 +299,7 @@ public final class PrivacyEngine implements AutoCloseable {
         DpSgdPlan plan = plan();
         if (augmentation == null && plan.augmentationMultiplicity() > 1) {
             throw new IllegalStateException("the plan's augmentation multiplicity is " + plan.augmentationMultiplicity()
-                    + ", and nothing makes the copies: use engine.lots(data, augmentation)");
+                    + ", but no augmentation makes the copies: use engine.lots(data, augmentation)");
         }
         if (plan.sampling() == Sampling.GIVEN_BATCHES) {
             throw new IllegalStateException(
@@ -480,7 +479,7 @@ public final class PrivacyEngine implements AutoCloseable {
     public void detach() {
         training.detach();
         log.warn(
-                "The network was detached after {} private steps; from now on it trains without privacy. What was spent stays with it.",
+                "The network was detached after {} private steps and now trains without privacy. Its privacy account stays with it.",
                 steps());
     }
 
@@ -497,7 +496,7 @@ public final class PrivacyEngine implements AutoCloseable {
         NetworkConfiguration configuration = requireForgettable(network, reason);
         PrivacyAccount account = configuration.account();
         account.spentInWords()
-                .forEach(words -> log.warn("Forgotten on the user's word: {}, because: {}.", words, reason));
+                .forEach(words -> log.warn("Forgotten at the user's request: {}. Reason: {}.", words, reason));
         configuration.forget(account.forgetting(reason));
     }
 
@@ -516,18 +515,18 @@ public final class PrivacyEngine implements AutoCloseable {
         PrivacyAccount account = configuration.account();
         account.unprotected()
                 .values()
-                .forEach(words -> log.warn("Forgotten on the user's word: {}, because: {}.", words, reason));
+                .forEach(words -> log.warn("Forgotten at the user's request: {}. Reason: {}.", words, reason));
         configuration.rewrite(account.forgettingUnprotected(reason));
     }
 
     private static NetworkConfiguration requireForgettable(Model network, String reason) {
         if (reason.isBlank()) {
-            throw new IllegalArgumentException("reason must say why what was spent may be forgotten, was blank");
+            throw new IllegalArgumentException("reason must state why the account may be forgotten, was blank");
         }
         NetworkConfiguration configuration = configuration(network);
         if (NetworkConfiguration.isAttached(configuration.currentUpdater())) {
             throw new IllegalStateException(
-                    "no PrivacyEngine may be attached to a network whose account is forgotten; close() it first");
+                    "the account of a network cannot be forgotten while a PrivacyEngine is attached to it; close() the engine first");
         }
         return configuration;
     }

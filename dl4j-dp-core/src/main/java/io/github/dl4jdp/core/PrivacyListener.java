@@ -93,7 +93,7 @@ public final class PrivacyListener extends BaseTrainingListener {
                     "The whole plan (%d epochs, %d steps)%s costs epsilon = %.4g, at delta = %.3g (%s), by the %s accountant.",
                     epochs,
                     plan.steps(),
-                    !plan.others().isEmpty() ? ", with what else was released," : "",
+                    !plan.others().isEmpty() ? ", with the other releases," : "",
                     all,
                     plan.delta(),
                     plan.relation(),
@@ -165,7 +165,7 @@ public final class PrivacyListener extends BaseTrainingListener {
      */
     public PrivacyListener showClippedFraction() {
         showsClippedFraction = true;
-        log.warn("The clipped fraction is shown: it is private data, OUTSIDE THE GUARANTEE.");
+        log.warn("The clipped fraction is shown. It is private data, OUTSIDE THE GUARANTEE.");
         return this;
     }
 
@@ -186,7 +186,7 @@ public final class PrivacyListener extends BaseTrainingListener {
                 sink.accept(status);
             } catch (RuntimeException e) {
                 sinks.remove(sink);
-                log.error("A place that privacy is reported to failed and gets no further reports: {}", sink, e);
+                log.error("Privacy sink {} failed and was removed", sink, e);
             }
         }
     }

@@ -115,39 +115,38 @@ public record PrivacyReport(
         }
         if (engine.remainingSteps() > 0) {
             assumptions.add(
-                    "the number of lots was not chosen by what training showed (a score, say); if it was, the epsilon of the"
-                            + " whole plan is what holds");
+                    "the number of lots was not chosen by looking at training results such as a score; if it was, the epsilon of"
+                            + " the whole plan applies");
         }
         if (engine.plan().truncation() != null) {
             assumptions.add("the maximum length of a sequence is public");
         }
         if (engine.shapesMatter()) {
             assumptions.add(
-                    "the shape of an example (time steps, height and width) is public and does not come from the training data, as"
-                            + " the length of the longest training sequence would");
+                    "the shape of an example (time steps, height and width) is public and was not derived from the training data,"
+                            + " for instance from the longest training sequence");
         }
         if (engine.augments()) {
             assumptions.add(
                     "augmentation makes the copies of an example from that example and randomness alone, and preprocessing"
-                            + " leaves them in their order");
+                            + " keeps their order");
         }
         assumptions.addAll(engine.ruleAssumptions());
         assumptions.addAll(engine.fittedPreprocessing());
         if (!engine.hasLedger()) {
             assumptions.add(
-                    "there is no ledger: nobody went on from an earlier copy of the model, and no step was lost in a crash");
+                    "there is no ledger: no step was lost in a crash, and none was taken by another copy of the model");
         }
         return assumptions;
     }
 
     private static List<String> notCovered(Sampling sampling) {
         var notCovered = new ArrayList<String>();
-        notCovered.add(
-                "the training score and everything else that listeners of others compute from the training data");
+        notCovered.add("the training score and anything third-party listeners compute from the training data");
         if (sampling == Sampling.POISSON) {
-            notCovered.add("the check that the data set has about the plan's size");
+            notCovered.add("the data set size check");
         }
-        notCovered.add("evaluation on the training data, and choices made by it");
+        notCovered.add("evaluation on the training data, and choices based on it");
         notCovered.add("running time");
         return notCovered;
     }
@@ -163,7 +162,7 @@ public record PrivacyReport(
             return "NOT PRIVATE: no noise was added";
         }
         if (plan.seed().isPresent()) {
-            return "NOT PRIVATE: the noise comes from a seed, epsilon is infinite";
+            return "NOT PRIVATE: the noise comes from a seed; epsilon is infinite";
         }
         return "NOT PRIVATE: epsilon is infinite"
                 + (notPrivate.isEmpty() ? "" : ", because of the network's past: " + String.join("; ", notPrivate));
@@ -196,7 +195,7 @@ public record PrivacyReport(
                 "clipping norm",
                 plan.clipping().describe()
                         + (plan.clipping() instanceof Clipping.Adaptive
-                                ? "; now " + clippingNorm + ", a noised release that the guarantee covers"
+                                ? "; now " + clippingNorm + ", a noised value that the guarantee covers"
                                 : ""));
         facts.put(
                 "noise multiplier",
@@ -212,19 +211,20 @@ public record PrivacyReport(
             facts.put(
                     "backpropagation",
                     "truncated, " + truncation.describe() + ": " + truncation.segments()
-                            + " noised sums a lot, all included in its charge");
+                            + " noised sums a lot, all included in the lot's charge");
         }
         if (plan.augmentationMultiplicity() > 1) {
             facts.put(
                     "augmentation",
-                    plan.augmentationMultiplicity()
-                            + " copies of each example, their gradients averaged before clipping");
+                    plan.augmentationMultiplicity() + " copies of each example, averaged before clipping");
         }
         if (!plan.others().isEmpty()) {
             facts.put("other releases", plan.otherReleases() + ", included in epsilon");
         }
         facts.put("accountant", accountant());
-        facts.put("randomness", plan.seed().isPresent() ? "a seed: for tests, not private" : "cryptographic generator");
+        facts.put(
+                "randomness",
+                plan.seed().isPresent() ? "a seed (for tests only, not private)" : "cryptographic generator");
         facts.put(
                 "ledger",
                 ledger.map(line -> "line " + line.sequenceNumber() + ", SHA-256 " + line.hash())
@@ -238,7 +238,7 @@ public record PrivacyReport(
     String title() {
         return ledger.isPresent()
                 ? "Privacy report"
-                : "Privacy report of a run WITHOUT A LEDGER: it knows of no step that was lost in a crash or made from another copy";
+                : "Privacy report. NO LEDGER: steps lost in a crash, or taken by another copy of this model, are not counted";
     }
 
     /** What the guarantee means for a person whose data are in the training set, and for an attacker. */
@@ -249,17 +249,17 @@ public record PrivacyReport(
         var words = new ArrayList<String>();
         words.add(String.format(
                 Locale.ROOT,
-                "Two data sets are neighbors if %s. For any two of them, whatever can come out of the training is at most %.4g times"
-                        + " as likely with the one as with the other (e to the power of epsilon), except with probability %.3g.",
+                "Two data sets are neighbors if %s. For any two neighbors, every outcome of the training is at most %.4g times"
+                        + " as likely with one as with the other (e to the power of epsilon), except with probability %.3g.",
                 guarantee.relation().description(),
                 Math.exp(guarantee.epsilon()),
                 guarantee.delta()));
         words.add(String.format(
                 Locale.ROOT,
-                "An attacker who knows everything but one example, sees every model of the run, and wrongly accuses 1 %% of the examples"
-                        + " that were absent finds out at most %.3g %% of those that were present.",
+                "An attacker who knows all other examples and sees every model of the run detects, at a false-positive rate of"
+                        + " 1 %%, at most %.3g %% of the members (examples that were in the training data).",
                 100 * tradeOff().truePositiveRate(0.01)));
-        words.add("The guarantee is for one example. If a person has several, it is weaker for the person.");
+        words.add("The guarantee protects one example. It is weaker for a person with several examples.");
         return words;
     }
 

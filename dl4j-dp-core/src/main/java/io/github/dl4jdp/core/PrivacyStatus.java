@@ -97,7 +97,7 @@ public record PrivacyStatus(
     /** The status as one line of a log. */
     @Override
     public String toString() {
-        return String.format(Locale.ROOT, "iteration %d: epsilon = %.4g (delta = %.3g", iteration, epsilon, delta)
+        return String.format(Locale.ROOT, "step %d: epsilon = %.4g (delta = %.3g", iteration, epsilon, delta)
                 + (Double.isNaN(momentsEpsilon)
                         ? ")"
                         : String.format(Locale.ROOT, "; moments accountant: %.4g)", momentsEpsilon));

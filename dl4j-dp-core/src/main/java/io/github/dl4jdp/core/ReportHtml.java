@@ -84,7 +84,7 @@ final class ReportHtml {
             chart.tickY(rate, ReportText.percent(rate) + " %");
         }
         double atOnePercent = bound.truePositiveRate(0.01);
-        chart.titles("absent examples wrongly accused (false positive rate)", "present examples found")
+        chart.titles("false positive rate", "members detected (true positive rate)")
                 .line("chance", chance)
                 .line("curve", curve)
                 .dot(0.01, atOnePercent)
@@ -93,8 +93,7 @@ final class ReportHtml {
                         atOnePercent,
                         "end",
                         String.format(Locale.ROOT, "at 1 %%: at most %.3g %%", 100 * atOnePercent));
-        page.append(
-                        "<h2>What an attacker can achieve at most</h2>\n<p class=\"soft\">No attack, however clever, lies above the")
+        page.append("<h2>What an attacker can achieve at most</h2>\n<p class=\"soft\">No attack lies above the")
                 .append(" curve. The dashed line is guessing.</p>\n")
                 .append(chart)
                 .append('\n');
@@ -137,7 +136,7 @@ final class ReportHtml {
                                 report.steps(),
                                 report.guarantee().epsilon()));
         page.append(
-                        "<h2>How the budget is spent</h2>\n<p class=\"soft\">Epsilon of the plan after every lot; the dot is what was")
+                        "<h2>How the budget is spent</h2>\n<p class=\"soft\">Epsilon of the plan after every lot; the dot marks what has been")
                 .append(" spent.</p>\n")
                 .append(chart)
                 .append('\n');

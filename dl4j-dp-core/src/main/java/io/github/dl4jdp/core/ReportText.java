@@ -36,7 +36,7 @@ final class ReportText {
         section(lines, "In plain words", report.plainWords());
         if (report.isPrivate()) {
             section(lines, "What an attacker can achieve at most", List.of());
-            lines.add("| false accusations | members found |");
+            lines.add("| false positive rate | members detected |");
             lines.add("|---|---|");
             report.truePositiveRates()
                     .forEach((falsePositives, truePositives) -> lines.add(String.format(

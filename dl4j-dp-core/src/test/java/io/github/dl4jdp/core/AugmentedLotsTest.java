@@ -188,7 +188,7 @@ class AugmentedLotsTest extends AugmentedRuns {
                 set -> set.setFeatures(set.getFeatures().get(NDArrayIndex.interval(1, set.numExamples())))));
         assertThatThrownBy(lots::next)
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("a preprocessor must keep the rows of a batch");
+                .hasMessageContaining("a preprocessor must keep the number of rows of a batch");
         assertThat(engine.steps()).isZero();
     }
 
@@ -199,7 +199,7 @@ class AugmentedLotsTest extends AugmentedRuns {
                 .hasMessageContaining("augmentationMultiplicity must be at least 1, was 0");
         assertThatThrownBy(() -> DpSgdPlan.givenBatches(10, 5).withAugmentationMultiplicity(2))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("your own iterator")
+                .hasMessageContaining("a plan of given batches")
                 .hasMessageContaining("was 2");
         assertThatThrownBy(() ->
                         plan(Clipping.flat(1)).withAugmentationMultiplicity(2).withTruncatedBackprop(10, 5))
@@ -232,7 +232,7 @@ class AugmentedLotsTest extends AugmentedRuns {
         MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Sgd(0.1));
         var engine = PrivacyEngine.attach(network, copied(Clipping.flat(0.5)));
         assertThat(engine.report().toString())
-                .contains("3 copies of each example, their gradients averaged before clipping")
+                .contains("3 copies of each example, averaged before clipping")
                 .doesNotContain("augmentation makes");
         engine.lots(data(EXAMPLES), SHIFT);
         assertThat(engine.report().toString())

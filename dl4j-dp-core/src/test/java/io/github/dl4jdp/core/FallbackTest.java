@@ -116,7 +116,7 @@ class FallbackTest {
 
         assertThat(own.params().distance2(builtIn.params())).isLessThan(type == DataType.FLOAT ? 1e-4 : 1e-10);
         assertThat(report.toString())
-                .contains("Own layers treat every example on their own (opted in to; checked on 1 batches)")
+                .contains("Own layers compute every example independently (opted in to; checked on 1 batches)")
                 .contains("OwnLayer, 30 parameters, one example at a time");
 
         ComputationGraph graph = graph(type, own(Behavior.APART));
@@ -152,7 +152,7 @@ class FallbackTest {
             INDArray before = network.params().dup();
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> GradientRules.builtIn().withFallback(Own.class, network, data(type)))
-                    .withMessageContaining("1 (OwnLayer) must treat every example on its own")
+                    .withMessageContaining("1 (OwnLayer) must compute every example independently")
                     .withMessageContaining(what)
                     .withMessageMatching("(?s).* by \\d.*E?-?\\d+ of the largest value.*");
             assertThat(network.params()).isEqualTo(before);
@@ -168,7 +168,7 @@ class FallbackTest {
         MultiLayerNetwork mixing = network(DataType.DOUBLE, new OwnSameDiff(5, 5, true));
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> GradientRules.builtIn().withFallback(OwnSameDiff.class, mixing, data))
-                .withMessageContaining("must treat every example on its own");
+                .withMessageContaining("must compute every example independently");
     }
 
     /** The code of docs/layers.md. */

@@ -345,7 +345,7 @@ class GraphEngineTest {
 
         assertThat(PrivacyEngine.check(network)).singleElement().satisfies(problem -> {
             assertThat(problem.layerName()).isEqualTo("a");
-            assertThat(problem.reason()).contains("backpropagation does not come to it");
+            assertThat(problem.reason()).contains("no gradient reaches it");
         });
     }
 

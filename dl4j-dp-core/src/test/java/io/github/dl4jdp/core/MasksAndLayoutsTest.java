@@ -212,7 +212,7 @@ class MasksAndLayoutsTest {
                 try (var engine = PrivacyEngine.attach(
                         network, plan(EXAMPLES), ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch))) {
                     assertThatThrownBy(() -> kind.fit(network, engine.lots(data), 1))
-                            .hasMessageContaining("a mask of features comes to the output layer");
+                            .hasMessageContaining("a mask of features reaches the output layer");
                     assertThat(engine.steps()).isZero();
                 }
             }

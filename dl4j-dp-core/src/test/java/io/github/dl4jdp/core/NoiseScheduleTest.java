@@ -344,7 +344,7 @@ class NoiseScheduleTest {
     @Test
     void announcement_scheduleOrEarlierReleases_saysWhatTheWholePlanCosts() {
         assertThat(PrivacyListener.announcement(plan().withOtherReleases(STATISTICS)))
-                .startsWith("The whole plan (3 epochs, 12 steps), with what else was released, costs epsilon = ");
+                .startsWith("The whole plan (3 epochs, 12 steps), with the other releases, costs epsilon = ");
         assertThat(PrivacyListener.announcement(plan().withNoiseSchedule(SCHEDULE)))
                 .startsWith("The whole plan (3 epochs, 12 steps) costs epsilon = ");
     }

@@ -134,7 +134,7 @@ class OwnVertexTest {
                     .isThrownBy(() ->
                             GradientRules.builtIn().withPart(Centering.class, network(new Centering(forward)), DATA))
                     .withMessageContaining(Centering.class.getName())
-                    .withMessageContaining("must treat every example on its own");
+                    .withMessageContaining("must compute every example independently");
         }
     }
 }

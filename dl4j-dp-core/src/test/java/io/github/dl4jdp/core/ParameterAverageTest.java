@@ -81,7 +81,7 @@ class ParameterAverageTest {
 
         assertThatThrownBy(() -> new ParameterAverage(0.9).applyTo(network))
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("add this listener to the network, and train");
+                .hasMessageContaining("add this listener to the network and train");
     }
 
     @Test

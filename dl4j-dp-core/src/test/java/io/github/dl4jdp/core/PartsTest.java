@@ -309,7 +309,7 @@ class PartsTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> GradientRules.builtIn().withPart(own.badPart(), own.bad(), DATA))
                 .withMessageContaining(own.badPart().getName())
-                .withMessageContaining("must treat every example on its own");
+                .withMessageContaining("must compute every example independently");
 
         INDArray before = own.good().params().dup();
         var rules = GradientRules.builtIn().withPart(own.goodPart(), own.good(), DATA);
@@ -329,7 +329,7 @@ class PartsTest {
         var rules = GradientRules.builtIn();
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> rules.withPart(ActivationTanH.class, network, DATA))
-                .withMessageContaining("no opt-in is needed");
+                .withMessageContaining("known parts need no opt-in");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> rules.withPart(Tanh.class, network, DATA))
                 .withMessageContaining("has none");
@@ -377,7 +377,7 @@ class PartsTest {
                     new DenseLayer.Builder().nOut(5).build(),
                     output(new LossMCXENT())));
             assertThat(problems).singleElement().satisfies(problem -> assertThat(problem.reason())
-                    .contains("is not known to treat every example on its own")
+                    .contains("is not known to compute every example independently")
                     .doesNotContain("freeze it"));
         }
     }
@@ -424,7 +424,7 @@ class PartsTest {
                     .withMessageContaining("withPreProcessor");
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> GradientRules.builtIn().withPreProcessor(mixing, DATA))
-                    .withMessageContaining("must treat every example on its own");
+                    .withMessageContaining("must process every example independently");
             lots.setPreProcessor(new CompositeDataSetPreProcessor(
                     new CompositeDataSetPreProcessor(standardize),
                     new CombinedPreProcessor.Builder().addPreProcessor(scaler).build()));

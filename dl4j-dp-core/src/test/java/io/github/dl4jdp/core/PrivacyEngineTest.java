@@ -228,7 +228,7 @@ class PrivacyEngineTest {
 
         assertThatThrownBy(() -> PrivacyEngine.attach(network, plan(EXAMPLES, 6)))
                 .isInstanceOf(UnsupportedModelException.class)
-                .hasMessageContaining("attached to a PrivacyEngine already");
+                .hasMessageContaining("already attached to a PrivacyEngine");
     }
 
     @ParameterizedTest
@@ -410,7 +410,7 @@ class PrivacyEngineTest {
 
         assertThatThrownBy(lots::next)
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("a preprocessor must keep the rows of a batch");
+                .hasMessageContaining("a preprocessor must keep the number of rows of a batch");
         assertThat(engine.steps()).isZero();
     }
 }

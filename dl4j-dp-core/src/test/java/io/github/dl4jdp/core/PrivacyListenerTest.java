@@ -49,7 +49,7 @@ class PrivacyListenerTest {
                 .contains("One epoch (10 steps) costs epsilon")
                 .contains("2 epochs, 20 steps");
         assertThat(appender.list.get(1).getFormattedMessage())
-                .startsWith("iteration 7: epsilon = ")
+                .startsWith("step 7: epsilon = ")
                 .doesNotContain("moments");
     }
 
@@ -76,7 +76,7 @@ class PrivacyListenerTest {
         assertThat(last)
                 .hasToString(String.format(
                         Locale.ROOT,
-                        "iteration 20: epsilon = %.4g (delta = 1.00e-05; moments accountant: %.4g)",
+                        "step 20: epsilon = %.4g (delta = 1.00e-05; moments accountant: %.4g)",
                         plan.guarantee().epsilon(),
                         PLAN.guarantee().epsilon()));
         assertThat(engine.report().toString())

@@ -42,11 +42,11 @@ class PrivacyReportTest {
     void everyForm_withoutLedger_saysSoInItsFirstLine() throws IOException {
         var report = reportAfterFive(PLAN);
 
-        assertThat(report.toString().lines().findFirst().orElseThrow()).contains("WITHOUT A LEDGER");
-        assertThat(report.toMarkdown().lines().findFirst().orElseThrow()).contains("WITHOUT A LEDGER");
-        assertThat(report.toHtml()).contains("<body>\n<h1 class=\"warn\">Privacy report of a run WITHOUT A LEDGER");
+        assertThat(report.toString().lines().findFirst().orElseThrow()).contains("NO LEDGER");
+        assertThat(report.toMarkdown().lines().findFirst().orElseThrow()).contains("NO LEDGER");
+        assertThat(report.toHtml()).contains("<body>\n<h1 class=\"warn\">Privacy report. NO LEDGER");
         assertThat(json(report).fieldNames().next()).isEqualTo("title");
-        assertThat(json(report).get("title").asText()).contains("WITHOUT A LEDGER");
+        assertThat(json(report).get("title").asText()).contains("NO LEDGER");
     }
 
     private static JsonNode json(PrivacyReport report) throws IOException {
@@ -63,7 +63,7 @@ class PrivacyReportTest {
                 .startsWith("Privacy report" + System.lineSeparator())
                 .contains(hash);
         assertThat(report.toMarkdown()).startsWith("# Privacy report\n").contains(hash);
-        assertThat(report.toHtml()).contains(hash).doesNotContain("WITHOUT A LEDGER");
+        assertThat(report.toHtml()).contains(hash).doesNotContain("NO LEDGER");
         assertThat(json(report).get("ledger").asText()).isEqualTo(hash);
     }
 
@@ -87,9 +87,9 @@ class PrivacyReportTest {
     @Test
     void assumptions_endedEarly_sayThatTheScoreMustNotHaveEndedIt() {
         assertThat(reportAfterFive(PLAN).assumptions())
-                .anySatisfy(line -> assertThat(line).contains("not chosen by what training showed"));
+                .anySatisfy(line -> assertThat(line).contains("not chosen by looking at training results"));
         assertThat(reportAfterFive(PLAN.withSteps(5)).assumptions())
-                .noneSatisfy(line -> assertThat(line).contains("not chosen by what training showed"));
+                .noneSatisfy(line -> assertThat(line).contains("not chosen by looking at training results"));
     }
 
     @Test

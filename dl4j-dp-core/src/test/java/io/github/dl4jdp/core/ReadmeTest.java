@@ -35,7 +35,7 @@ class ReadmeTest {
 
         PrivacyEngine engine =
                 PrivacyEngine.attach(net, plan); // checks the network, installs the updater and the hooks
-        net.addListeners(new PrivacyListener(engine, 10)); // "iteration 40: epsilon = 0.83 (delta = 1e-5; ...)"
+        net.addListeners(new PrivacyListener(engine, 10)); // "step 40: epsilon = 0.83 (delta = 1e-5; ...)"
         net.fit(engine.lots(trainingData), plan.epochs()); // DL4J's own fit
         System.out.println(engine.report()); // what was run, what it guarantees, what it assumes
         // README

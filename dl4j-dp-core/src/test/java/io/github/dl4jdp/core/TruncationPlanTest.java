@@ -177,7 +177,8 @@ class TruncationPlanTest {
         Layer twoWays = new Bidirectional(Bidirectional.Mode.CONCAT, lstm());
         Layer frozen = new FrozenLayer(lstm());
         for (Layer layer : List.of(twoWays, frozen)) {
-            assertRefused(TruncatedNetworks.network(graph, new Sgd(0.1), layer), plan(), "forgotten with its lot");
+            assertRefused(
+                    TruncatedNetworks.network(graph, new Sgd(0.1), layer), plan(), "may leak between examples or lots");
         }
     }
 

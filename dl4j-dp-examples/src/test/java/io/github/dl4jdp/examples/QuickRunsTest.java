@@ -63,7 +63,7 @@ class QuickRunsTest {
         String out = run(Cifar10Cnn.class, "--data", folder.toString(), "--augmentations", "2");
 
         assertThat(out)
-                .contains("2 copies of each example, their gradients averaged before clipping")
+                .contains("2 copies of each example, averaged before clipping")
                 .contains("(epsilon = 2.000, delta = 1.00e-05)")
                 .contains("test accuracy");
     }

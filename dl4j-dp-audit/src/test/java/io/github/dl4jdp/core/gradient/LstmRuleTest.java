@@ -67,7 +67,7 @@ class LstmRuleTest extends BuiltInRuleContract {
                         lstm(2, Activation.SOFTMAX, Activation.SIGMOID, RNNFormat.NCW),
                         Cases.rnnOutput(RNNFormat.NCW))
                 .network(DataType.FLOAT);
-        assertThat(new LstmRule().problems(network.getLayer(0)))
+        assertThat(LstmRule.RULE.problems(network.getLayer(0)))
                 .singleElement()
                 .asString()
                 .contains("ActivationSoftmax")

@@ -60,14 +60,14 @@ public record RandomCropAndFlip(int margin, Border border, boolean flips) implem
     public INDArray augment(INDArray features, RandomGenerator random) {
         if (features.rank() != 4) {
             throw new IllegalArgumentException(
-                    "features must be pictures [1, channels, height, width], were of the shape "
+                    "features must be images [1, channels, height, width], were of the shape "
                             + Arrays.toString(features.shape()));
         }
         int height = (int) features.size(2);
         int width = (int) features.size(3);
         if (border == Border.REFLECTION && margin >= Math.min(height, width)) {
             throw new IllegalArgumentException("margin must be below height and width to be filled by reflection, was "
-                    + margin + " for pictures of " + height + " x " + width);
+                    + margin + " for images of " + height + " x " + width);
         }
         int down = random.nextInt(2 * margin + 1) - margin;
         int right = random.nextInt(2 * margin + 1) - margin;

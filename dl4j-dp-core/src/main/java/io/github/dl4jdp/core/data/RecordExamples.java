@@ -64,7 +64,7 @@ public final class RecordExamples implements RandomAccessExamples {
                 batches.add(iterator.next());
             }
             if (batches.isEmpty()) {
-                throw new IllegalArgumentException("the iterator must give at least one batch, gave none");
+                throw new IllegalArgumentException("the iterator must return at least one batch, returned none");
             }
             return RandomAccessExamples.of(DataSet.merge(batches));
         }

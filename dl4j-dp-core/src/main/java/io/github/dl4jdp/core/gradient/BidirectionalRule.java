@@ -14,32 +14,24 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A recurrent layer in both directions: two layers whose parameters have a prefix each.
- *
- * @param rules find the rule of the layers inside
  */
-record BidirectionalRule(GradientRules rules) implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return BidirectionalLayer.class;
+final class BidirectionalRule {
+    private BidirectionalRule() {}
+
+    /** @param rules find the rule of the layers inside */
+    static LayerRule rule(GradientRules rules) {
+        return new LayerRule(
+                BidirectionalLayer.class,
+                LayerRule.INSIDE,
+                layer -> LayerRule.problemsInside(rules, inner((BidirectionalLayer) layer, true)),
+                (layer, recorder) -> hook((BidirectionalLayer) layer, rules, recorder));
     }
 
-    @Override
-    public List<String> problems(Layer layer) {
-        return WrapperRules.problems(rules, inner((BidirectionalLayer) layer, true));
-    }
-
-    @Override
-    public String path() {
-        return "as the layer inside";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var original = (BidirectionalLayer) layer;
+    private static Layer hook(BidirectionalLayer original, GradientRules rules, TapeRecorder recorder) {
         var tapes = new Tapes(recorder);
-        Layer forward = WrapperRules.hook(
+        Layer forward = LayerRule.hookInside(
                 rules, inner(original, true), tapes.direction(BidirectionalParamInitializer.FORWARD_PREFIX));
-        Layer backward = WrapperRules.hook(
+        Layer backward = LayerRule.hookInside(
                 rules, inner(original, false), tapes.direction(BidirectionalParamInitializer.BACKWARD_PREFIX));
         var hooked = new BidirectionalLayer(original.conf(), forward, backward, original.params());
         if (original.getGradientsViewArray() != null) {

@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.convolution.Convolution1DLayer;
@@ -15,30 +14,14 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** The one-dimensional convolution, see {@link SequenceTape}. */
-final class Convolution1DRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return Convolution1DLayer.class;
-    }
+final class Convolution1DRule {
+    static final LayerRule RULE = LayerRule.of(Convolution1DLayer.class, LayerRule.SEQUENCE, Hooked::new)
+            .refusing(layer -> ((Convolution1DLayer) layer).layerConf().getRnnDataFormat() == RNNFormat.NWC
+                    ? List.of(
+                            "its backward pass in the format NWC is wrong in DL4J 1.0.0-M2.1 itself; use RNNFormat.NCW")
+                    : List.of());
 
-    @Override
-    public List<String> problems(Layer layer) {
-        return ((Convolution1DLayer) layer).layerConf().getRnnDataFormat() == RNNFormat.NWC
-                ? List.of("its backward pass in the format NWC is wrong in DL4J 1.0.0-M2.1 itself; use RNNFormat.NCW")
-                : List.of();
-    }
-
-    @Override
-    public String path() {
-        return "Gram matrices or per-example products, whichever is cheaper";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((Convolution1DLayer) layer, recorder);
-        LayerState.share((Convolution1DLayer) layer, hooked);
-        return hooked;
-    }
+    private Convolution1DRule() {}
 
     private static final class Hooked extends Convolution1DLayer {
         private static final long serialVersionUID = 1L;
@@ -105,7 +88,7 @@ final class Convolution1DRule implements PerExampleGradientRule {
                 INDArray weights =
                         Slices.range(product, 0, 0, nIn * kernel).dup('c').reshape('c', nIn, kernel, nOut);
                 Sums.add(
-                        OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY)
+                        Sums.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY)
                                 .reshape('c', kernel, nIn, nOut),
                         weights.permute(1, 0, 2));
                 if (hasBias) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.CNN2DFormat;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
 import org.deeplearning4j.nn.gradient.Gradient;
@@ -17,42 +16,32 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.convolution.Convolution;
 
 /** The two-dimensional convolution layer, see {@link PatchTape}. */
-final class ConvolutionRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return ConvolutionLayer.class;
-    }
+final class ConvolutionRule {
+    static final LayerRule RULE = LayerRule.of(
+            ConvolutionLayer.class,
+            "per-example products of patches and delta, held or made again for the sum by their size",
+            Hooked::new);
 
-    @Override
-    public String path() {
-        return "per-example products of patches and delta, held or made again for the sum by their size";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((ConvolutionLayer) layer, recorder);
-        LayerState.share((ConvolutionLayer) layer, hooked);
-        return hooked;
-    }
+    private ConvolutionRule() {}
 
     private static final class Hooked extends ConvolutionLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
-        private final transient @Nullable FloatConvolution fast;
+        private final transient @Nullable CpuConvolution fast;
         private transient @Nullable INDArray output;
 
         Hooked(ConvolutionLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
             CpuBlas blas = CpuBlas.find();
-            FloatActivation activation = FloatActivation.of(layerConf().getActivationFn());
+            CpuActivation activation = CpuActivation.of(layerConf().getActivationFn());
             if (blas != null
                     && activation != null
                     && dataType == DataType.FLOAT
                     && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW) {
                 recorder.sharesWork();
                 recorder.holds(layer.numParams());
-                this.fast = new FloatConvolution(blas, activation, new ParallelRanges(recorder.threads()));
+                this.fast = new CpuConvolution(blas, activation, new ParallelRanges(recorder.threads()));
             } else {
                 this.fast = null;
             }
@@ -83,7 +72,7 @@ final class ConvolutionRule implements PerExampleGradientRule {
         }
 
         private Pair<Gradient, INDArray> fastBackward(
-                FloatConvolution convolution, INDArray out, INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+                CpuConvolution convolution, INDArray out, INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             INDArray weights = getParamWithNoise(ConvolutionParamInitializer.WEIGHT_KEY, true, workspaceMgr);
             INDArray x = HostArrays.contiguous(input.castTo(dataType));
             INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, x.shape(), 'c');

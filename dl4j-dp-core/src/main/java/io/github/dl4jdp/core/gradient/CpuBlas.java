@@ -142,7 +142,7 @@ final class CpuBlas {
     double squaredNorm(FloatPointer x, long n) {
         double sum = 0;
         for (long from = 0; from < n; from += PIECE) {
-            FloatPointer piece = NativeFloats.at(x, from);
+            FloatPointer piece = CpuMemory.at(x, from);
             sum += openblas_nolapack.cblas_sdot((int) Math.min(PIECE, n - from), piece, 1, piece, 1);
         }
         return sum;

@@ -55,8 +55,8 @@ public final class DataPreProcessors {
             if (!EXAMPLE_WISE.contains(type.getName()) && !rules.hasOptedInTo(type)) {
                 throw new IllegalArgumentException(
                         "the preprocessor " + type.getName()
-                                + " is not known to treat every example on its own; preprocess the data before they are handed over, use one of"
-                                + " ND4J's own, or opt in to it by a check on real batches (GradientRules.builtIn().withPreProcessor)");
+                                + " is not known to compute every example independently; preprocess the data before passing them, use one of"
+                                + " ND4J's, or opt in to it by a check on real batches (GradientRules.builtIn().withPreProcessor)");
             }
         }
     }
@@ -69,8 +69,8 @@ public final class DataPreProcessors {
                     || one instanceof AbstractMultiDataSetNormalizer<?>
                     || one instanceof MultiNormalizerHybrid) {
                 assumptions.add("the " + one.getClass().getSimpleName()
-                        + " was fitted on public data: statistics of the training data would be given away without protection, use fixed"
-                        + " ranges instead");
+                        + " was fitted on public data; statistics of the training data would leak without protection (use fixed ranges"
+                        + " instead)");
             }
         }
         return List.copyOf(assumptions);

@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.CNN2DFormat;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
 import org.deeplearning4j.nn.gradient.Gradient;
@@ -17,23 +16,10 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /** The transposed convolution: with the patches of the delta under every position of the input, {@code dW_i = X_i^T P(D_i)}, see
  * {@link SequenceTape}. */
-final class Deconvolution2DRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return Deconvolution2DLayer.class;
-    }
+final class Deconvolution2DRule {
+    static final LayerRule RULE = LayerRule.of(Deconvolution2DLayer.class, LayerRule.SEQUENCE, Hooked::new);
 
-    @Override
-    public String path() {
-        return "Gram matrices or per-example products, whichever is cheaper";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((Deconvolution2DLayer) layer, recorder);
-        LayerState.share((Deconvolution2DLayer) layer, hooked);
-        return hooked;
-    }
+    private Deconvolution2DRule() {}
 
     private static final class Hooked extends Deconvolution2DLayer {
         private static final long serialVersionUID = 1L;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
@@ -12,30 +11,20 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The dense layer, see {@link OuterProductTape}. */
-final class DenseRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return DenseLayer.class;
-    }
+final class DenseRule {
+    static final LayerRule RULE = LayerRule.of(
+            DenseLayer.class,
+            LayerRule.OUTER_PRODUCT,
+            (layer, recorder) ->
+                    layer.hasLayerNorm() ? new NormalizedDense(layer, recorder) : new Hooked(layer, recorder));
 
-    @Override
-    public String path() {
-        return "outer product of input and delta; over time steps, Gram matrices or per-example products";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var dense = (DenseLayer) layer;
-        DenseLayer hooked = dense.hasLayerNorm() ? new NormalizedDense(dense, recorder) : new Hooked(dense, recorder);
-        LayerState.share(dense, hooked);
-        return hooked;
-    }
+    private DenseRule() {}
 
     private static final class Hooked extends DenseLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
-        private final transient @Nullable FloatDense fast;
-        private final transient @Nullable FloatActivation activation;
+        private final transient @Nullable CpuDense fast;
+        private final transient @Nullable CpuActivation activation;
         /** Of the last recorded pass, if it was made here: then the backward pass needs no other. */
         private transient @Nullable INDArray output;
 
@@ -44,8 +33,8 @@ final class DenseRule implements PerExampleGradientRule {
         Hooked(DenseLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            this.fast = FloatDense.find(dataType, recorder);
-            this.activation = FloatActivation.of(layerConf().getActivationFn());
+            this.fast = CpuDense.find(dataType, recorder);
+            this.activation = CpuActivation.of(layerConf().getActivationFn());
         }
 
         @Override
@@ -75,8 +64,8 @@ final class DenseRule implements PerExampleGradientRule {
         }
 
         private Pair<Gradient, INDArray> fastBackward(
-                FloatDense dense,
-                FloatActivation function,
+                CpuDense dense,
+                CpuActivation function,
                 INDArray out,
                 INDArray epsilon,
                 LayerWorkspaceMgr workspaceMgr) {
@@ -88,8 +77,8 @@ final class DenseRule implements PerExampleGradientRule {
                 dense.inputGradient(weights, delta, below);
                 below = backpropDropOutIfPresent(below);
             }
-            INDArray x = HostArrays.isContiguous(input) ? input : Detached.copy(input);
-            recorder.record(DenseTapes.ofOwn(recorder, x, delta, hasBias(), inputNorms));
+            INDArray x = HostArrays.isContiguous(input) ? input : HostArrays.detached(input);
+            recorder.record(OuterProductTape.ofOwn(recorder, x, delta, hasBias(), inputNorms));
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
@@ -111,7 +100,7 @@ final class DenseRule implements PerExampleGradientRule {
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }
-            recorder.record(DenseTapes.of(recorder, input, delta, hasBias()));
+            recorder.record(OuterProductTape.of(recorder, input, delta, hasBias()));
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
         }

@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.convolution.DepthwiseConvolution2DLayer;
 import org.deeplearning4j.nn.params.DepthwiseConvolutionParamInitializer;
@@ -13,23 +12,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** The depthwise convolution, see {@link DepthwiseGradients}. */
-final class DepthwiseConvolution2DRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return DepthwiseConvolution2DLayer.class;
-    }
+final class DepthwiseConvolution2DRule {
+    static final LayerRule RULE = LayerRule.of(DepthwiseConvolution2DLayer.class, LayerRule.ROWS, Hooked::new);
 
-    @Override
-    public String path() {
-        return "per-example gradients";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((DepthwiseConvolution2DLayer) layer, recorder);
-        LayerState.share((DepthwiseConvolution2DLayer) layer, hooked);
-        return hooked;
-    }
+    private DepthwiseConvolution2DRule() {}
 
     private static final class Hooked extends DepthwiseConvolution2DLayer {
         private static final long serialVersionUID = 1L;

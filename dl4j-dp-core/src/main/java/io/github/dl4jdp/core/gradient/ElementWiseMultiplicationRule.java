@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.elementwise.ElementWiseMultiplicationLayer;
 import org.deeplearning4j.nn.params.ElementWiseParamInitializer;
@@ -12,23 +11,10 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The element-wise product {@code z = x w + b}: {@code dw_i = x_i d_i}, {@code db_i = d_i}. */
-final class ElementWiseMultiplicationRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return ElementWiseMultiplicationLayer.class;
-    }
+final class ElementWiseMultiplicationRule {
+    static final LayerRule RULE = LayerRule.of(ElementWiseMultiplicationLayer.class, LayerRule.ROWS, Hooked::new);
 
-    @Override
-    public String path() {
-        return "per-example gradients";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((ElementWiseMultiplicationLayer) layer, recorder);
-        LayerState.share((ElementWiseMultiplicationLayer) layer, hooked);
-        return hooked;
-    }
+    private ElementWiseMultiplicationRule() {}
 
     private static final class Hooked extends ElementWiseMultiplicationLayer {
         private static final long serialVersionUID = 1L;

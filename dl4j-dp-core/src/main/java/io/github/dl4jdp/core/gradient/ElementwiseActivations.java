@@ -62,6 +62,6 @@ final class ElementwiseActivations {
                 ? List.of()
                 : List.of("inside a recurrence the activation function "
                         + activation.getClass().getSimpleName()
-                        + " has no per-example rule; use TANH, SIGMOID or another function of one number");
+                        + " has no per-example rule; use TANH, SIGMOID or another elementwise function");
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingLayer;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
@@ -10,23 +9,10 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The embedding of one token, see {@link EmbeddingTape}. */
-final class EmbeddingRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return EmbeddingLayer.class;
-    }
+final class EmbeddingRule {
+    static final LayerRule RULE = LayerRule.of(EmbeddingLayer.class, LayerRule.TOKENS, Hooked::new);
 
-    @Override
-    public String path() {
-        return "sums over equal tokens";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((EmbeddingLayer) layer, recorder);
-        LayerState.share((EmbeddingLayer) layer, hooked);
-        return hooked;
-    }
+    private EmbeddingRule() {}
 
     private static final class Hooked extends EmbeddingLayer {
         private static final long serialVersionUID = 1L;
@@ -48,9 +34,10 @@ final class EmbeddingRule implements PerExampleGradientRule {
             }
             int examples = recorder.examples();
             INDArray tokens = TimeMajor.ofRows(input.castTo(DataType.INT32), examples);
-            INDArray byExample = Detached.copy(TimeMajor.ofRows(delta, examples).permute(1, 0, 2));
+            INDArray byExample =
+                    HostArrays.detached(TimeMajor.ofRows(delta, examples).permute(1, 0, 2));
             recorder.record(new EmbeddingTape(
-                    Detached.copy(tokens.permute(1, 0, 2)).data().asInt(), byExample, hasBias()));
+                    HostArrays.detached(tokens.permute(1, 0, 2)).data().asInt(), byExample, hasBias()));
             return new Pair<>(InputGradients.views(gradientViews), InputGradients.placeholder(input, workspaceMgr));
         }
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.embedding.EmbeddingSequenceLayer;
@@ -12,23 +11,10 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The embedding of a sequence of tokens, see {@link EmbeddingTape}. */
-final class EmbeddingSequenceRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return EmbeddingSequenceLayer.class;
-    }
+final class EmbeddingSequenceRule {
+    static final LayerRule RULE = LayerRule.of(EmbeddingSequenceLayer.class, LayerRule.TOKENS, Hooked::new);
 
-    @Override
-    public String path() {
-        return "sums over equal tokens";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((EmbeddingSequenceLayer) layer, recorder);
-        LayerState.share((EmbeddingSequenceLayer) layer, hooked);
-        return hooked;
-    }
+    private EmbeddingSequenceRule() {}
 
     private static final class Hooked extends EmbeddingSequenceLayer {
         private static final long serialVersionUID = 1L;
@@ -50,15 +36,16 @@ final class EmbeddingSequenceRule implements PerExampleGradientRule {
                             .getActivationFn()
                             .backprop(preOutput(true, workspaceMgr), epsilon)
                             .getFirst();
-            INDArray byExample = Detached.copy(ncw ? delta.permute(0, 2, 1) : delta);
+            INDArray byExample = HostArrays.detached(ncw ? delta.permute(0, 2, 1) : delta);
             if (maskArray != null) {
                 long rows = byExample.size(0) * byExample.size(1);
                 byExample
                         .reshape('c', rows, byExample.size(2))
                         .muliColumnVector(
-                                Detached.copy(maskArray.castTo(dataType)).reshape('c', rows, 1));
+                                HostArrays.detached(maskArray.castTo(dataType)).reshape('c', rows, 1));
             }
-            int[] tokens = Detached.copy(input.castTo(DataType.INT32)).data().asInt();
+            int[] tokens =
+                    HostArrays.detached(input.castTo(DataType.INT32)).data().asInt();
             recorder.record(new EmbeddingTape(tokens, byExample, hasBias()));
             return new Pair<>(InputGradients.views(gradientViews), InputGradients.placeholder(input, workspaceMgr));
         }

@@ -133,8 +133,8 @@ final class EmbeddingTape implements BoundedTape {
     private void addTo(int from, int to, double[] weights, Map<String, INDArray> into) {
         merge();
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            INDArray columns = OuterProductTape.parameter(into, DefaultParamInitializer.WEIGHT_KEY)
-                    .transpose();
+            INDArray columns =
+                    Sums.parameter(into, DefaultParamInitializer.WEIGHT_KEY).transpose();
             var column = new double[(int) columns.size(1)];
             var deltas = new double[(to - from) * steps * width];
             HostArrays.read(delta, (long) from * steps * width, deltas, deltas.length);
@@ -159,7 +159,7 @@ final class EmbeddingTape implements BoundedTape {
                         bias[j] += weights[i] * biasGradients[i * width + j];
                     }
                 }
-                Sums.add(OuterProductTape.parameter(into, DefaultParamInitializer.BIAS_KEY), bias, 0);
+                Sums.add(Sums.parameter(into, DefaultParamInitializer.BIAS_KEY), bias, 0);
             }
         }
     }
@@ -182,7 +182,7 @@ final class EmbeddingTape implements BoundedTape {
                 System.arraycopy(tokens, (k * count + i) * steps, byExample, (i * copies + k) * steps, steps);
             }
         }
-        INDArray deltas = Detached.copy(
+        INDArray deltas = HostArrays.detached(
                 delta.reshape('c', copies, count, (long) steps * width).permute(1, 0, 2));
         return Optional.of(
                 new EmbeddingTape(byExample, deltas.reshape('c', count, (long) copies * steps, width), hasBias));

@@ -74,13 +74,13 @@ final class FallbackCheck {
         requireDifferentExamples(x);
         INDArray out = forward(x);
         if (out.size(0) % examples != 0) {
-            throw new IllegalArgumentException("layer " + name + " must give one row for each example, gave "
+            throw new IllegalArgumentException("layer " + name + " must return one row for each example, returned "
                     + out.size(0) + " rows for " + examples + " examples");
         }
         // Values that depend on nothing but the shape: a check is to give the same answer again.
         double[] values = new SplittableRandom(5).doubles(out.length(), -1, 1).toArray();
         INDArray e = Nd4j.createFromArray(values).castTo(out.dataType()).reshape(out.shape());
-        note("the output of the same batch changed from one time to the next", difference(out, forward(x)), out);
+        note("the output of the same batch changed between two passes", difference(out, forward(x)), out);
 
         INDArray below = backward(x, e);
         INDArray whole = gradient();
@@ -129,8 +129,9 @@ final class FallbackCheck {
     private void conclude() {
         if (!(largest <= tolerance)) {
             throw new IllegalArgumentException("layer " + name
-                    + " must treat every example on its own to be trained with privacy, but " + worst + " by " + largest
-                    + " of the largest value; change the layer, or use one of DL4J's own");
+                    + " must compute every example independently to be trained with privacy, but " + worst + " by "
+                    + largest
+                    + " of the largest value; change the layer, or use one of DL4J's");
         }
     }
 
@@ -225,7 +226,7 @@ final class FallbackCheck {
                 return other;
             }
         }
-        throw new IllegalArgumentException("realBatches must have examples that differ where they come to layer " + name
+        throw new IllegalArgumentException("realBatches must have examples that differ at the input of layer " + name
                 + ", example " + example + " of " + examples + " does not differ from any other");
     }
 }

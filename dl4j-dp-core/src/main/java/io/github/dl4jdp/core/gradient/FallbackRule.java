@@ -41,12 +41,11 @@ record FallbackRule(Class<? extends Layer> layerClass, Set<Class<?>> configurati
     static List<String> cannotTake(Layer layer) {
         var problems = new ArrayList<String>();
         if (layer instanceof IOutputLayer || layer instanceof RecurrentLayer || layer instanceof BaseWrapperLayer) {
-            problems.add(
-                    "the fallback is for layers that are neither output, recurrent nor wrapper layers, by which DL4J steers"
-                            + " its backward pass; write a rule (GradientRules.with)");
+            problems.add("the fallback does not support output, recurrent and wrapper layers, which control DL4J's"
+                    + " backward pass; write a rule (GradientRules.with)");
         }
         if (layer.conf().getLayer() instanceof BaseLayer conf && conf.getIDropout() != null) {
-            problems.add("dropout is drawn anew for every example in the fallback; put a DropoutLayer before it");
+            problems.add("the fallback would draw its dropout anew for every example; put a DropoutLayer before it");
         }
         problems.addAll(SlicePass.problems(layer));
         return problems;
@@ -76,7 +75,7 @@ record FallbackRule(Class<? extends Layer> layerClass, Set<Class<?>> configurati
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             if (underlying.getMaskArray() != null) {
                 throw new IllegalStateException("layer \"" + conf().getLayer().getLayerName()
-                        + "\" takes the fallback, which was checked without masks, and has one; train it without masks, or"
+                        + "\" has a mask, but its fallback was checked without masks; train it without masks, or"
                         + " write a rule (GradientRules.with)");
             }
             return slices.backprop(

@@ -7,29 +7,18 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.layers.pooling.GlobalPoolingLayer;
 
 /** Global pooling has no parameters and treats each example on its own, unless it is told to pool over the examples. */
-final class GlobalPoolingRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return GlobalPoolingLayer.class;
-    }
+final class GlobalPoolingRule {
+    static final LayerRule RULE =
+            LayerRule.exampleWise(GlobalPoolingLayer.class).refusing(GlobalPoolingRule::problems);
 
-    @Override
-    public List<String> problems(Layer layer) {
+    private GlobalPoolingRule() {}
+
+    private static List<String> problems(Layer layer) {
         var conf = (org.deeplearning4j.nn.conf.layers.GlobalPoolingLayer)
                 layer.conf().getLayer();
         int[] dimensions = conf.getPoolingDimensions();
         return dimensions != null && Arrays.stream(dimensions).anyMatch(dimension -> dimension < 1)
                 ? List.of("it pools over the examples of a batch; give it pooling dimensions from 1 on")
                 : List.of();
-    }
-
-    @Override
-    public String path() {
-        return "no parameters";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        return layer;
     }
 }

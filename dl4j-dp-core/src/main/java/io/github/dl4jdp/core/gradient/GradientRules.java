@@ -43,41 +43,41 @@ import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
  * <p>Immutable; lookup is by the exact class of the layer.
  */
 public final class GradientRules {
-    private static final List<PerExampleGradientRule> BUILT_IN = List.of(
-            new DenseRule(),
-            new LstmRule(),
-            new GravesLstmRule(),
-            new SimpleRnnRule(),
-            new EmbeddingRule(),
-            new EmbeddingSequenceRule(),
-            new ConvolutionRule(),
-            new WeightStandardizedConvolutionRule(),
-            new Convolution1DRule(),
-            new Deconvolution2DRule(),
-            new DepthwiseConvolution2DRule(),
-            new SeparableConvolution2DRule(),
-            new PReluRule(),
-            new GroupNormalizationRule(),
-            new ElementWiseMultiplicationRule(),
-            new ExampleWiseRule(ActivationLayer.class),
-            new ExampleWiseRule(DropoutLayer.class),
-            new SubsamplingRule(),
-            new GlobalPoolingRule(),
-            new ExampleWiseRule(LocalResponseNormalization.class),
-            new ExampleWiseRule(ZeroPaddingLayer.class),
-            new ExampleWiseRule(Cropping2DLayer.class),
-            new ExampleWiseRule(Upsampling2D.class),
-            new ExampleWiseRule(Subsampling1DLayer.class),
-            new ExampleWiseRule(Subsampling3DLayer.class),
-            new ExampleWiseRule(Upsampling1D.class),
-            new ExampleWiseRule(Upsampling3D.class),
-            new ExampleWiseRule(Cropping1DLayer.class),
-            new ExampleWiseRule(Cropping3DLayer.class),
-            new ExampleWiseRule(ZeroPadding1DLayer.class),
-            new ExampleWiseRule(ZeroPadding3DLayer.class),
-            new ExampleWiseRule(SpaceToDepth.class),
-            new ExampleWiseRule(RepeatVector.class),
-            new ExampleWiseRule(MaskLayer.class));
+    private static final List<LayerRule> BUILT_IN = List.of(
+            DenseRule.RULE,
+            LstmRule.RULE,
+            LstmRule.PEEPHOLES,
+            SimpleRnnRule.RULE,
+            EmbeddingRule.RULE,
+            EmbeddingSequenceRule.RULE,
+            ConvolutionRule.RULE,
+            WeightStandardizedConvolutionRule.RULE,
+            Convolution1DRule.RULE,
+            Deconvolution2DRule.RULE,
+            DepthwiseConvolution2DRule.RULE,
+            SeparableConvolution2DRule.RULE,
+            PReluRule.RULE,
+            GroupNormalizationRule.RULE,
+            ElementWiseMultiplicationRule.RULE,
+            LayerRule.exampleWise(ActivationLayer.class),
+            LayerRule.exampleWise(DropoutLayer.class),
+            SubsamplingRule.RULE,
+            GlobalPoolingRule.RULE,
+            LayerRule.exampleWise(LocalResponseNormalization.class),
+            LayerRule.exampleWise(ZeroPaddingLayer.class),
+            LayerRule.exampleWise(Cropping2DLayer.class),
+            LayerRule.exampleWise(Upsampling2D.class),
+            LayerRule.exampleWise(Subsampling1DLayer.class),
+            LayerRule.exampleWise(Subsampling3DLayer.class),
+            LayerRule.exampleWise(Upsampling1D.class),
+            LayerRule.exampleWise(Upsampling3D.class),
+            LayerRule.exampleWise(Cropping1DLayer.class),
+            LayerRule.exampleWise(Cropping3DLayer.class),
+            LayerRule.exampleWise(ZeroPadding1DLayer.class),
+            LayerRule.exampleWise(ZeroPadding3DLayer.class),
+            LayerRule.exampleWise(SpaceToDepth.class),
+            LayerRule.exampleWise(RepeatVector.class),
+            LayerRule.exampleWise(MaskLayer.class));
 
     private final Map<Class<? extends Layer>, PerExampleGradientRule> byClass;
     private final List<PerExampleGradientRule> added;
@@ -107,10 +107,9 @@ public final class GradientRules {
         this.fallbacks = List.copyOf(fallbacks);
         this.parts = List.copyOf(parts);
         var map = new LinkedHashMap<Class<? extends Layer>, PerExampleGradientRule>();
-        BUILT_IN.forEach(rule -> map.put(rule.layerClass(), rule));
-        losses().forEach(rule -> map.put(rule.layerClass(), rule));
-        SlicedLayers.rules(configurations(SameDiffLayer.class)).forEach(rule -> map.put(rule.layerClass(), rule));
-        wrappers().forEach(rule -> map.put(rule.layerClass(), rule));
+        Stream.of(BUILT_IN, SlicedLayers.RULES, WeightedLosses.rules(this), dependent())
+                .flatMap(List::stream)
+                .forEach(rule -> map.put(rule.layerClass(), rule));
         for (var fallback : fallbacks) {
             map.putIfAbsent(
                     fallback.layerClass(),
@@ -132,20 +131,17 @@ public final class GradientRules {
                 .collect(Collectors.toSet());
     }
 
-    /** The rules of layers that compute a loss. */
-    private List<PerExampleGradientRule> losses() {
-        return Stream.concat(Stream.of(new OutputRule(this), new RnnOutputRule(this)), LossRule.all(this).stream())
-                .toList();
-    }
-
-    /** The rules that look up the rule of a layer inside. */
-    private List<PerExampleGradientRule> wrappers() {
+    /** The rules that depend on what was opted in to, or look up the rule of a layer inside. */
+    private List<LayerRule> dependent() {
         return List.of(
-                new LastTimeStepRule(this),
-                new MaskZeroRule(this),
-                new TimeDistributedRule(this),
-                new BidirectionalRule(this),
-                new FrozenWithBackpropRule(this));
+                OutputRule.rule(this),
+                RnnOutputRule.rule(this),
+                SameDiffRule.rule(configurations(SameDiffLayer.class)),
+                LastTimeStepRule.rule(this),
+                MaskZeroRule.rule(this),
+                TimeDistributedRule.rule(this),
+                BidirectionalRule.rule(this),
+                FrozenWithBackpropRule.rule(this));
     }
 
     /** The rules of the library. */
@@ -208,7 +204,7 @@ public final class GradientRules {
             for (MultiDataSet batch : realBatches) {
                 if (batch.hasMaskArrays()) {
                     throw new IllegalArgumentException(
-                            "realBatches must have no masks: the fallback does without them");
+                            "realBatches must have no masks: the fallback does not support them");
                 }
                 int examples = (int) batch.getFeatures(0).size(0);
                 FallbackCheck.require(called, layer, FallbackInputs.input(network, name, batch), examples);
@@ -218,7 +214,7 @@ public final class GradientRules {
                         layer.getClass(),
                         configuration,
                         configuration.getSimpleName()
-                                + " layers treat every example on their own (opted in to; checked on "
+                                + " layers compute every example independently (opted in to; checked on "
                                 + realBatches.length + " batches)"));
             }
         });
@@ -255,8 +251,8 @@ public final class GradientRules {
                         "part must be a loss function, activation function, dropout, preprocessor, constraint or vertex, was "
                                 + part.getName() + "; for layers, use withFallback"));
         if (NetworkParts.isKnown(part)) {
-            throw new IllegalArgumentException("part must be a class of your own, was " + part.getName()
-                    + ", which the library knows: no opt-in is needed");
+            throw new IllegalArgumentException("part must be a class that the library does not know, was "
+                    + part.getName() + ": known parts need no opt-in");
         }
         if (realBatches.length == 0) {
             throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
@@ -266,8 +262,9 @@ public final class GradientRules {
         return trusting(
                 part,
                 underMasks,
-                "the " + words + " " + part.getName() + " treats every example on its own (opted in to; checked on "
-                        + realBatches.length + " batches" + (underMasks ? "" : " without masks") + ")");
+                "the " + words + " " + part.getName()
+                        + " computes every example independently (opted in to; checked on " + realBatches.length
+                        + " batches" + (underMasks ? "" : " without masks") + ")");
     }
 
     /**
@@ -317,7 +314,7 @@ public final class GradientRules {
         return trusting(
                 preProcessor.getClass(),
                 true,
-                called + " treats every example on its own (opted in to; checked on " + realBatches.length
+                called + " computes every example independently (opted in to; checked on " + realBatches.length
                         + " batches)");
     }
 
@@ -361,7 +358,7 @@ public final class GradientRules {
         Class<?> configuration = layer.conf().getLayer().getClass();
         var rule = find(layer).filter(one -> !(one instanceof FallbackRule));
         if (rule.isPresent()
-                && !(rule.get() instanceof SameDiffRule
+                && !(rule.get().layerClass() == SameDiffLayer.class
                         && !rule.get().problems(layer).isEmpty())) {
             throw new IllegalArgumentException("configuration must be of a layer without a rule; " + called + " of "
                     + configuration.getName() + " has one: " + rule.get().path());

@@ -89,8 +89,8 @@ public class GroupNormalizationLayer extends BaseLayer<org.deeplearning4j.nn.con
 
     /** Takes the parameters' gradients row by row; here they are summed into the gradient views. */
     void record(GroupStatistics.Gradients rows) {
-        OuterProductTape.parameter(gradientViews, GAMMA).assign(rows.gamma().sum(0));
-        OuterProductTape.parameter(gradientViews, BETA).assign(rows.beta().sum(0));
+        Sums.parameter(gradientViews, GAMMA).assign(rows.gamma().sum(0));
+        Sums.parameter(gradientViews, BETA).assign(rows.beta().sum(0));
     }
 
     private INDArray channelsFirst(INDArray array) {

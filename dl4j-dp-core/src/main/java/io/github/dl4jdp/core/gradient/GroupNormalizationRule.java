@@ -2,26 +2,12 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 
 /** Group normalization: its backward pass makes the gradients of gamma and beta example by example anyway. */
-final class GroupNormalizationRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return GroupNormalizationLayer.class;
-    }
+final class GroupNormalizationRule {
+    static final LayerRule RULE = LayerRule.of(GroupNormalizationLayer.class, LayerRule.ROWS, Hooked::new);
 
-    @Override
-    public String path() {
-        return "per-example gradients";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((GroupNormalizationLayer) layer, recorder);
-        LayerState.share((GroupNormalizationLayer) layer, hooked);
-        return hooked;
-    }
+    private GroupNormalizationRule() {}
 
     private static final class Hooked extends GroupNormalizationLayer {
         private static final long serialVersionUID = 1L;

@@ -5,6 +5,7 @@ import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
 import org.nd4j.linalg.api.concurrency.AffinityManager;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -93,6 +94,13 @@ public final class HostArrays {
     /** The array itself if it is c-contiguous, else a copy that is. */
     static INDArray contiguous(INDArray array) {
         return isContiguous(array) ? array : array.dup('c');
+    }
+
+    /** A copy in c order outside every workspace: DL4J closes those of the backward pass layer by layer, and tapes outlive them. */
+    static INDArray detached(INDArray array) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return array.dup('c');
+        }
     }
 
     /** Whether the elements lie one after the other in c order. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
@@ -10,30 +9,13 @@ import org.deeplearning4j.util.TimeSeriesUtils;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/**
- * The last time step of a recurrent layer: no parameters of its own.
- *
- * @param rules find the rule of the layer inside
- */
-record LastTimeStepRule(GradientRules rules) implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return LastTimeStepLayer.class;
-    }
+/** The last time step of a recurrent layer: no parameters of its own. */
+final class LastTimeStepRule {
+    private LastTimeStepRule() {}
 
-    @Override
-    public List<String> problems(Layer layer) {
-        return WrapperRules.problems(rules, WrapperRules.wrapped(layer));
-    }
-
-    @Override
-    public String path() {
-        return "as the layer inside";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        return new Hooked(WrapperRules.hook(rules, WrapperRules.wrapped(layer), recorder));
+    /** @param rules find the rule of the layer inside */
+    static LayerRule rule(GradientRules rules) {
+        return LayerRule.wrapping(LastTimeStepLayer.class, rules, (layer, inner) -> new Hooked(inner));
     }
 
     /** Refuses a mask that is longer than its sequences: DL4J would read beyond an example's numbers, and write beyond its gradient. */

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.gradient;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import org.deeplearning4j.nn.conf.layers.AbstractLSTM;
 import org.deeplearning4j.nn.params.LSTMParamInitializer;
 import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
@@ -35,10 +36,10 @@ final class LstmPass {
     private @Nullable INDArray x;
     private @Nullable INDArray delta;
 
-    LstmPass(TapeRecorder recorder, long hidden, IActivation activation, IActivation gate, boolean hasPeepholes) {
-        this.hidden = hidden;
-        this.activation = activation;
-        this.gate = gate;
+    LstmPass(TapeRecorder recorder, AbstractLSTM conf, boolean hasPeepholes) {
+        this.hidden = conf.getNOut();
+        this.activation = conf.getActivationFn();
+        this.gate = conf.getGateActivationFn();
         this.hasPeepholes = hasPeepholes;
         if (hidden <= SMALL) {
             recorder.sharesWork(); // ND4J's threads would only slow it down
@@ -123,13 +124,12 @@ final class LstmPass {
                     new SequenceTape.Factor(left, SequenceTape.denseTarget(WEIGHT, BIAS)),
                     new SequenceTape.Factor(
                             current.hiddensBefore(),
-                            (map, product) -> Sums.add(gates(OuterProductTape.parameter(map, RECURRENT)), product)));
+                            (map, product) -> Sums.add(gates(Sums.parameter(map, RECURRENT)), product)));
             var tapes = new ArrayList<BoundedTape>();
             tapes.add(new SequenceTape(factors, d));
             if (hasPeepholes) {
                 tapes.add(new RowsTape(current.peepholeGradients(), (map, gradient) -> {
-                    INDArray view =
-                            Slices.range(OuterProductTape.parameter(map, RECURRENT), 1, 4 * hidden, 4 * hidden + 3);
+                    INDArray view = Slices.range(Sums.parameter(map, RECURRENT), 1, 4 * hidden, 4 * hidden + 3);
                     Sums.add(view, gradient.reshape('c', 3, hidden).transpose());
                 }));
             }

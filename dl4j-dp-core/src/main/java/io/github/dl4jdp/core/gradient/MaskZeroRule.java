@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
@@ -14,23 +13,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * A recurrent layer that masks the time steps whose inputs all have a certain value: no parameters of its own.
- *
- * @param rules find the rule of the layer inside
  */
-record MaskZeroRule(GradientRules rules) implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return MaskZeroLayer.class;
-    }
+final class MaskZeroRule {
+    private MaskZeroRule() {}
 
-    @Override
-    public List<String> problems(Layer layer) {
-        var problems = new ArrayList<>(WrapperRules.problems(rules, WrapperRules.wrapped(layer)));
-        if (isTimeSecond(WrapperRules.wrapped(layer))) {
-            problems.add(
-                    "in the format NWC the mask that it makes and DL4J's derivative do not belong together; use RNNFormat.NCW");
-        }
-        return problems;
+    /** @param rules find the rule of the layer inside */
+    static LayerRule rule(GradientRules rules) {
+        return LayerRule.wrapping(MaskZeroLayer.class, rules, Hooked::new)
+                .refusing(layer -> isTimeSecond(layer)
+                        ? List.of("in the format NWC its mask does not match DL4J's derivative; use RNNFormat.NCW")
+                        : List.of());
     }
 
     /** Whether a layer, or one inside it, takes [examples, time steps, size]. */
@@ -43,16 +35,6 @@ record MaskZeroRule(GradientRules rules) implements PerExampleGradientRule {
             conf = bidirectional.getFwd();
         }
         return conf instanceof BaseRecurrentLayer recurrent && recurrent.getRnnDataFormat() == RNNFormat.NWC;
-    }
-
-    @Override
-    public String path() {
-        return "as the layer inside";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        return new Hooked((MaskZeroLayer) layer, WrapperRules.hook(rules, WrapperRules.wrapped(layer), recorder));
     }
 
     /** DL4J's layer does not tell its masking value, so it is left to itself to make the mask. */

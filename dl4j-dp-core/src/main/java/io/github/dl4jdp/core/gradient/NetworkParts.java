@@ -326,8 +326,8 @@ public final class NetworkParts {
                 && !rules.hasOptedInToLayers(own)) {
             problems.add(
                     "its configuration " + own.getName()
-                            + ", a subclass perhaps of one of DL4J's, is not known to treat"
-                            + " every example on its own; use DL4J's own layers, opt in to it (GradientRules.builtIn().withFallback), or write a rule");
+                            + " (perhaps a subclass of a DL4J class) is not known to compute"
+                            + " every example independently; use DL4J's layers, opt in to it (GradientRules.builtIn().withFallback), or write a rule");
         }
         Kind.of(own).ifPresent(kind -> judge(kind, own));
         held(object).forEach(this::lookInto);
@@ -344,10 +344,10 @@ public final class NetworkParts {
             return;
         }
         String remedy = kind.mayBeOptedIn
-                ? "use one of DL4J's own, or opt in to it by a check on real batches (GradientRules.builtIn().withPart)"
-                : "use one of DL4J's own, or build without it";
-        problems.add("its " + kind.words + " " + part.getName() + " is not known to treat every example on its own; "
-                + remedy);
+                ? "use one of DL4J's, or opt in to it by a check on real batches (GradientRules.builtIn().withPart)"
+                : "use one of DL4J's, or build without it";
+        problems.add("its " + kind.words + " " + part.getName()
+                + " is not known to compute every example independently; " + remedy);
     }
 
     /** What a field holds: one object, or those of a collection, map or array. */

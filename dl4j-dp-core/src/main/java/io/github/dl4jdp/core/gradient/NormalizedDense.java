@@ -57,7 +57,7 @@ final class NormalizedDense extends DenseLayer {
         if (recorder.needsInputGradient()) {
             below = backpropDropOutIfPresent(below);
         }
-        BoundedTape ofWeights = DenseTapes.of(recorder, input, before, false);
+        BoundedTape ofWeights = OuterProductTape.of(recorder, input, before, false);
         recorder.record(new CompositeTape(hasBias() ? List.of(ofWeights, ofGain, ofBias) : List.of(ofWeights, ofGain)));
         weightNoiseParams.clear();
         return new Pair<>(InputGradients.views(gradientViews), below);

@@ -56,7 +56,7 @@ public final class Norms {
             CpuBlas blas = CpuBlas.find();
             FloatPointer memory = HostArrays.floats(rows);
             for (int i = from; i < to; i++) {
-                norms[i] = of(blas, NativeFloats.at(memory, i * length), length);
+                norms[i] = of(blas, CpuMemory.at(memory, i * length), length);
             }
             return;
         }
@@ -79,7 +79,7 @@ public final class Norms {
         var chunk = new float[(int) Math.min(CHUNK, n)];
         for (long done = 0; done < n; done += chunk.length) {
             int count = (int) Math.min(chunk.length, n - done);
-            NativeFloats.at(memory, done).get(chunk, 0, count);
+            CpuMemory.at(memory, done).get(chunk, 0, count);
             sum += sum(chunk, 0, count);
         }
         return Math.sqrt(sum);

@@ -24,11 +24,6 @@ import org.nd4j.linalg.factory.Nd4j;
  * Small Cost, ICML 2023 (book-keeping).
  */
 final class OuterProductTape implements BoundedTape {
-    /** Where a product has so few rows, its blocks have to be longer to be worth a call, and it is faster if they need not be gathered from columns. */
-    static final int NARROW = 32;
-
-    static final int NARROW_BLOCKS = 16;
-
     private final ParallelRanges ranges;
     /** [examples, nIn], c order; belongs to the network, so it is copied before it is changed. */
     private INDArray input;
@@ -52,10 +47,39 @@ final class OuterProductTape implements BoundedTape {
             INDArray input, INDArray delta, boolean hasBias, double @Nullable [] inputNorms, ParallelRanges ranges) {
         this.inputNorms = inputNorms;
         INDArray x = input.castTo(delta.dataType());
-        this.input = HostArrays.isContiguous(x) ? x : Detached.copy(x);
+        this.input = HostArrays.isContiguous(x) ? x : HostArrays.detached(x);
         this.delta = delta;
         this.hasBias = hasBias;
         this.ranges = ranges;
+    }
+
+    /**
+     * The tape of one row for each example, or of one for each time step of each example: then a {@link SequenceTape}.
+     *
+     * @param input [rows, nIn]
+     * @param delta [rows, nOut]; copied, since it dies with its workspace
+     */
+    static BoundedTape of(TapeRecorder recorder, INDArray input, INDArray delta, boolean hasBias) {
+        return ofOwn(recorder, input, HostArrays.detached(delta), hasBias, null);
+    }
+
+    /**
+     * As {@link #of}, for a delta in c order that the tape may take over.
+     *
+     * @param inputNorms the norm of every row of the input, if it is known
+     */
+    static BoundedTape ofOwn(
+            TapeRecorder recorder, INDArray input, INDArray delta, boolean hasBias, double @Nullable [] inputNorms) {
+        int examples = recorder.examples();
+        // A cast would die with the workspace of the layer.
+        INDArray x = input.dataType() == delta.dataType() ? input : HostArrays.detached(input.castTo(delta.dataType()));
+        return delta.size(0) == examples
+                ? new OuterProductTape(x, delta, hasBias, inputNorms, new ParallelRanges(recorder.threads()))
+                : SequenceTape.ofDense(
+                        TimeMajor.ofRows(x, examples),
+                        TimeMajor.ofRows(delta, examples),
+                        DefaultParamInitializer.WEIGHT_KEY,
+                        hasBias ? DefaultParamInitializer.BIAS_KEY : null);
     }
 
     @Override
@@ -74,7 +98,8 @@ final class OuterProductTape implements BoundedTape {
     public double addWeightedSum(double[] given, Map<String, INDArray> sums, double allowance) {
         double[] weights = given.clone();
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            INDArray view = parameter(sums, DefaultParamInitializer.WEIGHT_KEY).transpose();
+            INDArray view =
+                    Sums.parameter(sums, DefaultParamInitializer.WEIGHT_KEY).transpose();
             INDArray weightSum = Sums.isDouble(view) ? view : Nd4j.create(DataType.DOUBLE, view.shape(), 'c');
             double[] biasSum = new double[(int) delta.size(1)];
             double[] terms = new double[weights.length];
@@ -92,7 +117,7 @@ final class OuterProductTape implements BoundedTape {
                 Sums.add(view, weightSum);
             }
             if (hasBias) {
-                Sums.add(parameter(sums, DefaultParamInitializer.BIAS_KEY), biasSum, 0);
+                Sums.add(Sums.parameter(sums, DefaultParamInitializer.BIAS_KEY), biasSum, 0);
             }
             return bound + RowSums.doubleBound(RowSums.total(given, norms), weights.length);
         }
@@ -158,7 +183,7 @@ final class OuterProductTape implements BoundedTape {
             INDArray d = Slices.range(delta, 0, example, example + 1).dup('c');
             INDArray product = Nd4j.createUninitialized(delta.dataType(), new long[] {x.size(1), d.size(1)}, 'f');
             Nd4j.gemm(x, d, product, true, false, 1.0, 0.0);
-            Sums.add(parameter(row, DefaultParamInitializer.WEIGHT_KEY), product);
+            Sums.add(Sums.parameter(row, DefaultParamInitializer.WEIGHT_KEY), product);
             if (hasBias) {
                 Sums.add(row, DefaultParamInitializer.BIAS_KEY, d);
             }
@@ -168,7 +193,7 @@ final class OuterProductTape implements BoundedTape {
     @Override
     public void discard(int example) {
         if (!ownsInput) {
-            input = Detached.copy(input);
+            input = HostArrays.detached(input);
             ownsInput = true;
         }
         Slices.range(input, 0, example, example + 1).assign(0);
@@ -184,13 +209,5 @@ final class OuterProductTape implements BoundedTape {
                 delta.reshape('c', copies, examples, delta.size(1)),
                 DefaultParamInitializer.WEIGHT_KEY,
                 hasBias ? DefaultParamInitializer.BIAS_KEY : null));
-    }
-
-    static INDArray parameter(Map<String, INDArray> parameters, String name) {
-        @Nullable INDArray array = parameters.get(name);
-        if (array == null) {
-            throw new IllegalArgumentException("parameters must hold " + name + ", has " + parameters.keySet());
-        }
-        return array;
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.OutputLayer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
@@ -12,39 +10,21 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/**
- * The output layer: a dense layer whose delta is the derivative of the loss, see {@link OuterProductTape}.
- *
- * @param rules know the losses that were opted in to
- */
-record OutputRule(GradientRules rules) implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return OutputLayer.class;
-    }
+/** The output layer: a dense layer whose delta is the derivative of the loss, see {@link OuterProductTape}. */
+final class OutputRule {
+    private OutputRule() {}
 
-    @Override
-    public List<String> problems(Layer layer) {
-        return PerExampleLosses.problems(
-                ((OutputLayer) layer).layerConf().getLossFn().getClass(), rules);
-    }
-
-    @Override
-    public String path() {
-        return "outer product of input and delta; over time steps, Gram matrices or per-example products";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((OutputLayer) layer, recorder);
-        LayerState.share((OutputLayer) layer, hooked);
-        return hooked;
+    /** @param rules know the losses that were opted in to */
+    static LayerRule rule(GradientRules rules) {
+        return LayerRule.of(OutputLayer.class, LayerRule.OUTER_PRODUCT, Hooked::new)
+                .refusing(layer -> PerExampleLosses.problems(
+                        ((OutputLayer) layer).layerConf().getLossFn().getClass(), rules));
     }
 
     private static final class Hooked extends OutputLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
-        private final transient @Nullable FloatDense fast;
+        private final transient @Nullable CpuDense fast;
         /** The pre-output of {@link #ofInput}: DL4J asks for it again, for the score, after the backward pass. */
         private transient @Nullable INDArray known;
 
@@ -54,7 +34,7 @@ record OutputRule(GradientRules rules) implements PerExampleGradientRule {
         Hooked(OutputLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            this.fast = FloatDense.find(dataType, recorder);
+            this.fast = CpuDense.find(dataType, recorder);
         }
 
         @Override
@@ -87,7 +67,7 @@ record OutputRule(GradientRules rules) implements PerExampleGradientRule {
             inputNorms = fast.product(x, weights, hasBias() ? bias : null, z);
             known = z;
             ofInput = input;
-            return Detached.copy(z);
+            return HostArrays.detached(z);
         }
 
         @Override
@@ -109,11 +89,11 @@ record OutputRule(GradientRules rules) implements PerExampleGradientRule {
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }
-            recorder.record(DenseTapes.ofOwn(recorder, input, Detached.copy(delta), hasBias(), inputNorms));
+            recorder.record(OuterProductTape.ofOwn(recorder, input, HostArrays.detached(delta), hasBias(), inputNorms));
             return new Pair<>(InputGradients.views(gradientViews), below);
         }
 
-        private INDArray below(FloatDense dense, INDArray weights, INDArray delta, LayerWorkspaceMgr workspaceMgr) {
+        private INDArray below(CpuDense dense, INDArray weights, INDArray delta, LayerWorkspaceMgr workspaceMgr) {
             INDArray below = workspaceMgr.createUninitialized(
                     ArrayType.ACTIVATION_GRAD, dataType, new long[] {delta.size(0), weights.size(0)}, 'c');
             dense.inputGradient(weights, HostArrays.contiguous(delta), below);

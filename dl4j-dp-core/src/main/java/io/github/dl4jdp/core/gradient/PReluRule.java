@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.PReLU;
 import org.deeplearning4j.nn.params.PReLUParamInitializer;
@@ -13,23 +12,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
 /** The parametric rectifier {@code max(x, 0) + a min(x, 0)}: the gradient of {@code a} is {@code epsilon min(x, 0)}, summed over the shared axes. */
-final class PReluRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return PReLU.class;
-    }
+final class PReluRule {
+    static final LayerRule RULE = LayerRule.of(PReLU.class, LayerRule.ROWS, Hooked::new);
 
-    @Override
-    public String path() {
-        return "per-example gradients";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((PReLU) layer, recorder);
-        LayerState.share((PReLU) layer, hooked);
-        return hooked;
-    }
+    private PReluRule() {}
 
     private static final class Hooked extends PReLU {
         private static final long serialVersionUID = 1L;

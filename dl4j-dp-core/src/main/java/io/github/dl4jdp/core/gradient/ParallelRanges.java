@@ -53,4 +53,21 @@ record ParallelRanges(int threads) {
             }
         });
     }
+
+    /** One Java array for each worker, used again at every step. */
+    static final class Floats {
+        private final float[][] arrays;
+
+        Floats(ParallelRanges ranges) {
+            arrays = new float[ranges.threads()][0];
+        }
+
+        /** An array of exactly {@code length}, contents undefined. */
+        float[] get(int worker, int length) {
+            if (arrays[worker].length != length) {
+                arrays[worker] = new float[length];
+            }
+            return arrays[worker];
+        }
+    }
 }

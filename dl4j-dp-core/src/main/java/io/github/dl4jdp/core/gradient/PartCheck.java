@@ -79,7 +79,7 @@ final class PartCheck {
                     throw e;
                 } catch (RuntimeException e) {
                     throw new IllegalArgumentException(
-                            "network must take the batches given, and each of their examples alone, in double precision, and failed: "
+                            "network must accept the given batches, and each of their examples alone, in double precision, but failed: "
                                     + e.getMessage(),
                             e);
                 }
@@ -160,7 +160,7 @@ final class PartCheck {
         int examples = (int) batch.getFeatures(0).size(0);
         int[] all = IntStream.range(0, examples).toArray();
         Pass whole = pass(batch, all);
-        same("the same batch gave something else from one time to the next", whole, pass(batch, all), i -> i);
+        same("the same batch gave different results in two passes", whole, pass(batch, all), i -> i);
         var alone = new Pass[examples];
         INDArray sum = whole.gradient().like();
         for (int i = 0; i < examples; i++) {
@@ -176,7 +176,7 @@ final class PartCheck {
         for (int i = 0; i < Math.min(examples, LOOKED_AT); i++) {
             lookAt(i, batch, whole, alone);
         }
-        same("the same batch gave something else after others", whole, pass(batch, all), i -> i);
+        same("the same batch gave different results after other batches", whole, pass(batch, all), i -> i);
         note("the parameters changed without an update", before.sub(network.params()), before);
     }
 
@@ -224,8 +224,9 @@ final class PartCheck {
     private void conclude() {
         if (!(largest <= TOLERANCE)) {
             throw new IllegalArgumentException(called
-                    + " must treat every example on its own to be trained with privacy, but in this network " + worst
-                    + " by " + largest + " of the largest value; change it, or use one of DL4J's own");
+                    + " must compute every example independently to be trained with privacy, but in this network "
+                    + worst
+                    + " by " + largest + " of the largest value; change it, or use one of DL4J's");
         }
     }
 

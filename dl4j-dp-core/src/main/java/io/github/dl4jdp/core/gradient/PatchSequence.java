@@ -44,7 +44,7 @@ final class PatchSequence {
         long patchSize = patches.size(2);
         INDArray left = hasBias ? TimeMajor.withOnes(patches) : patches;
         var factor = new SequenceTape.Factor(left, (parameters, product) -> {
-            INDArray weights = OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY);
+            INDArray weights = Sums.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY);
             Sums.add(
                     weights.reshape('c', product.size(1), patchSize).transpose(),
                     Slices.range(product, 0, 0, patchSize));

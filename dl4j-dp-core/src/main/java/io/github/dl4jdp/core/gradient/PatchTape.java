@@ -49,7 +49,7 @@ final class PatchTape implements BoundedTape {
     PatchTape(INDArray x, INDArray delta, PatchGeometry geometry, boolean hasBias) {
         this(
                 x,
-                Detached.copy(delta).reshape('c', x.size(0), geometry.outChannels(), geometry.positions()),
+                HostArrays.detached(delta).reshape('c', x.size(0), geometry.outChannels(), geometry.positions()),
                 geometry,
                 hasBias,
                 1);
@@ -150,7 +150,7 @@ final class PatchTape implements BoundedTape {
     }
 
     private static void addBias(INDArray sum, Map<String, INDArray> sums) {
-        INDArray bias = OuterProductTape.parameter(sums, ConvolutionParamInitializer.BIAS_KEY);
+        INDArray bias = Sums.parameter(sums, ConvolutionParamInitializer.BIAS_KEY);
         Sums.add(bias, sum.reshape(bias.shape()));
     }
 
@@ -167,7 +167,7 @@ final class PatchTape implements BoundedTape {
     @Override
     public void discard(int example) {
         if (!ownsInput) {
-            x = Detached.copy(x);
+            x = HostArrays.detached(x);
             ownsInput = true;
         }
         for (int k = 0; k < copies; k++) {

@@ -50,7 +50,15 @@ public interface PerExampleGradientRule {
      * @return the replacement
      */
     static <L extends BaseLayer<?>> L inPlaceOf(BaseLayer<?> layer, L replacement) {
-        LayerState.share(layer, replacement);
+        // A loss layer has an empty table, and a graph counts its parameters.
+        replacement.setParamTable(layer.paramTable(false));
+        if (layer.numParams() > 0) {
+            replacement.setParamsViewArray(layer.params());
+            if (layer.getGradientsViewArray() != null) {
+                replacement.setBackpropGradientsViewArray(layer.getGradientsViewArray());
+            }
+        }
+        LayerRule.place(layer, replacement);
         return replacement;
     }
 }

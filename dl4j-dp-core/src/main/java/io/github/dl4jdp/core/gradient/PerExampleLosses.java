@@ -65,10 +65,10 @@ final class PerExampleLosses {
         }
         if (loss == LossFMeasure.class) {
             return List.of(
-                    "the F-measure is a function of the whole batch, so no example has a gradient of its own; use LossBinaryXENT");
+                    "the F-measure is a function of the whole batch and has no per-example gradients; use LossBinaryXENT");
         }
         return List.of("the loss function " + loss.getName()
-                + " is not known to be a sum over examples; use one of DL4J's own per-example losses, or opt in to it by a check"
+                + " is not known to be a sum over examples; use one of DL4J's per-example losses, or opt in to it by a check"
                 + " on real batches (GradientRules.builtIn().withPart)");
     }
 }

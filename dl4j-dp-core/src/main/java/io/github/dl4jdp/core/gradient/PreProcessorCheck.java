@@ -68,8 +68,8 @@ final class PreProcessorCheck {
         }
         if (!same) {
             throw new IllegalArgumentException(
-                    called + " must treat every example on its own, but makes another thing of example " + otherRow
-                            + " when others change or leave; preprocess the data before they are handed over");
+                    called + " must process every example independently, but changes its result for example " + otherRow
+                            + " when other examples change or leave; preprocess the data before passing them");
         }
     }
 

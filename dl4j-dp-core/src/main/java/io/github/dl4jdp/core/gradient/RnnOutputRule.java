@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
@@ -13,33 +11,15 @@ import org.deeplearning4j.util.TimeSeriesUtils;
 import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/**
- * The output layer in every time step, see {@link SequenceTape}.
- *
- * @param rules know the losses that were opted in to
- */
-record RnnOutputRule(GradientRules rules) implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return RnnOutputLayer.class;
-    }
+/** The output layer in every time step, see {@link SequenceTape}. */
+final class RnnOutputRule {
+    private RnnOutputRule() {}
 
-    @Override
-    public List<String> problems(Layer layer) {
-        return PerExampleLosses.problems(
-                ((RnnOutputLayer) layer).layerConf().getLossFn().getClass(), rules);
-    }
-
-    @Override
-    public String path() {
-        return "Gram matrices or per-example products, whichever is cheaper";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((RnnOutputLayer) layer, recorder);
-        LayerState.share((RnnOutputLayer) layer, hooked);
-        return hooked;
+    /** @param rules know the losses that were opted in to */
+    static LayerRule rule(GradientRules rules) {
+        return LayerRule.of(RnnOutputLayer.class, LayerRule.SEQUENCE, Hooked::new)
+                .refusing(layer -> PerExampleLosses.problems(
+                        ((RnnOutputLayer) layer).layerConf().getLossFn().getClass(), rules));
     }
 
     private static final class Hooked extends RnnOutputLayer {

@@ -69,7 +69,7 @@ final class RowSums {
             var part = new float[to - from];
             for (int i = 0; i < weights.length; i++) {
                 if (weights[i] != 0) {
-                    NativeFloats.at(rows, (long) i * into.length + from).get(part, 0, part.length);
+                    CpuMemory.at(rows, (long) i * into.length + from).get(part, 0, part.length);
                     addTo(into, from, part, weights[i]);
                 }
             }
@@ -117,9 +117,9 @@ final class RowSums {
                         blas.weightedSumOfRows(
                                 Math.min(BLOCK, examples - i),
                                 columns,
-                                NativeFloats.at(rows, (long) i * n + from),
+                                CpuMemory.at(rows, (long) i * n + from),
                                 n,
-                                NativeFloats.at(factors, i),
+                                CpuMemory.at(factors, i),
                                 sum);
                         sum.get(part, 0, columns);
                         addTo(into, from, part, 1);
@@ -127,7 +127,7 @@ final class RowSums {
                 }
                 for (int i = 0; i < examples; i++) {
                     if (weights[i] != 0 && weights[i] < SMALLEST_WEIGHT) {
-                        NativeFloats.at(rows, (long) i * n + from).get(part, 0, columns);
+                        CpuMemory.at(rows, (long) i * n + from).get(part, 0, columns);
                         addTo(into, from, part, weights[i]);
                     }
                 }

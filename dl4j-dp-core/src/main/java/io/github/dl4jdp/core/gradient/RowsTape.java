@@ -31,7 +31,7 @@ final class RowsTape implements BoundedTape {
      * @param rows [examples, ...], elements in the c order of the parameter's shape; copied
      */
     static RowsTape of(String parameter, INDArray rows) {
-        INDArray own = Detached.copy(rows);
+        INDArray own = HostArrays.detached(rows);
         return new RowsTape(
                 own.reshape('c', own.size(0), own.length() / own.size(0)),
                 (parameters, gradient) -> Sums.add(parameters, parameter, gradient));

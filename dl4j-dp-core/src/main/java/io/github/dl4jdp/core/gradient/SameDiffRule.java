@@ -24,7 +24,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <p>DL4J 1.0.0-M2.1 makes every gradient that passes such a layer twice the derivative of the loss; so do the rows here, and clipping
  * bounds them all the same.
  */
-final class SameDiffRule implements PerExampleGradientRule {
+final class SameDiffRule {
     private static final Set<Class<?>> EXAMPLE_WISE = Set.of(
             CapsuleLayer.class,
             CapsuleStrengthLayer.class,
@@ -34,36 +34,24 @@ final class SameDiffRule implements PerExampleGradientRule {
             RecurrentAttentionLayer.class,
             SelfAttentionLayer.class);
 
-    /** Configurations of the user's that were opted in to and checked. */
-    private final Set<Class<?>> optedIn;
+    private SameDiffRule() {}
 
-    SameDiffRule(Set<Class<?>> optedIn) {
-        this.optedIn = Set.copyOf(optedIn);
+    /** @param optedIn configurations of the user's that were opted in to and checked */
+    static LayerRule rule(Set<Class<?>> optedIn) {
+        return new LayerRule(
+                SameDiffLayer.class,
+                LayerRule.SLICES,
+                layer -> problems(layer, optedIn),
+                (layer, recorder) -> layer.numParams() == 0 ? layer : new Hooked((SameDiffLayer) layer, recorder));
     }
 
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return SameDiffLayer.class;
-    }
-
-    @Override
-    public List<String> problems(Layer layer) {
+    private static List<String> problems(Layer layer, Set<Class<?>> optedIn) {
         Class<?> conf = layer.conf().getLayer().getClass();
         return EXAMPLE_WISE.contains(conf) || optedIn.contains(conf)
                 ? List.of()
                 : List.of("the SameDiff layer " + conf.getName()
-                        + " is not known to treat every example on its own; opt in to it"
-                        + " (GradientRules.builtIn().withFallback), or use DL4J's own layers");
-    }
-
-    @Override
-    public String path() {
-        return "slices";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        return layer.numParams() == 0 ? layer : new Hooked((SameDiffLayer) layer, recorder);
+                        + " is not known to compute every example independently; opt in to it"
+                        + " (GradientRules.builtIn().withFallback), or use DL4J's layers");
     }
 
     private static final class Hooked extends SameDiffLayer {

@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.convolution.SeparableConvolution2DLayer;
 import org.deeplearning4j.nn.params.SeparableConvolutionParamInitializer;
@@ -13,23 +12,13 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** The separable convolution: a depthwise one, see {@link DepthwiseGradients}, and a pointwise one over its output, see {@link SequenceTape}. */
-final class SeparableConvolution2DRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return SeparableConvolution2DLayer.class;
-    }
+final class SeparableConvolution2DRule {
+    static final LayerRule RULE = LayerRule.of(
+            SeparableConvolution2DLayer.class,
+            "per-example gradients (depthwise); Gram matrices or per-example products (pointwise)",
+            Hooked::new);
 
-    @Override
-    public String path() {
-        return "per-example gradients (depthwise); Gram matrices or per-example products (pointwise)";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((SeparableConvolution2DLayer) layer, recorder);
-        LayerState.share((SeparableConvolution2DLayer) layer, hooked);
-        return hooked;
-    }
+    private SeparableConvolution2DRule() {}
 
     private static final class Hooked extends SeparableConvolution2DLayer {
         private static final long serialVersionUID = 1L;
@@ -99,8 +88,7 @@ final class SeparableConvolution2DRule implements PerExampleGradientRule {
         private static SequenceTape.Target target(long middle, boolean hasBias) {
             return (parameters, product) -> {
                 Sums.add(
-                        OuterProductTape.parameter(
-                                        parameters, SeparableConvolutionParamInitializer.POINT_WISE_WEIGHT_KEY)
+                        Sums.parameter(parameters, SeparableConvolutionParamInitializer.POINT_WISE_WEIGHT_KEY)
                                 .reshape('c', product.size(1), middle)
                                 .transpose(),
                         Slices.range(product, 0, 0, middle));

@@ -400,7 +400,7 @@ final class SequenceTape implements BoundedTape {
         return (parameters, product) -> {
             long nIn = product.size(0) - (bias == null ? 0 : 1);
             if (weight != null) {
-                Sums.add(OuterProductTape.parameter(parameters, weight), Slices.range(product, 0, 0, nIn));
+                Sums.add(Sums.parameter(parameters, weight), Slices.range(product, 0, 0, nIn));
             }
             if (bias != null) {
                 Sums.add(parameters, bias, Slices.at(product, 0, nIn));

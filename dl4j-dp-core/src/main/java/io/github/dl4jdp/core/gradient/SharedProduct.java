@@ -62,6 +62,11 @@ final class SharedProduct {
     /** Groups whose sums are added to what is there at a time. */
     private static final int GROUPS = 2;
 
+    /** Where a product has so few rows, its blocks have to be longer to be worth a call, and it is faster if they need not be gathered from columns. */
+    static final int NARROW = 32;
+
+    static final int NARROW_BLOCKS = 16;
+
     /** Longer sums might overflow in single precision. */
     private static final double LARGEST_TOTAL = 0x1p120;
 
@@ -149,11 +154,11 @@ final class SharedProduct {
         int q = (int) right.size(1);
         // Tiles of whole rows of the result are added faster.
         boolean byLeft = q <= p && ParallelRanges.blockOf(q) == q;
-        boolean narrow = byLeft && q <= OuterProductTape.NARROW;
+        boolean narrow = byLeft && q <= NARROW;
         // Few columns need not be gathered where they lie one after the other.
-        INDArray factor = narrow ? Detached.copy(right.transpose()) : right;
+        INDArray factor = narrow ? HostArrays.detached(right.transpose()) : right;
         int count = byLeft ? p : q;
-        int part = (narrow ? OuterProductTape.NARROW_BLOCKS : 1) * ParallelRanges.blockOf(count);
+        int part = (narrow ? NARROW_BLOCKS : 1) * ParallelRanges.blockOf(count);
         blas.withSingleThreadedProducts(() -> ranges.run(count, part, (worker, from, to) -> {
             int rows = byLeft ? q : to - from;
             int columns = byLeft ? to - from : p;
@@ -165,7 +170,7 @@ final class SharedProduct {
             int held = 0;
             for (int first = 0; first < n; first += stage.group()) {
                 int last = (int) Math.min(n, (long) first + stage.group());
-                FloatPointer sum = NativeFloats.at(memory, (long) held * size);
+                FloatPointer sum = CpuMemory.at(memory, (long) held * size);
                 addGroup(blas, stage, first, last, factor, byLeft, narrow, from, rows, columns, sum);
                 held++;
                 if (held == groups || last == n) {
@@ -181,7 +186,7 @@ final class SharedProduct {
         /** Small enough to stay in the first-level cache. */
         private static final int CHUNK = 2048;
 
-        private final NativeFloats memory = new NativeFloats();
+        private final CpuMemory memory = new CpuMemory();
         private final float[] chunk = new float[CHUNK];
         private final double[] sum = new double[CHUNK];
 
@@ -197,7 +202,7 @@ final class SharedProduct {
                     int n = Math.min(CHUNK, length - done);
                     HostArrays.read(into, start + done, sum, n);
                     for (int g = 0; g < held; g++) {
-                        NativeFloats.at(floats, (long) (g * rows + i) * columns + done)
+                        CpuMemory.at(floats, (long) (g * rows + i) * columns + done)
                                 .get(chunk, 0, n);
                         add(chunk, sum, n);
                     }
@@ -239,9 +244,9 @@ final class SharedProduct {
                     rows,
                     columns,
                     Math.min(stage.block(), last - k),
-                    narrow ? NativeFloats.at(r, k) : NativeFloats.at(r, (long) k * q + (byLeft ? 0 : from)),
+                    narrow ? CpuMemory.at(r, k) : CpuMemory.at(r, (long) k * q + (byLeft ? 0 : from)),
                     narrow ? n : q,
-                    NativeFloats.at(l, (long) k * p + (byLeft ? from : 0)),
+                    CpuMemory.at(l, (long) k * p + (byLeft ? from : 0)),
                     p,
                     k == first ? 0f : 1f,
                     memory,

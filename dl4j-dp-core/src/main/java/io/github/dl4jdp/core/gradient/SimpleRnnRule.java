@@ -18,35 +18,21 @@ import org.nd4j.linalg.factory.Nd4j;
  * The simple recurrent layer {@code h = act(x W + h' R + b)}: with the delta {@code D} of every time step, {@code dW = X^T D}, {@code dR = H'^T D}
  * and {@code db} is the sum of {@code D}, see {@link SequenceTape}.
  */
-final class SimpleRnnRule implements PerExampleGradientRule {
+final class SimpleRnnRule {
     private static final String WEIGHT = SimpleRnnParamInitializer.WEIGHT_KEY;
     private static final String RECURRENT = SimpleRnnParamInitializer.RECURRENT_WEIGHT_KEY;
     private static final String BIAS = SimpleRnnParamInitializer.BIAS_KEY;
+    static final LayerRule RULE =
+            LayerRule.of(SimpleRnn.class, LayerRule.SEQUENCE, Hooked::new).refusing(SimpleRnnRule::problems);
 
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return SimpleRnn.class;
-    }
+    private SimpleRnnRule() {}
 
-    @Override
-    public List<String> problems(Layer layer) {
+    private static List<String> problems(Layer layer) {
         var rnn = (SimpleRnn) layer;
         return rnn.hasLayerNorm()
                 ? List.of(
                         "its layer normalization fails in DL4J 1.0.0-M2.1 itself; build the layer with hasLayerNorm(false)")
                 : ElementwiseActivations.problems(rnn.layerConf().getActivationFn());
-    }
-
-    @Override
-    public String path() {
-        return "Gram matrices or per-example products, whichever is cheaper";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var hooked = new Hooked((SimpleRnn) layer, recorder);
-        LayerState.share((SimpleRnn) layer, hooked);
-        return hooked;
     }
 
     private static final class Hooked extends SimpleRnn {

@@ -65,7 +65,7 @@ final class SlicePass {
             Supplier<INDArray> input,
             @Nullable INDArray mask) {
         int examples = recorder.examples();
-        INDArray own = Detached.copy(epsilon);
+        INDArray own = HostArrays.detached(epsilon);
         var tape = new SliceTape(worker(), input.get(), mask, own, examples, forwardFirst);
         INDArray below;
         if (!recorder.needsInputGradient()) {

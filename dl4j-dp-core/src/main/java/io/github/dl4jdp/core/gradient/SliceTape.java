@@ -141,8 +141,7 @@ final class SliceTape implements BoundedTape {
     }
 
     private void add(INDArray flat, Map<String, INDArray> into) {
-        ParameterViews.of(worker.conf(), flat)
-                .forEach((name, part) -> Sums.add(OuterProductTape.parameter(into, name), part));
+        ParameterViews.of(worker.conf(), flat).forEach((name, part) -> Sums.add(Sums.parameter(into, name), part));
     }
 
     @Override

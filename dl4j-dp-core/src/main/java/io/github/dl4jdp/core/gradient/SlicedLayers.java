@@ -2,8 +2,9 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.List;
-import java.util.Set;
+import java.util.function.BiFunction;
 import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.BaseLayer;
 import org.deeplearning4j.nn.layers.convolution.Convolution3DLayer;
 import org.deeplearning4j.nn.layers.convolution.Deconvolution3DLayer;
 import org.deeplearning4j.nn.layers.recurrent.GravesBidirectionalLSTM;
@@ -14,25 +15,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 /** The layers that take the slice-wise path: those tested against it, and no others. */
 @SuppressWarnings("deprecation") // DL4J calls GravesBidirectionalLSTM deprecated, and networks with it exist
 final class SlicedLayers {
+    static final List<LayerRule> RULES = List.of(
+            of(Convolution3DLayer.class, Volume::new),
+            of(Deconvolution3DLayer.class, TransposedVolume::new),
+            of(GravesBidirectionalLSTM.class, BothDirections::new));
+
     private SlicedLayers() {}
 
-    /**
-     * Their rules.
-     *
-     * @param optedInSameDiff configurations of SameDiff layers of the user's
-     */
-    static List<PerExampleGradientRule> rules(Set<Class<?>> optedInSameDiff) {
-        return List.of(
-                new SliceRule(
-                        Convolution3DLayer.class,
-                        (layer, recorder) -> new Volume((Convolution3DLayer) layer, recorder)),
-                new SliceRule(
-                        Deconvolution3DLayer.class,
-                        (layer, recorder) -> new TransposedVolume((Deconvolution3DLayer) layer, recorder)),
-                new SliceRule(
-                        GravesBidirectionalLSTM.class,
-                        (layer, recorder) -> new BothDirections((GravesBidirectionalLSTM) layer, recorder)),
-                new SameDiffRule(optedInSameDiff));
+    private static <L extends BaseLayer<?>> LayerRule of(
+            Class<L> layerClass, BiFunction<L, TapeRecorder, ? extends L> replacement) {
+        return LayerRule.of(layerClass, LayerRule.SLICES, replacement).refusing(SlicePass::problems);
     }
 
     private static final class Volume extends Convolution3DLayer {
@@ -41,7 +33,6 @@ final class SlicedLayers {
 
         Volume(Convolution3DLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
-            LayerState.share(layer, this);
             slices = new SlicePass(this, recorder);
         }
 
@@ -58,7 +49,6 @@ final class SlicedLayers {
 
         TransposedVolume(Deconvolution3DLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
-            LayerState.share(layer, this);
             slices = new SlicePass(this, recorder);
         }
 
@@ -75,7 +65,6 @@ final class SlicedLayers {
 
         BothDirections(GravesBidirectionalLSTM layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
-            LayerState.share(layer, this);
             slices = new SlicePass(this, recorder);
         }
 

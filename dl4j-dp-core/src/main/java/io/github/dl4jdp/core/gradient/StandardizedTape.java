@@ -71,10 +71,10 @@ final class StandardizedTape implements BoundedTape {
         INDArray bias = row.get(ConvolutionParamInitializer.BIAS_KEY);
         return new Shapes(
                 row,
-                Math.toIntExact(OuterProductTape.parameter(row, ConvolutionParamInitializer.WEIGHT_KEY)
+                Math.toIntExact(Sums.parameter(row, ConvolutionParamInitializer.WEIGHT_KEY)
                         .length()),
                 bias == null ? 0 : Math.toIntExact(bias.length()),
-                Math.toIntExact(OuterProductTape.parameter(parameters, WeightStandardizedConvolutionLayer.GAIN)
+                Math.toIntExact(Sums.parameter(parameters, WeightStandardizedConvolutionLayer.GAIN)
                         .length()));
     }
 
@@ -101,7 +101,7 @@ final class StandardizedTape implements BoundedTape {
     }
 
     private void read(String name, double[] into) {
-        HostArrays.read(OuterProductTape.parameter(shapes.convolution(), name), 0, into, into.length);
+        HostArrays.read(Sums.parameter(shapes.convolution(), name), 0, into, into.length);
     }
 
     @Override
@@ -144,7 +144,7 @@ final class StandardizedTape implements BoundedTape {
     }
 
     private static void add(double[] row, int from, int length, Map<String, INDArray> parameters, String name) {
-        INDArray view = OuterProductTape.parameter(parameters, name);
+        INDArray view = Sums.parameter(parameters, name);
         double[] values = new double[length];
         HostArrays.read(view, 0, values, length);
         for (int k = 0; k < length; k++) {

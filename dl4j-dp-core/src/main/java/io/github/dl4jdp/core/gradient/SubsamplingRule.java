@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.Arrays;
+import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.CNN2DFormat;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
@@ -20,20 +21,16 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * Subsampling has no parameters and treats each example on its own. Max pooling of FLOAT, NCHW networks is done here on the CPU backend, since DL4J's
  * generic operation would take a third of a small network's step.
  */
-final class SubsamplingRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return SubsamplingLayer.class;
-    }
+final class SubsamplingRule {
+    static final LayerRule RULE = new LayerRule(
+            SubsamplingLayer.class,
+            LayerRule.NO_PARAMETERS,
+            layer -> List.of(),
+            (layer, recorder) -> hook((SubsamplingLayer) layer, recorder));
 
-    @Override
-    public String path() {
-        return "no parameters";
-    }
+    private SubsamplingRule() {}
 
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var original = (SubsamplingLayer) layer;
+    private static Layer hook(SubsamplingLayer original, TapeRecorder recorder) {
         boolean fast = CpuBlas.find() != null
                 && original.getDataType() == DataType.FLOAT
                 && original.layerConf().getPoolingType() == PoolingType.MAX
@@ -41,10 +38,10 @@ final class SubsamplingRule implements PerExampleGradientRule {
         // ND4J's pooling by oneDNN takes no notice of holes: what is trained must be what is used later.
         boolean holes = Arrays.stream(original.layerConf().getDilation()).anyMatch(d -> d != 1);
         if (!fast || (holes && OneDnn.isPresent())) {
-            return layer;
+            return original;
         }
         var hooked = new Hooked(original, recorder);
-        LayerState.place(original, hooked);
+        LayerRule.place(original, hooked);
         return hooked;
     }
 
@@ -68,7 +65,7 @@ final class SubsamplingRule implements PerExampleGradientRule {
                 return super.activate(training, workspaceMgr);
             }
             INDArray x = HostArrays.contiguous(input.castTo(dataType));
-            FloatMaxPooling pooling = pooling(x);
+            CpuMaxPooling pooling = pooling(x);
             INDArray out = workspaceMgr.createUninitialized(
                     ArrayType.ACTIVATIONS,
                     dataType,
@@ -93,7 +90,7 @@ final class SubsamplingRule implements PerExampleGradientRule {
             return new Pair<>(new DefaultGradient(), below);
         }
 
-        private FloatMaxPooling pooling(INDArray x) {
+        private CpuMaxPooling pooling(INDArray x) {
             int[] kernel = layerConf().getKernelSize();
             int[] strides = layerConf().getStride();
             int[] dilation = layerConf().getDilation();
@@ -105,7 +102,7 @@ final class SubsamplingRule implements PerExampleGradientRule {
             int[] pad = configured != null
                     ? configured
                     : ConvolutionUtils.getSameModeTopLeftPadding(out, in, kernel, strides, dilation);
-            return new FloatMaxPooling(kernel, strides, pad, dilation, in, out, new ParallelRanges(recorder.threads()));
+            return new CpuMaxPooling(kernel, strides, pad, dilation, in, out, new ParallelRanges(recorder.threads()));
         }
     }
 }

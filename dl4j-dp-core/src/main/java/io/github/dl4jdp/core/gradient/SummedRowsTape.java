@@ -72,7 +72,7 @@ public final class SummedRowsTape implements BoundedTape {
                 }
             }
             ParameterViews.of(conf, Sums.vector(sum))
-                    .forEach((name, part) -> Sums.add(OuterProductTape.parameter(sums, name), part));
+                    .forEach((name, part) -> Sums.add(Sums.parameter(sums, name), part));
             return RowSums.doubleBound(total, examples);
         }
     }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -11,6 +12,15 @@ import org.nd4j.linalg.factory.Nd4j;
 final class Sums {
     private Sums() {}
 
+    /** A layer's parameter, which must be there. */
+    static INDArray parameter(Map<String, INDArray> parameters, String name) {
+        @Nullable INDArray array = parameters.get(name);
+        if (array == null) {
+            throw new IllegalArgumentException("parameters must hold " + name + ", has " + parameters.keySet());
+        }
+        return array;
+    }
+
     /** {@code view += values}; shapes must be equal. */
     static void add(INDArray view, INDArray values) {
         view.addi(values.dataType() == view.dataType() ? values : values.castTo(view.dataType()));
@@ -18,7 +28,7 @@ final class Sums {
 
     /** Adds to a parameter, by its elements in c order. */
     static void add(Map<String, INDArray> parameters, String name, INDArray values) {
-        INDArray view = OuterProductTape.parameter(parameters, name);
+        INDArray view = parameter(parameters, name);
         add(view, values.reshape('c', view.shape()));
     }
 

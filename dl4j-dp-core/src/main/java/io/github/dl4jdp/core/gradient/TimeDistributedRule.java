@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.List;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.RNNFormat;
@@ -24,33 +23,18 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <p>DL4J orders the rows by example and the mask's entries by time step, so that with masks a batch differs from its examples; here
  * both are ordered by time step, and every example is what DL4J makes of it alone.
- *
- * @param rules find the rule of the layer inside
  */
-public record TimeDistributedRule(GradientRules rules) implements PerExampleGradientRule {
+public final class TimeDistributedRule {
     /** What {@link #inOrder} looks into. */
     private static final Set<Class<? extends Layer>> ORDERED = Set.of(
             TimeDistributedLayer.class, FrozenLayer.class, FrozenLayerWithBackprop.class, LastTimeStepLayer.class);
 
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return TimeDistributedLayer.class;
-    }
+    private TimeDistributedRule() {}
 
-    @Override
-    public List<String> problems(Layer layer) {
-        return WrapperRules.problems(rules, WrapperRules.wrapped(layer));
-    }
-
-    @Override
-    public String path() {
-        return "as the layer inside";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var inner = WrapperRules.hook(rules, WrapperRules.wrapped(layer), recorder);
-        return new Hooked(inner, format((TimeDistributedLayer) layer));
+    /** @param rules find the rule of the layer inside */
+    static LayerRule rule(GradientRules rules) {
+        return LayerRule.wrapping(
+                TimeDistributedLayer.class, rules, (layer, inner) -> new Hooked(inner, format(layer)));
     }
 
     /**
@@ -80,7 +64,7 @@ public record TimeDistributedRule(GradientRules rules) implements PerExampleGrad
             return new LastTimeStepLayer(inner);
         }
         throw new IllegalArgumentException("a TimeDistributed layer inside a "
-                + layer.getClass().getName() + " has no known order of its masks; use it without that wrapper");
+                + layer.getClass().getName() + " gets its masks in an unknown order; use it without that wrapper");
     }
 
     /** Whether {@link #inOrder} can put every TimeDistributed layer inside this one in order. */

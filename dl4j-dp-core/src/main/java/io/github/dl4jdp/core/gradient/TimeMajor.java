@@ -14,7 +14,7 @@ final class TimeMajor {
 
     /** A copy of [examples, width, T]. */
     static INDArray ofSeries(INDArray series) {
-        return Detached.copy(series.permute(2, 0, 1));
+        return HostArrays.detached(series.permute(2, 0, 1));
     }
 
     /**
@@ -30,7 +30,7 @@ final class TimeMajor {
                     + " examples: the batch does not come from the engine; train with net.fit(engine.lots(data),"
                     + " plan.epochs())");
         }
-        return Detached.copy(rows).reshape('c', count / examples, examples, rows.length() / count);
+        return HostArrays.detached(rows).reshape('c', count / examples, examples, rows.length() / count);
     }
 
     /**

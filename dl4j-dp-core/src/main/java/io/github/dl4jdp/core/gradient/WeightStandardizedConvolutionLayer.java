@@ -72,8 +72,8 @@ public class WeightStandardizedConvolutionLayer extends ConvolutionLayer {
     @Override
     public Pair<Gradient, INDArray> backpropGradient(INDArray epsilonAbove, LayerWorkspaceMgr workspaceMgr) {
         Pair<Gradient, INDArray> result = super.backpropGradient(epsilonAbove, workspaceMgr);
-        INDArray weightView = OuterProductTape.parameter(gradientViews, ConvolutionParamInitializer.WEIGHT_KEY);
-        INDArray gainView = OuterProductTape.parameter(gradientViews, GAIN);
+        INDArray weightView = Sums.parameter(gradientViews, ConvolutionParamInitializer.WEIGHT_KEY);
+        INDArray gainView = Sums.parameter(gradientViews, GAIN);
         double[] gradient = values(weightView);
         double[] gain = new double[Math.toIntExact(gainView.length())];
         standardization().pullBack(gradient, gain);

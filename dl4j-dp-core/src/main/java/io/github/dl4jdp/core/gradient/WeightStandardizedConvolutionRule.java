@@ -3,7 +3,6 @@ package io.github.dl4jdp.core.gradient;
 
 import java.util.Map;
 import java.util.Objects;
-import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.convolution.ConvolutionLayer;
 import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
@@ -18,24 +17,13 @@ import org.nd4j.linalg.factory.Nd4j;
  * The convolution with standardized weights: a plain convolution of the weights once they are standardized, whose per-example gradients are pulled
  * back one by one, see {@link StandardizedTape}.
  */
-final class WeightStandardizedConvolutionRule implements PerExampleGradientRule {
-    @Override
-    public Class<? extends Layer> layerClass() {
-        return WeightStandardizedConvolutionLayer.class;
-    }
+final class WeightStandardizedConvolutionRule {
+    static final LayerRule RULE = LayerRule.of(
+            WeightStandardizedConvolutionLayer.class,
+            "per-example gradients of the convolution, each pulled back through the standardization",
+            Hooked::new);
 
-    @Override
-    public String path() {
-        return "per-example gradients of the convolution, each pulled back through the standardization";
-    }
-
-    @Override
-    public Layer hook(Layer layer, TapeRecorder recorder) {
-        var standardized = (WeightStandardizedConvolutionLayer) layer;
-        var hooked = new Hooked(standardized, recorder);
-        LayerState.share(standardized, hooked);
-        return hooked;
-    }
+    private WeightStandardizedConvolutionRule() {}
 
     private static final class Hooked extends WeightStandardizedConvolutionLayer {
         private static final long serialVersionUID = 1L;
@@ -55,9 +43,9 @@ final class WeightStandardizedConvolutionRule implements PerExampleGradientRule 
             var plain = new ConvolutionLayer(conf, dataType);
             plain.setParamTable(views);
             plain.setParamsViewArray(own);
-            LayerState.place(layer, plain);
-            this.weights = OuterProductTape.parameter(views, ConvolutionParamInitializer.WEIGHT_KEY);
-            this.convolution = (ConvolutionLayer) new ConvolutionRule().hook(plain, pullback);
+            LayerRule.place(layer, plain);
+            this.weights = Sums.parameter(views, ConvolutionParamInitializer.WEIGHT_KEY);
+            this.convolution = (ConvolutionLayer) ConvolutionRule.RULE.hook(plain, pullback);
         }
 
         @Override

@@ -2,10 +2,14 @@
 package io.github.dl4jdp.core.gradient;
 
 import java.util.Arrays;
+import java.util.List;
+import java.util.function.BiFunction;
+import java.util.function.Function;
 import java.util.function.Supplier;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.layers.IOutputLayer;
 import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.layers.BaseLayer;
 import org.deeplearning4j.nn.layers.LossLayer;
 import org.deeplearning4j.nn.layers.convolution.Cnn3DLossLayer;
 import org.deeplearning4j.nn.layers.convolution.CnnLossLayer;
@@ -22,6 +26,43 @@ import org.nd4j.linalg.lossfunctions.ILossFunction;
 /** Example weights: the derivative of an example's loss times its weight, whatever the loss, see {@link TapeRecorder#lossWeights}. */
 final class WeightedLosses {
     private WeightedLosses() {}
+
+    /**
+     * The rules of DL4J's loss layers: without parameters, of loss functions that are sums over examples.
+     *
+     * @param rules know the losses that were opted in to
+     */
+    static List<LayerRule> rules(GradientRules rules) {
+        return List.of(
+                of(LossLayer.class, Plain::new, layer -> layer.layerConf().getLossFn(), rules),
+                of(RnnLossLayer.class, OverTime::new, layer -> layer.layerConf().getLossFn(), rules),
+                of(
+                        CnnLossLayer.class,
+                        OverPixels::new,
+                        layer -> layer.layerConf().getLossFn(),
+                        rules),
+                of(
+                        Cnn3DLossLayer.class,
+                        OverVoxels::new,
+                        layer -> layer.layerConf().getLossFn(),
+                        rules),
+                // Its loss is its own, and a sum over examples.
+                new LayerRule(
+                        Yolo2OutputLayer.class,
+                        LayerRule.NO_PARAMETERS,
+                        layer -> List.of(),
+                        (layer, recorder) -> new OfBoxes((Yolo2OutputLayer) layer, recorder)));
+    }
+
+    private static <L extends BaseLayer<?>> LayerRule of(
+            Class<L> layerClass,
+            BiFunction<L, TapeRecorder, ? extends L> replacement,
+            Function<L, ILossFunction> lossFunction,
+            GradientRules rules) {
+        return LayerRule.of(layerClass, LayerRule.NO_PARAMETERS, replacement)
+                .refusing(layer -> PerExampleLosses.problems(
+                        lossFunction.apply(layerClass.cast(layer)).getClass(), rules));
+    }
 
     /**
      * Multiplies rows of the loss's derivative by the weights of their examples.
@@ -55,10 +96,10 @@ final class WeightedLosses {
         if (recorder.isRecording()
                 && mask != null
                 && mask.length() == layer.input().size(0)) {
-            throw new IllegalStateException("a mask of features comes to the output layer \""
+            throw new IllegalStateException("a mask of features reaches the output layer \""
                     + layer.conf().getLayer().getLayerName()
-                    + "\" and would mask its labels, or one was put on the lot after engine.lots gave it; nothing of this lot was released. Leave out the masks of features that are no sequences or"
-                    + " images, and weigh examples by label masks [examples, 1]");
+                    + "\" and would mask its labels, or a mask was set on the lot after engine.lots returned it; nothing of this lot was released. Remove the masks of features that are neither sequences nor"
+                    + " images, and weight examples by label masks [examples, 1]");
         }
     }
 
@@ -84,14 +125,13 @@ final class WeightedLosses {
         return backward;
     }
 
-    static final class Plain extends LossLayer {
+    private static final class Plain extends LossLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
 
         Plain(LossLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.share(layer, this);
         }
 
         @Override
@@ -103,14 +143,13 @@ final class WeightedLosses {
         }
     }
 
-    static final class OverTime extends RnnLossLayer {
+    private static final class OverTime extends RnnLossLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
 
         OverTime(RnnLossLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.share(layer, this);
         }
 
         @Override
@@ -121,14 +160,13 @@ final class WeightedLosses {
         }
     }
 
-    static final class OverPixels extends CnnLossLayer {
+    private static final class OverPixels extends CnnLossLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
 
         OverPixels(CnnLossLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.share(layer, this);
         }
 
         @Override
@@ -139,14 +177,13 @@ final class WeightedLosses {
         }
     }
 
-    static final class OverVoxels extends Cnn3DLossLayer {
+    private static final class OverVoxels extends Cnn3DLossLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
 
         OverVoxels(Cnn3DLossLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.share(layer, this);
         }
 
         @Override
@@ -157,14 +194,14 @@ final class WeightedLosses {
         }
     }
 
-    static final class OfBoxes extends Yolo2OutputLayer {
+    private static final class OfBoxes extends Yolo2OutputLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
 
         OfBoxes(Yolo2OutputLayer layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
             this.recorder = recorder;
-            LayerState.place(layer, this);
+            LayerRule.place(layer, this);
         }
 
         @Override

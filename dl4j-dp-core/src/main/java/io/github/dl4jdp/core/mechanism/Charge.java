@@ -45,17 +45,17 @@ public final class Charge {
         Mechanism mechanism = charges.mechanism();
         boolean byPass = mechanism.sampling().chargesByPass();
         if (isFirstOfLot && recorded && !byPass) {
-            throw new IllegalStateException("charge " + number + " pays for one lot, and was asked for another one");
+            throw new IllegalStateException("charge " + number + " pays for one lot, but was used for a second one");
         }
         long examplesSoFar = isFirstOfLot ? Math.addExact(examples, examplesOfLot) : examples;
         if (byPass && examplesSoFar > mechanism.examples()) {
             throw new IllegalStateException("charge " + number + " pays for a pass over " + mechanism.examples()
-                    + " examples, and was asked for " + examplesSoFar);
+                    + " examples, but was used for " + examplesSoFar);
         }
         long releasesSoFar = isFirstOfLot ? 1 : releasesOfLot + 1;
         if (releasesSoFar > mechanism.releasesPerLot()) {
             throw new IllegalStateException("charge " + number + " pays for " + mechanism.releasesPerLot()
-                    + " releases about a lot, and was asked for one more");
+                    + " releases about a lot, but was used for one more");
         }
         if (!recorded) {
             charges.record(this);

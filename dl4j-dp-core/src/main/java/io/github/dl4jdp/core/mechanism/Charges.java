@@ -44,7 +44,7 @@ public final class Charges {
     void record(Charge charge) {
         if (charge.number() != made + 1) {
             throw new IllegalStateException("charge " + charge.number() + " must be the next one to be recorded, "
-                    + (made + 1) + ": it was made for a release that another one has overtaken");
+                    + (made + 1) + ": another release was recorded after it was made");
         }
         book.record(mechanism.event(charge.number()));
         made++;

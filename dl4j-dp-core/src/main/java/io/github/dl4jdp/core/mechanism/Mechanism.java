@@ -89,7 +89,7 @@ public record Mechanism(
         }
         if (copies > 1 && sampling.chargesByPass()) {
             throw new IllegalArgumentException(
-                    "augmentationMultiplicity must be 1 in a plan for your own iterator, whose examples the engine does not copy, was "
+                    "augmentationMultiplicity must be 1 in a plan of given batches, whose examples the engine does not copy, was "
                             + copies + "; use DpSgdPlan.poisson or fixedSize");
         }
     }
@@ -108,7 +108,7 @@ public record Mechanism(
                         ? within(from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, size)))
                         : LotSampler.poisson(key, samplingProbability(), from, to);
             case FIXED_SIZE -> within(from, to, LotSampler.fixedSize(key.stream(LotSampler.STREAM, 0), size, lotSize));
-            case GIVEN_BATCHES -> throw new IllegalStateException("the lots of an " + sampling + " plan are not drawn");
+            case GIVEN_BATCHES -> throw new IllegalStateException("a " + sampling + " plan does not draw lots");
         };
     }
 

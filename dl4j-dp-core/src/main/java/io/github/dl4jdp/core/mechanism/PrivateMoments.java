@@ -104,7 +104,7 @@ public final class PrivateMoments {
         GaussianNoise.Release noise = new GaussianNoise(noiseMultiplier, 1.0, noisy.length).release(streams, STREAM, 0);
         noise.addTo(noisy, 0, noisy.length);
         if (!noise.isComplete()) {
-            throw new IllegalStateException("not every mean and square got noise; nothing was released");
+            throw new IllegalStateException("not every mean and square received noise; nothing was released");
         }
         return noisy;
     }

@@ -165,7 +165,7 @@ public final class PrivateStep {
             throw new IllegalArgumentException(
                     "the plan's noise cannot be drawn: " + e.getMessage() + "; the network trains " + dimension
                             + " parameters, use a noise multiplier below " + 0x1p25 / Math.sqrt((double) dimension)
-                            + " and a clipping norm near the gradients' own",
+                            + " and a clipping norm near the norms of the gradients",
                     e);
         }
     }
@@ -359,7 +359,7 @@ public final class PrivateStep {
         public double[] release() {
             if (isSpent) {
                 throw new IllegalStateException(
-                        "lot " + lot + " was released before, or its release failed: open it anew");
+                        "lot " + lot + " was already released, or its release failed: open it again");
             }
             isSpent = true;
             boolean isFirst = release == 0;
@@ -404,7 +404,7 @@ public final class PrivateStep {
                 }
             });
             if (release != null && !release.isComplete()) {
-                throw new IllegalStateException("not every trainable parameter got noise; nothing was released");
+                throw new IllegalStateException("not every trainable parameter received noise; nothing was released");
             }
             return values;
         }

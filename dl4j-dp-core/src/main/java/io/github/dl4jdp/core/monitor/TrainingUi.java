@@ -57,7 +57,7 @@ public final class TrainingUi {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } catch (Exception e) {
-            log.debug("The UI server that did not start could not be stopped either", e);
+            log.debug("The UI server failed to start and could not be stopped", e);
         }
     }
 }

@@ -121,7 +121,7 @@ public final class RandomStreams {
         if (last != null && index <= last) {
             throw new IllegalStateException("the stream \"" + label + "\" of index " + index
                     + " must not be drawn again: index " + last
-                    + " was given out before, and randomness that is used twice protects nothing");
+                    + " was already drawn, and randomness that is used twice protects nothing");
         }
         lastIndex.put(label, index);
     }

@@ -64,7 +64,7 @@ class RecordExamplesTest {
         while (exhausted.hasNext()) {
             exhausted.next();
         }
-        assertThatThrownBy(() -> RecordExamples.inMemory(exhausted)).hasMessageContaining("gave none");
+        assertThatThrownBy(() -> RecordExamples.inMemory(exhausted)).hasMessageContaining("returned none");
     }
 
     private void image(String label, String name, int seed) throws IOException {

@@ -44,7 +44,7 @@ class StandardizedTapeTest {
 
         @Override
         public void addRow(int example, Map<String, INDArray> row) {
-            HostArrays.write(row(example), OuterProductTape.parameter(row, "W"), 0, WEIGHTS);
+            HostArrays.write(row(example), Sums.parameter(row, "W"), 0, WEIGHTS);
         }
 
         @Override
@@ -89,10 +89,10 @@ class StandardizedTapeTest {
                 expectedGains[o] += weight * gain[o];
             }
         }
-        INDArray sum = OuterProductTape.parameter(sums, "W");
+        INDArray sum = Sums.parameter(sums, "W");
         INDArray right = Nd4j.createFromArray(expected).reshape(SHAPE).castTo(DataType.FLOAT);
         assertThat(sum.distance2(right)).isLessThan(1e-6 * right.norm2Number().doubleValue());
-        INDArray gainSum = OuterProductTape.parameter(sums, "gain");
+        INDArray gainSum = Sums.parameter(sums, "gain");
         assertThat(gainSum.distance2(Nd4j.createFromArray(expectedGains).castTo(DataType.FLOAT)))
                 .isLessThan(1e-5);
     }

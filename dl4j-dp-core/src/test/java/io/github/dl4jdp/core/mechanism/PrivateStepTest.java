@@ -249,7 +249,7 @@ class PrivateStepTest {
                 .open(charges(mechanism, book).next(), 1, 0);
         INDArray view = Nd4j.create(DataType.DOUBLE, 1, INPUTS + 1);
         lot.release(view);
-        assertThatIllegalStateException().isThrownBy(() -> lot.release(view)).withMessageContaining("released before");
+        assertThatIllegalStateException().isThrownBy(() -> lot.release(view)).withMessageContaining("already released");
         assertThat(book).containsExactly(mechanism.event(1));
     }
 
@@ -329,7 +329,7 @@ class PrivateStepTest {
         step.open(one, 1, 0).release(view);
         assertThatIllegalStateException()
                 .isThrownBy(() -> step.open(other, 2, 0).release(view))
-                .withMessageContaining("overtaken");
+                .withMessageContaining("another release was recorded after it was made");
     }
 
     @Test

@@ -134,7 +134,7 @@ public record PrivacyAccount(
     }
 
     private static String note(String words, String reason) {
-        return words + "; forgotten, because: " + reason;
+        return words + "; forgotten, reason: " + reason;
     }
 
     /** All that is spent, in words. */

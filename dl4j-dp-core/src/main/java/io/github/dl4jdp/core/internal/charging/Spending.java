@@ -252,19 +252,19 @@ public final class Spending implements AutoCloseable {
             }
         } else if (without > 0) {
             throw new IllegalStateException("the model has " + without
-                    + " charges that are in no ledger; go on without one, or train a new model with the ledger");
+                    + " charges that are in no ledger; continue without a ledger, or train a new model with one");
         } else if (!heads.isEmpty() && !(Files.exists(file) && PrivacyLedgerHistory.containsAll(file, heads))) {
             throw new IllegalStateException(
                     "the privacy ledger " + file
-                            + " must have all that was charged to the network's parameters, some of which come from training with another ledger, or"
-                            + " with more lines of this one; attach with plan.continuing().withLedger(path of the ledger that has all)");
+                            + " must contain every charge to the network's parameters; some of them were charged to another ledger, or in"
+                            + " later lines of this one. Attach with plan.continuing().withLedger(path of the complete ledger)");
         }
     }
 
     private static IllegalStateException ledgerNeeded() {
         return new IllegalStateException(
-                "the model was trained with a privacy ledger, which alone knows what was spent;"
-                        + " attach it with plan.withLedger(path of that ledger)");
+                "the model was trained with a privacy ledger, and only that ledger records what was spent;"
+                        + " attach with plan.withLedger(path of that ledger)");
     }
 
     public static String libraryVersion() {
@@ -324,8 +324,8 @@ public final class Spending implements AutoCloseable {
 
     /** What a step gets that would exceed the guarantee. */
     public String exhausted() {
-        return "the budget is spent: with one more charge, everything charged so far would exceed epsilon = "
-                + plan.target().orElseThrow().epsilon() + "; it includes what was charged under other plans, "
+        return "the budget is spent: one more charge would exceed epsilon = "
+                + plan.target().orElseThrow().epsilon() + "; this includes the charges under other plans, "
                 + history;
     }
 

@@ -42,14 +42,15 @@ public final class Dl4jVersion {
             Set<String> versions = versions(loader, artifact);
             if (versions.isEmpty() && !artifact.equals(OPTIONAL)) {
                 log.warn(
-                        "The version of {} cannot be told from the class path; the guarantee was checked with {} only.",
+                        "The version of {} cannot be determined from the class path; the guarantee was checked with {} only.",
                         artifact,
                         SUPPORTED);
             }
             for (String version : versions) {
                 if (!version.equals(SUPPORTED)) {
                     problems.add("the version of " + artifact + " on the class path must be " + SUPPORTED + ", was "
-                            + version + ": another one may run code that the library does not know; use " + SUPPORTED
+                            + version + ": another version may run code that the library does not know; use "
+                            + SUPPORTED
                             + " of all of DL4J and ND4J");
                 }
             }

@@ -59,7 +59,7 @@ public final class GraphValidator {
             if (vertex.hasLayer()) {
                 String other = layers.put(vertex.getLayer(), vertex.getVertexName());
                 if (other != null) {
-                    add(vertex, "it shares its layer with \"" + other + "\"; give each vertex a layer of its own");
+                    add(vertex, "it shares its layer with \"" + other + "\"; give each vertex its own layer");
                 }
                 String name = vertex.getLayer().getConfig().getLayerName();
                 if (topology.trains(vertex) && !vertex.getVertexName().equals(name)) {
@@ -80,8 +80,7 @@ public final class GraphValidator {
             if (!GraphTopology.isFrozen(vertex) && !topology.isReached(vertex)) {
                 add(
                         vertex,
-                        "backpropagation does not come to it, since it leads to frozen layers only, or to no output;"
-                                + " freeze it too, or remove it");
+                        "no gradient reaches it: it leads only to frozen layers, or to no output; freeze it too, or remove it");
             }
             if (conf instanceof LayerVertex layerConf) {
                 checkLayer(vertex, layerConf);
@@ -107,9 +106,7 @@ public final class GraphValidator {
         if (GraphTopology.isFrozen(vertex)
                 && TimeDistributedRule.isIn(vertex.getLayer())
                 && !(vertex.getLayer() instanceof FrozenLayer)) {
-            add(
-                    vertex,
-                    "in a FrozenVertex DL4J mixes up the masks of the examples that come to TimeDistributed; use a FrozenLayer");
+            add(vertex, "in a FrozenVertex, DL4J mixes up the examples' masks for TimeDistributed; use a FrozenLayer");
         }
         ModelValidator.preProcessorProblems(conf.getPreProcessor(), rules).forEach(reason -> add(vertex, reason));
     }
@@ -132,7 +129,7 @@ public final class GraphValidator {
                 && Arrays.stream(normalize.getDimension()).anyMatch(dimension -> dimension < 1)) {
             add(vertex, "it normalizes over the batch; give it dimensions from 1 on");
         } else if (conf instanceof ReshapeVertex reshape && !keepsFirstDimension(reshape)) {
-            add(vertex, "its new shape must begin with -1, so that every example keeps a row of its own");
+            add(vertex, "its new shape must begin with -1, so that every example keeps its own row");
         }
     }
 

@@ -60,7 +60,7 @@ public final class ModelValidator {
     /** Layers that can never be private as they are, with the reason and the remedy. */
     private static final Map<Class<? extends Layer>, String> NEVER_PRIVATE = Map.of(
             BatchNormalization.class,
-            "its output for one example depends on the others of the batch, and its statistics are stored in the model; use"
+            "its output for one example depends on the other examples of the batch, and its statistics are stored in the model; use"
                     + " GroupNormalization (ModelFixer.withGroupNormalization() replaces it), or freeze it",
             CenterLossOutputLayer.class,
             "its class centers are averages over the batch; use OutputLayer",
@@ -71,8 +71,7 @@ public final class ModelValidator {
 
     static final String NOTHING_TRAINS = "no layer trains; unfreeze at least the output layer";
     static final String SHARED_PARAMETERS =
-            "its parameters are not a part of the network's of their own; shared parameters get one clipped gradient for each use,"
-                    + " give the layer its own";
+            "it shares its parameters with another layer, so that they would get one clipped gradient for each use; give it its own";
     private static final String NOT_INITIALISED = "it is not initialized; call init() first";
 
     private ModelValidator() {}
@@ -123,9 +122,10 @@ public final class ModelValidator {
     private static void checkNetwork(
             Model network, @Nullable Updater updater, DataType dataType, List<Problem> problems) {
         if (NetworkConfiguration.isAttached(updater)) {
-            problems.add(Problem.ofNetwork(
-                    network,
-                    "it is attached to a PrivacyEngine already; close() that one first, which keeps what was spent"));
+            problems.add(
+                    Problem.ofNetwork(
+                            network,
+                            "it is already attached to a PrivacyEngine; close() that engine first, which keeps the privacy account"));
             return;
         }
         if (dataType != DataType.FLOAT && dataType != DataType.DOUBLE) {
@@ -135,10 +135,11 @@ public final class ModelValidator {
                             + "; use convertDataType(DataType.FLOAT)"));
         }
         if (network.conf().getOptimizationAlgo() != OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT) {
-            problems.add(Problem.ofNetwork(
-                    network,
-                    "the optimization algorithm " + network.conf().getOptimizationAlgo()
-                            + " evaluates the loss of the private data at will; use STOCHASTIC_GRADIENT_DESCENT"));
+            problems.add(
+                    Problem.ofNetwork(
+                            network,
+                            "the optimization algorithm " + network.conf().getOptimizationAlgo()
+                                    + " evaluates the loss on the private data any number of times; use STOCHASTIC_GRADIENT_DESCENT"));
         }
     }
 
@@ -147,9 +148,9 @@ public final class ModelValidator {
         if (!network.conf().isMiniBatch() || layers.stream().anyMatch(conf -> conf != null && !conf.isMiniBatch())) {
             problems.add(Problem.ofNetwork(
                     network,
-                    "miniBatch(false) makes DL4J take all examples of a batch for the time steps of one, and asks for no division, while"
+                    "miniBatch(false) makes DL4J treat all examples of a batch as the time steps of one, and asks for no division, while"
                             + " the plan divides by its expected lot size; build the network with miniBatch(true), DL4J's default, and multiply the"
-                            + " learning rate by the expected lot size to have the sum"));
+                            + " learning rate by the expected lot size to train on the sum"));
         }
     }
 
@@ -206,8 +207,8 @@ public final class ModelValidator {
         }
         if (!isReached && !TimeDistributedRule.canOrder(layer)) {
             reasons.add(
-                    "in it DL4J mixes up the masks of the examples that come to TimeDistributed, and backpropagation does not"
-                            + " come to it; use TimeDistributed without a wrapper around it");
+                    "in it, DL4J mixes up the examples' masks for TimeDistributed, and no gradient reaches it; use TimeDistributed without"
+                            + " a wrapper around it");
         }
         return List.copyOf(reasons);
     }
@@ -223,7 +224,7 @@ public final class ModelValidator {
         var rule = rules.find(layer);
         if (rule.isEmpty()) {
             return List.of(
-                    "it is not known to treat every example on its own, and frozen layers must do so too; replace it, write a rule"
+                    "it is not known to compute every example independently, which frozen layers must do too; replace it, write a rule"
                             + " (GradientRules.builtIn().with(rule)), or opt in to it (withFallback)");
         }
         // What a backward pass needs is asked of no frozen layer, but SameDiff graphs and the configurations opted in
@@ -246,7 +247,7 @@ public final class ModelValidator {
                     layer.numParams() > 0
                             ? "there is no per-example gradient rule for its parameters; replace it, write a rule"
                                     + " (GradientRules.builtIn().with(rule)), or opt in to the slow fallback (withFallback)"
-                            : "it is not known to treat every example on its own; replace it, write a rule for it, or opt in to it"
+                            : "it is not known to compute every example independently; replace it, write a rule for it, or opt in to it"
                                     + " (GradientRules.builtIn().withFallback)");
         }
         var reasons = new ArrayList<>(rule.get().problems(layer));
@@ -260,7 +261,7 @@ public final class ModelValidator {
                 layer.getConfig() == null ? null : layer.getConfig().getGradientNormalization();
         if (normalization != null && normalization != GradientNormalization.None) {
             reasons.add("its GradientNormalization " + normalization
-                    + " would act on the noised sum, where it bounds nothing; use None, the plan clips every example");
+                    + " would act on the noised sum, where it bounds nothing; use None: the plan clips every example");
         }
         return reasons;
     }

@@ -39,17 +39,18 @@ public final class TruncationValidator {
                     : List.of();
         }
         if (type != BackpropType.TruncatedBPTT) {
-            return List.of("its backpropType must be TruncatedBPTT, as the plan declares by withTruncatedBackprop, was "
-                    + type + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
+            return List.of(
+                    "its backpropType must be TruncatedBPTT, as declared by the plan's withTruncatedBackprop, was "
+                            + type + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
         }
         var problems = new ArrayList<String>();
         if (forwardLength != declared.segmentLength()) {
             problems.add("its tBPTTForwardLength must be the plan's segmentLength = " + declared.segmentLength()
-                    + ", was " + forwardLength + ": it decides on the number of releases about one lot");
+                    + ", was " + forwardLength + ": it determines the number of releases a lot");
         }
         if (declared.segmentLength() == 1) {
             problems.add(
-                    "the plan's segmentLength must be at least 2, was 1: DL4J takes the mask of a single time step for one of outputs;"
+                    "the plan's segmentLength must be at least 2, was 1: DL4J treats the mask of a single time step as a mask of outputs;"
                             + " use longer segments");
         }
         if (forwardLength != backwardLength) {
@@ -71,7 +72,7 @@ public final class TruncationValidator {
         }
         if (inner instanceof RecurrentLayer && !(inner == layer && CARRYING.contains(layer.getClass()))) {
             return List.of(
-                    "what it carries from one segment to the next is not known to be each example's own, forgotten with its lot;"
+                    "its recurrent state may leak between examples or lots;"
                             + " with truncated backpropagation through time use LSTM, GravesLSTM or SimpleRnn, neither wrapped nor frozen");
         }
         boolean takesOneLength = inner instanceof PReLU
@@ -82,9 +83,8 @@ public final class TruncationValidator {
                     + " declare a maximumLength that is a multiple of segmentLength");
         }
         if (inner instanceof DropoutLayer) {
-            return List.of(
-                    "it fails in DL4J 1.0.0-M2.1 under the masks that sequences get with truncated backpropagation through time;"
-                            + " give the layer above it the dropout, by dropOut");
+            return List.of("it fails in DL4J 1.0.0-M2.1 under the masks of truncated backpropagation through time;"
+                    + " set the dropout on the layer above it, by dropOut");
         }
         return MaskLengths.hasTimeInside(inner)
                 ? List.of(

@@ -268,13 +268,13 @@ final class AccountConstraint implements LayerConstraint {
             throw new IllegalStateException(
                     "layer \"" + layer.conf().getLayer().getLayerName()
                             + "\" comes from private training, and no PrivacyEngine drives this network: it was copied, restored, or its updater was"
-                            + " replaced (by a FineTuneConfiguration, say). Call PrivacyEngine.attach(network, plan) before fit. Of this network, which has"
-                            + " made an update without privacy now, every later report says so; go on from the model before it");
+                            + " replaced (for instance by a FineTuneConfiguration). Call PrivacyEngine.attach(network, plan) before fit. This network has"
+                            + " now made an update without privacy, which every later report will state; continue from the model before it");
         }
         if (!isKnown) {
             log.warn(
-                    "Layer \"{}\" comes from private training and trains WITHOUT PRIVACY now: its privacy account stays with it, and every later"
-                            + " report says that this happened, with an infinite epsilon.",
+                    "Layer \"{}\" comes from private training and now trains WITHOUT PRIVACY. Its privacy account stays with it; every later"
+                            + " report will state this, with an infinite epsilon.",
                     layer.conf().getLayer().getLayerName());
         }
     }

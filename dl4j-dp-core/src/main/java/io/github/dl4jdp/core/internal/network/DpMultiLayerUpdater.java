@@ -67,6 +67,7 @@ public final class DpMultiLayerUpdater extends MultiLayerUpdater {
 
     @Override
     public Updater clone() {
-        throw new UnsupportedOperationException("a private updater belongs to one network and one PrivacyEngine");
+        throw new UnsupportedOperationException(
+                "a private updater belongs to one network and one PrivacyEngine; attach an engine to this network");
     }
 }

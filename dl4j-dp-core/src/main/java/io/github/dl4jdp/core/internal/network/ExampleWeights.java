@@ -105,7 +105,7 @@ public record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [
                 if (masks[i] != null && !isBinary(masks[i])) {
                     throw new IllegalArgumentException(
                             "masks of features must be 0 and 1, that of features " + i
-                                    + " has other numbers; nothing of this lot was released. Weigh examples by label masks [examples, 1]");
+                                    + " has other numbers; nothing of this lot was released. Weight examples by label masks [examples, 1]");
                 }
             }
         }
@@ -123,8 +123,8 @@ public record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [
                     Arrays.stream(row).filter(value -> value != 0).findFirst().orElse(1);
             if (!Arrays.stream(row).allMatch(value -> value == 0 || value == weight)) {
                 throw new IllegalArgumentException(
-                        "the label mask of an example must be 0 and one other number, its weight; one has"
-                                + " several, for which losses have no one meaning; nothing of this lot was released. Use masks of 0 and 1, and"
+                        "the label mask of an example must contain 0 and at most one other number, its weight; one mask has"
+                                + " several, which losses interpret differently; nothing of this lot was released. Use masks of 0 and 1, and"
                                 + " weights of whole examples");
             }
             weights[i] = weight;

@@ -55,7 +55,7 @@ final class ExportedAccount {
                     JSON.readTree(text.substring(START.length())), new TypeReference<Map<String, Object>>() {}));
         } catch (JsonProcessingException e) {
             throw new IllegalArgumentException(
-                    "the model's privacy account must be as it was exported; it was altered, or is of a later version of the library",
+                    "the model's privacy account must be unchanged since its export; it was altered, or written by a later version of the library",
                     e);
         }
     }

@@ -170,7 +170,7 @@ public final class GraphTopology {
                         "the L2Vertex \"" + vertex.getVertexName()
                                 + "\" must have inputs of rank 2, [examples, size], had rank " + in[0].rank()
                                 + ": of arrays of more dimensions that lie in memory in different orders, ND4J 1.0.0-M2.1 pairs numbers of different"
-                                + " examples; nothing of this lot was released. Put a layer that makes vectors below it, say GlobalPoolingLayer");
+                                + " examples; nothing of this lot was released. Put a layer that makes vectors below it, such as GlobalPoolingLayer");
             }
             if (conf instanceof ReverseTimeSeriesVertex reverse && reverse.getMaskArrayInputName() != null) {
                 MaskLengths.require(vertex.getVertexName(), in[0], maskOf(reverse.getMaskArrayInputName()));

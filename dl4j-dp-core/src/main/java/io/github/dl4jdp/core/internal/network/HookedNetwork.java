@@ -37,7 +37,7 @@ public interface HookedNetwork {
     /** What a pass over other data than the engine's current lot gets. */
     static IllegalStateException foreignBatch() {
         return new IllegalStateException(
-                "fit got a batch that is not the engine's current lot: train with net.fit(engine.lots(data), plan.epochs())");
+                "fit received a batch that is not the engine's current lot: train with net.fit(engine.lots(data), plan.epochs())");
     }
 
     /** The layers that train. */
@@ -104,7 +104,7 @@ public interface HookedNetwork {
                 if (!(Math.abs(rate) < Double.POSITIVE_INFINITY)) {
                     throw new IllegalStateException("the learning rate of layer \"" + layer.name()
                             + "\" must be finite, was " + rate + " at iteration " + iteration
-                            + ": every parameter would be lost, and a lot charged for nothing; mend its schedule");
+                            + ": it would destroy every parameter and waste a charge; correct its schedule");
                 }
             }
         }
@@ -128,7 +128,7 @@ public interface HookedNetwork {
         double sum = params.sumNumber().doubleValue();
         if (!(Math.abs(sum) < Double.POSITIVE_INFINITY)) {
             throw new IllegalStateException("the network's parameters must be finite, their sum was " + sum
-                    + ": every gradient would be useless, and lots would be charged for nothing. Go on from an earlier checkpoint, with a"
+                    + ": every gradient would be useless, and charges would be wasted. Continue from an earlier checkpoint, with a"
                     + " lower learning rate or a larger lot size");
         }
     }

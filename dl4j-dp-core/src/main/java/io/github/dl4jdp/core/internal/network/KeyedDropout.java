@@ -81,7 +81,7 @@ abstract class KeyedDropout implements IDropout {
         if (original instanceof SpatialDropout dropout) {
             return new OfChannels(dropout, part);
         }
-        throw new IllegalArgumentException("dropout must be one of DL4J's own, was " + original.getClass());
+        throw new IllegalArgumentException("dropout must be one of DL4J's, was " + original.getClass());
     }
 
     private static double at(double fixed, @Nullable ISchedule schedule, int iteration, int epoch) {
@@ -240,7 +240,7 @@ abstract class KeyedDropout implements IDropout {
         @Override
         INDArray apply(INDArray input, INDArray output, int iteration, int epoch) {
             if (input.rank() < 3 || input.rank() > 5) {
-                throw new IllegalStateException("spatial dropout takes activations of rank 3, 4 or 5, got rank "
+                throw new IllegalStateException("spatial dropout requires activations of rank 3, 4 or 5, got rank "
                         + input.rank() + "; use Dropout");
             }
             double p = at(dropout.getP(), dropout.getPSchedule(), iteration, epoch);

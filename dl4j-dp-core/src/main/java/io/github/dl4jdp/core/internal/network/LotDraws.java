@@ -108,7 +108,7 @@ public final class LotDraws {
             if (count % rows.length != 0) {
                 throw new IllegalStateException("an array of shape " + Arrays.toString(shape) + " came to " + name
                         + " during a step whose physical batch has " + rows.length
-                        + " rows; use the network for other data before next() or after fit, not in between");
+                        + " rows; use the network for other data only before next() or after fit");
             }
             return new Rows(rows, rows.length);
         }

@@ -59,13 +59,13 @@ public final class MaskLengths {
             INDArray mask = layers[i].getMaskArray();
             INDArray input = layers[i].input();
             if (mask != null && mask.dataType() != type && !castsMasks(layers[i], inner)) {
-                throw new IllegalStateException("the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
-                        + NetworkConfiguration.typeOf(layers[i]) + ") must be of the network's type " + type
-                        + ", was of "
-                        + mask.dataType()
-                        + ": DL4J 1.0.0-M2.1 makes such masks where several masked inputs of a MergeVertex or an ElementWiseVertex meet, and this"
-                        + " layer reads numbers that are not there; nothing of this lot was released. Give a mask to one of the inputs only, or"
-                        + " masks of the labels to the outputs");
+                throw new IllegalStateException(
+                        "the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
+                                + NetworkConfiguration.typeOf(layers[i]) + ") must be of the network's type " + type
+                                + ", was of "
+                                + mask.dataType()
+                                + ": DL4J 1.0.0-M2.1 makes such masks where several masked inputs of a MergeVertex or an ElementWiseVertex meet, and this"
+                                + " layer would read beyond them; nothing of this lot was released. Mask one of the inputs only, or mask the labels");
             }
             if (mask != null && input != null && !fits(mask, input, hasTimeInside(inner))) {
                 throw new IllegalStateException("the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("

@@ -241,7 +241,7 @@ public abstract class NetworkConfiguration {
         }
         if (progress.size() > 1) {
             throw new IllegalArgumentException(
-                    "the network's layers must have come equally far with the plan, they carry " + progress);
+                    "the network's layers must all have the same progress in the plan, they carry " + progress);
         }
         return progress.isEmpty() ? TrainingProgress.NONE : progress.get(0);
     }
@@ -278,7 +278,7 @@ public abstract class NetworkConfiguration {
                                                         + Long.toHexString(
                                                                 now.iterator().next()),
                                                 "layer \"" + name(layers[i], i)
-                                                        + "\" was trained without privacy on what layers from private training gave"),
+                                                        + "\" was trained without privacy on the output of privately trained layers"),
                                 past.get(i).released(),
                                 now));
             }
@@ -356,8 +356,7 @@ public abstract class NetworkConfiguration {
             } else if (mustBeKnown) {
                 all = all.withUnprotected(
                         "changed-" + Long.toHexString(stranger),
-                        "parameters of layer \"" + layer
-                                + "\" were changed by other means than an engine after private training");
+                        "parameters of layer \"" + layer + "\" were changed outside an engine after private training");
                 changed.add(stranger);
             }
         }

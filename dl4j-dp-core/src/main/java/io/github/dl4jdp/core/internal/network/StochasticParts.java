@@ -86,7 +86,7 @@ public final class StochasticParts {
             if (activations(conf).anyMatch(ActivationRReLU.class::isInstance)
                     && !ACTIVATE_AT_ONCE.contains(leaf.getClass())) {
                 problems.add(
-                        "its activation function RRELU cannot be drawn for each example by itself in a layer of this"
+                        "its activation function RRELU cannot be drawn for each example separately in a layer of this"
                                 + " kind; use LEAKYRELU, or IDENTITY with an ActivationLayer of RRELU after it");
             }
         }
@@ -97,7 +97,7 @@ public final class StochasticParts {
         if (schedule != null && !isKnown(schedule)) {
             problems.add(
                     "the schedule " + schedule.getClass().getName()
-                            + " of its random part is not known to depend on the iteration and the epoch alone; use one of ND4J's own");
+                            + " of its random part is not known to depend on the iteration and the epoch alone; use one of ND4J's");
         }
     }
 

@@ -80,7 +80,7 @@ public final class AugmentedLots {
         long rows = batch.getFeatures(0).size(0);
         if (rows % copies != 0) {
             throw new IllegalStateException("a batch must have " + copies
-                    + " rows for each example, as the plan's augmentation multiplicity says, has " + rows);
+                    + " rows for each example, the plan's augmentation multiplicity, has " + rows);
         }
         return (int) (rows / copies);
     }

@@ -101,8 +101,8 @@ public final class ExampleShapes {
             Set.of(ActivationIdentity.class, ActivationReLU.class, ActivationSigmoid.class, ActivationTanH.class);
 
     private static final String REMEDIES =
-            "Declare it by plan.withSequenceLength(steps) or plan.withImageSize(height, width), hand over the data in memory, or say by"
-                    + " RandomAccessExamples.hasFixedShapes() that every array has one shape whatever is asked for";
+            "Declare it by plan.withSequenceLength(steps) or plan.withImageSize(height, width), pass the data in memory, or implement"
+                    + " RandomAccessExamples.hasFixedShapes() if every array has one shape for all indices";
 
     /** A length that may vary from batch to batch. */
     private static final long ANY = -1;
@@ -285,9 +285,10 @@ public final class ExampleShapes {
         boolean series = masked && hasSeries(batch);
         if ((images || series) && !sensitive.isEmpty()) {
             throw new IllegalStateException(
-                    "the shape of an example must not depend on the other examples of its batch, as that of sequences padded"
-                            + " to the longest one does: it changes the gradients in " + String.join(", ", sensitive)
-                            + ", a lot has masks of time steps or pixels, and the plan declares no shape; nothing of this lot was released. "
+                    "the shape of an example must not depend on the other examples of its batch; padding to the longest"
+                            + " sequence makes it depend on them and changes the gradients in "
+                            + String.join(", ", sensitive)
+                            + ". This lot has masks of time steps or pixels, and the plan declares no shape; nothing of this lot was released. "
                             + REMEDIES);
         }
         if (series

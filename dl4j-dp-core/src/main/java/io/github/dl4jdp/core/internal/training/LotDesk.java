@@ -36,7 +36,7 @@ final class LotDesk {
     }
 
     private static final String REMEDY =
-            "; lots are for net.fit(engine.lots(data), plan.epochs()), or for a loop in which the attached network's fit follows each next()";
+            "; use lots in net.fit(engine.lots(data), plan.epochs()), or in a loop in which the attached network's fit follows each next()";
 
     /** How often a fit may fail before its backward pass and get its lot again without a word; whoever asks more often does not fit. */
     private static final int SILENT_RETURNS = 2;
@@ -91,7 +91,7 @@ final class LotDesk {
         refused.set(true);
         return "the lots of a PrivacyEngine cannot be read ahead, by \""
                 + Thread.currentThread().getName()
-                + "\": which examples are in a lot, and what it costs, is known when it is trained on"
+                + "\": the members of a lot and its cost are known only when it is trained on"
                 + REMEDY;
     }
 
@@ -104,7 +104,7 @@ final class LotDesk {
         LotCaller caller = LotCaller.current();
         if (caller.kind() == LotCaller.Kind.PREFETCH_SETUP) {
             throw new IllegalStateException("the lots of a PrivacyEngine cannot be read ahead by " + caller.name()
-                    + ", which would draw lots on another thread than the one that trains" + REMEDY);
+                    + ", which would draw lots on a thread other than the training thread" + REMEDY);
         }
     }
 
@@ -123,7 +123,7 @@ final class LotDesk {
         boolean inFit = caller.kind() == LotCaller.Kind.FIT;
         if (inFit && !Thread.holdsLock(network)) {
             throw refuse(
-                    "fit got the lots of a PrivacyEngine that is attached to another network, and would train without privacy");
+                    "fit received the lots of a PrivacyEngine that is attached to another network, and would train without privacy");
         }
         Out current = out;
         if (current == null || isOver(current, iterator)) {
@@ -140,8 +140,8 @@ final class LotDesk {
             takeBack();
             return;
         }
-        throw refuse("next() was called again while lot " + current.lot + ", handed out on the thread \""
-                + current.thread.getName() + "\", is out: the attached network has not trained on it");
+        throw refuse("next() was called again while lot " + current.lot + ", returned on the thread \""
+                + current.thread.getName() + "\", is still in use: the attached network has not trained on it");
     }
 
     /** Whether nobody waits for the outcome of a lot any more: its fit failed, or an iterator that was made later begins anew. */

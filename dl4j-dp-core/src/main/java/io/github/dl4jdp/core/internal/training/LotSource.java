@@ -81,7 +81,7 @@ public final class LotSource {
             // Only now: a loop of the user's own may reset the lots after its last pass, and ask for no more.
             begunInVain = false;
             log.warn(
-                    "No lot is left after {} of the plan's {} steps; this pass is empty. net.fit was asked for more epochs than the plan and its budget allow.",
+                    "No lot is left after {} of the plan's {} steps; this pass is empty. net.fit was called with more epochs than the plan and its budget allow.",
                     training.steps(),
                     training.plan().mechanism().steps());
         }
@@ -226,8 +226,8 @@ public final class LotSource {
         long rows = raw.getFeatures(0).size(0);
         MultiDataSet processed = preProcess.apply(raw);
         if (processed.getFeatures(0).size(0) != rows) {
-            throw new IllegalStateException("a preprocessor must keep the rows of a batch, which had " + rows
-                    + ", has made " + processed.getFeatures(0).size(0) + " of them");
+            throw new IllegalStateException("a preprocessor must keep the number of rows of a batch, which had " + rows
+                    + ", returned " + processed.getFeatures(0).size(0));
         }
         return processed;
     }

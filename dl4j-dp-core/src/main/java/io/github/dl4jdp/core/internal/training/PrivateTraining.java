@@ -230,7 +230,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     /**
      * Names a preprocessor that holds statistics of data, once.
      *
-     * @throws IllegalArgumentException if it is not known to treat every example on its own
+     * @throws IllegalArgumentException if it is not known to compute every example independently
      */
     void noticePreProcessor(@Nullable Object preProcessor) {
         if (preProcessor == null) {
@@ -337,7 +337,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
             spending.add(known);
             account = known;
             log.warn(
-                    "The network's parameters were changed by other means than this engine: epsilon is {} from now on.",
+                    "The network's parameters were changed outside this engine: epsilon is {} from now on.",
                     spending.epsilon());
         }
         noteProgress();
@@ -554,10 +554,9 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
 
     private void requireUnchanged(MultiDataSet lot) {
         if (segment == 0 && LotContents.of(lot, steps) != expectedContents) {
-            throw new IllegalStateException(
-                    "the values of lot " + (steps + 1)
-                            + " were changed after next() gave it: what an example becomes must not depend on who else is in the lot. Set"
-                            + " preprocessors by setPreProcessor on the iterator of engine.lots, and leave its lots as they are");
+            throw new IllegalStateException("the values of lot " + (steps + 1)
+                    + " were changed after next() returned it: preprocessing must not depend on the other examples of the lot. Set"
+                    + " preprocessors by setPreProcessor on the iterator of engine.lots, and do not change its lots");
         }
     }
 
@@ -630,16 +629,16 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     private void requireIntact() {
         if (!network.dividesByBatchSize()) {
             throw new IllegalStateException(
-                    "miniBatch(false) was set after the network was attached: its preprocessors would take all examples for one; set it to true");
+                    "miniBatch(false) was set after the network was attached: its preprocessors would treat all examples as one; set it to true");
         }
         if (!network.isIntact()) {
             throw new IllegalStateException(
-                    "a layer of the network was replaced after it was attached; close() the engine and attach the plan anew, which keeps what was spent");
+                    "a layer of the network was replaced after it was attached; close() the engine and attach the plan again, which keeps the privacy account");
         }
         if (network.currentUpdater() != configuration.updater()) {
             throw new IllegalStateException(
                     "the network's updater was replaced after it was attached (setLearningRate and clear do that);"
-                            + " close() the engine and attach the plan anew, which keeps what was spent; for another learning rate use a schedule, or set"
+                            + " close() the engine and attach the plan again, which keeps the privacy account; for another learning rate use a schedule, or set"
                             + " the rate between close() and attach");
         }
     }

@@ -164,7 +164,7 @@ public final class ShardSummer implements AutoCloseable {
         var weighted = ExampleWeights.of(batch, dataType());
         if (weighted.batch().hasMaskArrays() && !rules.notCheckedUnderMasks().isEmpty()) {
             throw new IllegalArgumentException(
-                    "a lot has masks, and what was opted in to by batches without masks is in the network: "
+                    "a lot has masks, but these parts of the network were opted in to by batches without masks: "
                             + String.join(", ", rules.notCheckedUnderMasks())
                             + "; nothing of it was released. Opt in by batches with masks (GradientRules.withPart)");
         }

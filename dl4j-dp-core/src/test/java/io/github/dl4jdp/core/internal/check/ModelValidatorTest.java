@@ -88,7 +88,7 @@ class ModelValidatorTest {
                 .hasMessageContaining("ClipL2PerLayer")
                 .hasMessageContaining("use None")
                 .hasMessageContaining("layer 1 \"bn1\" (BatchNormalization)")
-                .hasMessageContaining("depends on the others")
+                .hasMessageContaining("depends on the other examples")
                 .hasMessageContaining("layer 3 \"out\" (CenterLossOutputLayer)")
                 .hasMessageContaining("use OutputLayer");
         assertThat(network.getLayerWiseConfigurations().toJson()).isEqualTo(before);
@@ -178,7 +178,7 @@ class ModelValidatorTest {
         assertThatThrownBy(() -> PrivacyEngine.attach(network, PLAN))
                 .isInstanceOf(UnsupportedModelException.class)
                 .hasMessageContaining("layer 0")
-                .hasMessageContaining("depends on the others");
+                .hasMessageContaining("depends on the other examples");
         assertThat(PrivacyEngine.check(network(
                         new FrozenLayer(new BatchNormalization.Builder().build()), new FrozenLayer(dense()), output())))
                 .isEmpty();

@@ -332,8 +332,8 @@ class KeyedPartsTest {
                 .build());
         network.init();
         assertThat(PrivacyEngine.check(network).toString())
-                .contains("not known to depend on the iteration and the epoch alone; use one of ND4J's own")
-                .contains("RRELU cannot be drawn for each example by itself")
+                .contains("not known to depend on the iteration and the epoch alone; use one of ND4J's")
+                .contains("RRELU cannot be drawn for each example separately")
                 .contains("use LEAKYRELU")
                 .contains("OrthogonalDistribution, cannot be drawn from the run's own streams; use NormalDistribution");
     }

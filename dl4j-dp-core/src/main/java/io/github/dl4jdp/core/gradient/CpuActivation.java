@@ -13,7 +13,7 @@ import org.nd4j.linalg.activations.impl.ActivationTanH;
  *
  * <p>Loops are short on purpose: the compiler makes vector instructions of small bodies only.
  */
-enum FloatActivation {
+enum CpuActivation {
     IDENTITY {
         @Override
         void apply(float[] values, int length, float[] scratch) {}
@@ -78,7 +78,7 @@ enum FloatActivation {
     private static final float SATURATION = 7.905311f;
 
     /** An activation function of this kind, or null if its derivative has to be computed from the input. */
-    static @Nullable FloatActivation of(IActivation activation) {
+    static @Nullable CpuActivation of(IActivation activation) {
         Class<?> type = activation.getClass();
         if (type == ActivationIdentity.class) {
             return IDENTITY;

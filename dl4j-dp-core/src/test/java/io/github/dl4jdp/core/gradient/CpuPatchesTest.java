@@ -12,7 +12,7 @@ import net.jqwik.api.Property;
 import net.jqwik.api.Provide;
 
 /** Patches against the definition of im2col, element by element. */
-class FloatPatchesTest {
+class CpuPatchesTest {
     /** A geometry and the size of the image that it is for. */
     record Case(PatchGeometry geometry, int height, int width) {}
 
@@ -75,7 +75,7 @@ class FloatPatchesTest {
 
     @Property(tries = 500)
     void gather_anyGeometry_isIm2col(@ForAll("cases") Case c) {
-        var patches = new FloatPatches(c.geometry(), c.height(), c.width());
+        var patches = new CpuPatches(c.geometry(), c.height(), c.width());
         float[] image = random(patches.imageSize(), 1);
         float[] gathered = random(patches.size(), 2); // leftovers of the example before
 
@@ -89,7 +89,7 @@ class FloatPatchesTest {
 
     @Property(tries = 500)
     void scatter_anyGeometry_isTheAdjoint(@ForAll("cases") Case c) {
-        var patches = new FloatPatches(c.geometry(), c.height(), c.width());
+        var patches = new CpuPatches(c.geometry(), c.height(), c.width());
         float[] values = random(patches.size(), 3);
         double[] expected = new double[patches.imageSize()];
         int[] places = places(c);

@@ -13,9 +13,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * The products of a FLOAT dense layer on the CPU backend. ND4J makes some of them into a temporary array of the other order first, and DL4J
  * makes the forward one twice a step.
  */
-final class FloatDense {
+final class CpuDense {
     /** Elements that the activation and its slope are applied to at a time. */
-    private static final int CHUNK = FloatActivation.CHUNK;
+    private static final int CHUNK = CpuActivation.CHUNK;
 
     private static final int CHUNKS = 32;
 
@@ -24,27 +24,27 @@ final class FloatDense {
 
     private final CpuBlas blas;
     private final ParallelRanges ranges;
-    private final WorkerFloats values;
-    private final WorkerFloats others;
-    private final WorkerFloats starts;
+    private final ParallelRanges.Floats values;
+    private final ParallelRanges.Floats others;
+    private final ParallelRanges.Floats starts;
     private @Nullable INDArray buffer;
 
-    private FloatDense(CpuBlas blas, ParallelRanges ranges) {
+    private CpuDense(CpuBlas blas, ParallelRanges ranges) {
         this.blas = blas;
         this.ranges = ranges;
-        values = new WorkerFloats(ranges);
-        others = new WorkerFloats(ranges);
-        starts = new WorkerFloats(ranges);
+        values = new ParallelRanges.Floats(ranges);
+        others = new ParallelRanges.Floats(ranges);
+        starts = new ParallelRanges.Floats(ranges);
     }
 
     /** For one layer; null where the layer goes through ND4J. */
-    static @Nullable FloatDense find(DataType dataType, TapeRecorder recorder) {
+    static @Nullable CpuDense find(DataType dataType, TapeRecorder recorder) {
         CpuBlas blas = CpuBlas.find();
         if (blas == null || dataType != DataType.FLOAT) {
             return null;
         }
         recorder.sharesWork();
-        return new FloatDense(blas, new ParallelRanges(recorder.threads()));
+        return new CpuDense(blas, new ParallelRanges(recorder.threads()));
     }
 
     /**
@@ -68,13 +68,13 @@ final class FloatDense {
         if (bias != null && b != null) {
             HostArrays.read(bias, 0, b, nOut);
         }
-        double[] norms = nOut <= OuterProductTape.NARROW ? new double[rows] : null;
+        double[] norms = nOut <= SharedProduct.NARROW ? new double[rows] : null;
         int block = norms == null ? ParallelRanges.blockOf(rows) : NARROW_BLOCK;
         blas.withSingleThreadedProducts(() -> ranges.run(rows, block, (worker, from, to) -> {
             if (norms != null) {
                 Norms.ofRows(x, from, to, norms);
             }
-            FloatPointer c = NativeFloats.at(into, (long) from * nOut);
+            FloatPointer c = CpuMemory.at(into, (long) from * nOut);
             if (b != null) {
                 float[] start = starts.get(worker, (to - from) * nOut);
                 for (int i = 0; i < to - from; i++) {
@@ -88,7 +88,7 @@ final class FloatDense {
                     to - from,
                     nOut,
                     nIn,
-                    NativeFloats.at(left, (long) from * nIn),
+                    CpuMemory.at(left, (long) from * nIn),
                     nIn,
                     right,
                     nIn,
@@ -100,14 +100,14 @@ final class FloatDense {
     }
 
     /** Applies {@code activation} to a c-contiguous array in place. */
-    void activate(FloatActivation activation, INDArray z) {
-        if (activation == FloatActivation.IDENTITY) {
+    void activate(CpuActivation activation, INDArray z) {
+        if (activation == CpuActivation.IDENTITY) {
             return;
         }
         FloatPointer memory = HostArrays.floats(z);
         forEachChunk(z.length(), (worker, from, n) -> {
             float[] chunk = values.get(worker, CHUNK);
-            FloatPointer part = NativeFloats.at(memory, from);
+            FloatPointer part = CpuMemory.at(memory, from);
             part.get(chunk, 0, n);
             activation.apply(chunk, n, others.get(worker, 2 * CHUNK));
             part.put(chunk, 0, n);
@@ -120,7 +120,7 @@ final class FloatDense {
      * @param epsilon derivative with respect to the output, c order
      * @param output act(z), c order
      */
-    INDArray delta(FloatActivation activation, INDArray epsilon, INDArray output) {
+    INDArray delta(CpuActivation activation, INDArray epsilon, INDArray output) {
         INDArray delta = own(output.shape());
         FloatPointer from = HostArrays.floats(epsilon);
         FloatPointer out = HostArrays.floats(output);
@@ -128,10 +128,10 @@ final class FloatDense {
         forEachChunk(output.length(), (worker, at, n) -> {
             float[] gradient = values.get(worker, CHUNK);
             float[] o = others.get(worker, 2 * CHUNK);
-            NativeFloats.at(from, at).get(gradient, 0, n);
-            NativeFloats.at(out, at).get(o, 0, n);
+            CpuMemory.at(from, at).get(gradient, 0, n);
+            CpuMemory.at(out, at).get(o, 0, n);
             activation.multiplySlope(gradient, o, n);
-            NativeFloats.at(into, at).put(gradient, 0, n);
+            CpuMemory.at(into, at).put(gradient, 0, n);
         });
         return delta;
     }
@@ -173,12 +173,12 @@ final class FloatDense {
                         to - from,
                         nIn,
                         nOut,
-                        NativeFloats.at(left, (long) from * nOut),
+                        CpuMemory.at(left, (long) from * nOut),
                         nOut,
                         right,
                         nIn,
                         0f,
-                        NativeFloats.at(into, (long) from * nIn),
+                        CpuMemory.at(into, (long) from * nIn),
                         nIn)));
     }
 

@@ -5,7 +5,7 @@ import org.bytedeco.javacpp.FloatPointer;
 import org.jspecify.annotations.Nullable;
 
 /** A block of native memory that grows on demand and is used again at every step: fresh memory costs a page fault for every 4 KB. */
-final class NativeFloats {
+final class CpuMemory {
     private @Nullable FloatPointer memory;
 
     /** Memory for at least {@code length} floats, contents undefined. Invalidates what was handed out before if it has to grow. */

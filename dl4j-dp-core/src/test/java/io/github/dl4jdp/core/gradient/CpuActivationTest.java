@@ -13,7 +13,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-class FloatActivationTest {
+class CpuActivationTest {
     private static final float[] SPECIAL = {
         0f,
         -0f,
@@ -35,7 +35,7 @@ class FloatActivationTest {
     };
 
     private static float[] inputs() {
-        var x = new float[FloatActivation.CHUNK];
+        var x = new float[CpuActivation.CHUNK];
         for (int i = 0; i < x.length; i++) {
             x[i] = (i - x.length / 2) * 0.02f;
         }
@@ -43,13 +43,13 @@ class FloatActivationTest {
         return x;
     }
 
-    private static float[] applied(FloatActivation activation, float[] x) {
+    private static float[] applied(CpuActivation activation, float[] x) {
         float[] y = x.clone();
-        activation.apply(y, y.length, new float[2 * FloatActivation.CHUNK]);
+        activation.apply(y, y.length, new float[2 * CpuActivation.CHUNK]);
         return y;
     }
 
-    private static void check(FloatActivation activation, DoubleUnaryOperator exact) {
+    private static void check(CpuActivation activation, DoubleUnaryOperator exact) {
         float[] x = inputs();
         float[] y = applied(activation, x);
         for (int i = 0; i < x.length; i++) {
@@ -59,14 +59,14 @@ class FloatActivationTest {
 
     @Test
     void apply_tanh_withinAMillionth() {
-        check(FloatActivation.TANH, Math::tanh);
+        check(CpuActivation.TANH, Math::tanh);
     }
 
     @Test
     void apply_tanhOfSmallNumbers_keepsRelativePrecision() {
         float[] x = {1e-3f, -1e-3f, 1e-6f, 1e-20f};
 
-        float[] y = applied(FloatActivation.TANH, x);
+        float[] y = applied(CpuActivation.TANH, x);
 
         for (int i = 0; i < x.length; i++) {
             assertThat((double) y[i]).isCloseTo(Math.tanh(x[i]), within(5e-7 * Math.abs(x[i])));
@@ -75,13 +75,13 @@ class FloatActivationTest {
 
     @Test
     void apply_sigmoid_withinAMillionth() {
-        check(FloatActivation.SIGMOID, z -> 1 / (1 + Math.exp(-z)));
+        check(CpuActivation.SIGMOID, z -> 1 / (1 + Math.exp(-z)));
     }
 
     @Test
     void apply_relu_exact() {
         float[] x = inputs();
-        float[] y = applied(FloatActivation.RELU, x);
+        float[] y = applied(CpuActivation.RELU, x);
         for (int i = 0; i < x.length; i++) {
             assertThat(y[i] == Math.max(x[i], 0)).as("at %s", x[i]).isTrue();
         }
@@ -89,7 +89,7 @@ class FloatActivationTest {
 
     @Test
     void apply_nan_staysNan() {
-        for (FloatActivation activation : FloatActivation.values()) {
+        for (CpuActivation activation : CpuActivation.values()) {
             assertThat(applied(activation, new float[] {1f, Float.NaN})[1]).isNaN();
         }
     }
@@ -98,7 +98,7 @@ class FloatActivationTest {
     void multiplySlope_everyActivation_equalsNd4j() {
         for (Activation name :
                 new Activation[] {Activation.IDENTITY, Activation.RELU, Activation.TANH, Activation.SIGMOID}) {
-            FloatActivation activation = Objects.requireNonNull(FloatActivation.of(name.getActivationFunction()));
+            CpuActivation activation = Objects.requireNonNull(CpuActivation.of(name.getActivationFunction()));
             INDArray x = Nd4j.linspace(-4, 4, 1000).castTo(DataType.FLOAT).reshape(1, 1000);
             INDArray epsilon = Nd4j.linspace(1, 2, 1000).castTo(x.dataType()).reshape(1, 1000);
             float[] gradient = epsilon.toFloatVector();
@@ -115,6 +115,6 @@ class FloatActivationTest {
 
     @Test
     void of_reluWithSlope_isNull() {
-        assertThat(FloatActivation.of(new ActivationReLU(null, null, 0.1))).isNull();
+        assertThat(CpuActivation.of(new ActivationReLU(null, null, 0.1))).isNull();
     }
 }

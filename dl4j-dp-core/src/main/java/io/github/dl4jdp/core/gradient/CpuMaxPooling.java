@@ -6,7 +6,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** Max pooling plane by plane on Java arrays; pairs are height, width. Among equal maxima the first gets the gradient, as in ND4J. */
 @SuppressWarnings("ArrayRecordComponent") // read-only carrier inside the package, never compared
-record FloatMaxPooling(
+record CpuMaxPooling(
         int[] kernel, int[] strides, int[] pad, int[] dilation, int[] in, int[] out, ParallelRanges ranges) {
     /** The winner of a window that has none: it lies in the padding, or holds nothing above minus infinity. */
     private static final int NONE = -1;
@@ -98,9 +98,9 @@ record FloatMaxPooling(
                 }
                 for (int kx = 0; kx < kernel[1]; kx++) {
                     int x0 = kx * dilation[1] - pad[1];
-                    int end = FloatPatches.endInside(x0, strides[1], in[1], out[1]);
+                    int end = CpuPatches.endInside(x0, strides[1], in[1], out[1]);
                     int source = plane + y * in[1] + x0;
-                    for (int ox = FloatPatches.firstInside(x0, strides[1]); ox < end; ox++) {
+                    for (int ox = CpuPatches.firstInside(x0, strides[1]); ox < end; ox++) {
                         int from = source + ox * strides[1];
                         float value = image[from];
                         // NaN wins and stays: it marks the example.

@@ -17,41 +17,41 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>DL4J's own layer gathers the patches of the whole batch in a permuted layout, twice a step, which takes more than half of its
  * time.
  */
-final class FloatConvolution {
+final class CpuConvolution {
     /** Numbers of patches that the backward pass may take over from the forward pass: 32 MiB. */
     private static final long MAX_PATCHES = 8L << 20;
     /** Examples that a thread takes at a time: at the end of every layer the threads wait for each other. */
     private static final int BLOCK = 1;
 
     private final CpuBlas blas;
-    private final FloatActivation activation;
+    private final CpuActivation activation;
     private final ParallelRanges ranges;
     private final @Nullable OneDnn oneDnn;
-    private final NativeFloats patchMemory = new NativeFloats();
-    private final NativeFloats gradientPatchMemory = new NativeFloats();
-    private final NativeFloats deltaMemory = new NativeFloats();
-    private final NativeFloats gradientMemory = new NativeFloats();
-    private final WorkerFloats images;
-    private final WorkerFloats gathered;
-    private final WorkerFloats deltas;
-    private final WorkerFloats outputs;
-    private final WorkerFloats chunks;
-    private final WorkerFloats scratches;
+    private final CpuMemory patchMemory = new CpuMemory();
+    private final CpuMemory gradientPatchMemory = new CpuMemory();
+    private final CpuMemory deltaMemory = new CpuMemory();
+    private final CpuMemory gradientMemory = new CpuMemory();
+    private final ParallelRanges.Floats images;
+    private final ParallelRanges.Floats gathered;
+    private final ParallelRanges.Floats deltas;
+    private final ParallelRanges.Floats outputs;
+    private final ParallelRanges.Floats chunks;
+    private final ParallelRanges.Floats scratches;
     private @Nullable INDArray wholeDelta;
     private @Nullable INDArray turned;
     private boolean patchesKept;
 
-    FloatConvolution(CpuBlas blas, FloatActivation activation, ParallelRanges ranges) {
+    CpuConvolution(CpuBlas blas, CpuActivation activation, ParallelRanges ranges) {
         this.blas = blas;
         this.activation = activation;
         this.ranges = ranges;
         oneDnn = OneDnn.find(ranges);
-        images = new WorkerFloats(ranges);
-        gathered = new WorkerFloats(ranges);
-        deltas = new WorkerFloats(ranges);
-        outputs = new WorkerFloats(ranges);
-        chunks = new WorkerFloats(ranges);
-        scratches = new WorkerFloats(ranges);
+        images = new ParallelRanges.Floats(ranges);
+        gathered = new ParallelRanges.Floats(ranges);
+        deltas = new ParallelRanges.Floats(ranges);
+        outputs = new ParallelRanges.Floats(ranges);
+        chunks = new ParallelRanges.Floats(ranges);
+        scratches = new ParallelRanges.Floats(ranges);
     }
 
     /**
@@ -69,16 +69,16 @@ final class FloatConvolution {
         if (oneDnn != null) {
             patchesKept = false;
             oneDnn.convolve(x, weights, bias, z, g.strides(), g.pad(), g.dilation(), g.same());
-            if (activation != FloatActivation.IDENTITY) {
+            if (activation != CpuActivation.IDENTITY) {
                 ranges.run(examples, BLOCK, (worker, from, to) -> {
                     for (int i = from; i < to; i++) {
-                        activate(NativeFloats.at(zMemory, (long) i * size), size, worker);
+                        activate(CpuMemory.at(zMemory, (long) i * size), size, worker);
                     }
                 });
             }
             return;
         }
-        var patches = new FloatPatches(g, (int) x.size(2), (int) x.size(3));
+        var patches = new CpuPatches(g, (int) x.size(2), (int) x.size(3));
         patchesKept = (long) examples * patches.size() <= MAX_PATCHES;
         FloatPointer kept = patchMemory.ensure((long) (patchesKept ? examples : ranges.threads()) * patches.size());
         FloatPointer w = HostArrays.floats(weights);
@@ -89,9 +89,9 @@ final class FloatConvolution {
             for (int i = from; i < to; i++) {
                 HostArrays.read(x, (long) i * image.length, image, image.length);
                 patches.gather(image, gather);
-                FloatPointer p = NativeFloats.at(kept, (long) (patchesKept ? i : worker) * gather.length);
+                FloatPointer p = CpuMemory.at(kept, (long) (patchesKept ? i : worker) * gather.length);
                 p.put(gather, 0, gather.length);
-                FloatPointer zi = NativeFloats.at(zMemory, (long) i * size);
+                FloatPointer zi = CpuMemory.at(zMemory, (long) i * size);
                 if (start != null) {
                     zi.put(start, 0, size);
                 }
@@ -124,14 +124,14 @@ final class FloatConvolution {
     }
 
     private void activate(FloatPointer z, int size, int worker) {
-        if (activation == FloatActivation.IDENTITY) {
+        if (activation == CpuActivation.IDENTITY) {
             return;
         }
-        float[] chunk = chunks.get(worker, FloatActivation.CHUNK);
-        float[] scratch = scratches.get(worker, 2 * FloatActivation.CHUNK);
+        float[] chunk = chunks.get(worker, CpuActivation.CHUNK);
+        float[] scratch = scratches.get(worker, 2 * CpuActivation.CHUNK);
         for (int from = 0; from < size; from += chunk.length) {
             int n = Math.min(chunk.length, size - from);
-            FloatPointer part = NativeFloats.at(z, from);
+            FloatPointer part = CpuMemory.at(z, from);
             part.get(chunk, 0, n);
             activation.apply(chunk, n, scratch);
             part.put(chunk, 0, n);
@@ -146,7 +146,7 @@ final class FloatConvolution {
      * @param below receives the derivative with respect to {@code x}; null to leave it out
      * @param workingMemory gives arrays of a shape that may live until the layer's backward pass ends
      */
-    FloatPatchTape backward(
+    CpuPatchTape backward(
             INDArray x,
             INDArray weights,
             boolean hasBias,
@@ -156,7 +156,7 @@ final class FloatConvolution {
             PatchGeometry g,
             Function<long[], INDArray> workingMemory) {
         int examples = (int) x.size(0);
-        var patches = new FloatPatches(g, (int) x.size(2), (int) x.size(3));
+        var patches = new CpuPatches(g, (int) x.size(2), (int) x.size(3));
         int deltaSize = g.outChannels() * g.positions();
         int weightCount = Math.toIntExact(g.weights());
         boolean held = examples * g.weights() <= TapeRecorder.MOST_HELD;
@@ -180,7 +180,7 @@ final class FloatConvolution {
             float[] delta = deltas.get(worker, deltaSize);
             for (int i = from; i < to; i++) {
                 HostArrays.read(epsilon, (long) i * deltaSize, delta, deltaSize);
-                if (activation != FloatActivation.IDENTITY) {
+                if (activation != CpuActivation.IDENTITY) {
                     float[] out = outputs.get(worker, deltaSize);
                     HostArrays.read(output, (long) i * deltaSize, out, deltaSize);
                     activation.multiplySlope(delta, out, deltaSize);
@@ -188,21 +188,21 @@ final class FloatConvolution {
                 if (hasBias) {
                     sumPositions(delta, g, biasGradients, i * g.outChannels());
                 }
-                FloatPointer d = NativeFloats.at(deltaOf, (long) (wholeBatch ? i : worker) * deltaSize);
+                FloatPointer d = CpuMemory.at(deltaOf, (long) (wholeBatch ? i : worker) * deltaSize);
                 d.put(delta, 0, deltaSize);
-                FloatPointer p = NativeFloats.at(kept, (long) (reuse ? i : worker) * gather.length);
+                FloatPointer p = CpuMemory.at(kept, (long) (reuse ? i : worker) * gather.length);
                 if (!reuse) {
                     HostArrays.read(x, (long) i * image.length, image, image.length);
                     patches.gather(image, gather);
                     p.put(gather, 0, gather.length);
                 }
-                FloatPointer dw = NativeFloats.at(gradientOf, (long) (held ? i : worker) * weightCount);
+                FloatPointer dw = CpuMemory.at(gradientOf, (long) (held ? i : worker) * weightCount);
                 weightGradient(blas, g, p, d, 0f, dw);
                 norms[i] = Norms.together(
                         Norms.of(blas, dw, weightCount),
                         hasBias ? Norms.of(biasGradients, i * g.outChannels(), (i + 1) * g.outChannels()) : 0);
                 if (below2d != null && below != null) {
-                    FloatPointer bp = NativeFloats.at(below2d, (long) worker * gather.length);
+                    FloatPointer bp = CpuMemory.at(below2d, (long) worker * gather.length);
                     blas.gemm(
                             true,
                             false,
@@ -226,7 +226,7 @@ final class FloatConvolution {
         if (library != null && below != null && all != null) {
             library.convolve(all, turned(weights), null, below, new int[] {1, 1}, g.turnedPad(), g.dilation(), false);
         }
-        return new FloatPatchTape(
+        return new CpuPatchTape(
                 blas,
                 ranges,
                 patches,

@@ -4,14 +4,14 @@ package io.github.dl4jdp.core.gradient;
 import java.util.Arrays;
 
 /** im2col and its adjoint for one image on Java arrays; the patches lie as [patchSize, positions], so that products give NCHW at once. */
-final class FloatPatches {
+final class CpuPatches {
     private final PatchGeometry geometry;
     private final int height;
     private final int width;
     private final boolean shiftsPlanes;
     private final Shift[] shifts;
 
-    FloatPatches(PatchGeometry geometry, int height, int width) {
+    CpuPatches(PatchGeometry geometry, int height, int width) {
         this.geometry = geometry;
         this.height = height;
         this.width = width;

@@ -11,13 +11,13 @@ import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * The tape of {@link FloatConvolution}: norms are known when it is made; the per-example weight gradients are held where they are small, and otherwise
+ * The tape of {@link CpuConvolution}: norms are known when it is made; the per-example weight gradients are held where they are small, and otherwise
  * the deltas, from which they are made once more. Either way what is summed are rows, whose norms were taken. The same sums as {@link PatchTape}.
  *
  * <p>Of a batch of several copies of each example, row {@code k * examples + i} is copy k of example i. Their gradients are summed by
  * {@link #sumOfCopies}: where they are held, in place; where they are not, by one more pass, after which the sums are held if they are small enough.
  */
-final class FloatPatchTape implements BoundedTape {
+final class CpuPatchTape implements BoundedTape {
     /** Blocks of examples, each summed by itself and then added in order, that are under way at a time: for any number of threads, so that the sum has the same bits. */
     private static final int BLOCKS = 8;
     /** Examples of several copies that a thread takes at a time. */
@@ -25,7 +25,7 @@ final class FloatPatchTape implements BoundedTape {
 
     private final CpuBlas blas;
     private final ParallelRanges ranges;
-    private final FloatPatches patches;
+    private final CpuPatches patches;
     private final PatchGeometry geometry;
     private final INDArray x;
     private final @Nullable FloatPointer deltas;
@@ -36,8 +36,8 @@ final class FloatPatchTape implements BoundedTape {
     private final float[] biasGradients;
 
     private final double[] norms;
-    private final NativeFloats patchMemory;
-    private final NativeFloats gradientMemory;
+    private final CpuMemory patchMemory;
+    private final CpuMemory gradientMemory;
     private final int copies;
     private final boolean[] discarded;
 
@@ -51,18 +51,18 @@ final class FloatPatchTape implements BoundedTape {
      * @param gradientMemory of which {@code gradients} are a part if they are held
      * @param copies of each example in the batch
      */
-    FloatPatchTape(
+    CpuPatchTape(
             CpuBlas blas,
             ParallelRanges ranges,
-            FloatPatches patches,
+            CpuPatches patches,
             PatchGeometry geometry,
             INDArray x,
             @Nullable FloatPointer deltas,
             @Nullable FloatPointer gradients,
             float[] biasGradients,
             double[] norms,
-            NativeFloats patchMemory,
-            NativeFloats gradientMemory,
+            CpuMemory patchMemory,
+            CpuMemory gradientMemory,
             int copies) {
         this.blas = blas;
         this.ranges = ranges;
@@ -91,7 +91,7 @@ final class FloatPatchTape implements BoundedTape {
         discarded[example] = true;
         if (gradients != null) {
             int weights = Math.toIntExact(geometry.weights());
-            NativeFloats.at(gradients, (long) example * weights).put(new float[weights], 0, weights);
+            CpuMemory.at(gradients, (long) example * weights).put(new float[weights], 0, weights);
         }
         if (biasGradients.length > 0) {
             int channels = geometry.outChannels();
@@ -110,15 +110,15 @@ final class FloatPatchTape implements BoundedTape {
                 ? gradients
                 : gradientMemory.ensure((long) (hold ? examples : ranges.threads()) * weights);
         var products = new @Nullable Products[ranges.threads()];
-        var totals = new WorkerFloats(ranges);
-        var ones = new WorkerFloats(ranges);
+        var totals = new ParallelRanges.Floats(ranges);
+        var ones = new ParallelRanges.Floats(ranges);
         if (gradients == null) {
             FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * scratchSize());
-            Arrays.setAll(products, worker -> new Products(NativeFloats.at(scratch, (long) worker * scratchSize())));
+            Arrays.setAll(products, worker -> new Products(CpuMemory.at(scratch, (long) worker * scratchSize())));
         }
         blas.withSingleThreadedProducts(() -> ranges.run(examples, EXAMPLES, (worker, from, to) -> {
             for (int i = from; i < to; i++) {
-                FloatPointer into = NativeFloats.at(sums, (long) (hold ? i : worker) * weights);
+                FloatPointer into = CpuMemory.at(sums, (long) (hold ? i : worker) * weights);
                 Products remade = products[worker];
                 if (remade != null) {
                     remade.sumOfCopies(i, copies, examples, into);
@@ -130,7 +130,7 @@ final class FloatPatchTape implements BoundedTape {
                         Norms.of(blas, into, weights), Norms.of(biasSums, i * channels, (i + 1) * channels));
             }
         }));
-        return Optional.of(new FloatPatchTape(
+        return Optional.of(new CpuPatchTape(
                 blas,
                 ranges,
                 patches,
@@ -149,7 +149,7 @@ final class FloatPatchTape implements BoundedTape {
     private void addCopies(int example, int copies, int examples, FloatPointer first, float[] total, float[] one) {
         first.get(total, 0, total.length);
         for (int k = 1; k < copies; k++) {
-            NativeFloats.at(Objects.requireNonNull(gradients), (long) (k * examples + example) * one.length)
+            CpuMemory.at(Objects.requireNonNull(gradients), (long) (k * examples + example) * one.length)
                     .get(one, 0, one.length);
             for (int j = 0; j < one.length; j++) {
                 total[j] += one[j];
@@ -175,7 +175,7 @@ final class FloatPatchTape implements BoundedTape {
                 : sumAgain(weights, total, allowance);
         add(total, sums);
         if (biasGradients.length > 0) {
-            addBias(weights, OuterProductTape.parameter(sums, ConvolutionParamInitializer.BIAS_KEY));
+            addBias(weights, Sums.parameter(sums, ConvolutionParamInitializer.BIAS_KEY));
         }
         return bound + RowSums.doubleBound(RowSums.total(weights, norms), weights.length);
     }
@@ -205,11 +205,11 @@ final class FloatPatchTape implements BoundedTape {
             HostArrays.read(x, (long) row * image.length, image, image.length);
             patches.gather(image, gathered);
             scratch.put(gathered, 0, gathered.length);
-            NativeFloats.at(Objects.requireNonNull(deltas), (long) row * delta.length)
+            CpuMemory.at(Objects.requireNonNull(deltas), (long) row * delta.length)
                     .get(delta, 0, delta.length);
-            FloatPointer d = NativeFloats.at(scratch, patches.size());
+            FloatPointer d = CpuMemory.at(scratch, patches.size());
             d.put(delta, 0, delta.length);
-            FloatConvolution.weightGradient(blas, geometry, scratch, d, beta, into);
+            CpuConvolution.weightGradient(blas, geometry, scratch, d, beta, into);
         }
 
         /** {@code into} = the sum of {@code P D^T} over the copies of an example. */
@@ -229,12 +229,12 @@ final class FloatPatchTape implements BoundedTape {
         int round = BLOCKS * block;
         FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * scratchSize());
         float[][] partial = new float[BLOCKS][total.length];
-        var rows = new WorkerFloats(ranges);
+        var rows = new ParallelRanges.Floats(ranges);
         for (int start = 0; start < examples; start += round) {
             int first = start;
             int count = Math.min(round, examples - first);
             blas.withSingleThreadedProducts(() -> ranges.run(count, block, (worker, from, to) -> {
-                var products = new Products(NativeFloats.at(scratch, (long) worker * scratchSize()));
+                var products = new Products(CpuMemory.at(scratch, (long) worker * scratchSize()));
                 float[] own = partial[from / block];
                 Arrays.fill(own, 0);
                 float[] row = rows.get(worker, own.length);
@@ -274,7 +274,7 @@ final class FloatPatchTape implements BoundedTape {
                 turned[o * size + k] = gradient[k * outs + o];
             }
         }
-        Sums.add(OuterProductTape.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY), turned, 0);
+        Sums.add(Sums.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY), turned, 0);
     }
 
     private void addBias(double[] weights, INDArray bias) {
@@ -294,7 +294,7 @@ final class FloatPatchTape implements BoundedTape {
     public void addRow(int example, Map<String, INDArray> row) {
         var gradient = new float[Math.toIntExact(geometry.weights())];
         if (gradients != null) {
-            NativeFloats.at(gradients, (long) example * gradient.length).get(gradient, 0, gradient.length);
+            CpuMemory.at(gradients, (long) example * gradient.length).get(gradient, 0, gradient.length);
         } else if (!discarded[example]) {
             try (FloatPointer sum = new FloatPointer(gradient.length)) {
                 new Products(patchMemory.ensure(scratchSize())).sumOfCopies(example, copies, norms.length, sum);
@@ -309,7 +309,7 @@ final class FloatPatchTape implements BoundedTape {
         if (biasGradients.length > 0) {
             var weights = new double[norms.length];
             weights[example] = 1;
-            addBias(weights, OuterProductTape.parameter(row, ConvolutionParamInitializer.BIAS_KEY));
+            addBias(weights, Sums.parameter(row, ConvolutionParamInitializer.BIAS_KEY));
         }
     }
 }
