@@ -24,6 +24,7 @@ import io.github.dl4jdp.core.internal.training.LotSource;
 import io.github.dl4jdp.core.internal.training.MultiLotIterator;
 import io.github.dl4jdp.core.internal.training.PrivateTraining;
 import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
@@ -219,6 +220,31 @@ public final class PrivacyEngine implements AutoCloseable {
         return lots(RandomAccessExamples.of(data));
     }
 
+    /**
+     * The lots of the plan, summed elsewhere, for {@code net.fit(lots, plan.epochs())}. Charge, noise, division and update are this engine's, as for lots of its own.
+     *
+     * @param sums gives the clipped sums of all parts of a lot
+     * @throws IllegalArgumentException as for {@link #lots(RandomAccessExamples)}, or if the plan has truncated backpropagation through time
+     */
+    public MultiDataSetIterator multiLots(LotSums sums) {
+        return new MultiLotIterator(source(sums));
+    }
+
+    /** As {@link #multiLots(LotSums)}, for networks of one input and one output. */
+    public DataSetIterator lots(LotSums sums) {
+        return new LotIterator(source(sums));
+    }
+
+    private LotSource source(LotSums sums) {
+        if (plan().releasesPerLot() > 1) {
+            throw new IllegalArgumentException(
+                    "a plan with truncated backpropagation through time cannot be summed in parts: each of its segments needs the update that the one"
+                            + " before made; use engine.lots(data)");
+        }
+        requireLots(sums.size());
+        return new LotSource(training, sums, options);
+    }
+
     /** As {@link #lots(DataSet)}, for networks of several inputs or outputs too. */
     public MultiDataSetIterator lots(MultiDataSet data) {
         return multiLots(RandomAccessExamples.of(data));
@@ -301,25 +327,26 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalStateException("the plan's augmentation multiplicity is " + plan.augmentationMultiplicity()
                     + ", but no augmentation makes the copies: use engine.lots(data, augmentation)");
         }
+        requireLots(data.size());
+        return new LotSource(training, data, augmentation, options);
+    }
+
+    /** That lots can be drawn of a data set of this size. */
+    private void requireLots(long size) {
+        training.requireAttached();
         if (plan.sampling() == Sampling.GIVEN_BATCHES) {
             throw new IllegalStateException(
                     "the plan's sampling is GIVEN_BATCHES: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
         }
         training.requireStepsLeft();
-        if (plan.relation() != NeighboringRelation.ADD_OR_REMOVE_ONE && data.size() != plan.examples()) {
+        if (plan.relation() != NeighboringRelation.ADD_OR_REMOVE_ONE && size != plan.examples()) {
             throw new IllegalArgumentException("the data set must have exactly plan.examples = " + plan.examples()
-                    + " examples, its public size under " + plan.relation() + ", has " + data.size());
+                    + " examples, its public size under " + plan.relation() + ", has " + size);
         }
-        if (Math.abs(data.size() - plan.examples()) > SIZE_TOLERANCE * plan.examples()) {
+        if (Math.abs(size - plan.examples()) > SIZE_TOLERANCE * plan.examples()) {
             throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
-                    + " examples (within 1 %), has " + data.size());
+                    + " examples (within 1 %), has " + size);
         }
-        return new LotSource(training, data, augmentation, options);
-    }
-
-    /** The training that this engine drives. */
-    PrivateTraining training() {
-        return training;
     }
 
     /** What is spent, with what parameters that were put into the network since the last lot bring with them. */

@@ -8,6 +8,7 @@ import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.internal.training.ShardSummer;
 import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.LotTask;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.ShardSum;
@@ -152,24 +153,26 @@ class ShardSummersTest {
                 summers.add(ShardSummer.of(network(type, graph), plan.complete(), GradientRules.builtIn(), 1));
             }
             RandomAccessExamples examples = RandomAccessExamples.of(data);
-            for (int step = 0; step < STEPS; step++) {
-                MultiDataSet lot = engine.training()
-                        .lotOf(
-                                task -> sums(
-                                        task,
-                                        plan.mechanism(),
-                                        driver.params(),
-                                        examples,
-                                        shards,
-                                        summers,
-                                        threads,
-                                        random),
-                                examples.get(new long[] {0}));
-                if (driver instanceof MultiLayerNetwork list) {
-                    list.fit(new DataSet(lot.getFeatures(0), lot.getLabels(0)));
-                } else {
-                    ((ComputationGraph) driver).fit(lot);
+            var sums = new LotSums() {
+                @Override
+                public long size() {
+                    return EXAMPLES;
                 }
+
+                @Override
+                public MultiDataSet standIn() {
+                    return examples.get(new long[] {0});
+                }
+
+                @Override
+                public List<ShardSum> sum(LotTask task) {
+                    return sums(task, plan.mechanism(), driver.params(), examples, shards, summers, threads, random);
+                }
+            };
+            if (driver instanceof MultiLayerNetwork list) {
+                list.fit(engine.lots(sums), plan.epochs());
+            } else {
+                ((ComputationGraph) driver).fit(engine.multiLots(sums), plan.epochs());
             }
             assertThat(engine.steps()).isEqualTo(STEPS);
             assertThat(engine.epsilon()).isInfinite(); // seeded

@@ -6,6 +6,7 @@ import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.network.ExampleWeights;
 import io.github.dl4jdp.core.mechanism.Charge;
+import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import java.util.Arrays;
 import java.util.NoSuchElementException;
@@ -30,6 +31,7 @@ public final class LotSource {
     private final PrivateTraining training;
     private final RandomAccessExamples data;
     private final @Nullable Augmentation augmentation;
+    private final @Nullable LotSums sums;
     private final int physicalBatchSize;
     private final int shards;
     private final @Nullable ReadAhead readAhead;
@@ -51,8 +53,23 @@ public final class LotSource {
             RandomAccessExamples data,
             @Nullable Augmentation augmentation,
             Execution options) {
+        this(training, data, augmentation, null, options);
+    }
+
+    /** Lots that are summed elsewhere. */
+    public LotSource(PrivateTraining training, LotSums sums, Execution options) {
+        this(training, standIn(sums), null, sums, options);
+    }
+
+    private LotSource(
+            PrivateTraining training,
+            RandomAccessExamples data,
+            @Nullable Augmentation augmentation,
+            @Nullable LotSums sums,
+            Execution options) {
         this.training = training;
         this.data = data;
+        this.sums = sums;
         this.augmentation = augmentation;
         if (augmentation != null) {
             training.augmentedLots().notice();
@@ -62,6 +79,20 @@ public final class LotSource {
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
         this.number = training.desk().newIterator();
         startPass();
+    }
+
+    private static RandomAccessExamples standIn(LotSums sums) {
+        return new RandomAccessExamples() {
+            @Override
+            public long size() {
+                return sums.size();
+            }
+
+            @Override
+            public MultiDataSet get(long[] indices) {
+                return sums.standIn();
+            }
+        };
     }
 
     private void startPass() {
@@ -118,6 +149,9 @@ public final class LotSource {
                                     + training.plan().mechanism().steps()
                                     + " steps are done, or its budget is spent"
                             : "the pass has no further lot: call reset() for the next pass");
+        }
+        if (sums != null) {
+            return training.lotOf(sums);
         }
         long[] members = training.drawLot(lot, data.size());
         LotParts parts = parts(members);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
+import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
@@ -19,10 +20,9 @@ import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.Clipping;
-import io.github.dl4jdp.core.mechanism.LotTask;
+import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
-import io.github.dl4jdp.core.mechanism.ShardSum;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
@@ -31,10 +31,10 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
-import java.util.function.Function;
 import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -469,16 +469,17 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         rehearsed = true;
     }
 
-    /**
-     * A lot that was summed in parts elsewhere, as {@code fit} is to have it: a stand-in that contributes nothing.
-     *
-     * @param sums the sums of all parts, each of them once
-     * @param standIn one row of any values, of the shapes of an example
-     */
-    public MultiDataSet lotOf(Function<LotTask, List<ShardSum>> sums, MultiDataSet standIn) {
+    /** A lot that is summed in parts elsewhere, as {@code fit} is to have it: a stand-in that contributes nothing. */
+    MultiDataSet lotOf(LotSums sums) {
         beginLot(spending.nextCharge());
         PrivateStep.Lot lot = Objects.requireNonNull(open);
-        sums.apply(lot.task(configuration.iterations(), configuration.epochs())).forEach(lot::add);
+        sums.sum(lot.task(configuration.iterations(), configuration.epochs())).forEach(lot::add);
+        MultiDataSet standIn = InMemoryExamples.map(sums.standIn(), INDArray::dup);
+        for (INDArray[] arrays : new INDArray[][] {standIn.getFeatures(), standIn.getLabels()}) {
+            for (INDArray array : arrays) {
+                array.assign(0);
+            }
+        }
         return expect(standIn, 0, new long[] {0});
     }
 

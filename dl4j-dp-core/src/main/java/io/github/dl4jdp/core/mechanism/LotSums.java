@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mechanism;
+
+import java.util.List;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+
+/**
+ * Lots whose sums are computed elsewhere: by workers of a cluster, say.
+ *
+ * <p>The data set is cut into parts by the numbers of its examples, once and for all, so that an example is in one part, whoever else is there. The members of a lot in a part are those that {@link
+ * Mechanism#draw} gives for the task's key.
+ */
+public interface LotSums {
+    /** The number of examples of the data set. */
+    long size();
+
+    /** One row of zeros of the shapes of an example, labels and masks included: it stands in for the lot where DL4J asks for arrays, and contributes nothing. */
+    MultiDataSet standIn();
+
+    /**
+     * The clipped sums of all parts of a lot, each of them once.
+     *
+     * @throws RuntimeException if one cannot be had: nothing is charged or released then, and the lot can be asked for again
+     */
+    List<ShardSum> sum(LotTask task);
+}
