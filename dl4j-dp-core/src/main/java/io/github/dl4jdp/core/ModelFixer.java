@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import io.github.dl4jdp.core.internal.network.GraphConfiguration;
+import io.github.dl4jdp.core.internal.network.GraphNetwork;
 import io.github.dl4jdp.core.internal.network.InnerLayers;
 import io.github.dl4jdp.core.layers.GroupNormalization;
 import java.util.Objects;
@@ -83,7 +83,7 @@ public final class ModelFixer {
 
     /** As {@link #fix(MultiLayerNetwork)}. */
     public ComputationGraph fix(ComputationGraph network) {
-        ComputationGraphConfiguration conf = GraphConfiguration.clone(network.getConfiguration());
+        ComputationGraphConfiguration conf = GraphNetwork.clone(network.getConfiguration());
         conf.getVertices().values().forEach(vertex -> {
             if (vertex instanceof LayerVertex layer) {
                 fix(layer.getLayerConf());

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
-import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.jspecify.annotations.Nullable;
@@ -68,7 +68,7 @@ public final class ParameterAverage extends BaseTrainingListener {
                 before.muli(decay).addi(share);
             }
             weight = decay * weight + (1 - decay);
-            account = account.and(NetworkConfiguration.of(model).account());
+            account = account.and(DpNetwork.of(model).account());
         }
     }
 
@@ -87,7 +87,7 @@ public final class ParameterAverage extends BaseTrainingListener {
         requireLength("model", model, current.length());
         model.setParams(current.div(weight).castTo(model.params().dataType()));
         // An engine that is attached to the model must know what it has there.
-        NetworkConfiguration.of(model).release(account);
+        DpNetwork.of(model).release(account);
     }
 
     private static void requireLength(String name, Model model, long length) {

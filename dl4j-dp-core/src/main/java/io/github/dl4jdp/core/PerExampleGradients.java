@@ -7,9 +7,8 @@ import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.Slices;
 import io.github.dl4jdp.core.internal.check.ModelValidator;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.ExampleWeights;
-import io.github.dl4jdp.core.internal.network.HookedNetwork;
-import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.mechanism.ClippedSum;
 import io.github.dl4jdp.core.mechanism.Clipping;
@@ -123,23 +122,23 @@ public final class PerExampleGradients {
         return (int) data.getFeatures(0).size(0);
     }
 
-    private static DataType dataType(HookedNetwork network) {
+    private static DataType dataType(DpNetwork network) {
         return network.model().params().dataType();
     }
 
     private static INDArray run(
-            Model model, MultiDataSet data, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
+            Model model, MultiDataSet data, BiFunction<DpNetwork, List<LayerTape>, INDArray> result) {
         var rules = GradientRules.builtIn();
-        if (NetworkConfiguration.isAttached(model)) {
+        if (DpNetwork.isAttached(model)) {
             // The hooks of an attached network belong to its engine: a copy has the same gradients.
-            return run(NetworkConfiguration.of(model).copy(updater -> new NoOp()), data, result);
+            return run(DpNetwork.of(model).copy(updater -> new NoOp()), data, result);
         }
         var problems = ModelValidator.problems(model, rules, null);
         if (!problems.isEmpty()) {
             throw UnsupportedModelException.of(problems);
         }
         var pass = new BackwardPass(ExecutionOptions.defaults().resolved().threads());
-        HookedNetwork network = HookedNetwork.hook(model, rules, pass);
+        DpNetwork network = DpNetwork.of(model).hook(rules, pass);
         try {
             // Some losses write on the labels that they are given.
             var own = new org.nd4j.linalg.dataset.MultiDataSet(
@@ -158,13 +157,12 @@ public final class PerExampleGradients {
     }
 
     private static final class Collector implements BackwardPass.Observer {
-        private final HookedNetwork network;
+        private final DpNetwork network;
         private final MultiDataSet data;
-        private final BiFunction<HookedNetwork, List<LayerTape>, INDArray> result;
+        private final BiFunction<DpNetwork, List<LayerTape>, INDArray> result;
         private @Nullable INDArray value;
 
-        Collector(
-                HookedNetwork network, MultiDataSet data, BiFunction<HookedNetwork, List<LayerTape>, INDArray> result) {
+        Collector(DpNetwork network, MultiDataSet data, BiFunction<DpNetwork, List<LayerTape>, INDArray> result) {
             this.network = network;
             this.data = data;
             this.result = result;

@@ -12,8 +12,7 @@ import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.check.ModelValidator;
-import io.github.dl4jdp.core.internal.network.HookedNetwork;
-import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.training.Execution;
 import io.github.dl4jdp.core.internal.training.GivenBatches;
@@ -117,8 +116,8 @@ public final class PrivacyEngine implements AutoCloseable {
         if (!problems.isEmpty()) {
             throw UnsupportedModelException.of(problems);
         }
-        var configuration = NetworkConfiguration.of(network);
-        List<Layer> trainable = HookedNetwork.trainableLayers(network);
+        var configuration = DpNetwork.of(network);
+        List<Layer> trainable = DpNetwork.of(network).trainableLayers();
         PrivateStep.requireFeasible(
                 complete.mechanism(),
                 trainable.size(),
@@ -520,7 +519,7 @@ public final class PrivacyEngine implements AutoCloseable {
      * @throws IllegalStateException if an engine is attached to the network
      */
     public static void forget(Model network, String reason) {
-        NetworkConfiguration configuration = requireForgettable(network, reason);
+        DpNetwork configuration = requireForgettable(network, reason);
         PrivacyAccount account = configuration.account();
         account.spentInWords()
                 .forEach(words -> log.warn("Forgotten at the user's request: {}. Reason: {}.", words, reason));
@@ -538,7 +537,7 @@ public final class PrivacyEngine implements AutoCloseable {
      * @throws IllegalStateException if an engine is attached to the network
      */
     public static void forgetUnprotected(Model network, String reason) {
-        NetworkConfiguration configuration = requireForgettable(network, reason);
+        DpNetwork configuration = requireForgettable(network, reason);
         PrivacyAccount account = configuration.account();
         account.unprotected()
                 .values()
@@ -546,12 +545,12 @@ public final class PrivacyEngine implements AutoCloseable {
         configuration.rewrite(account.forgettingUnprotected(reason));
     }
 
-    private static NetworkConfiguration requireForgettable(Model network, String reason) {
+    private static DpNetwork requireForgettable(Model network, String reason) {
         if (reason.isBlank()) {
             throw new IllegalArgumentException("reason must state why the account may be forgotten, was blank");
         }
-        NetworkConfiguration configuration = configuration(network);
-        if (NetworkConfiguration.isAttached(configuration.currentUpdater())) {
+        DpNetwork configuration = configuration(network);
+        if (DpNetwork.isAttached(configuration.currentUpdater())) {
             throw new IllegalStateException(
                     "the account of a network cannot be forgotten while a PrivacyEngine is attached to it; close() the engine first");
         }
@@ -559,10 +558,10 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /** The configuration of a network, of which nothing else is required. */
-    private static NetworkConfiguration configuration(Model network) {
-        if (!NetworkConfiguration.isKnown(network)) {
+    private static DpNetwork configuration(Model network) {
+        if (!DpNetwork.isKnown(network)) {
             throw UnsupportedModelException.of(ModelValidator.problems(network, GradientRules.builtIn(), null));
         }
-        return NetworkConfiguration.of(network);
+        return DpNetwork.of(network);
     }
 }

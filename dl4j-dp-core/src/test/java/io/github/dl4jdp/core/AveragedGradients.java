@@ -4,7 +4,7 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
-import io.github.dl4jdp.core.internal.network.HookedNetwork;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.mechanism.ClippedSum;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.Mechanisms;
@@ -34,7 +34,7 @@ record AveragedGradients(INDArray rows, double[] norms, INDArray sum) {
     /** Row {@code k * examples + i} of the data is copy k of example i. */
     static AveragedGradients of(Model model, GradientRules rules, MultiDataSet data, int copies, double clippingNorm) {
         var pass = new BackwardPass(1);
-        HookedNetwork network = HookedNetwork.hook(model, rules, pass);
+        DpNetwork network = DpNetwork.of(model).hook(rules, pass);
         try {
             @Nullable AveragedGradients[] result = {null};
             int rows = (int) data.getFeatures(0).size(0);
@@ -57,7 +57,7 @@ record AveragedGradients(INDArray rows, double[] norms, INDArray sum) {
     }
 
     private static AveragedGradients read(
-            HookedNetwork network, List<LayerTape> tapes, int examples, int copies, double clippingNorm) {
+            DpNetwork network, List<LayerTape> tapes, int examples, int copies, double clippingNorm) {
         DataType type = network.model().params().dataType();
         List<LayerTape> means = Mechanisms.averaged(tapes, network.trainable(), type, examples, copies);
         // The sum comes last: it may overwrite what the tapes hold.

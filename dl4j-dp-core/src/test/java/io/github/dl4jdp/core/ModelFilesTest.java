@@ -4,7 +4,7 @@ package io.github.dl4jdp.core;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -171,7 +171,7 @@ class ModelFilesTest {
     void params_ofTheExport_areACopy(NetworkKind kind) throws IOException {
         Model network = trained(kind);
         INDArray before = network.params().dup();
-        Model copy = NetworkConfiguration.of(network).copy(updater -> updater);
+        Model copy = DpNetwork.of(network).copy(updater -> updater);
         copy.params().addi(1);
 
         assertThat(network.params()).isEqualTo(before);

@@ -51,12 +51,12 @@ class ReusedArraysTest {
         int filledAgain;
 
         @Override
-        public MultiDataSet get(long[] indices, MultiDataSet spent) {
-            assertThat(spent.getFeatures(0).size(0)).isEqualTo(indices.length);
-            spent.getFeatures(0).assign(Double.NaN);
-            spent.getLabels(0).assign(Double.NaN);
+        public MultiDataSet get(long[] indices, MultiDataSet reuse) {
+            assertThat(reuse.getFeatures(0).size(0)).isEqualTo(indices.length);
+            reuse.getFeatures(0).assign(Double.NaN);
+            reuse.getLabels(0).assign(Double.NaN);
             filledAgain++;
-            return examples.get(indices, spent);
+            return examples.get(indices, reuse);
         }
     }
 
@@ -134,12 +134,12 @@ class ReusedArraysTest {
         INDArray labels = Nd4j.rand(DataType.FLOAT, 9, 2);
         INDArray mask = masks ? Nd4j.rand(DataType.FLOAT, 9, 5) : null;
         RandomAccessExamples examples = RandomAccessExamples.of(new DataSet(features, labels, mask, mask));
-        MultiDataSet spent = examples.get(new long[] {0, 1, 2});
+        MultiDataSet reuse = examples.get(new long[] {0, 1, 2});
 
-        MultiDataSet again = examples.get(new long[] {8, 3, 3}, spent);
+        MultiDataSet again = examples.get(new long[] {8, 3, 3}, reuse);
 
         MultiDataSet expected = examples.get(new long[] {8, 3, 3});
-        assertThat(again.getFeatures(0)).isSameAs(spent.getFeatures(0)).isEqualTo(expected.getFeatures(0));
+        assertThat(again.getFeatures(0)).isSameAs(reuse.getFeatures(0)).isEqualTo(expected.getFeatures(0));
         assertThat(again.getLabels(0)).isEqualTo(expected.getLabels(0));
         assertThat(first(again.getFeaturesMaskArrays())).isEqualTo(first(expected.getFeaturesMaskArrays()));
         assertThat(first(again.getLabelsMaskArrays())).isEqualTo(first(expected.getLabelsMaskArrays()));

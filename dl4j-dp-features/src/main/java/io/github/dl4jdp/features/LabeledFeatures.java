@@ -42,11 +42,11 @@ final class LabeledFeatures implements RandomAccessExamples {
 
     @Override
     public org.nd4j.linalg.dataset.api.MultiDataSet get(
-            long[] indices, org.nd4j.linalg.dataset.api.MultiDataSet spent) {
+            long[] indices, org.nd4j.linalg.dataset.api.MultiDataSet reuse) {
         int[] rows = intRows(indices);
-        features.read(rows, spent.getFeatures(0));
-        Nd4j.pullRows(labels, spent.getLabels(0), 1, rows);
-        return spent;
+        features.read(rows, reuse.getFeatures(0));
+        Nd4j.pullRows(labels, reuse.getLabels(0), 1, rows);
+        return reuse;
     }
 
     private static int[] intRows(long[] indices) {

@@ -55,13 +55,13 @@ public final class InMemoryExamples implements RandomAccessExamples {
     }
 
     @Override
-    public MultiDataSet get(long[] indices, MultiDataSet spent) {
+    public MultiDataSet get(long[] indices, MultiDataSet reuse) {
         int[] rows = intRows(indices);
-        fill(data.getFeatures(), rows, spent.getFeatures());
-        fill(data.getLabels(), rows, spent.getLabels());
-        fill(data.getFeaturesMaskArrays(), rows, spent.getFeaturesMaskArrays());
-        fill(data.getLabelsMaskArrays(), rows, spent.getLabelsMaskArrays());
-        return spent;
+        fill(data.getFeatures(), rows, reuse.getFeatures());
+        fill(data.getLabels(), rows, reuse.getLabels());
+        fill(data.getFeaturesMaskArrays(), rows, reuse.getFeaturesMaskArrays());
+        fill(data.getLabelsMaskArrays(), rows, reuse.getLabelsMaskArrays());
+        return reuse;
     }
 
     private static int[] intRows(long[] indices) {

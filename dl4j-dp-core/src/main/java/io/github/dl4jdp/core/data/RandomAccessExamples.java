@@ -25,9 +25,9 @@ public interface RandomAccessExamples {
      * As {@link #get(long[])}; may fill the arrays of an earlier call again and return those. Memory that is new for every physical batch
      * costs more time than copying the examples into it. By default, takes new arrays.
      *
-     * @param spent what an earlier call for as many indices returned; nobody uses its arrays any more
+     * @param reuse the result of an earlier call for as many indices, whose arrays are no longer in use
      */
-    default MultiDataSet get(long[] indices, MultiDataSet spent) {
+    default MultiDataSet get(long[] indices, MultiDataSet reuse) {
         return get(indices);
     }
 

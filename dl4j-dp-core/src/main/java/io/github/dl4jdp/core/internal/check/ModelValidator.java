@@ -4,26 +4,24 @@ package io.github.dl4jdp.core.internal.check;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.NetworkParts;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
-import io.github.dl4jdp.core.internal.network.HookedMultiLayerNetwork;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.LayerUpdaters;
-import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.network.StochasticParts;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.OptimizationAlgorithm;
-import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.GradientNormalization;
-import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.layers.feedforward.autoencoder.AutoEncoder;
@@ -37,7 +35,6 @@ import org.deeplearning4j.nn.layers.samediff.SameDiffLayer;
 import org.deeplearning4j.nn.layers.training.CenterLossOutputLayer;
 import org.deeplearning4j.nn.layers.variational.VariationalAutoencoder;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
-import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -69,12 +66,21 @@ public final class ModelValidator {
             VariationalAutoencoder.class,
             "its pretraining loss is not trained by backpropagation of one loss per example; use an encoder of DenseLayers");
 
-    static final String NOTHING_TRAINS = "no layer trains; unfreeze at least the output layer";
-    static final String SHARED_PARAMETERS =
+    private static final String NOTHING_TRAINS = "no layer trains; unfreeze at least the output layer";
+    private static final String SHARED_PARAMETERS =
             "it shares its parameters with another layer, so that they would get one clipped gradient for each use; give it its own";
     private static final String NOT_INITIALISED = "it is not initialized; call init() first";
 
-    private ModelValidator() {}
+    private final DpNetwork network;
+    private final GradientRules rules;
+    private final @Nullable Truncation truncation;
+    private final List<Problem> problems = new ArrayList<>();
+
+    private ModelValidator(DpNetwork network, GradientRules rules, @Nullable Truncation truncation) {
+        this.network = network;
+        this.rules = rules;
+        this.truncation = truncation;
+    }
 
     /**
      * Everything for which {@code attach} would refuse the network.
@@ -82,112 +88,87 @@ public final class ModelValidator {
      * @param truncation what the plan declares, or null
      */
     public static List<Problem> problems(Model model, GradientRules rules, @Nullable Truncation truncation) {
-        var problems = new ArrayList<Problem>();
-        Dl4jVersion.problems().forEach(reason -> problems.add(Problem.ofNetwork(model, reason)));
-        if (model instanceof MultiLayerNetwork network) {
-            if (!network.isInitCalled()) {
-                return List.of(Problem.ofNetwork(network, NOT_INITIALISED));
-            }
-            var conf = network.getLayerWiseConfigurations();
-            checkNetwork(network, network.getUpdater(false), conf.getDataType(), problems);
-            if (!NetworkConfiguration.isAttached(network.getUpdater(false))) {
-                checkMiniBatch(network, conf.getConfs(), problems);
-                TruncationValidator.networkProblems(
-                                conf.getBackpropType(), conf.getTbpttFwdLength(), conf.getTbpttBackLength(), truncation)
-                        .forEach(reason -> problems.add(Problem.ofNetwork(network, reason)));
-                checkLayers(network, rules, truncation, problems);
-            }
-        } else if (model instanceof ComputationGraph network) {
-            if (network.getVertices() == null) {
-                return List.of(Problem.ofNetwork(network, NOT_INITIALISED));
-            }
-            var conf = network.getConfiguration();
-            checkNetwork(network, network.getUpdater(false), conf.getDataType(), problems);
-            if (!NetworkConfiguration.isAttached(network.getUpdater(false))) {
-                TruncationValidator.networkProblems(
-                                conf.getBackpropType(), conf.getTbpttFwdLength(), conf.getTbpttBackLength(), truncation)
-                        .forEach(reason -> problems.add(Problem.ofNetwork(network, reason)));
-                checkMiniBatch(
-                        network,
-                        Arrays.stream(network.getLayers()).map(Layer::conf).toList(),
-                        problems);
-                problems.addAll(GraphValidator.problems(network, rules, truncation));
-            }
-        } else {
-            return List.of(Problem.ofNetwork(model, NetworkConfiguration.UNKNOWN_CLASS));
+        if (!DpNetwork.isKnown(model)) {
+            return List.of(Problem.ofNetwork(model, DpNetwork.UNKNOWN_CLASS));
         }
-        return problems;
+        var validator = new ModelValidator(DpNetwork.of(model), rules, truncation);
+        validator.checkNetwork();
+        return validator.problems;
     }
 
-    private static void checkNetwork(
-            Model network, @Nullable Updater updater, DataType dataType, List<Problem> problems) {
-        if (NetworkConfiguration.isAttached(updater)) {
-            problems.add(
-                    Problem.ofNetwork(
-                            network,
-                            "it is already attached to a PrivacyEngine; close() that engine first, which keeps the privacy account"));
+    private void checkNetwork() {
+        if (!network.isInitialized()) {
+            add(NOT_INITIALISED);
             return;
         }
+        Dl4jVersion.problems().forEach(this::add);
+        if (DpNetwork.isAttached(network.currentUpdater())) {
+            add("it is already attached to a PrivacyEngine; close() that engine first, which keeps the privacy account");
+            return;
+        }
+        DataType dataType = network.dataType();
         if (dataType != DataType.FLOAT && dataType != DataType.DOUBLE) {
-            problems.add(Problem.ofNetwork(
-                    network,
-                    "its data type must be FLOAT or DOUBLE, was " + dataType
-                            + "; use convertDataType(DataType.FLOAT)"));
+            add("its data type must be FLOAT or DOUBLE, was " + dataType + "; use convertDataType(DataType.FLOAT)");
         }
-        if (network.conf().getOptimizationAlgo() != OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT) {
-            problems.add(
-                    Problem.ofNetwork(
-                            network,
-                            "the optimization algorithm " + network.conf().getOptimizationAlgo()
-                                    + " evaluates the loss on the private data any number of times; use STOCHASTIC_GRADIENT_DESCENT"));
+        NeuralNetConfiguration conf = network.model().conf();
+        if (conf.getOptimizationAlgo() != OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT) {
+            add("the optimization algorithm " + conf.getOptimizationAlgo()
+                    + " evaluates the loss on the private data any number of times; use STOCHASTIC_GRADIENT_DESCENT");
         }
-    }
-
-    /** The plan divides by the expected lot size, and preprocessors must know how many examples there are. */
-    private static void checkMiniBatch(Model network, List<NeuralNetConfiguration> layers, List<Problem> problems) {
-        if (!network.conf().isMiniBatch() || layers.stream().anyMatch(conf -> conf != null && !conf.isMiniBatch())) {
-            problems.add(Problem.ofNetwork(
-                    network,
+        // The plan divides by the expected lot size, and preprocessors must know how many examples there are.
+        if (!Stream.concat(
+                        Stream.concat(Stream.of(conf), network.configurations().stream()),
+                        Arrays.stream(network.layers()).map(Layer::conf))
+                .allMatch(one -> one == null || one.isMiniBatch())) {
+            add(
                     "miniBatch(false) makes DL4J treat all examples of a batch as the time steps of one, and asks for no division, while"
                             + " the plan divides by its expected lot size; build the network with miniBatch(true), DL4J's default, and multiply the"
-                            + " learning rate by the expected lot size to train on the sum"));
+                            + " learning rate by the expected lot size to train on the sum");
         }
+        TruncationValidator.networkProblems(network.backpropagation(), truncation)
+                .forEach(this::add);
+        checkParts();
     }
 
-    private static void checkLayers(
-            MultiLayerNetwork network, GradientRules rules, @Nullable Truncation truncation, List<Problem> problems) {
-        Layer[] layers = network.getLayers();
-        int first = HookedMultiLayerNetwork.firstTrainable(layers);
-        boolean trains = false;
+    private void checkParts() {
+        List<DpNetwork.Part> parts = network.parts();
+        var layers = new IdentityHashMap<Layer, String>();
         long from = 0;
-        for (int i = 0; i < layers.length; i++) {
-            trains |= i >= first && TrainableLayer.trains(layers[i]);
-            var conf = network.getLayerWiseConfigurations().getConf(i).getLayer();
-            for (String reason : layerProblems(conf, layers[i], rules, i >= first)) {
-                add(problems, layers[i], i, reason);
+        for (DpNetwork.Part part : parts) {
+            if (part.vertex() != null) {
+                VertexValidator.problems(part, layers, rules).forEach(reason -> add(part, reason));
             }
-            if (truncation != null) {
-                for (String reason : TruncationValidator.layerProblems(layers[i], truncation)) {
-                    add(problems, layers[i], i, reason);
-                }
+            if (part.layer() != null) {
+                checkLayer(part, part.layer(), from);
             }
-            for (String reason :
-                    preProcessorProblems(network.getLayerWiseConfigurations().getInputPreProcess(i), rules)) {
-                add(problems, layers[i], i, reason);
-            }
-            if (!ownsRange(layers[i], network.params(), from)) {
-                add(problems, layers[i], i, SHARED_PARAMETERS);
-            }
-            from += layers[i].numParams();
+            from += part.parameters();
         }
-        if (!trains) {
-            problems.add(Problem.ofNetwork(network, NOTHING_TRAINS));
+        if (parts.stream().noneMatch(DpNetwork.Part::trains)) {
+            add(NOTHING_TRAINS);
         }
     }
 
-    /** What is wrong with a preprocessor between two layers. */
-    static List<String> preProcessorProblems(@Nullable InputPreProcessor preProcessor, GradientRules rules) {
-        return preProcessor == null ? List.of() : NetworkParts.problems(preProcessor, rules);
+    private void checkLayer(DpNetwork.Part part, Layer layer, long from) {
+        if (!ownsRange(layer, network.model().params(), from)) {
+            add(part, SHARED_PARAMETERS);
+        }
+        if (truncation != null) {
+            TruncationValidator.layerProblems(layer, truncation).forEach(reason -> add(part, reason));
+        }
+        if (part.conf() != null) {
+            layerProblems(part.conf(), layer, rules, part.isReached()).forEach(reason -> add(part, reason));
+        }
+        if (part.preProcessor() != null) {
+            NetworkParts.problems(part.preProcessor(), rules).forEach(reason -> add(part, reason));
+        }
+    }
+
+    private void add(String reason) {
+        problems.add(Problem.ofNetwork(network.model(), reason));
+    }
+
+    private void add(DpNetwork.Part part, String reason) {
+        problems.add(new Problem(part.index(), part.name(), part.type(), reason));
     }
 
     /**
@@ -196,7 +177,7 @@ public final class ModelValidator {
      * @param conf its configuration in the network
      * @param isReached whether backpropagation comes to it
      */
-    static List<String> layerProblems(
+    private static List<String> layerProblems(
             org.deeplearning4j.nn.conf.layers.Layer conf, Layer layer, GradientRules rules, boolean isReached) {
         var reasons = new LinkedHashSet<String>(
                 layer.getClass() == FrozenLayer.class
@@ -275,15 +256,10 @@ public final class ModelValidator {
     }
 
     /** Whether a layer's parameters are its own part of the network's, from index {@code from} on. */
-    static boolean ownsRange(Layer layer, INDArray params, long from) {
+    private static boolean ownsRange(Layer layer, INDArray params, long from) {
         return layer.numParams() == 0
                 || (layer.params().data().pointer().address()
                                 == params.data().pointer().address()
                         && layer.params().offset() == params.offset() + from);
-    }
-
-    private static void add(List<Problem> problems, Layer layer, int index, String reason) {
-        problems.add(new Problem(
-                index, NetworkConfiguration.name(layer, index), NetworkConfiguration.typeOf(layer), reason));
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.check;
 
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.MaskLengths;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import java.util.ArrayList;
@@ -29,33 +30,31 @@ public final class TruncationValidator {
     private TruncationValidator() {}
 
     /** What is wrong with a network's way of backpropagation. */
-    static List<String> networkProblems(
-            BackpropType type, long forwardLength, long backwardLength, @Nullable Truncation declared) {
+    static List<String> networkProblems(DpNetwork.Backpropagation own, @Nullable Truncation declared) {
         if (declared == null) {
-            return type == BackpropType.TruncatedBPTT
+            return own.type() == BackpropType.TruncatedBPTT
                     ? List.of(
                             "truncated backpropagation through time makes several updates on one lot, and this plan accounts for one;"
                                     + " declare it by plan.withTruncatedBackprop(maximumLength, segmentLength), or use BackpropType.Standard")
                     : List.of();
         }
-        if (type != BackpropType.TruncatedBPTT) {
-            return List.of(
-                    "its backpropType must be TruncatedBPTT, as declared by the plan's withTruncatedBackprop, was "
-                            + type + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
+        if (own.type() != BackpropType.TruncatedBPTT) {
+            return List.of("its backpropType must be TruncatedBPTT, as declared by the plan's withTruncatedBackprop, was "
+                    + own.type() + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
         }
         var problems = new ArrayList<String>();
-        if (forwardLength != declared.segmentLength()) {
+        if (own.forward() != declared.segmentLength()) {
             problems.add("its tBPTTForwardLength must be the plan's segmentLength = " + declared.segmentLength()
-                    + ", was " + forwardLength + ": it determines the number of releases a lot");
+                    + ", was " + own.forward() + ": it determines the number of releases a lot");
         }
         if (declared.segmentLength() == 1) {
             problems.add(
                     "the plan's segmentLength must be at least 2, was 1: DL4J treats the mask of a single time step as a mask of outputs;"
                             + " use longer segments");
         }
-        if (forwardLength != backwardLength) {
-            problems.add("its tBPTTBackwardLength must equal its tBPTTForwardLength = " + forwardLength + ", was "
-                    + backwardLength + "; use tBPTTLength");
+        if (own.forward() != own.backward()) {
+            problems.add("its tBPTTBackwardLength must equal its tBPTTForwardLength = " + own.forward() + ", was "
+                    + own.backward() + "; use tBPTTLength");
         }
         return problems;
     }

@@ -10,7 +10,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
-import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.layers.LayerConstraint;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
@@ -19,8 +18,7 @@ import org.jspecify.annotations.Nullable;
 
 /** The {@link AccountConstraint}s of a network while an engine drives it: they follow its progress and its parameters. */
 public final class AccountCarriers {
-    private final NetworkConfiguration configuration;
-    private final Model network;
+    private final DpNetwork network;
     private final Map<String, Object> plan;
     private final ReleasedParameters.Lineage lineage;
     private final List<Set<Long>> initial;
@@ -38,17 +36,11 @@ public final class AccountCarriers {
      *
      * @param past the account of its layers' parameters, in the order of the layers
      */
-    public AccountCarriers(
-            NetworkConfiguration configuration,
-            Model network,
-            Map<String, Object> plan,
-            PrivacyAccount account,
-            List<LayerPast> past) {
-        this.configuration = configuration;
+    public AccountCarriers(DpNetwork network, Map<String, Object> plan, PrivacyAccount account, List<LayerPast> past) {
         this.network = network;
         this.plan = plan;
         this.lineage = new ReleasedParameters.Lineage(account);
-        Layer[] layers = configuration.layers();
+        Layer[] layers = network.layers();
         this.current = new AccountConstraint[layers.length];
         this.initial = new ArrayList<>();
         this.released = new ArrayList<>();
@@ -78,12 +70,12 @@ public final class AccountCarriers {
         return left;
     }
 
-    /** Writes how far the network has come into every layer's configuration. */
+    /** Writes how far the network has come into every layer's network. */
     @SuppressWarnings("ReferenceEquality") // one and the same object needs one carrier
     public void note(TrainingProgress now) {
         progress = now.toMap();
         lineage.setAccount(now.account());
-        Layer[] layers = configuration.layers();
+        Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             if (layers[i].numParams() > 0) {
                 AccountConstraint before = current[i];
@@ -95,7 +87,7 @@ public final class AccountCarriers {
                 AccountConstraint next = before.live(
                         progress, this, i, fingerprints, releasedOf(i, fingerprints), changedOf(i, fingerprints));
                 current[i] = next;
-                var conf = configuration.configurations().get(i).getLayer();
+                var conf = network.configurations().get(i).getLayer();
                 put(conf, next);
                 // A layer may run on a configuration of its own while it is attached.
                 var live = layers[i].conf().getLayer();
@@ -108,7 +100,7 @@ public final class AccountCarriers {
 
     /** The engine has handed out an update: what the parameters become by it is its own. */
     public void expectUpdate() {
-        Layer[] layers = configuration.layers();
+        Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             if (current[i] != null && !(layers[i] instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
                 awaited.add(i);
@@ -126,7 +118,7 @@ public final class AccountCarriers {
         awaited.remove(index);
         AccountConstraint carrier = current[index];
         if (carrier != null) {
-            Set<Long> now = ParameterFingerprints.of(configuration.layers()[index]);
+            Set<Long> now = ParameterFingerprints.of(network.layers()[index]);
             Set<Long> ofTraining = releasedOf(index, now);
             carrier.add(now, ofTraining);
             ReleasedParameters.add(ofTraining, lineage);
@@ -148,9 +140,7 @@ public final class AccountCarriers {
     /** The parameters of now, for a carrier that stands in the network; nothing for one that a copy of the configuration has kept. */
     @SuppressWarnings("ReferenceEquality") // an equal carrier may stand in a copy
     Set<Long> liveFingerprints(AccountConstraint carrier, int index) {
-        return isReleased || current[index] != carrier
-                ? Set.of()
-                : ParameterFingerprints.of(configuration.layers()[index]);
+        return isReleased || current[index] != carrier ? Set.of() : ParameterFingerprints.of(network.layers()[index]);
     }
 
     /** Whether a layer is one of this network: a copy's configuration may share the carriers. */
@@ -158,13 +148,13 @@ public final class AccountCarriers {
         return !isReleased
                 && layer.numParams() > 0
                 && layer.params().data().pointer().address()
-                        == network.params().data().pointer().address();
+                        == network.model().params().data().pointer().address();
     }
 
     /** The fingerprints of parameters that the engine did not put where they are, by the index of their layer. */
     public Map<Integer, Set<Long>> strangers() {
         var strangers = new java.util.TreeMap<Integer, Set<Long>>();
-        Layer[] layers = configuration.layers();
+        Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             AccountConstraint carrier = current[i];
             if (carrier != null && !awaited.contains(i)) {
@@ -181,12 +171,12 @@ public final class AccountCarriers {
     /** Leaves carriers behind that follow nothing any more. */
     public void release(TrainingProgress last, boolean detached) {
         isReleased = true;
-        write(configuration, last, plan, detached, past(last));
+        write(network, last, plan, detached, past(last));
     }
 
     /** The layers' past as it is now, in their order. */
     public List<LayerPast> past(TrainingProgress now) {
-        Layer[] layers = configuration.layers();
+        Layer[] layers = network.layers();
         var all = new ArrayList<LayerPast>();
         for (int i = 0; i < layers.length; i++) {
             Set<Long> fingerprints = ParameterFingerprints.of(layers[i]);
@@ -197,16 +187,16 @@ public final class AccountCarriers {
 
     /** Writes an account into every layer of a network that no engine drives. */
     static void write(
-            NetworkConfiguration configuration,
+            DpNetwork network,
             TrainingProgress progress,
             @Nullable Map<String, Object> plan,
             boolean detached,
             List<LayerPast> past) {
-        Layer[] layers = configuration.layers();
+        Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             if (layers[i].numParams() > 0) {
                 put(
-                        configuration.configurations().get(i).getLayer(),
+                        network.configurations().get(i).getLayer(),
                         AccountConstraint.of(progress, plan, detached, layers[i], past.get(i)));
             }
         }

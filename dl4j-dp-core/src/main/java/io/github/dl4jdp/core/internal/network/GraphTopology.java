@@ -10,7 +10,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
-import org.deeplearning4j.nn.api.layers.IOutputLayer;
 import org.deeplearning4j.nn.conf.graph.ElementWiseVertex;
 import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.L2Vertex;
@@ -21,7 +20,6 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.graph.vertex.GraphVertex;
 import org.deeplearning4j.nn.graph.vertex.VertexIndices;
 import org.deeplearning4j.nn.layers.FrozenLayer;
-import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
@@ -31,7 +29,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <p>That is ComputationGraph's own rule. It differs from MultiLayerNetwork's, where everything below the last frozen layer stands
  * still: here a layer beside a frozen branch trains.
  */
-public final class GraphTopology {
+final class GraphTopology {
     private final ComputationGraph network;
     private final GraphVertex[] vertices;
     /** Every vertex that is not an input, in the order in which DL4J runs them and lays out their parameters. */
@@ -42,7 +40,7 @@ public final class GraphTopology {
     private final Set<Integer> reached = new HashSet<>();
     private final Set<Integer> trainableAtOrBelow = new HashSet<>();
 
-    public GraphTopology(ComputationGraph network) {
+    GraphTopology(ComputationGraph network) {
         this.network = network;
         this.vertices = network.getVertices();
         for (GraphVertex vertex : vertices) {
@@ -72,12 +70,12 @@ public final class GraphTopology {
     }
 
     /** Every vertex but the inputs, in the order of the parameters. */
-    public List<GraphVertex> ordered() {
+    List<GraphVertex> ordered() {
         return ordered;
     }
 
     /** Position in {@code network.getLayers()} of a vertex that has a layer. */
-    public int layerIndex(GraphVertex vertex) {
+    int layerIndex(GraphVertex vertex) {
         Integer index = layerIndices.get(vertex.getVertexIndex());
         if (index == null) {
             throw new IllegalArgumentException("vertex must have a layer, was " + vertex);
@@ -85,18 +83,18 @@ public final class GraphTopology {
         return index;
     }
 
-    public static boolean isFrozen(GraphVertex vertex) {
+    static boolean isFrozen(GraphVertex vertex) {
         return vertex instanceof org.deeplearning4j.nn.graph.vertex.impl.FrozenVertex
                 || (vertex.hasLayer() && vertex.getLayer() instanceof FrozenLayer);
     }
 
     /** Whether backpropagation comes to this vertex. */
-    public boolean isReached(GraphVertex vertex) {
+    boolean isReached(GraphVertex vertex) {
         return !isFrozen(vertex) && reached.contains(vertex.getVertexIndex());
     }
 
     /** Whether parameters of this vertex train. */
-    public boolean trains(GraphVertex vertex) {
+    boolean trains(GraphVertex vertex) {
         return isReached(vertex) && vertex.hasLayer() && TrainableLayer.trains(vertex.getLayer());
     }
 
@@ -108,15 +106,6 @@ public final class GraphTopology {
     /** Whether the loss of this output vertex depends on anything that trains. */
     boolean matters(GraphVertex output) {
         return trainableAtOrBelow.contains(output.getVertexIndex());
-    }
-
-    /** The layer that computes a loss at an output vertex, or null if there is none that backpropagation can start from. */
-    public static @Nullable IOutputLayer lossOf(GraphVertex output) {
-        Layer layer = output.hasLayer() ? output.getLayer() : null;
-        if (layer instanceof FrozenLayerWithBackprop frozen) {
-            layer = frozen.getInsideLayer();
-        }
-        return layer instanceof IOutputLayer loss ? loss : null;
     }
 
     private List<GraphVertex> inputs(GraphVertex vertex) {

@@ -60,15 +60,15 @@ public final class MaskLengths {
             INDArray input = layers[i].input();
             if (mask != null && mask.dataType() != type && !castsMasks(layers[i], inner)) {
                 throw new IllegalStateException(
-                        "the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
-                                + NetworkConfiguration.typeOf(layers[i]) + ") must be of the network's type " + type
+                        "the mask of layer " + DpNetwork.name(layers[i], i) + " ("
+                                + DpNetwork.typeOf(layers[i]) + ") must be of the network's type " + type
                                 + ", was of "
                                 + mask.dataType()
                                 + ": DL4J 1.0.0-M2.1 makes such masks where several masked inputs of a MergeVertex or an ElementWiseVertex meet, and this"
                                 + " layer would read beyond them; nothing of this lot was released. Mask one of the inputs only, or mask the labels");
             }
             if (mask != null && input != null && !fits(mask, input, hasTimeInside(inner))) {
-                throw new IllegalStateException("the mask of layer " + NetworkConfiguration.name(layers[i], i) + " ("
+                throw new IllegalStateException("the mask of layer " + DpNetwork.name(layers[i], i) + " ("
                         + layers[i].getClass().getSuperclass().getSimpleName()
                         + ") must be as long as its input of the shape "
                         + Arrays.toString(input.shape()) + ", was of the shape " + Arrays.toString(mask.shape())

@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.InnerLayers;
 import io.github.dl4jdp.core.internal.network.MaskLengths;
-import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.ExampleShape;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
@@ -31,7 +30,6 @@ import org.deeplearning4j.nn.conf.preprocessor.Cnn3DToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.CnnToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.FeedForwardToRnnPreProcessor;
 import org.deeplearning4j.nn.conf.preprocessor.RnnToFeedForwardPreProcessor;
-import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.layers.LossLayer;
 import org.deeplearning4j.nn.layers.OutputLayer;
@@ -47,7 +45,6 @@ import org.deeplearning4j.nn.layers.recurrent.LastTimeStepLayer;
 import org.deeplearning4j.nn.layers.recurrent.RnnLossLayer;
 import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
 import org.deeplearning4j.nn.layers.recurrent.SimpleRnn;
-import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.activations.IActivation;
 import org.nd4j.linalg.activations.impl.ActivationIdentity;
@@ -128,18 +125,27 @@ public final class ExampleShapes {
     ExampleShapes(Model network, CompletePlan plan) {
         this.declared = plan.exampleShape();
         this.truncates = plan.truncation().isPresent();
-        this.tokens = tokens(network);
-        this.timeLast = Arrays.stream(layers(network)).noneMatch(MaskLengths::hasTimeInside);
+        List<DpNetwork.Part> parts = DpNetwork.of(network).parts();
+        this.tokens = parts.stream()
+                .filter(part -> part.conf() != null && takesTokens(part.conf()))
+                .flatMap(part -> part.inputs().stream())
+                .collect(Collectors.toUnmodifiableSet());
+        List<Layer> layers = parts.stream()
+                .map(DpNetwork.Part::layer)
+                .flatMap(Stream::ofNullable)
+                .toList();
+        this.timeLast = layers.stream().noneMatch(MaskLengths::hasTimeInside);
         boolean onlyFlat = true;
-        for (Layer layer : layers(network)) {
+        for (Layer layer : layers) {
             Layer inside = layer instanceof FrozenLayer frozen ? frozen.getInsideLayer() : layer;
             onlyFlat &= FLAT.contains(inside.getClass());
             if (!isIndifferent(inside)) {
-                sensitive.add(NetworkConfiguration.name(inside, inside.getIndex()) + " ("
+                sensitive.add(DpNetwork.name(inside, inside.getIndex()) + " ("
                         + inside.getClass().getSimpleName() + ")");
             }
         }
-        List<Object> others = betweenLayers(network);
+        List<Object> others =
+                parts.stream().flatMap(ExampleShapes::besidesLayer).toList();
         for (Object other : others) {
             if (!BY_STEP.contains(other.getClass()) && !VERTICES_BY_STEP.contains(other.getClass())) {
                 sensitive.add(other.getClass().getSimpleName());
@@ -151,52 +157,20 @@ public final class ExampleShapes {
                         || other instanceof Cnn3DToFeedForwardPreProcessor);
     }
 
-    private static Layer[] layers(Model network) {
-        return network instanceof MultiLayerNetwork multiLayer
-                ? multiLayer.getLayers()
-                : ((ComputationGraph) network).getLayers();
-    }
-
-    private static Set<Integer> tokens(Model network) {
-        if (network instanceof MultiLayerNetwork multiLayer) {
-            return takesTokens(
-                            multiLayer.getLayerWiseConfigurations().getConf(0).getLayer())
-                    ? Set.of(0)
-                    : Set.of();
-        }
-        var conf = ((ComputationGraph) network).getConfiguration();
-        var tokens = new HashSet<Integer>();
-        conf.getVertices().forEach((name, vertex) -> {
-            if (vertex instanceof LayerVertex layer
-                    && takesTokens(layer.getLayerConf().getLayer())) {
-                Objects.requireNonNull(conf.getVertexInputs().get(name))
-                        .forEach(input -> tokens.add(conf.getNetworkInputs().indexOf(input)));
-            }
-        });
-        return Set.copyOf(tokens);
-    }
-
     private static boolean takesTokens(org.deeplearning4j.nn.conf.layers.Layer conf) {
         return InnerLayers.of(conf).stream()
                 .anyMatch(org.deeplearning4j.nn.conf.layers.EmbeddingSequenceLayer.class::isInstance);
     }
 
-    /** The preprocessors, and the vertices without layers. */
-    private static List<Object> betweenLayers(Model network) {
-        if (network instanceof MultiLayerNetwork multiLayer) {
-            return List.copyOf(multiLayer
-                    .getLayerWiseConfigurations()
-                    .getInputPreProcessors()
-                    .values());
+    /** The preprocessor, or the vertex without a layer. */
+    private static Stream<Object> besidesLayer(DpNetwork.Part part) {
+        if (part.vertex() == null || part.vertex() instanceof LayerVertex) {
+            return Stream.ofNullable(part.preProcessor());
         }
-        return ((ComputationGraph) network)
-                .getConfiguration().getVertices().values().stream()
-                        .flatMap(vertex -> vertex instanceof LayerVertex layer
-                                ? Stream.ofNullable((Object) layer.getPreProcessor())
-                                : vertex instanceof PreprocessorVertex preProcessor
-                                        ? Stream.of((Object) preProcessor.getPreProcessor())
-                                        : Stream.of((Object) vertex))
-                        .toList();
+        return Stream.of(
+                part.vertex() instanceof PreprocessorVertex preProcessor
+                        ? preProcessor.getPreProcessor()
+                        : part.vertex());
     }
 
     private static boolean isIndifferent(Layer layer) {

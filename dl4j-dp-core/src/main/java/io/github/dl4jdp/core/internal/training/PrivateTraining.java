@@ -11,9 +11,8 @@ import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import io.github.dl4jdp.core.internal.network.AccountCarriers;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
-import io.github.dl4jdp.core.internal.network.HookedNetwork;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.LayerPast;
-import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.network.UpdateGate;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.Segment;
@@ -64,9 +63,8 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         DETACHED
     }
 
-    private final HookedNetwork network;
+    private final DpNetwork network;
     private final ExampleShapes shapes;
-    private final NetworkConfiguration configuration;
     private final CompletePlan plan;
     private final GradientRules rules;
     private final ShardSummer summer;
@@ -124,19 +122,18 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         this.plan = plan;
         this.mechanism = plan.mechanism();
         this.rules = rules;
-        this.configuration = NetworkConfiguration.of(model);
-        List<LayerPast> past = configuration.past();
-        configuration.privatize(wrap);
+        this.network = DpNetwork.of(model);
+        List<LayerPast> past = network.past();
+        network.privatize(wrap);
         this.streams = mechanism.seed().isPresent()
                 ? RandomStreams.seeded(mechanism.seed().getAsLong())
                 : RandomStreams.secure();
         this.shapes = new ExampleShapes(model, plan);
         shapes.pin(progress.shapes());
-        this.summer = new ShardSummer(model, configuration, mechanism, rules, options.threads(), streams);
-        this.network = summer.network();
+        this.summer = new ShardSummer(network, mechanism, rules, options.threads(), streams);
         this.pass = summer.pass();
         this.nd4jThreads = Nd4jThreads.of(options.threads(), pass.sharesAllWork());
-        configuration.installUpdater(this);
+        network.installUpdater(this);
         Double reached = progress.clippingNorm();
         this.step = new PrivateStep(
                 mechanism,
@@ -155,7 +152,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         this.desk = new LotDesk(model, this::isGiven, this::withdraw);
         this.before = progress;
         this.account = progress.account().withReleases(plan.others().byIdentity());
-        this.carriers = new AccountCarriers(configuration, model, plan.stored(), account, past);
+        this.carriers = new AccountCarriers(network, plan.stored(), account, past);
         spending.ownSession(session);
         // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
         // ones.
@@ -200,11 +197,6 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     /** The rules by which the layers were hooked. */
     public GradientRules rules() {
         return rules;
-    }
-
-    /** The network's configuration, its updaters wrapped. */
-    NetworkConfiguration configuration() {
-        return configuration;
     }
 
     public Spending spending() {
@@ -266,17 +258,17 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         carriers.acceptUpdate();
         takeUpChanges();
         unhook();
-        configuration.removeUpdater();
+        network.removeUpdater();
         end(false);
     }
 
-    /** Gives the network back to plain DL4J; its account stays in its configuration. */
+    /** Gives the network back to plain DL4J; its account stays in its network. */
     public void detach() {
         requireAttached();
         carriers.acceptUpdate();
         takeUpChanges();
         unhook();
-        configuration.restoreUpdater();
+        network.restoreUpdater();
         end(true);
     }
 
@@ -296,8 +288,8 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     /** A copy of the network that any DL4J program loads: its updaters leave the parameters alone, and its account is in a constraint of DL4J's. */
     public Model exportable() {
         takeUpChanges();
-        Model copy = configuration.copy(updater -> new Sgd(0));
-        NetworkConfiguration.of(copy).export(progress(), plan.stored(), carriers.past(progress()));
+        Model copy = network.copy(updater -> new Sgd(0));
+        DpNetwork.of(copy).export(progress(), plan.stored(), carriers.past(progress()));
         return copy;
     }
 
@@ -325,11 +317,11 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         boolean isTrained = !account.sessions().isEmpty();
         PrivacyAccount known = account;
         for (var layer : strangers.entrySet()) {
-            LayerPast past = NetworkConfiguration.recognized(
+            LayerPast past = DpNetwork.recognized(
                     new LayerPast(known, Set.of(), Set.of()),
                     layer.getValue(),
                     isTrained,
-                    NetworkConfiguration.name(configuration.layers()[layer.getKey()], layer.getKey()));
+                    DpNetwork.name(network.layers()[layer.getKey()], layer.getKey()));
             known = past.account();
             carriers.copied(layer.getKey(), layer.getValue(), past);
         }
@@ -427,7 +419,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
                     new PrivacyAccount.Session(plan.released(), spending.chargesBefore(), charges, spending.head()));
         }
         TrainingProgress now = progress();
-        configuration.setProgress(now);
+        network.setProgress(now);
         carriers.note(now);
     }
 
@@ -473,6 +465,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     MultiDataSet lotOf(LotSums sums) {
         beginLot(spending.nextCharge());
         PrivateStep.Lot lot = Objects.requireNonNull(open);
+<<<<<<< HEAD
         sums.sum(lot.task(configuration.iterations(), configuration.epochs())).forEach(lot::add);
         MultiDataSet standIn = InMemoryExamples.map(sums.standIn(), INDArray::dup);
         for (INDArray[] arrays : new INDArray[][] {standIn.getFeatures(), standIn.getLabels()}) {
@@ -480,6 +473,9 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
                 array.assign(0);
             }
         }
+=======
+        sums.apply(lot.task(network.iterations(), network.epochs())).forEach(lot::add);
+>>>>>>> main
         return expect(standIn, 0, new long[] {0});
     }
 
@@ -636,7 +632,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
             throw new IllegalStateException(
                     "a layer of the network was replaced after it was attached; close() the engine and attach the plan again, which keeps the privacy account");
         }
-        if (network.currentUpdater() != configuration.updater()) {
+        if (network.currentUpdater() != network.updater()) {
             throw new IllegalStateException(
                     "the network's updater was replaced after it was attached (setLearningRate and clear do that);"
                             + " close() the engine and attach the plan again, which keeps the privacy account; for another learning rate use a schedule, or set"

@@ -4,10 +4,9 @@ package io.github.dl4jdp.core.internal.training;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.ExampleWeights;
-import io.github.dl4jdp.core.internal.network.HookedNetwork;
 import io.github.dl4jdp.core.internal.network.LotDraws;
-import io.github.dl4jdp.core.internal.network.NetworkConfiguration;
 import io.github.dl4jdp.core.internal.network.StochasticParts;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.Segment;
@@ -45,8 +44,7 @@ public final class ShardSummer implements AutoCloseable {
 
     private final Mechanism mechanism;
     private final GradientRules rules;
-    private final NetworkConfiguration configuration;
-    private final HookedNetwork network;
+    private final DpNetwork network;
     private final BackwardPass pass;
     private final LotDraws draws;
     private final StochasticParts parts;
@@ -56,23 +54,17 @@ public final class ShardSummer implements AutoCloseable {
     /**
      * Hooks a network that {@code ModelValidator} found in order.
      *
-     * @param configuration the network's own, which no other network shares
+     * @param network its configuration is its own, which no other network shares
      * @param streams for draws outside of lots, which nothing that trains sees
      */
-    ShardSummer(
-            Model model,
-            NetworkConfiguration configuration,
-            Mechanism mechanism,
-            GradientRules rules,
-            int threads,
-            RandomStreams streams) {
+    ShardSummer(DpNetwork network, Mechanism mechanism, GradientRules rules, int threads, RandomStreams streams) {
         this.mechanism = mechanism;
         this.rules = rules;
-        this.configuration = configuration;
+        this.network = network;
         this.pass = new BackwardPass(threads);
         this.draws = new LotDraws(streams);
-        this.parts = StochasticParts.install(configuration.layers(), draws);
-        this.network = HookedNetwork.hook(model, rules, pass);
+        this.parts = StochasticParts.install(network.layers(), draws);
+        network.hook(rules, pass);
         this.augmentedLots = new AugmentedLots(streams, mechanism.copies());
     }
 
@@ -89,10 +81,10 @@ public final class ShardSummer implements AutoCloseable {
                     "a plan with truncated backpropagation through time cannot be summed in parts: each of its segments needs the update that the"
                             + " one before made; train it in one process");
         }
-        var configuration = NetworkConfiguration.of(copy);
-        configuration.takeOwn();
-        configuration.bind();
-        return new ShardSummer(copy, configuration, plan.mechanism(), rules, threads, RandomStreams.secure());
+        var network = DpNetwork.of(copy);
+        network.takeOwn();
+        network.bind();
+        return new ShardSummer(network, plan.mechanism(), rules, threads, RandomStreams.secure());
     }
 
     /**
@@ -103,7 +95,7 @@ public final class ShardSummer implements AutoCloseable {
      */
     public ShardSum sum(LotTask task, INDArray parameters, Iterable<Batch> batches) {
         network.model().setParams(parameters);
-        configuration.setCounts(task.iteration(), task.epoch());
+        network.setCounts(task.iteration(), task.epoch());
         ClippedSum sum = clippedSum;
         if (sum == null) {
             sum = new ClippedSum(
@@ -149,7 +141,7 @@ public final class ShardSummer implements AutoCloseable {
     /** Random draws from here on are those of a release about a lot, for copies of these examples. */
     void openDraws(LotKey key, long lot, long segment, long[] members) {
         draws.open(key, segment, (lot - 1) * mechanism.releasesPerLot() + segment + 1, augmentedLots.keysOf(members));
-        for (Layer layer : configuration.layers()) {
+        for (Layer layer : network.layers()) {
             layer.clearNoiseWeightParams(); // those of a pass that broke off, or was not ours
         }
     }
@@ -171,7 +163,7 @@ public final class ShardSummer implements AutoCloseable {
         return weighted;
     }
 
-    HookedNetwork network() {
+    DpNetwork network() {
         return network;
     }
 

@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.TapeRecorder;
+import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import io.github.dl4jdp.core.internal.plan.Segment;
+import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
@@ -19,38 +25,127 @@ import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.api.TrainingConfig;
 import org.deeplearning4j.nn.api.Updater;
+import org.deeplearning4j.nn.api.layers.IOutputLayer;
+import org.deeplearning4j.nn.conf.BackpropType;
+import org.deeplearning4j.nn.conf.GradientNormalization;
+import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.graph.FrozenVertex;
+import org.deeplearning4j.nn.conf.graph.GraphVertex;
+import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.solvers.BaseOptimizer;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.learning.config.IUpdater;
 
 /**
- * The configuration side of a network: while it is attached, its updaters are wrapped so that it fails closed wherever the
- * configuration goes without the training.
+ * A DL4J network as the engine works on it: its layers, their configurations and updaters, and the hooks through which trainable layers hand
+ * their per-example gradients to a {@link BackwardPass}.
+ *
+ * <p>This class and its two children are the one place that knows DL4J's two classes of networks. While an engine is attached, the updaters in the configuration are
+ * wrapped, so that the network fails closed wherever the configuration goes without the training.
  */
-public abstract class NetworkConfiguration {
+public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     public static final String UNKNOWN_CLASS =
             "only MultiLayerNetwork and ComputationGraph can be trained with privacy; build it as one of these";
 
+    /** For layers that backpropagation does not come to. */
+    private static final TapeRecorder UNRECORDED = new TapeRecorder() {
+        @Override
+        public boolean isRecording() {
+            return false;
+        }
+
+        @Override
+        public int examples() {
+            throw new IllegalStateException("a layer below a frozen one has no backward pass");
+        }
+
+        @Override
+        public boolean needsInputGradient() {
+            return false;
+        }
+
+        @Override
+        public void record(LayerTape tape) {
+            throw new IllegalStateException("a layer below a frozen one has no gradients");
+        }
+    };
+
+    /**
+     * A layer, or a vertex of a graph without one, in the place where DL4J runs it.
+     *
+     * @param index in {@code layers()}, or -1 without a layer
+     * @param name of the vertex or layer, or the layer's index where it has none
+     * @param type simple name of the class, of a frozen layer that of the layer inside
+     * @param parameters their number
+     * @param vertex its configuration as a part of a graph, or null in a list of layers
+     * @param conf the layer's configuration
+     * @param preProcessor of the layer's input
+     * @param inputs the network's inputs that it reads, by number
+     * @param isFrozen whether it runs as in inference
+     * @param isReached whether backpropagation comes to it
+     * @param hasTrainableBelow whether something trains below, so that it must hand an input gradient on
+     * @param output the number of the network's output that it is, or -1
+     */
+    public record Part(
+            int index,
+            String name,
+            String type,
+            @Nullable Layer layer,
+            long parameters,
+            @Nullable GraphVertex vertex,
+            org.deeplearning4j.nn.conf.layers.@Nullable Layer conf,
+            @Nullable InputPreProcessor preProcessor,
+            List<Integer> inputs,
+            boolean isFrozen,
+            boolean isReached,
+            boolean hasTrainableBelow,
+            int output) {
+        /** Whether parameters of it train. */
+        public boolean trains() {
+            return isReached && layer != null && TrainableLayer.trains(layer);
+        }
+
+        /** Whether backpropagation can start from it. */
+        public boolean hasLoss() {
+            return lossOf(layer) != null;
+        }
+    }
+
+    /**
+     * How its configuration has a network learn.
+     *
+     * @param forward steps of a segment of truncated backpropagation through time in the forward pass
+     * @param backward in the backward pass
+     */
+    public record Backpropagation(BackpropType type, int forward, int backward) {}
+
+    private final List<TrainableLayer> trainable = new ArrayList<>();
+    private Layer[] original = {};
+    private Layer[] hooked = {};
     private @Nullable Updater updater;
 
     /**
-     * The configuration of a network.
+     * A network of one of DL4J's classes.
      *
-     * @throws IllegalArgumentException if it is of another class than DL4J's two
+     * @throws IllegalArgumentException if it is of another one
      */
-    public static NetworkConfiguration of(Model network) {
-        if (network instanceof MultiLayerNetwork multiLayer) {
-            return new LayerListConfiguration(multiLayer);
+    public static DpNetwork of(Model network) {
+        if (network instanceof MultiLayerNetwork layers) {
+            return new LayerListNetwork(layers);
         }
         if (network instanceof ComputationGraph graph) {
-            return new GraphConfiguration(graph);
+            return new GraphNetwork(graph);
         }
         throw new IllegalArgumentException(UNKNOWN_CLASS);
     }
@@ -60,21 +155,38 @@ public abstract class NetworkConfiguration {
         return network instanceof MultiLayerNetwork || network instanceof ComputationGraph;
     }
 
+    /** The network itself. */
+    public abstract Model model();
+
+    /** Whether {@code init()} was called: nothing but the model may be asked for before. */
+    public abstract boolean isInitialized();
+
     /** The network's layers, as they are now. */
     public abstract Layer[] layers();
 
     /** The layers' configurations, in the same order. */
-    abstract List<NeuralNetConfiguration> configurations();
+    public abstract List<NeuralNetConfiguration> configurations();
+
+    /** The layers and vertices, in the order of the flattened parameters. */
+    public abstract List<Part> parts();
+
+    /** The data type of its configuration. */
+    public abstract DataType dataType();
+
+    public abstract Backpropagation backpropagation();
 
     /** Gives the network a clone of its configuration: networks that were built from one configuration share it. */
     public abstract void takeOwn();
 
+    /** The updater that DL4J will call, or null if it was dropped. */
     public abstract @Nullable Updater currentUpdater();
 
     abstract void setUpdater(Updater updater);
 
+    /** @param state the state to go on with, used directly; null to start afresh */
     abstract Updater privateUpdater(UpdateGate gate, @Nullable INDArray state);
 
+    /** @param state the state to go on with, used directly; null to start afresh */
     abstract Updater plainUpdater(@Nullable INDArray state);
 
     /**
@@ -83,6 +195,162 @@ public abstract class NetworkConfiguration {
      * @param updaters what stands in the place of each updater
      */
     public abstract Model copy(UnaryOperator<IUpdater> updaters);
+
+    /** The flattened gradient [1, numParams] that DL4J's updater reads. */
+    public abstract INDArray gradientView();
+
+    /** Whether the network's configuration divides the gradient by the batch size. */
+    public boolean dividesByBatchSize() {
+        return model().conf().isMiniBatch();
+    }
+
+    /** One forward and backward pass over a batch, without listeners, updater or any change of the parameters, counts and score. */
+    public abstract void forwardAndBackward(MultiDataSet batch);
+
+    /**
+     * Checks, at the end of a backward pass, that the arrays it went over are exactly those of {@code batch}, or its {@code segment}, and that they
+     * kept one row for each example.
+     *
+     * @throws IllegalStateException if they did not
+     */
+    public abstract void requirePassOver(MultiDataSet batch, Segment segment);
+
+    /** Whether the network was given the labels of {@code batch}, or of its {@code segment}: what a fit begins with, and an evaluation does without. */
+    public abstract boolean isGiven(MultiDataSet batch, Segment segment);
+
+    /** Forgets the masks of a batch before: a fit that failed leaves them, and the next one would take them for its own. */
+    public abstract void clearMasks();
+
+    /** Forgets what recurrent layers carried from segment to segment: it is that of the examples of another lot. */
+    public abstract void clearCarriedState();
+
+    /** Puts layers in the places of all. */
+    abstract void install(Layer[] layers, boolean hooked);
+
+    /** Whether every hooked layer is still in its place. */
+    public abstract boolean isIntact();
+
+    /** What a pass over other data than the engine's current lot gets. */
+    static IllegalStateException foreignBatch() {
+        return new IllegalStateException(
+                "fit received a batch that is not the engine's current lot: train with net.fit(engine.lots(data), plan.epochs())");
+    }
+
+    /** The layer that computes a loss, or null if there is none that backpropagation can start from. */
+    static @Nullable IOutputLayer lossOf(@Nullable Layer layer) {
+        Layer inner = layer instanceof org.deeplearning4j.nn.layers.FrozenLayerWithBackprop frozen
+                ? frozen.getInsideLayer()
+                : layer;
+        return inner instanceof IOutputLayer loss ? loss : null;
+    }
+
+    /** The layers that train, as they are before hooks are in them. */
+    public List<Layer> trainableLayers() {
+        return parts().stream().filter(Part::trains).map(Part::layer).toList();
+    }
+
+    /** Hooks a network that {@code ModelValidator} found in order. */
+    public DpNetwork hook(GradientRules rules, BackwardPass pass) {
+        gradientView(); // made before the layers are replaced
+        original = layers().clone();
+        hooked = original.clone();
+        long from = 0;
+        for (Part part : parts()) {
+            if (part.layer() != null) {
+                hooked[part.index()] = hooked(part, part.layer(), from, rules, pass);
+            }
+            from += part.parameters();
+        }
+        pass.resize(trainable.size());
+        install(hooked, true);
+        return this;
+    }
+
+    private Layer hooked(Part part, Layer layer, long from, GradientRules rules, BackwardPass pass) {
+        if (part.trains()) {
+            trainable.add(new TrainableLayer(
+                    part.name(),
+                    layer.getClass().getSimpleName(),
+                    rules.find(layer).orElseThrow().path(),
+                    layer.conf(),
+                    from,
+                    part.parameters()));
+        }
+        if (part.isFrozen()) {
+            return part.vertex() instanceof FrozenVertex ? layer : TimeDistributedRule.inOrder(layer);
+        }
+        // Below a frozen layer it runs as in training all the same, and is to treat rows and configurations as hooked
+        // layers do.
+        var recorder = part.isReached()
+                ? pass.recorder(trainable.size() - 1, part.hasTrainableBelow(), part.output())
+                : UNRECORDED;
+        return rules.find(layer).orElseThrow().hook(layer, recorder);
+    }
+
+    /** Puts the original layers back. */
+    public void unhook() {
+        install(original, false);
+    }
+
+    /** The layers that train, in the order of the flattened parameters; none before {@link #hook}. */
+    public List<TrainableLayer> trainable() {
+        return trainable;
+    }
+
+    /** The hooked layers; none before {@link #hook}. */
+    Layer[] hooked() {
+        return hooked;
+    }
+
+    /**
+     * Checks what the updater would fail on after the release.
+     *
+     * @throws IllegalStateException if it would
+     */
+    public void requireReleasable() {
+        int iteration = iterations();
+        int epoch = epochs();
+        for (TrainableLayer layer : trainable) {
+            if (layer.conf().getLayer() instanceof BaseLayer base) {
+                requireNoNormalization(base);
+            }
+            for (IUpdater one : LayerUpdaters.of(layer.conf().getLayer())) {
+                if (!one.hasLearningRate()) {
+                    continue;
+                }
+                double rate = one.getLearningRate(iteration, epoch);
+                if (!(Math.abs(rate) < Double.POSITIVE_INFINITY)) {
+                    throw new IllegalStateException("the learning rate of layer \"" + layer.name()
+                            + "\" must be finite, was " + rate + " at iteration " + iteration
+                            + ": it would destroy every parameter and waste a charge; correct its schedule");
+                }
+            }
+        }
+    }
+
+    /** By the time of an update the gradient is clipped and noised, and nothing else may bound it. */
+    static void requireNoNormalization(@Nullable TrainingConfig config) {
+        GradientNormalization normalization = config == null ? null : config.getGradientNormalization();
+        if (normalization != null && normalization != GradientNormalization.None) {
+            throw new IllegalStateException("gradientNormalization must be None, was " + normalization
+                    + ": it was changed after the network was attached");
+        }
+    }
+
+    /**
+     * Refuses a network that can learn nothing more: with parameters that are not finite, neither is any gradient, and a lot would be charged for
+     * noise alone. The parameters are what was released so far, so this looks at nothing private.
+     *
+     * @throws IllegalStateException if a parameter is not finite
+     */
+    public void requireFiniteParameters() {
+        double sum = model().params().sumNumber().doubleValue();
+        if (!(Math.abs(sum) < Double.POSITIVE_INFINITY)) {
+            throw new IllegalStateException("the network's parameters must be finite, their sum was " + sum
+                    + ": every gradient would be useless, and charges would be wasted. Continue from an earlier checkpoint, with a"
+                    + " lower learning rate or a larger lot size");
+        }
+    }
 
     /** Gives the network a configuration of its own and wraps the updaters of weights and biases. */
     public void privatize(UnaryOperator<IUpdater> wrap) {
@@ -142,7 +410,7 @@ public abstract class NetworkConfiguration {
     /** Undoes {@link #privatize} and {@link #installUpdater}. */
     public void restoreUpdater() {
         INDArray state = stateOf(updater == null ? currentUpdater() : updater);
-        replaceUpdaters(NetworkConfiguration::plain);
+        replaceUpdaters(DpNetwork::plain);
         bind();
         setUpdater(plainUpdater(state));
         updater = null;
@@ -191,8 +459,8 @@ public abstract class NetworkConfiguration {
 
     /** The plans of the layers that may train, as plain values: a frozen one may come from a network of another plan. */
     public List<Map<String, Object>> storedPlans() {
-        return trainable()
-                .flatMap(NetworkConfiguration::updaters)
+        return unfrozen()
+                .flatMap(DpNetwork::updaters)
                 .map(PrivateUpdater::storedPlan)
                 .distinct()
                 .toList();
@@ -200,7 +468,7 @@ public abstract class NetworkConfiguration {
 
     /** Those of layers whose updaters know of none any more. */
     private List<Map<String, Object>> carriedPlans() {
-        return trainable()
+        return unfrozen()
                 .flatMap(conf -> AccountCarriers.in(conf).stream())
                 .map(AccountConstraint::storedPlan)
                 .filter(Objects::nonNull)
@@ -208,7 +476,7 @@ public abstract class NetworkConfiguration {
                 .toList();
     }
 
-    private Stream<org.deeplearning4j.nn.conf.layers.Layer> trainable() {
+    private Stream<org.deeplearning4j.nn.conf.layers.Layer> unfrozen() {
         return configurations().stream()
                 .map(NeuralNetConfiguration::getLayer)
                 .filter(conf -> !(conf instanceof FrozenLayer || conf instanceof FrozenLayerWithBackprop));
@@ -226,13 +494,13 @@ public abstract class NetworkConfiguration {
      * @throws IllegalArgumentException if its layers disagree
      */
     private TrainingProgress progress() {
-        var progress = trainable()
+        var progress = unfrozen()
                 .flatMap(conf -> updaters(conf).map(PrivateUpdater::progress))
                 .map(one -> one.with(PrivacyAccount.EMPTY))
                 .distinct()
                 .toList();
         if (progress.isEmpty()) {
-            progress = trainable()
+            progress = unfrozen()
                     .flatMap(conf -> AccountCarriers.in(conf).stream())
                     .filter(carrier -> carrier.storedPlan() != null)
                     .map(carrier -> carrier.progress().with(PrivacyAccount.EMPTY))
@@ -304,13 +572,25 @@ public abstract class NetworkConfiguration {
     }
 
     /** Sets DL4J's counts of iterations and epochs, which schedules follow. */
-    public abstract void setCounts(int iteration, int epoch);
+    public void setCounts(int iteration, int epoch) {
+        setOwnCounts(iteration, epoch);
+        for (Layer layer : layers()) {
+            layer.setIterationCount(iteration);
+            layer.setEpochCount(epoch);
+        }
+    }
+
+    abstract void setOwnCounts(int iteration, int epoch);
 
     /** The updates that the network has made, as far as DL4J counts them. */
-    public abstract int iterations();
+    public int iterations() {
+        return BaseOptimizer.getIterationCount(model());
+    }
 
     /** The epochs that the network has made, as far as DL4J counts them. */
-    public abstract int epochs();
+    public int epochs() {
+        return BaseOptimizer.getEpochCount(model());
+    }
 
     private static LayerPast pastOf(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, String name) {
         List<AccountConstraint> carriers = AccountCarriers.in(conf);
@@ -433,7 +713,7 @@ public abstract class NetworkConfiguration {
 
     /** Whether an updater is an engine's. */
     public static boolean isAttached(@Nullable Updater updater) {
-        return updater instanceof DpMultiLayerUpdater || updater instanceof DpComputationGraphUpdater;
+        return updater instanceof LayerListNetwork.GatedUpdater || updater instanceof GraphNetwork.GatedUpdater;
     }
 
     /** The layer's name, or its index where it has none. */
