@@ -465,17 +465,13 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     MultiDataSet lotOf(LotSums sums) {
         beginLot(spending.nextCharge());
         PrivateStep.Lot lot = Objects.requireNonNull(open);
-<<<<<<< HEAD
-        sums.sum(lot.task(configuration.iterations(), configuration.epochs())).forEach(lot::add);
+        sums.sum(lot.task(network.iterations(), network.epochs())).forEach(lot::add);
         MultiDataSet standIn = InMemoryExamples.map(sums.standIn(), INDArray::dup);
         for (INDArray[] arrays : new INDArray[][] {standIn.getFeatures(), standIn.getLabels()}) {
             for (INDArray array : arrays) {
                 array.assign(0);
             }
         }
-=======
-        sums.apply(lot.task(network.iterations(), network.epochs())).forEach(lot::add);
->>>>>>> main
         return expect(standIn, 0, new long[] {0});
     }
 
