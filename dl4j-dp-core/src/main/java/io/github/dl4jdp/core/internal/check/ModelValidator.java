@@ -103,7 +103,8 @@ public final class ModelValidator {
         }
         Dl4jVersion.problems().forEach(this::add);
         if (DpNetwork.isAttached(network.currentUpdater())) {
-            add("it is already attached to a PrivacyEngine; close() that engine first, which keeps the privacy account");
+            add(
+                    "it is already attached to a PrivacyEngine; close() that engine first, which keeps the privacy account");
             return;
         }
         DataType dataType = network.dataType();

@@ -39,8 +39,9 @@ public final class TruncationValidator {
                     : List.of();
         }
         if (own.type() != BackpropType.TruncatedBPTT) {
-            return List.of("its backpropType must be TruncatedBPTT, as declared by the plan's withTruncatedBackprop, was "
-                    + own.type() + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
+            return List.of(
+                    "its backpropType must be TruncatedBPTT, as declared by the plan's withTruncatedBackprop, was "
+                            + own.type() + "; use backpropType(BackpropType.TruncatedBPTT), or a plan without");
         }
         var problems = new ArrayList<String>();
         if (own.forward() != declared.segmentLength()) {

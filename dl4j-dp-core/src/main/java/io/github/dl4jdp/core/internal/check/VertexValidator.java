@@ -48,7 +48,8 @@ final class VertexValidator {
             }
         }
         if (!part.isFrozen() && !part.isReached()) {
-            reasons.add("no gradient reaches it: it leads only to frozen layers, or to no output; freeze it too, or remove it");
+            reasons.add(
+                    "no gradient reaches it: it leads only to frozen layers, or to no output; freeze it too, or remove it");
         }
         if (part.output() >= 0 && !part.hasLoss()) {
             reasons.add("it is an output of the network without a loss; use an output or loss layer");
