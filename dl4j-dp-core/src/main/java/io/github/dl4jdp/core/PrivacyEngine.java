@@ -16,8 +16,6 @@ import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.training.Execution;
 import io.github.dl4jdp.core.internal.training.GivenBatches;
-import io.github.dl4jdp.core.internal.training.GivenLotIterator;
-import io.github.dl4jdp.core.internal.training.GivenMultiLotIterator;
 import io.github.dl4jdp.core.internal.training.LotIterator;
 import io.github.dl4jdp.core.internal.training.LotSource;
 import io.github.dl4jdp.core.internal.training.MultiLotIterator;
@@ -298,13 +296,15 @@ public final class PrivacyEngine implements AutoCloseable {
      */
     public DataSetIterator lots(DataSetIterator iterator) {
         requireGivenBatches();
-        return new GivenLotIterator(iterator, new GivenBatches(training, training.physicalBatchSize(options)));
+        return new LotIterator(
+                GivenBatches.of(training, training.physicalBatchSize(options), iterator), iterator);
     }
 
     /** As {@link #lots(DataSetIterator)}, for networks of several inputs or outputs too. */
     public MultiDataSetIterator lots(MultiDataSetIterator iterator) {
         requireGivenBatches();
-        return new GivenMultiLotIterator(iterator, new GivenBatches(training, training.physicalBatchSize(options)));
+        return new MultiLotIterator(
+                GivenBatches.of(training, training.physicalBatchSize(options), iterator), iterator);
     }
 
     private void requireGivenBatches() {

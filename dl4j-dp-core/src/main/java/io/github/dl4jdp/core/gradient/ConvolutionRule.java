@@ -19,7 +19,7 @@ import org.nd4j.linalg.convolution.Convolution;
 final class ConvolutionRule {
     static final LayerRule RULE = LayerRule.of(
             ConvolutionLayer.class,
-            "per-example products of patches and delta, held or made again for the sum by their size",
+            "per-example products of patches and delta, kept or recomputed for the sum",
             Hooked::new);
 
     private ConvolutionRule() {}

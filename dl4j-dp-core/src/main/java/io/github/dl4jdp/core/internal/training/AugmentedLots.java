@@ -21,7 +21,7 @@ public final class AugmentedLots {
 
     private final RandomStreams streams;
     private final int copies;
-    private boolean asked;
+    private boolean used;
 
     public AugmentedLots(RandomStreams streams, int copies) {
         this.streams = streams;
@@ -101,13 +101,13 @@ public final class AugmentedLots {
     }
 
     /** Notes that lots of augmented examples were asked for. */
-    void notice() {
-        asked = true;
+    void noteUse() {
+        used = true;
     }
 
     /** Whether lots of augmented examples were asked for. */
     public boolean wasUsed() {
-        return asked;
+        return used;
     }
 
     private @Nullable INDArray @Nullable [] repeated(@Nullable INDArray @Nullable [] arrays) {

@@ -1,22 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
+import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Charge;
+import java.util.List;
+import java.util.Objects;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
 
 /**
  * The passes over a user's iterator: each is charged before the first release about it, and has no more examples than the plan says. A batch whose fit
  * failed is handed out again.
  */
-public final class GivenBatches {
-    private final PrivateTraining training;
+public final class GivenBatches extends LotSupply {
     private final int physicalBatchSize;
-    private final long number;
+    private final BooleanSupplier more;
+    private final Supplier<MultiDataSet> read;
+    private final Runnable reset;
+    private final BooleanSupplier canReset;
+    /** What describes the examples, where there is one array of features and of labels. */
+    private final @Nullable DataSetIterator described;
+
     /** What the pass under way is paid with, or null before its first batch. */
     private @Nullable Charge charge;
     /** What the batch that was read last is paid with. */
@@ -28,51 +39,52 @@ public final class GivenBatches {
 
     private long batchLot;
 
-    public GivenBatches(PrivateTraining training, int physicalBatchSize) {
-        this.training = training;
+    private GivenBatches(
+            PrivateTraining training,
+            int physicalBatchSize,
+            BooleanSupplier more,
+            Supplier<MultiDataSet> read,
+            Runnable reset,
+            BooleanSupplier canReset,
+            @Nullable DataSetIterator described) {
+        super(training);
         this.physicalBatchSize = physicalBatchSize;
-        this.number = training.desk().newIterator();
+        this.more = more;
+        this.read = read;
+        this.reset = reset;
+        this.canReset = canReset;
+        this.described = described;
     }
 
-    void noticePreProcessor(@Nullable Object preProcessor) {
-        training.noticePreProcessor(preProcessor);
+    /** The batches of {@code given}. */
+    public static GivenBatches of(PrivateTraining training, int physicalBatchSize, DataSetIterator given) {
+        return new GivenBatches(
+                training,
+                physicalBatchSize,
+                given::hasNext,
+                () -> InMemoryExamples.toMultiDataSet(given.next()),
+                given::reset,
+                given::resetSupported,
+                given);
     }
 
-    /** Who asks whether there can be a reset may be about to read ahead. */
-    void requireNoPrefetching() {
-        training.desk().requireNoPrefetching();
+    /** The batches of {@code given}. */
+    public static GivenBatches of(PrivateTraining training, int physicalBatchSize, MultiDataSetIterator given) {
+        return new GivenBatches(
+                training, physicalBatchSize, given::hasNext, given::next, given::reset, given::resetSupported, null);
     }
 
-    /** The refusal that a thread that reads ahead gets in place of a lot, or null on any other thread. */
-    @Nullable
-    RefusedLot refusal() {
-        LotDesk desk = training.desk();
-        return desk.isReadAhead() ? RefusedLot.of(desk.refusal()) : null;
-    }
-
-    /**
-     * Whether the plan allows one batch more, of this pass or of the next, and there is one.
-     *
-     * @param more whether the user's iterator has one
-     */
-    boolean hasNext(BooleanSupplier more) {
-        LotDesk desk = training.desk();
-        desk.requireNoPrefetching();
-        if (desk.isReadAhead()) {
-            return desk.hasRefusal();
-        }
-        boolean isOut = desk.isOut(number);
+    /** Whether the plan allows one batch more, of this pass or of the next, and there is one. */
+    @Override
+    boolean hasLot() {
+        boolean isOut = training.desk().isOut(number);
         boolean mayGoOn = training.remainingSteps() > (isOut ? 1 : 0)
                 && (charge != null || training.remainingPasses() > (isOut && !isCharged(last) ? 1 : 0));
         return mayGoOn && ((unreleased() != null && !isOut) || more.getAsBoolean());
     }
 
-    /**
-     * The next batch as a lot, fed to the engine: what {@code fit} is to have.
-     *
-     * @param read asks the user's iterator
-     */
-    MultiDataSet next(Supplier<MultiDataSet> read) {
+    @Override
+    MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
         training.desk().requireTraining(number);
         Charge paidWith = charge;
         if (paidWith == null) {
@@ -121,13 +133,33 @@ public final class GivenBatches {
         return charge != null && charge.isRecorded();
     }
 
-    /** Begins a pass anew; {@code reset} is the user's iterator's. */
-    void reset(Runnable reset) {
-        requireNoPrefetching();
-        training.desk().reset(number);
+    @Override
+    void startPass() {
         reset.run();
         charge = null;
         batch = null;
-        training.rest();
+        training.returnThreads();
+    }
+
+    @Override
+    boolean canReset() {
+        return canReset.getAsBoolean();
+    }
+
+    @Override
+    int lotSize() {
+        return Objects.requireNonNull(described).batch();
+    }
+
+    @Override
+    int columns(boolean features) {
+        DataSetIterator given = Objects.requireNonNull(described);
+        return features ? given.inputColumns() : given.totalOutcomes();
+    }
+
+    @Override
+    @Nullable
+    List<String> labels() {
+        return Objects.requireNonNull(described).getLabels();
     }
 }

@@ -10,40 +10,36 @@ import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
-/**
- * The lots of a plan as an iterator for {@code net.fit}: each {@code next()} is one lot, one pass over the iterator is one pass of the plan.
- *
- * <p>A lot larger than the physical batch size is accumulated inside {@code next()}, which returns its last part: DL4J sees one iteration a
- * lot, whatever its size. An empty lot is returned as one row that does not count.
- */
-public final class LotIterator implements DataSetIterator {
+/** {@link Lots} of one array of features and one of labels. */
+public final class LotIterator extends Lots<DataSet, DataSetPreProcessor> implements DataSetIterator {
     private static final long serialVersionUID = 1L;
 
-    private final transient LotSource source;
-    private transient @Nullable DataSetPreProcessor preProcessor;
+    /** Lots that the plan draws. */
+    public LotIterator(LotSource supply) {
+        super(supply);
+    }
 
-    public LotIterator(LotSource source) {
-        this.source = source;
+    /**
+     * Lots from a user's iterator.
+     *
+     * @param supply reads from {@code given}
+     */
+    public LotIterator(GivenBatches supply, DataSetIterator given) {
+        super(supply, given::getPreProcessor, given::setPreProcessor);
     }
 
     @Override
-    public boolean hasNext() {
-        return source.hasNext();
+    DataSet handedOut(RefusedLot refusal) {
+        return refusal;
     }
 
     @Override
-    public DataSet next() {
-        RefusedLot refusal = source.refusal();
-        if (refusal != null) {
-            return refusal;
-        }
-        return toDataSet(source.next(this::preProcess));
+    DataSet handedOut(MultiDataSet lot) {
+        return toDataSet(lot);
     }
 
-    private MultiDataSet preProcess(MultiDataSet part) {
-        if (preProcessor == null) {
-            return part;
-        }
+    @Override
+    MultiDataSet preProcessed(MultiDataSet part, DataSetPreProcessor preProcessor) {
         DataSet data = toDataSet(part);
         preProcessor.preProcess(data);
         return InMemoryExamples.toMultiDataSet(data);
@@ -67,56 +63,22 @@ public final class LotIterator implements DataSetIterator {
     }
 
     @Override
-    public DataSet next(int num) {
-        throw new UnsupportedOperationException(
-                "the size of a lot is drawn by the plan and cannot be asked for; call next()");
-    }
-
-    @Override
-    public void reset() {
-        source.nextPass();
-    }
-
-    @Override
-    public boolean resetSupported() {
-        source.requireNoPrefetching();
-        return true;
-    }
-
-    /** A prefetching thread would run the network while it trains. */
-    @Override
-    public boolean asyncSupported() {
-        return false;
-    }
-
-    @Override
     public int batch() {
-        return source.expectedLotSize();
+        return supply.lotSize();
     }
 
     @Override
     public int inputColumns() {
-        return source.columns(true);
+        return supply.columns(true);
     }
 
     @Override
     public int totalOutcomes() {
-        return source.columns(false);
-    }
-
-    @Override
-    public void setPreProcessor(@Nullable DataSetPreProcessor preProcessor) {
-        source.noticePreProcessor(preProcessor);
-        this.preProcessor = preProcessor;
-    }
-
-    @Override
-    public @Nullable DataSetPreProcessor getPreProcessor() {
-        return preProcessor;
+        return supply.columns(false);
     }
 
     @Override
     public @Nullable List<String> getLabels() {
-        return null;
+        return supply.labels();
     }
 }

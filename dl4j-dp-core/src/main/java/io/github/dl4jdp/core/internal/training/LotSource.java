@@ -9,6 +9,7 @@ import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import java.util.Arrays;
+import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.function.IntFunction;
 import java.util.function.Supplier;
@@ -25,10 +26,9 @@ import org.slf4j.LoggerFactory;
  * <p>Where a run stands is read from the engine's count of releases alone, so that a lot that was drawn but never
  * released (an exception in between) is handed out again, and a resumed run goes on in the middle of its pass.
  */
-public final class LotSource {
+public final class LotSource extends LotSupply {
     private static final Logger log = LoggerFactory.getLogger(LotSource.class);
 
-    private final PrivateTraining training;
     private final RandomAccessExamples data;
     private final @Nullable Augmentation augmentation;
     private final @Nullable LotSums sums;
@@ -38,8 +38,6 @@ public final class LotSource {
     private long passEnd;
     /** A pass was begun with no step left: too many were asked for, if anybody asks for a lot of it. */
     private boolean begunInVain;
-
-    private final long number;
 
     /** Arrays that may be filled again: what was in them has been accumulated. */
     private @Nullable MultiDataSet spent;
@@ -67,18 +65,17 @@ public final class LotSource {
             @Nullable Augmentation augmentation,
             @Nullable LotSums sums,
             Execution options) {
-        this.training = training;
+        super(training);
         this.data = data;
         this.sums = sums;
         this.augmentation = augmentation;
         if (augmentation != null) {
-            training.augmentedLots().notice();
+            training.augmentedLots().noteUse();
         }
         this.physicalBatchSize = training.physicalBatchSize(options);
         this.shards = options.shards();
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
-        this.number = training.desk().newIterator();
-        startPass();
+        setPassEnd();
     }
 
     private static RandomAccessExamples standIn(LotSums sums) {
@@ -95,19 +92,15 @@ public final class LotSource {
         };
     }
 
-    private void startPass() {
+    private void setPassEnd() {
         Mechanism plan = training.plan().mechanism();
         // A lot that is still to be trained on belongs to the pass before.
         long done = training.steps() + (training.desk().isOut(number) ? 1 : 0);
         passEnd = done >= plan.steps() ? done : Math.min(plan.steps(), plan.lotsAfter(plan.passOf(done + 1)));
     }
 
-    boolean hasNext() {
-        LotDesk desk = training.desk();
-        desk.requireNoPrefetching();
-        if (desk.isReadAhead()) {
-            return desk.hasRefusal();
-        }
+    @Override
+    boolean hasLot() {
         if (begunInVain) {
             // Only now: a loop of the user's own may reset the lots after its last pass, and ask for no more.
             begunInVain = false;
@@ -116,29 +109,22 @@ public final class LotSource {
                     training.steps(),
                     training.plan().mechanism().steps());
         }
-        long out = desk.isOut(number) ? 1 : 0;
+        long out = training.desk().isOut(number) ? 1 : 0;
         return training.steps() + out < passEnd && training.remainingSteps() > out;
     }
 
-    /** Who asks for a reset, or whether there can be one, may be about to read ahead. */
-    void requireNoPrefetching() {
-        training.desk().requireNoPrefetching();
-    }
-
-    /** The refusal that a thread that reads ahead gets in place of a lot, or null on any other thread. */
-    @Nullable
-    RefusedLot refusal() {
-        LotDesk desk = training.desk();
-        return desk.isReadAhead() ? RefusedLot.of(desk.refusal()) : null;
-    }
-
-    void nextPass() {
-        requireNoPrefetching();
-        training.desk().reset(number);
+    @Override
+    void startPass() {
         begunInVain = training.remainingSteps() == 0;
-        startPass();
+        setPassEnd();
     }
 
+    @Override
+    boolean canReset() {
+        return true;
+    }
+
+    @Override
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
         training.desk().requireTraining(number);
         long lot = training.steps() + 1;
@@ -296,14 +282,12 @@ public final class LotSource {
         }
     }
 
-    void noticePreProcessor(@Nullable Object preProcessor) {
-        training.noticePreProcessor(preProcessor);
-    }
-
-    int expectedLotSize() {
+    @Override
+    int lotSize() {
         return Math.toIntExact(training.plan().mechanism().lotSize());
     }
 
+    @Override
     int columns(boolean features) {
         MultiDataSet row = readAhead == null
                 ? data.get(new long[] {0})
@@ -313,5 +297,11 @@ public final class LotSource {
                         () -> data.get(new long[] {0})); // no lot has the number 0: never while another thread reads
         INDArray array = features ? row.getFeatures(0) : row.getLabels(0);
         return Math.toIntExact(array.size(1));
+    }
+
+    @Override
+    @Nullable
+    List<String> labels() {
+        return null;
     }
 }

@@ -181,7 +181,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         charge = null;
         open = null;
         lifecycle = lifecycle == Lifecycle.DETACHED ? Lifecycle.DETACHED : Lifecycle.IDLE;
-        rest();
+        returnThreads();
     }
 
     private Segment firstSegment() {
@@ -376,7 +376,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     }
 
     /** No lot follows for now: ND4J gets its threads back. */
-    void rest() {
+    void returnThreads() {
         nd4jThreads.release();
     }
 
@@ -615,7 +615,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
             open = step.open(Objects.requireNonNull(charge), steps, segment);
             openPass(lot);
         } else if (remainingSteps() == 0 || steps == mechanism.lotsAfter(mechanism.passOf(steps))) {
-            rest();
+            returnThreads();
         }
     }
 
