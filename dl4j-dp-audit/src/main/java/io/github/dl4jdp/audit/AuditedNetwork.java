@@ -4,7 +4,7 @@ package io.github.dl4jdp.audit;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
-import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;

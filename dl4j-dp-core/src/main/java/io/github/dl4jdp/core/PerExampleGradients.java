@@ -4,7 +4,7 @@ package io.github.dl4jdp.core;
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
-import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.check.ModelValidator;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
 import io.github.dl4jdp.core.internal.network.DpNetwork;

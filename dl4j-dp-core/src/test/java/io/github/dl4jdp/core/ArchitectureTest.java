@@ -24,7 +24,7 @@ import com.tngtech.archunit.lang.ArchRule;
 import com.tngtech.archunit.lang.ConditionEvents;
 import com.tngtech.archunit.lang.SimpleConditionEvent;
 import com.tngtech.archunit.library.GeneralCodingRules;
-import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import java.util.ArrayList;
@@ -81,10 +81,14 @@ class ArchitectureTest {
             Map.entry("core.internal", List.of()),
             Map.entry("core.random", List.of()),
             Map.entry("core.activations", List.of()),
-            Map.entry("core.gradient", List.of("core.activations")),
-            Map.entry("core.layers", List.of("core.gradient")),
-            Map.entry("core.data", List.of("core.gradient")),
-            Map.entry("core.mechanism", List.of("accountant", "core.internal", "core.random", "core.gradient")),
+            Map.entry("core.internal.arrays", List.of("core.activations")),
+            Map.entry("core.internal.layers", List.of("core.internal.arrays")),
+            Map.entry("core.gradient", List.of("core.activations", "core.internal.arrays", "core.internal.layers")),
+            Map.entry("core.layers", List.of("core.internal.arrays", "core.internal.layers")),
+            Map.entry("core.data", List.of("core.internal.arrays")),
+            Map.entry(
+                    "core.mechanism",
+                    List.of("accountant", "core.internal", "core.random", "core.gradient", "core.internal.arrays")),
             Map.entry("core.internal.plan", List.of("accountant", "core.internal", "core.mechanism")),
             Map.entry(
                     "core.internal.charging",
@@ -94,18 +98,25 @@ class ArchitectureTest {
                     List.of(
                             "core.random",
                             "core.gradient",
+                            "core.internal.arrays",
                             "core.data",
                             "core.mechanism",
                             "core.internal.plan",
                             "core.internal.charging")),
             Map.entry(
                     "core.internal.check",
-                    List.of("core.gradient", "core.mechanism", "core.internal.plan", "core.internal.network")),
+                    List.of(
+                            "core.gradient",
+                            "core.internal.arrays",
+                            "core.mechanism",
+                            "core.internal.plan",
+                            "core.internal.network")),
             Map.entry(
                     "core.internal.training",
                     List.of(
                             "core.random",
                             "core.gradient",
+                            "core.internal.arrays",
                             "core.data",
                             "core.mechanism",
                             "core.internal.plan",
@@ -153,8 +164,15 @@ class ArchitectureTest {
             .and()
             .doNotHaveFullyQualifiedName(PrivateStep.Lot.class.getName())
             .and()
+            .doNotHaveFullyQualifiedName(ROOT + "core.internal.network.RowDraws") // masks of their own
+            .and()
+            .doNotHaveFullyQualifiedName(ROOT + "core.internal.network.KeyedWeightNoise")
+            .and()
             .resideOutsideOfPackages(
-                    ROOT + "core.data", ROOT + "core.gradient") // copies of examples; scratch of layers
+                    ROOT + "core.data",
+                    ROOT + "core.gradient",
+                    ROOT + "core.internal.arrays",
+                    ROOT + "core.internal.layers") // copies of examples; scratch of layers
             .should()
             .callMethodWhere(target(owner(type(HostArrays.class))).and(target(name("write"))));
 

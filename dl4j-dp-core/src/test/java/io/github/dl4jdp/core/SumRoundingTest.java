@@ -3,8 +3,8 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.github.dl4jdp.core.gradient.Norms;
-import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.internal.arrays.Norms;
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.core.data.RandomAccessExamples;
-import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import java.util.Arrays;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.core.data.RandomAccessExamples;
-import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;

@@ -3,7 +3,7 @@ package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
-import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.mechanism.PrivateMoments;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;

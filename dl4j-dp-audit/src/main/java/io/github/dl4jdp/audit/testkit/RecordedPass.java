@@ -3,8 +3,8 @@ package io.github.dl4jdp.audit.testkit;
 
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
-import io.github.dl4jdp.core.gradient.ParameterViews;
 import io.github.dl4jdp.core.gradient.TapeRecorder;
+import io.github.dl4jdp.core.internal.arrays.ParameterViews;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.data;
 
-import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.data;
 
-import io.github.dl4jdp.core.gradient.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.random.RandomGenerator;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.Rounding;
 import java.util.Map;
 import org.nd4j.linalg.api.ndarray.INDArray;
 

@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.CpuActivation;
+import io.github.dl4jdp.core.internal.arrays.CpuBlas;
+import io.github.dl4jdp.core.internal.arrays.CpuMemory;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Norms;
+import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
+import io.github.dl4jdp.core.internal.arrays.SharedProduct;
 import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
 import org.jspecify.annotations.Nullable;

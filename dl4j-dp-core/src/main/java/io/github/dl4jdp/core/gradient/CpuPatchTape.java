@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.CpuBlas;
+import io.github.dl4jdp.core.internal.arrays.CpuMemory;
+import io.github.dl4jdp.core.internal.arrays.CpuPatches;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Norms;
+import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
+import io.github.dl4jdp.core.internal.arrays.PatchGeometry;
+import io.github.dl4jdp.core.internal.arrays.RowSums;
+import io.github.dl4jdp.core.internal.arrays.Sums;
+import io.github.dl4jdp.core.internal.arrays.WeightedSteps;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Objects;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.CpuActivation;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
@@ -96,7 +99,7 @@ final class DenseRule {
                 applyMask(delta);
             }
             INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
-            INDArray below = InputGradients.dense(recorder, weights, delta, input, workspaceMgr);
+            INDArray below = InputGradients.dense(recorder.needsInputGradient(), weights, delta, input, workspaceMgr);
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }

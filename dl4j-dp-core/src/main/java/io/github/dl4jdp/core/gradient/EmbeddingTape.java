@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Norms;
+import io.github.dl4jdp.core.internal.arrays.RowSums;
+import io.github.dl4jdp.core.internal.arrays.Slices;
+import io.github.dl4jdp.core.internal.arrays.Sums;
 import java.util.Arrays;
 import java.util.Map;
 import java.util.Optional;

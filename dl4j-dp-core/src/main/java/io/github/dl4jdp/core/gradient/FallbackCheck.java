@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.ParameterViews;
+import io.github.dl4jdp.core.internal.arrays.Slices;
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import java.util.SplittableRandom;
 import java.util.function.IntPredicate;
 import org.deeplearning4j.nn.api.Layer;

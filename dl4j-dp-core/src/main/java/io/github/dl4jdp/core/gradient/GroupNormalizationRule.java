@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
+import io.github.dl4jdp.core.internal.layers.GroupNormalizationLayer;
+import io.github.dl4jdp.core.internal.layers.GroupStatistics;
 import java.util.List;
 
 /** Group normalization: its backward pass makes the gradients of gamma and beta example by example anyway. */
@@ -20,12 +24,12 @@ final class GroupNormalizationRule {
         }
 
         @Override
-        ParallelRanges ranges() {
+        protected ParallelRanges ranges() {
             return new ParallelRanges(recorder.threads());
         }
 
         @Override
-        void record(GroupStatistics.Gradients rows) {
+        protected void record(GroupStatistics.Gradients rows) {
             int examples = recorder.examples();
             recorder.record(new CompositeTape(List.of(
                     RowsTape.of(GAMMA, TimeMajor.sumOfSteps(rows.gamma(), examples)),

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.InputGradients;
+import io.github.dl4jdp.core.internal.arrays.LstmSequence;
+import io.github.dl4jdp.core.internal.arrays.Slices;
+import io.github.dl4jdp.core.internal.arrays.Sums;
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;

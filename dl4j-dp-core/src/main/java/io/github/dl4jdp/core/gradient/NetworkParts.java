@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.activations.TemperedSigmoid;
+import io.github.dl4jdp.core.internal.arrays.ElementwiseActivations;
 import java.lang.reflect.Array;
 import java.lang.reflect.Field;
 import java.lang.reflect.InaccessibleObjectException;

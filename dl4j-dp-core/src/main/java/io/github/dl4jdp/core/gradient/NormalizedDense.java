@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.InputGradients;
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import java.util.List;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
@@ -53,7 +55,7 @@ final class NormalizedDense extends DenseLayer {
             Nd4j.exec(new LayerNormBp(product, gain, delta, before, gain.ulike(), true, 1));
         }
         INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
-        INDArray below = InputGradients.dense(recorder, weights, before, input, workspaceMgr);
+        INDArray below = InputGradients.dense(recorder.needsInputGradient(), weights, before, input, workspaceMgr);
         if (recorder.needsInputGradient()) {
             below = backpropDropOutIfPresent(below);
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.OutputLayer;
 import org.deeplearning4j.nn.params.DefaultParamInitializer;
@@ -85,7 +87,7 @@ final class OutputRule {
             INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
             INDArray below = input.rank() == 2 && fast != null && recorder.needsInputGradient()
                     ? below(fast, weights, delta, workspaceMgr)
-                    : InputGradients.dense(recorder, weights, delta, input, workspaceMgr);
+                    : InputGradients.dense(recorder.needsInputGradient(), weights, delta, input, workspaceMgr);
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.PatchGeometry;
+import io.github.dl4jdp.core.internal.arrays.Slices;
+import io.github.dl4jdp.core.internal.arrays.Sums;
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import java.util.List;
 import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.InputGradients;
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.recurrent.RnnOutputLayer;
@@ -48,7 +50,7 @@ final class RnnOutputRule {
                             .getLossFn()
                             .computeGradient(labels2d, z, layerConf().getActivationFn(), maskArray));
             INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
-            INDArray below = InputGradients.dense(recorder, weights, delta, input, workspaceMgr);
+            INDArray below = InputGradients.dense(recorder.needsInputGradient(), weights, delta, input, workspaceMgr);
             if (recorder.needsInputGradient()) {
                 below = backpropDropOutIfPresent(below);
             }

@@ -11,17 +11,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** Lets DL4J's own backward pass make the input gradient of a batch, its weight gradients going to an array that nobody reads. */
-final class ScratchGradients {
+public final class ScratchGradients {
     private final Layer layer;
     private @Nullable INDArray scratch;
 
     /** @param layer the hooked layer */
-    ScratchGradients(Layer layer) {
+    public ScratchGradients(Layer layer) {
         this.layer = layer;
     }
 
     /** Runs DL4J's backward pass; the layer's gradient views keep what they hold. */
-    INDArray inputGradient(Supplier<Pair<Gradient, INDArray>> backprop) {
+    public INDArray inputGradient(Supplier<Pair<Gradient, INDArray>> backprop) {
         INDArray views = layer.getGradientsViewArray();
         INDArray sink = scratch;
         if (sink == null) {

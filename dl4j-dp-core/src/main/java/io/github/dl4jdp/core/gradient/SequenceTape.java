@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Norms;
+import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
+import io.github.dl4jdp.core.internal.arrays.Rounding;
+import io.github.dl4jdp.core.internal.arrays.RowSums;
+import io.github.dl4jdp.core.internal.arrays.SharedProduct;
+import io.github.dl4jdp.core.internal.arrays.Slices;
+import io.github.dl4jdp.core.internal.arrays.Sums;
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
+import io.github.dl4jdp.core.internal.arrays.WeightedSteps;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.ElementwiseActivations;
+import io.github.dl4jdp.core.internal.arrays.InputGradients;
+import io.github.dl4jdp.core.internal.arrays.Slices;
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import java.util.List;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;

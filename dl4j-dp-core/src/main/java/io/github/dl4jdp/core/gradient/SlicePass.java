@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.InputGradients;
+import io.github.dl4jdp.core.internal.arrays.ParameterViews;
 import java.util.List;
 import java.util.function.Supplier;
 import org.deeplearning4j.nn.api.Layer;

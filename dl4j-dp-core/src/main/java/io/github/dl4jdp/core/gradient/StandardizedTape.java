@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Norms;
+import io.github.dl4jdp.core.internal.arrays.RowSums;
+import io.github.dl4jdp.core.internal.arrays.Sums;
+import io.github.dl4jdp.core.internal.layers.WeightStandardization;
+import io.github.dl4jdp.core.internal.layers.WeightStandardizedConvolutionLayer;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Norms;
+import io.github.dl4jdp.core.internal.arrays.ParameterViews;
+import io.github.dl4jdp.core.internal.arrays.RowSums;
+import io.github.dl4jdp.core.internal.arrays.Sums;
 import java.util.Map;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.nd4j.linalg.api.buffer.DataType;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
 import org.jspecify.annotations.Nullable;
 
 /** The engine's side of a hooked layer: takes what the layer recorded. One for each hooked layer. */

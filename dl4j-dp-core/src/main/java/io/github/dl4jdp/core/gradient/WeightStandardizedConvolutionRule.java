@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Sums;
+import io.github.dl4jdp.core.internal.layers.WeightStandardization;
+import io.github.dl4jdp.core.internal.layers.WeightStandardizedConvolutionLayer;
 import java.util.Map;
 import java.util.Objects;
 import org.deeplearning4j.nn.gradient.Gradient;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.BiFunction;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.layers;
 
-import io.github.dl4jdp.core.gradient.GroupNormalizationLayer;
+import io.github.dl4jdp.core.internal.layers.GroupNormalizationLayer;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;

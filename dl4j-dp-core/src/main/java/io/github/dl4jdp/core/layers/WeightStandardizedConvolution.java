@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.layers;
 
-import io.github.dl4jdp.core.gradient.WeightStandardizedConvolutionLayer;
+import io.github.dl4jdp.core.internal.layers.WeightStandardizedConvolutionLayer;
 import java.util.Collection;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.ParamInitializer;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.layers;
 
-import io.github.dl4jdp.core.gradient.Slices;
-import io.github.dl4jdp.core.gradient.WeightStandardizedConvolutionLayer;
+import io.github.dl4jdp.core.internal.arrays.Slices;
+import io.github.dl4jdp.core.internal.layers.WeightStandardizedConvolutionLayer;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

@@ -3,8 +3,8 @@ package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.core.gradient.BoundedTape;
 import io.github.dl4jdp.core.gradient.LayerTape;
-import io.github.dl4jdp.core.gradient.Norms;
 import io.github.dl4jdp.core.gradient.SummedRowsTape;
+import io.github.dl4jdp.core.internal.arrays.Norms;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;

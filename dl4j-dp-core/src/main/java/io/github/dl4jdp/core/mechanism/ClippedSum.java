@@ -2,10 +2,10 @@
 package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.core.gradient.BoundedTape;
-import io.github.dl4jdp.core.gradient.HostArrays;
 import io.github.dl4jdp.core.gradient.LayerTape;
-import io.github.dl4jdp.core.gradient.Rounding;
 import io.github.dl4jdp.core.gradient.SummedRowsTape;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Rounding;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import java.util.ArrayList;
 import java.util.List;

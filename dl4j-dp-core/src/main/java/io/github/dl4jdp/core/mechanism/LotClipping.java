@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
-import io.github.dl4jdp.core.gradient.Norms;
+import io.github.dl4jdp.core.internal.arrays.Norms;
 import java.util.Arrays;
 import java.util.List;
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
-import io.github.dl4jdp.core.gradient.ParameterViews;
-import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.internal.arrays.ParameterViews;
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.util.Map;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;

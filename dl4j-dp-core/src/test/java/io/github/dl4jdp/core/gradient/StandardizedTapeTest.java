@@ -4,6 +4,9 @@ package io.github.dl4jdp.core.gradient;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.Sums;
+import io.github.dl4jdp.core.internal.layers.WeightStandardization;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;

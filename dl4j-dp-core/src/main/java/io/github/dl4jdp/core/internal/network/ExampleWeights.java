@@ -2,7 +2,7 @@
 package io.github.dl4jdp.core.internal.network;
 
 import io.github.dl4jdp.core.data.InMemoryExamples;
-import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;

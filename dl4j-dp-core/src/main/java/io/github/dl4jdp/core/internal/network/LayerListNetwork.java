@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
-import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import java.util.ArrayList;
 import java.util.Collection;

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.core.internal.training;
 
 import io.github.dl4jdp.core.data.Augmentation;
-import io.github.dl4jdp.core.gradient.Slices;
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.random.KeystreamGenerator;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;

@@ -5,7 +5,7 @@ import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
-import io.github.dl4jdp.core.gradient.Nd4jThreads;
+import io.github.dl4jdp.core.internal.arrays.Nd4jThreads;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.charging.TrainingProgress;

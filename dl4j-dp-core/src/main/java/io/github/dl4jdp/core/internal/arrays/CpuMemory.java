@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.arrays;
+
+import org.bytedeco.javacpp.FloatPointer;
+import org.jspecify.annotations.Nullable;
+
+/** A block of native memory that grows on demand and is used again at every step: fresh memory costs a page fault for every 4 KB. */
+public final class CpuMemory {
+    private @Nullable FloatPointer memory;
+
+    /** Memory for at least {@code length} floats, contents undefined. Invalidates what was handed out before if it has to grow. */
+    public FloatPointer ensure(long length) {
+        FloatPointer current = memory;
+        if (current == null || current.capacity() < length) {
+            if (current != null) {
+                current.close();
+            }
+            current = new FloatPointer(length);
+            memory = current;
+        }
+        return current;
+    }
+
+    /** The same memory from element {@code offset} on. */
+    public static FloatPointer at(FloatPointer memory, long offset) {
+        return new FloatPointer(memory).position(memory.position() + offset);
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal.arrays;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.indexing.NDArrayIndex;
+
+class HostArraysTest {
+    @ParameterizedTest
+    @EnumSource(
+            value = DataType.class,
+            names = {"FLOAT", "DOUBLE"})
+    void readAndWrite_viewOfView_touchThatViewAlone(DataType type) {
+        INDArray all = Nd4j.arange(100).castTo(type);
+        INDArray outer = all.get(NDArrayIndex.interval(20, 80));
+        INDArray inner = outer.reshape(60).get(NDArrayIndex.interval(10, 40)).reshape('c', 5, 6);
+
+        double[] values = new double[4];
+        HostArrays.read(inner, 7, values, 4);
+        assertThat(values).containsExactly(37, 38, 39, 40);
+
+        HostArrays.write(new double[] {-1, -2}, inner, 29, 1);
+        assertThat(all.getDouble(59)).isEqualTo(-1);
+        assertThat(all.getDouble(60)).isEqualTo(60);
+        assertThat(inner.getDouble(4, 5)).isEqualTo(-1);
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = DataType.class,
+            names = {"FLOAT", "DOUBLE"})
+    void read_rowOfMatrix_startsAtTheRow(DataType type) {
+        INDArray row = Nd4j.arange(12).castTo(type).reshape('c', 3, 4).getRow(2);
+        double[] values = new double[4];
+
+        HostArrays.read(row, 0, values, 4);
+
+        assertThat(values).containsExactly(8, 9, 10, 11);
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = DataType.class,
+            names = {"FLOAT", "DOUBLE"})
+    void read_transposed_throws(DataType type) {
+        INDArray transposed = Nd4j.zeros(type, 3, 4).transpose();
+
+        assertThatThrownBy(() -> HostArrays.read(transposed, 0, new double[2], 2))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("contiguous");
+    }
+}
