@@ -13,22 +13,27 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** An array in a file, mapped into memory: its rows are read where they are asked for, and the operating system keeps what it has room for. */
-final class MappedArray {
+public final class MappedArray {
     /** Files beyond 2 GB are mapped in pieces, each of whole rows. */
     private static final long MAX_PIECE_BYTES = 1L << 30;
 
     /** What a number of the file is. */
-    enum Element {
+    public enum Element {
         FLOAT32(4),
         FLOAT64(8),
         UINT8(1),
         INT32(4),
         INT64(8);
 
-        final int bytes;
+        private final int bytes;
 
         Element(int bytes) {
             this.bytes = bytes;
+        }
+
+        /** The bytes of one number. */
+        public int bytes() {
+            return bytes;
         }
     }
 
@@ -54,15 +59,17 @@ final class MappedArray {
      *
      * @param offset bytes before the first number
      * @param shape rows first; the file must end with the last row
+     * @throws IOException if the file cannot be read
      * @throws IllegalArgumentException if the file has another length than the shape asks for, or a row is too long
      */
-    static MappedArray map(Path file, long offset, Element element, ByteOrder order, long[] shape) throws IOException {
+    public static MappedArray map(Path file, long offset, Element element, ByteOrder order, long[] shape)
+            throws IOException {
         long rows = shape[0];
         long length = 1;
         for (int i = 1; i < shape.length; i++) {
             length = Math.multiplyExact(length, shape[i]);
         }
-        long rowBytes = Math.multiplyExact(length, element.bytes);
+        long rowBytes = Math.multiplyExact(length, element.bytes());
         if (rows < 1 || rowBytes < 1 || rowBytes > MAX_PIECE_BYTES) {
             throw new IllegalArgumentException("the array in " + file + " must have at least one row, of 1 to "
                     + MAX_PIECE_BYTES + " bytes, has the shape " + Arrays.toString(shape));
@@ -85,7 +92,8 @@ final class MappedArray {
         }
     }
 
-    long rows() {
+    /** The number of rows. */
+    public long rows() {
         return shape[0];
     }
 
@@ -99,7 +107,7 @@ final class MappedArray {
     }
 
     /** The rows with the given indices, [indices, ...]: double precision for FLOAT64, else single. */
-    INDArray get(long[] indices) {
+    public INDArray get(long[] indices) {
         long[] result = shape.clone();
         result[0] = indices.length;
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
@@ -146,7 +154,7 @@ final class MappedArray {
             throw new IndexOutOfBoundsException("index must be in [0, " + shape[0] + "), was " + row);
         }
         ByteBuffer piece = pieces[(int) (row / rowsPerPiece)];
-        int at = Math.toIntExact(row % rowsPerPiece * rowLength * element.bytes);
+        int at = Math.toIntExact(row % rowsPerPiece * rowLength * element.bytes());
         ByteBuffer view = piece.duplicate().order(piece.order());
         view.position(at);
         return view;

@@ -23,4 +23,9 @@ public interface LotSums {
      * @throws RuntimeException if one cannot be had: nothing is charged or released then, and the lot can be asked for again
      */
     List<ShardSum> sum(LotTask task);
+
+    /** How and where the sums are computed, and what the guarantee rests on besides, in the words of the report. None unless an implementation has some. */
+    default List<String> assumptions() {
+        return List.of();
+    }
 }

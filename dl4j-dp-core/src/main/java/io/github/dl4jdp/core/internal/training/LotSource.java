@@ -57,6 +57,7 @@ public final class LotSource extends LotSupply {
     /** Lots that are summed elsewhere. */
     public LotSource(PrivateTraining training, LotSums sums, Execution options) {
         this(training, standIn(sums), null, sums, options);
+        training.noticeSums(sums);
     }
 
     private LotSource(

@@ -25,6 +25,7 @@ import io.github.dl4jdp.core.mechanism.PrivateStep;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -234,7 +235,12 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
                 .forEach(assumption -> log.warn("Assumed: {}.", assumption));
     }
 
-    /** What has to be assumed of the preprocessors that the training data went through. */
+    /** Lots are summed elsewhere. */
+    void noticeSums(LotSums sums) {
+        fitted.addAll(sums.assumptions());
+    }
+
+    /** What has to be assumed of where lots are summed, and of the preprocessors that the training data went through. */
     public List<String> fittedPreprocessing() {
         return List.copyOf(fitted);
     }
@@ -382,9 +388,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
 
     /** The most examples of a physical batch, all copies of each: with truncated backpropagation through time, whatever the lot has. */
     public int physicalBatchSize(Execution options) {
-        return plan.truncation().isEmpty()
-                ? Math.max(1, options.physicalBatchFor(pass.heldPerExample()) / mechanism.copies())
-                : Integer.MAX_VALUE;
+        return plan.truncation().isEmpty() ? summer.physicalBatchSize(options) : Integer.MAX_VALUE;
     }
 
     /** Begins a pass over the user's own iterator, before anything of it is looked at, and gives what its lots are paid with. */
@@ -465,14 +469,30 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
     MultiDataSet lotOf(LotSums sums) {
         beginLot(spending.nextCharge());
         PrivateStep.Lot lot = Objects.requireNonNull(open);
-        sums.sum(lot.task(network.iterations(), network.epochs())).forEach(lot::add);
         MultiDataSet standIn = InMemoryExamples.map(sums.standIn(), INDArray::dup);
+        requireDeclaredShapes(standIn, shapes.shaped(standIn, true));
+        sums.sum(lot.task(network.iterations(), network.epochs())).forEach(lot::add);
         for (INDArray[] arrays : new INDArray[][] {standIn.getFeatures(), standIn.getLabels()}) {
             for (INDArray array : arrays) {
                 array.assign(0);
             }
         }
         return expect(standIn, 0, new long[] {0});
+    }
+
+    /** What is summed elsewhere is not padded here. */
+    private static void requireDeclaredShapes(MultiDataSet standIn, MultiDataSet shaped) {
+        for (int i = 0; i < standIn.numFeatureArrays(); i++) {
+            long[] given = standIn.getFeatures(i).shape();
+            long[] declared = shaped.getFeatures(i).shape();
+            if (!Arrays.equals(given, declared)) {
+                throw new IllegalArgumentException(
+                        "examples that are summed elsewhere must have the shape that the plan declares, "
+                                + Arrays.toString(declared) + " for array " + i
+                                + " of the features, examples first; had "
+                                + Arrays.toString(given) + ". Pad them before they are written");
+            }
+        }
     }
 
     /** Ends a part of the lot under way. */

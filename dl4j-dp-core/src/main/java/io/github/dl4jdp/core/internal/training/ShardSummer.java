@@ -76,7 +76,12 @@ public final class ShardSummer implements AutoCloseable {
      * @throws IllegalArgumentException if the plan truncates backpropagation, whose segments follow on updates
      */
     public static ShardSummer of(Model copy, CompletePlan plan, GradientRules rules, int threads) {
-        if (plan.truncation().isPresent()) {
+        return of(copy, plan.mechanism(), rules, threads);
+    }
+
+    /** As {@link #of(Model, CompletePlan, GradientRules, int)}, with the part of the plan that sums depend on. Its seed is not looked at. */
+    public static ShardSummer of(Model copy, Mechanism mechanism, GradientRules rules, int threads) {
+        if (mechanism.releasesPerLot() > 1) {
             throw new IllegalArgumentException(
                     "a plan with truncated backpropagation through time cannot be summed in parts: each of its segments needs the update that the"
                             + " one before made; train it in one process");
@@ -84,7 +89,12 @@ public final class ShardSummer implements AutoCloseable {
         var network = DpNetwork.of(copy);
         network.takeOwn();
         network.bind();
-        return new ShardSummer(network, plan.mechanism(), rules, threads, RandomStreams.secure());
+        return new ShardSummer(network, mechanism, rules, threads, RandomStreams.secure());
+    }
+
+    /** The most examples of a physical batch, all copies of each: the same for every copy of a network. */
+    public int physicalBatchSize(Execution options) {
+        return Math.max(1, options.physicalBatchFor(pass.heldPerExample()) / mechanism.copies());
     }
 
     /**
