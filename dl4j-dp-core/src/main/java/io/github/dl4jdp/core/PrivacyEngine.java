@@ -296,15 +296,13 @@ public final class PrivacyEngine implements AutoCloseable {
      */
     public DataSetIterator lots(DataSetIterator iterator) {
         requireGivenBatches();
-        return new LotIterator(
-                GivenBatches.of(training, training.physicalBatchSize(options), iterator), iterator);
+        return new LotIterator(GivenBatches.of(training, training.physicalBatchSize(options), iterator), iterator);
     }
 
     /** As {@link #lots(DataSetIterator)}, for networks of several inputs or outputs too. */
     public MultiDataSetIterator lots(MultiDataSetIterator iterator) {
         requireGivenBatches();
-        return new MultiLotIterator(
-                GivenBatches.of(training, training.physicalBatchSize(options), iterator), iterator);
+        return new MultiLotIterator(GivenBatches.of(training, training.physicalBatchSize(options), iterator), iterator);
     }
 
     private void requireGivenBatches() {

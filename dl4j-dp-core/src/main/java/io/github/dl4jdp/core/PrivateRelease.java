@@ -11,7 +11,6 @@ import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
 import io.github.dl4jdp.core.mechanism.ShardSum;
-import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.RandomStreams;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -81,14 +80,11 @@ public final class PrivateRelease implements AutoCloseable {
                     "This run is NOT PRIVATE: {}.",
                     mechanism.seed().isPresent() ? "its randomness comes from a seed" : "it has no noise");
         }
-        var streams = mechanism.seed().isPresent()
-                ? RandomStreams.seeded(mechanism.seed().getAsLong())
-                : RandomStreams.secure();
         return new PrivateRelease(
                 complete,
                 dimension,
                 Spending.resume(complete, "sums of " + dimension, TrainingProgress.NONE, LedgerOpener.ON_DISK),
-                new PrivateStep(mechanism, streams, dimension, SUMMATION_ALLOWANCE));
+                new PrivateStep(mechanism, RandomStreams.of(mechanism.seed()), dimension, SUMMATION_ALLOWANCE));
     }
 
     /** The norm C that each example's vector must not exceed. */
@@ -139,11 +135,7 @@ public final class PrivateRelease implements AutoCloseable {
                     "clippedSum must have " + dimension + " coordinates, had " + clippedSum.length);
         }
         PrivateStep.Lot lot = step.open(spending.nextCharge(), steps() + 1, 0);
-        long[] units = new long[dimension];
-        for (int i = 0; i < dimension; i++) {
-            units[i] = GaussianNoise.units(clippedSum[i], lot.gridStep());
-        }
-        lot.add(new ShardSum(units, 0, 0, lot.gridStep(), clippingNorm()));
+        lot.add(ShardSum.of(clippedSum, 0, 0, lot.gridStep(), clippingNorm()));
         double[] released = lot.release().clone();
         drawn = false;
         return released;

@@ -6,7 +6,6 @@ import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.SummedRowsTape;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Rounding;
-import io.github.dl4jdp.core.random.GaussianNoise;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -192,11 +191,7 @@ public final class ClippedSum {
     public ShardSum onGrid(double gridStep) {
         double[] values = new double[Math.toIntExact(sum.length())];
         HostArrays.read(sum, 0, values, values.length);
-        long[] units = new long[values.length];
-        for (int i = 0; i < units.length; i++) {
-            units[i] = GaussianNoise.units(values[i], gridStep);
-        }
-        return new ShardSum(units, clipping.twiceShiftedCount(), examplesOfLot, gridStep, clipping.norm());
+        return ShardSum.of(values, clipping.twiceShiftedCount(), examplesOfLot, gridStep, clipping.norm());
     }
 
     /** See {@link LotClipping#twiceShiftedCount}. Private data. */

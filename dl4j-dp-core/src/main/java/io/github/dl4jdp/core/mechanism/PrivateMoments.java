@@ -100,8 +100,8 @@ public final class PrivateMoments {
      */
     public double[] release(double noiseMultiplier, OptionalLong seed) {
         double[] noisy = sum();
-        RandomStreams streams = seed.isEmpty() ? RandomStreams.secure() : RandomStreams.seeded(seed.getAsLong());
-        GaussianNoise.Release noise = new GaussianNoise(noiseMultiplier, 1.0, noisy.length).release(streams, STREAM, 0);
+        GaussianNoise.Release noise =
+                new GaussianNoise(noiseMultiplier, 1.0, noisy.length).release(RandomStreams.of(seed), STREAM, 0);
         noise.addTo(noisy, 0, noisy.length);
         if (!noise.isComplete()) {
             throw new IllegalStateException("not every mean and square received noise; nothing was released");

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.random.GaussianNoise;
 
 /**
  * The clipped sum of a part of a lot, on the integer grid of the lot's noise: sums of parts are added exactly, so that their order, their number and who computed them change no
@@ -37,6 +38,21 @@ public final class ShardSum {
         this.examples = examples;
         this.gridStep = Require.positive("gridStep", gridStep);
         this.clippingNorm = Require.positive("clippingNorm", clippingNorm);
+    }
+
+    /**
+     * A sum brought to the grid.
+     *
+     * @param sum [numParams], 0 where nothing trains
+     * @throws ArithmeticException if a coordinate is not finite; the sum must then not be released
+     */
+    public static ShardSum of(
+            double[] sum, long twiceShiftedCount, long examples, double gridStep, double clippingNorm) {
+        long[] units = new long[sum.length];
+        for (int i = 0; i < units.length; i++) {
+            units[i] = GaussianNoise.units(sum[i], gridStep);
+        }
+        return new ShardSum(units, twiceShiftedCount, examples, gridStep, clippingNorm);
     }
 
     /** The sum in units of {@link #gridStep}, not a copy. */

@@ -9,6 +9,7 @@ import java.security.SecureRandom;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Map;
+import java.util.OptionalLong;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -63,6 +64,11 @@ public final class RandomStreams {
         } catch (GeneralSecurityException e) {
             throw new IllegalStateException("this Java runtime offers no SHA-256", e);
         }
+    }
+
+    /** Returns {@link #seeded} streams of a seed, or {@link #secure} ones where there is none. */
+    public static RandomStreams of(OptionalLong seed) {
+        return seed.isPresent() ? seeded(seed.getAsLong()) : secure();
     }
 
     /** Returns 128 random bits from the platform's {@link SecureRandom}, in hexadecimal: a name that nothing else has. */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.arrays;
 
-import io.github.dl4jdp.core.gradient.BoundedTape;
 import org.bytedeco.javacpp.FloatPointer;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -31,7 +30,7 @@ public final class RowSums {
      * @param rows [examples, n], c order
      * @param norms the norms of the rows
      * @param into [n]
-     * @param allowance see {@link BoundedTape#addWeightedSum(double[], java.util.Map, double)}
+     * @param allowance see {@code BoundedTape}
      * @return the bound on the error
      */
     public static double add(INDArray rows, double[] weights, double[] norms, double[] into, double allowance) {

@@ -57,8 +57,8 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
         }
         P preProcessor = getPreProcessor.get();
         supply.training.noticePreProcessor(preProcessor);
-        return handedOut(supply.next(
-                part -> isDrawn && preProcessor != null ? preProcessed(part, preProcessor) : part));
+        return handedOut(
+                supply.next(part -> isDrawn && preProcessor != null ? preProcessed(part, preProcessor) : part));
     }
 
     abstract D handedOut(RefusedLot refusal);

@@ -126,9 +126,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
         this.network = DpNetwork.of(model);
         List<LayerPast> past = network.past();
         network.privatize(wrap);
-        this.streams = mechanism.seed().isPresent()
-                ? RandomStreams.seeded(mechanism.seed().getAsLong())
-                : RandomStreams.secure();
+        this.streams = RandomStreams.of(mechanism.seed());
         this.shapes = new ExampleShapes(model, plan);
         shapes.pin(progress.shapes());
         this.summer = new ShardSummer(network, mechanism, rules, options.threads(), streams);
