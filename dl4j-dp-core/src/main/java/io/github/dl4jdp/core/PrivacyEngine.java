@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
-import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
@@ -31,6 +29,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
@@ -397,7 +396,25 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** What was run, what it guarantees and what it assumes. */
     public PrivacyReport report() {
-        return PrivacyReport.of(this, training.trainable());
+        Spending spending = spending();
+        return new PrivacyReport(
+                plan,
+                new RunState(
+                        steps(),
+                        remainingSteps(),
+                        spending.epsilon(),
+                        spending.momentsEpsilon(),
+                        clippingNorm(),
+                        spending.history(),
+                        training.account(),
+                        spending.event(),
+                        spending.hasLedger(),
+                        Optional.ofNullable(spending.head()),
+                        training.trainable(),
+                        Stream.concat(training.rules().assumptions().stream(), training.fittedPreprocessing().stream())
+                                .toList(),
+                        training.augmentedLots().wasUsed(),
+                        training.shapes().matter()));
     }
 
     /**
@@ -419,7 +436,7 @@ public final class PrivacyEngine implements AutoCloseable {
         return training.isLotComplete();
     }
 
-    /** See {@link NoisyRelease#signalToNoisePower}. */
+    /** See {@code PrivateStep.signalToNoisePower}. */
     double signalToNoisePower() {
         return training.signalToNoisePower();
     }
@@ -429,55 +446,9 @@ public final class PrivacyEngine implements AutoCloseable {
         return training.clippedFraction();
     }
 
-    /** Everything released so far, as the accountant composes it. */
-    DpEvent spent() {
-        return spending().event();
-    }
-
-    /** The last line of the ledger, if there is one. */
-    Optional<Head> ledgerHead() {
-        return Optional.ofNullable(spending().head());
-    }
-
-    /** What the guarantee rests on besides the library's own rules for layers. */
-    List<String> ruleAssumptions() {
-        return training.rules().assumptions();
-    }
-
     /** The largest number of charges under the plan with which everything charged stays within {@code epsilon}. */
     long affordableCharges(double epsilon) {
         return spending().affordableCharges(epsilon);
-    }
-
-    /** What was charged under other plans, in words. */
-    List<String> history() {
-        return spending().history();
-    }
-
-    /** Everything that went into the network's parameters. */
-    PrivacyAccount account() {
-        training.lookAtParameters();
-        return training.account();
-    }
-
-    /** What has to be assumed of the preprocessors that the training data went through. */
-    List<String> fittedPreprocessing() {
-        return training.fittedPreprocessing();
-    }
-
-    /** Whether examples were augmented. */
-    boolean augments() {
-        return training.augmentedLots().wasUsed();
-    }
-
-    /** Whether the number of time steps, or of pixels, of an example changes gradients. */
-    boolean shapesMatter() {
-        return training.shapes().matter();
-    }
-
-    /** Whether what is spent is kept in a ledger. */
-    boolean hasLedger() {
-        return spending().hasLedger();
     }
 
     /** The passes over the user's own iterator that the plan still allows to begin. */

@@ -6,6 +6,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
+import java.util.OptionalDouble;
 import java.util.function.Consumer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
@@ -141,18 +142,20 @@ public final class PrivacyListener extends BaseTrainingListener {
             return;
         }
         DpSgdPlan plan = engine.plan();
-        PrivacyGuarantee target = plan.target().orElse(null);
         var status = new PrivacyStatus(
                 engine.steps(),
                 engine.remainingSteps(),
                 engine.runningEpsilon(),
                 plan.delta(),
                 plan.relation(),
-                engine.momentsEpsilon().orElse(Double.NaN),
-                target == null ? Double.NaN : target.epsilon(),
+                engine.momentsEpsilon(),
+                plan.target()
+                        .map(PrivacyGuarantee::epsilon)
+                        .map(OptionalDouble::of)
+                        .orElse(OptionalDouble.empty()),
                 projectedEpsilon(),
                 noiseToSignal(),
-                clippedFraction);
+                present(clippedFraction));
         log.info("{}", status);
         report(status);
     }
@@ -169,8 +172,14 @@ public final class PrivacyListener extends BaseTrainingListener {
         return this;
     }
 
-    private double noiseToSignal() {
-        return weight == 0 ? Double.NaN : 1 / Math.sqrt(Math.max(0, signalPower / weight));
+    private OptionalDouble noiseToSignal() {
+        return weight == 0
+                ? OptionalDouble.empty()
+                : OptionalDouble.of(1 / Math.sqrt(Math.max(0, signalPower / weight)));
+    }
+
+    private static OptionalDouble present(double value) {
+        return Double.isNaN(value) ? OptionalDouble.empty() : OptionalDouble.of(value);
     }
 
     private double projectedEpsilon() {

@@ -30,120 +30,124 @@ import org.nd4j.shade.jackson.core.JsonProcessingException;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
 import org.nd4j.shade.jackson.databind.util.RawValue;
 
-/**
- * What a private training run did, what it guarantees and on what assumptions.
- *
- * @param plan what was run
- * @param steps lots released so far
- * @param guarantee the guarantee of what was released
- * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
- * @param clippingNorm the clipping norm in force for the next lot
- * @param history what was charged under other plans before this one; the guarantee includes it
- * @param forgotten what was forgotten by {@link PrivacyEngine#forget} or {@link PrivacyEngine#forgetUnprotected}, and why; the guarantee does not include it
- * @param notPrivate what in the past of the network leaves no guarantee: a seed, missing noise, training without privacy
- * @param isPrivate whether there is a guarantee at all: noise, from a secure generator
- * @param spent everything released so far, as the accountant composes it
- * @param ledger the last line of the ledger, if there is one
- * @param layers the layers that trained, and how their per-example gradients come about
- * @param versions of the library, of DL4J and of Java
- * @param evaluation what {@link #withEvaluation} was given
- * @param assumptions what the guarantee rests on
- * @param notCovered what is computed from the training data and has no guarantee
- */
-public record PrivacyReport(
-        DpSgdPlan plan,
-        long steps,
-        PrivacyGuarantee guarantee,
-        OptionalDouble momentsEpsilon,
-        double clippingNorm,
-        List<String> history,
-        List<String> forgotten,
-        List<String> notPrivate,
-        boolean isPrivate,
-        DpEvent spent,
-        Optional<Head> ledger,
-        List<String> layers,
-        Map<String, String> versions,
-        Map<String, String> evaluation,
-        List<String> assumptions,
-        List<String> notCovered) {
+/** What a private training run did, what it guarantees and on what assumptions. */
+public final class PrivacyReport {
+    private final DpSgdPlan plan;
+    private final RunState run;
+    private final Map<String, String> versions;
+    private final Map<String, String> evaluation;
 
-    /** Copies the lists. */
-    public PrivacyReport {
-        history = List.copyOf(history);
-        forgotten = List.copyOf(forgotten);
-        notPrivate = List.copyOf(notPrivate);
-        layers = List.copyOf(layers);
-        versions = Collections.unmodifiableMap(new LinkedHashMap<>(versions));
-        evaluation = Collections.unmodifiableMap(new LinkedHashMap<>(evaluation));
-        assumptions = List.copyOf(assumptions);
-        notCovered = List.copyOf(notCovered);
+    PrivacyReport(DpSgdPlan plan, RunState run) {
+        this(plan, run, runningVersions(), Map.of());
     }
 
-    static PrivacyReport of(PrivacyEngine engine, List<TrainableLayer> trainable) {
-        return new PrivacyReport(
-                engine.plan(),
-                engine.steps(),
-                engine.guarantee(),
-                engine.momentsEpsilon(),
-                engine.clippingNorm(),
-                engine.history(),
-                engine.account().forgottenInWords(),
-                engine.account().notPrivate(),
-                engine.plan().isPrivate() && engine.epsilon() < Double.POSITIVE_INFINITY,
-                engine.spent(),
-                engine.ledgerHead(),
-                trainable.stream()
-                        .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"
-                                + (layer.path().equals(TrainableLayer.SLICES) ? ", one example at a time)" : ")"))
-                        .toList(),
-                runningVersions(),
-                Map.of(),
-                assumptions(engine),
-                notCovered(engine.plan().sampling()));
+    private PrivacyReport(DpSgdPlan plan, RunState run, Map<String, String> versions, Map<String, String> evaluation) {
+        this.plan = plan;
+        this.run = run;
+        this.versions = versions;
+        this.evaluation = Collections.unmodifiableMap(evaluation);
     }
 
-    private static List<String> assumptions(PrivacyEngine engine) {
+    /** What was run. */
+    public DpSgdPlan plan() {
+        return plan;
+    }
+
+    /** Lots released so far. */
+    public long steps() {
+        return run.steps();
+    }
+
+    /** The guarantee of what was released. */
+    public PrivacyGuarantee guarantee() {
+        return new PrivacyGuarantee(run.epsilon(), plan.delta(), plan.relation());
+    }
+
+    /** What the moments accountant says, where the plan's accountant is a tighter one. */
+    public OptionalDouble momentsEpsilon() {
+        return run.momentsEpsilon();
+    }
+
+    /** What was charged under other plans before this one; the guarantee includes it. */
+    public List<String> history() {
+        return run.history();
+    }
+
+    /** What was forgotten by {@link PrivacyEngine#forget} or {@link PrivacyEngine#forgetUnprotected}, and why; the guarantee does not include it. */
+    public List<String> forgotten() {
+        return run.account().forgottenInWords();
+    }
+
+    /** Whether there is a guarantee at all: noise from a secure generator, and no past that leaves none. */
+    public boolean isPrivate() {
+        return plan.isPrivate() && run.epsilon() < Double.POSITIVE_INFINITY;
+    }
+
+    /** Everything released so far, as the accountant composes it. */
+    public DpEvent spent() {
+        return run.spent();
+    }
+
+    /** The last line of the ledger, if there is one. */
+    public Optional<Head> ledger() {
+        return run.ledger();
+    }
+
+    /** The layers that trained, and how their per-example gradients come about. */
+    public List<String> layers() {
+        return run.layers().stream()
+                .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"
+                        + (layer.path().equals(TrainableLayer.SLICES) ? ", one example at a time)" : ")"))
+                .toList();
+    }
+
+    /** What {@link #withEvaluation} was given. */
+    public Map<String, String> evaluation() {
+        return evaluation;
+    }
+
+    /** What the guarantee rests on. */
+    public List<String> assumptions() {
         var assumptions = new ArrayList<String>(List.of(
                 "one row of the data set is one person's whole contribution",
                 "the initial parameters and the updater's state do not depend on the training data",
                 "normalization and other preprocessing use no statistics of the training data",
                 "the number of examples, the expected lot size and the number of steps are public"));
-        if (engine.plan().sampling() == Sampling.GIVEN_BATCHES) {
+        if (plan.sampling() == Sampling.GIVEN_BATCHES) {
             assumptions.add(
                     "the iterator gives each example at most once a pass, in an order that does not depend on the data");
         }
-        if (engine.remainingSteps() > 0) {
+        if (run.remainingSteps() > 0) {
             assumptions.add(
                     "the number of lots was not chosen by looking at training results such as a score; if it was, the epsilon of"
                             + " the whole plan applies");
         }
-        if (engine.plan().truncation() != null) {
+        if (plan.truncation() != null) {
             assumptions.add("the maximum length of a sequence is public");
         }
-        if (engine.shapesMatter()) {
+        if (run.shapesMatter()) {
             assumptions.add(
                     "the shape of an example (time steps, height and width) is public and was not derived from the training data,"
                             + " for instance from the longest training sequence");
         }
-        if (engine.augments()) {
+        if (run.augments()) {
             assumptions.add(
                     "augmentation makes the copies of an example from that example and randomness alone, and preprocessing"
                             + " keeps their order");
         }
-        assumptions.addAll(engine.ruleAssumptions());
-        assumptions.addAll(engine.fittedPreprocessing());
-        if (!engine.hasLedger()) {
+        assumptions.addAll(run.assumptions());
+        if (!run.hasLedger()) {
             assumptions.add(
                     "there is no ledger: no step was lost in a crash, and none was taken by another copy of the model");
         }
         return assumptions;
     }
 
-    private static List<String> notCovered(Sampling sampling) {
+    /** What is computed from the training data and has no guarantee. */
+    public List<String> notCovered() {
         var notCovered = new ArrayList<String>();
         notCovered.add("the training score and anything third-party listeners compute from the training data");
-        if (sampling == Sampling.POISSON) {
+        if (plan.sampling() == Sampling.POISSON) {
             notCovered.add("the data set size check");
         }
         notCovered.add("evaluation on the training data, and choices based on it");
@@ -153,10 +157,13 @@ public record PrivacyReport(
 
     /** The guarantee in one sentence. */
     String verdict() {
-        String values =
-                String.format(Locale.ROOT, "epsilon = %.4g, delta = %.3g", guarantee.epsilon(), guarantee.delta());
-        if (isPrivate) {
-            return "(" + values + ")-differential privacy, " + guarantee.relation() + ", one example";
+        String values = String.format(
+                Locale.ROOT,
+                "epsilon = %.4g, delta = %.3g",
+                guarantee().epsilon(),
+                guarantee().delta());
+        if (isPrivate()) {
+            return "(" + values + ")-differential privacy, " + guarantee().relation() + ", one example";
         }
         if (plan.noiseMultiplier() == 0) {
             return "NOT PRIVATE: no noise was added";
@@ -165,14 +172,19 @@ public record PrivacyReport(
             return "NOT PRIVATE: the noise comes from a seed; epsilon is infinite";
         }
         return "NOT PRIVATE: epsilon is infinite"
-                + (notPrivate.isEmpty() ? "" : ", because of the network's past: " + String.join("; ", notPrivate));
+                + (run.account().notPrivate().isEmpty()
+                        ? ""
+                        : ", because of the network's past: "
+                                + String.join("; ", run.account().notPrivate()));
     }
 
     private String accountant() {
         return plan.accountantKind()
-                + (momentsEpsilon.isPresent()
+                + (momentsEpsilon().isPresent()
                         ? String.format(
-                                Locale.ROOT, " (moments accountant: epsilon = %.4g)", momentsEpsilon.getAsDouble())
+                                Locale.ROOT,
+                                " (moments accountant: epsilon = %.4g)",
+                                momentsEpsilon().getAsDouble())
                         : ", the moments accountant");
     }
 
@@ -180,12 +192,12 @@ public record PrivacyReport(
     Map<String, String> facts() {
         var facts = new LinkedHashMap<String, String>();
         facts.put("guarantee", verdict());
-        facts.put("steps", steps + " of " + plan.steps());
-        if (!history.isEmpty()) {
-            facts.put("before this plan", String.join("; ", history));
+        facts.put("steps", steps() + " of " + plan.steps());
+        if (!history().isEmpty()) {
+            facts.put("before this plan", String.join("; ", history()));
         }
-        if (!forgotten.isEmpty()) {
-            facts.put("FORGOTTEN", String.join("; ", forgotten) + "; NOT in epsilon");
+        if (!forgotten().isEmpty()) {
+            facts.put("FORGOTTEN", String.join("; ", forgotten()) + "; NOT in epsilon");
         }
         facts.put(
                 "sampling",
@@ -195,7 +207,7 @@ public record PrivacyReport(
                 "clipping norm",
                 plan.clipping().describe()
                         + (plan.clipping() instanceof Clipping.Adaptive
-                                ? "; now " + clippingNorm + ", a noised value that the guarantee covers"
+                                ? "; now " + run.clippingNorm() + ", a noised value that the guarantee covers"
                                 : ""));
         facts.put(
                 "noise multiplier",
@@ -227,23 +239,23 @@ public record PrivacyReport(
                 plan.seed().isPresent() ? "a seed (for tests only, not private)" : "cryptographic generator");
         facts.put(
                 "ledger",
-                ledger.map(line -> "line " + line.sequenceNumber() + ", SHA-256 " + line.hash())
+                ledger().map(line -> "line " + line.sequenceNumber() + ", SHA-256 " + line.hash())
                         .orElse("none"));
-        facts.put("trained layers", String.join(", ", layers));
+        facts.put("trained layers", String.join(", ", layers()));
         versions.forEach(facts::put);
         return facts;
     }
 
     /** The first line of every form. */
     String title() {
-        return ledger.isPresent()
+        return ledger().isPresent()
                 ? "Privacy report"
                 : "Privacy report. NO LEDGER: steps lost in a crash, or taken by another copy of this model, are not counted";
     }
 
     /** What the guarantee means for a person whose data are in the training set, and for an attacker. */
     List<String> plainWords() {
-        if (!isPrivate) {
+        if (!isPrivate()) {
             return List.of("This run gives no privacy guarantee: " + verdict() + ".");
         }
         var words = new ArrayList<String>();
@@ -251,9 +263,9 @@ public record PrivacyReport(
                 Locale.ROOT,
                 "Two data sets are neighbors if %s. For any two neighbors, every outcome of the training is at most %.4g times"
                         + " as likely with one as with the other (e to the power of epsilon), except with probability %.3g.",
-                guarantee.relation().description(),
-                Math.exp(guarantee.epsilon()),
-                guarantee.delta()));
+                guarantee().relation().description(),
+                Math.exp(guarantee().epsilon()),
+                guarantee().delta()));
         words.add(String.format(
                 Locale.ROOT,
                 "An attacker who knows all other examples and sees every model of the run detects, at a false-positive rate of"
@@ -265,7 +277,7 @@ public record PrivacyReport(
 
     /** What an attacker faces: the largest true positive rate at every false positive rate. */
     public TradeOffCurve tradeOff() {
-        return TradeOffCurve.of(plan.newAccountant().compose(spent));
+        return TradeOffCurve.of(plan.newAccountant().compose(spent()));
     }
 
     /**
@@ -282,23 +294,7 @@ public record PrivacyReport(
         } else {
             named.put("evaluation, " + data, results.stats().strip());
         }
-        return new PrivacyReport(
-                plan,
-                steps,
-                guarantee,
-                momentsEpsilon,
-                clippingNorm,
-                history,
-                forgotten,
-                notPrivate,
-                isPrivate,
-                spent,
-                ledger,
-                layers,
-                versions,
-                named,
-                assumptions,
-                notCovered);
+        return new PrivacyReport(plan, run, versions, named);
     }
 
     private static Map<String, String> runningVersions() {
@@ -348,26 +344,26 @@ public record PrivacyReport(
     public String toJson() {
         var json = new LinkedHashMap<String, Object>();
         json.put("title", title());
-        json.put("private", isPrivate);
-        json.put("epsilon", guarantee.epsilon());
-        json.put("delta", guarantee.delta());
-        momentsEpsilon.ifPresent(epsilon -> json.put("momentsEpsilon", epsilon));
-        json.put("relation", guarantee.relation().name());
+        json.put("private", isPrivate());
+        json.put("epsilon", guarantee().epsilon());
+        json.put("delta", guarantee().delta());
+        momentsEpsilon().ifPresent(epsilon -> json.put("momentsEpsilon", epsilon));
+        json.put("relation", guarantee().relation().name());
         json.put("unit", "one example");
-        json.put("steps", steps);
+        json.put("steps", steps());
         json.put("plan", PlanJson.toMap(plan));
-        json.put("ledger", ledger.map(Head::hash).orElse(null));
-        json.put("spent", new RawValue(spent.toJson()));
-        json.put("truePositiveRates", isPrivate ? truePositiveRates() : Map.of());
-        json.put("history", history);
-        json.put("forgotten", forgotten);
-        json.put("notPrivate", notPrivate);
-        json.put("layers", layers);
+        json.put("ledger", ledger().map(Head::hash).orElse(null));
+        json.put("spent", new RawValue(spent().toJson()));
+        json.put("truePositiveRates", isPrivate() ? truePositiveRates() : Map.of());
+        json.put("history", history());
+        json.put("forgotten", forgotten());
+        json.put("notPrivate", run.account().notPrivate());
+        json.put("layers", layers());
         json.put("versions", versions);
         json.put("evaluation", evaluation);
         json.put("plainWords", plainWords());
-        json.put("assumptions", assumptions);
-        json.put("notCovered", notCovered);
+        json.put("assumptions", assumptions());
+        json.put("notCovered", notCovered());
         try {
             return new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(json);
         } catch (JsonProcessingException e) {

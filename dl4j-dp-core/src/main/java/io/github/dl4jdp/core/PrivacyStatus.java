@@ -6,41 +6,18 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalDouble;
 import org.nd4j.shade.jackson.core.JsonProcessingException;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
 
 /**
  * Where a private run stands after a lot.
  *
- * <p>All but {@code clippedFraction} is covered by the guarantee: it depends on the plan, on the number of steps and on what was released.
- *
- * @param iteration number of lots released so far
- * @param remainingSteps lots that the plan still allows
- * @param epsilon privacy spent so far, at {@code delta} and under {@code relation}
- * @param delta the plan's delta
- * @param relation the neighboring relation; the unit of privacy is one example
- * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one; else NaN
- * @param budget the epsilon that the plan was calibrated to, or NaN
- * @param projectedEpsilon what the whole plan will have cost
- * @param noiseToSignal length of the noise against the length of the clipped sum, estimated from the noised sums: one over the root of the running
- *     average of {@code ||released||^2 / (d s^2) - 1}; infinite where no signal can be told from the noise, NaN where there is no noise
- * @param clippedFraction the share of the lot's examples that were clipped, NaN unless it was asked for: private data, <b>outside the
- *     guarantee</b>
+ * <p>All but {@link #clippedFraction} is covered by the guarantee: it depends on the plan, on the number of steps and on what was released.
  */
-public record PrivacyStatus(
-        long iteration,
-        long remainingSteps,
-        double epsilon,
-        double delta,
-        NeighboringRelation relation,
-        double momentsEpsilon,
-        double budget,
-        double projectedEpsilon,
-        double noiseToSignal,
-        double clippedFraction) {
-
+public final class PrivacyStatus {
     private static final List<String> NAMES = List.of(
-            "iteration",
+            "steps",
             "remaining_steps",
             "epsilon",
             "delta",
@@ -51,6 +28,93 @@ public record PrivacyStatus(
             "noise_to_signal",
             "clipped_fraction_outside_the_guarantee");
 
+    private final long steps;
+    private final long remainingSteps;
+    private final double epsilon;
+    private final double delta;
+    private final NeighboringRelation relation;
+    private final OptionalDouble momentsEpsilon;
+    private final OptionalDouble budget;
+    private final double projectedEpsilon;
+    private final OptionalDouble noiseToSignal;
+    private final OptionalDouble clippedFraction;
+
+    PrivacyStatus(
+            long steps,
+            long remainingSteps,
+            double epsilon,
+            double delta,
+            NeighboringRelation relation,
+            OptionalDouble momentsEpsilon,
+            OptionalDouble budget,
+            double projectedEpsilon,
+            OptionalDouble noiseToSignal,
+            OptionalDouble clippedFraction) {
+        this.steps = steps;
+        this.remainingSteps = remainingSteps;
+        this.epsilon = epsilon;
+        this.delta = delta;
+        this.relation = relation;
+        this.momentsEpsilon = momentsEpsilon;
+        this.budget = budget;
+        this.projectedEpsilon = projectedEpsilon;
+        this.noiseToSignal = noiseToSignal;
+        this.clippedFraction = clippedFraction;
+    }
+
+    /** Lots released so far. */
+    public long steps() {
+        return steps;
+    }
+
+    /** Lots that the plan still allows. */
+    public long remainingSteps() {
+        return remainingSteps;
+    }
+
+    /** Privacy spent so far, at {@link #delta} and under {@link #relation}; infinite without noise. */
+    public double epsilon() {
+        return epsilon;
+    }
+
+    /** The plan's delta. */
+    public double delta() {
+        return delta;
+    }
+
+    /** The neighboring relation; the unit of privacy is one example. */
+    public NeighboringRelation relation() {
+        return relation;
+    }
+
+    /** What the moments accountant says, where the plan's accountant is a tighter one. */
+    public OptionalDouble momentsEpsilon() {
+        return momentsEpsilon;
+    }
+
+    /** The epsilon that the plan was calibrated to, if it was. */
+    public OptionalDouble budget() {
+        return budget;
+    }
+
+    /** What the whole plan will have cost. */
+    public double projectedEpsilon() {
+        return projectedEpsilon;
+    }
+
+    /**
+     * Length of the noise against the length of the clipped sum, estimated from the noised sums: one over the root of the running
+     * average of {@code ||released||^2 / (d s^2) - 1}; infinite where no signal can be told from the noise, absent where there is no noise.
+     */
+    public OptionalDouble noiseToSignal() {
+        return noiseToSignal;
+    }
+
+    /** The share of the lot's examples that were clipped, if it was asked for: private data, <b>outside the guarantee</b>. */
+    public OptionalDouble clippedFraction() {
+        return clippedFraction;
+    }
+
     /** The names of {@link #values()}, in their order. */
     public static List<String> names() {
         return NAMES;
@@ -59,16 +123,16 @@ public record PrivacyStatus(
     /** The values by name: numbers, strings, {@code "Infinity"} for an infinite number and the empty string for an unknown one. */
     public Map<String, Object> values() {
         List<Object> values = List.of(
-                iteration,
+                steps,
                 remainingSteps,
                 number(epsilon),
                 delta,
                 relation.name(),
-                number(momentsEpsilon),
-                number(budget),
+                number(momentsEpsilon.orElse(Double.NaN)),
+                number(budget.orElse(Double.NaN)),
                 number(projectedEpsilon),
-                number(noiseToSignal),
-                number(clippedFraction));
+                number(noiseToSignal.orElse(Double.NaN)),
+                number(clippedFraction.orElse(Double.NaN)));
         var named = new LinkedHashMap<String, Object>();
         for (int i = 0; i < values.size(); i++) {
             named.put(NAMES.get(i), values.get(i));
@@ -97,9 +161,9 @@ public record PrivacyStatus(
     /** The status as one line of a log. */
     @Override
     public String toString() {
-        return String.format(Locale.ROOT, "step %d: epsilon = %.4g (delta = %.3g", iteration, epsilon, delta)
-                + (Double.isNaN(momentsEpsilon)
-                        ? ")"
-                        : String.format(Locale.ROOT, "; moments accountant: %.4g)", momentsEpsilon));
+        return String.format(Locale.ROOT, "step %d: epsilon = %.4g (delta = %.3g", steps, epsilon, delta)
+                + (momentsEpsilon.isPresent()
+                        ? String.format(Locale.ROOT, "; moments accountant: %.4g)", momentsEpsilon.getAsDouble())
+                        : ")");
     }
 }

@@ -276,7 +276,7 @@ class TruncatedBackpropTest {
         var engine = PrivacyEngine.attach(
                 network, TruncatedNetworks.fullLots(3).withClippingNorm(1).withNoiseMultiplier(4));
         var steps = new ArrayList<Long>();
-        TruncatedNetworks.listen(network, new PrivacyListener(engine, 1, status -> steps.add(status.iteration())));
+        TruncatedNetworks.listen(network, new PrivacyListener(engine, 1, status -> steps.add(status.steps())));
         TruncatedNetworks.fit(network, engine, data, 3);
         assertThat(steps).containsExactly(1L, 2L, 3L);
         assertThat(engine.report().toString())

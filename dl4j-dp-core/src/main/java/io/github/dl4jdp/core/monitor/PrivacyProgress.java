@@ -62,16 +62,18 @@ public final class PrivacyProgress implements Consumer<PrivacyStatus>, AutoClose
     public void accept(PrivacyStatus status) {
         Display current = display;
         if (current == null) {
-            current = start.apply("private training", status.iteration() + status.remainingSteps());
+            current = start.apply("private training", status.steps() + status.remainingSteps());
             display = current;
         }
-        current.advance(status.iteration() - shown, note(status));
-        shown = status.iteration();
+        current.advance(status.steps() - shown, note(status));
+        shown = status.steps();
     }
 
     private static String note(PrivacyStatus status) {
         String spent = "epsilon " + number(status.epsilon());
-        return Double.isNaN(status.budget()) ? spent : spent + " of " + number(status.budget());
+        return status.budget().isPresent()
+                ? spent + " of " + number(status.budget().getAsDouble())
+                : spent;
     }
 
     private static String number(double value) {

@@ -7,9 +7,10 @@ import ch.qos.logback.classic.Level;
 import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
-import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.PrivacyStatus;
+import io.github.dl4jdp.core.Statuses;
 import java.util.ArrayList;
+import java.util.OptionalDouble;
 import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.slf4j.LoggerFactory;
@@ -55,17 +56,8 @@ class ProgressTest {
                         "private training of 20", "5 epsilon 0.5 of 2", "5 epsilon 0.5 of 2", "10 epsilon 0.5");
     }
 
-    private static PrivacyStatus status(long iteration, long remaining, double budget) {
-        return new PrivacyStatus(
-                iteration,
-                remaining,
-                0.5,
-                1e-5,
-                NeighboringRelation.ADD_OR_REMOVE_ONE,
-                Double.NaN,
-                budget,
-                1,
-                1,
-                Double.NaN);
+    private static PrivacyStatus status(long steps, long remaining, double budget) {
+        return Statuses.of(
+                steps, remaining, Double.isNaN(budget) ? OptionalDouble.empty() : OptionalDouble.of(budget), 1, 1);
     }
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.monitor;
 
-import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.PrivacyStatus;
+import io.github.dl4jdp.core.Statuses;
+import java.util.OptionalDouble;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -18,17 +19,7 @@ import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** A small private run to be watched. */
 record Runs(MultiLayerNetwork network, PrivacyEngine engine) {
-    static final PrivacyStatus STATUS = new PrivacyStatus(
-            7,
-            13,
-            0.5,
-            1e-5,
-            NeighboringRelation.ADD_OR_REMOVE_ONE,
-            Double.NaN,
-            Double.NaN,
-            0.75,
-            Double.POSITIVE_INFINITY,
-            Double.NaN);
+    static final PrivacyStatus STATUS = Statuses.of(7, 13, OptionalDouble.empty(), 0.75, Double.POSITIVE_INFINITY);
 
     static Runs of(int steps) {
         Nd4j.getRandom().setSeed(5);

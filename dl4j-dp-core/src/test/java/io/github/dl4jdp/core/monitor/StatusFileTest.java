@@ -14,7 +14,7 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
 
 class StatusFileTest {
     private static final String HEADER =
-            "iteration,remaining_steps,epsilon,delta,relation,moments_epsilon,budget,projected_epsilon,"
+            "steps,remaining_steps,epsilon,delta,relation,moments_epsilon,budget,projected_epsilon,"
                     + "noise_to_signal,clipped_fraction_outside_the_guarantee";
 
     @TempDir
@@ -54,7 +54,7 @@ class StatusFileTest {
         var lines = Files.readAllLines(path);
         assertThat(lines).hasSize(4);
         var last = new ObjectMapper().readTree(lines.get(3));
-        assertThat(last.get("iteration").asLong()).isEqualTo(20);
+        assertThat(last.get("steps").asLong()).isEqualTo(20);
         assertThat(last.get("remaining_steps").asLong()).isZero();
         assertThat(last.get("epsilon").asDouble()).isEqualTo(run.engine().epsilon());
         assertThat(last.get("moments_epsilon").asDouble())
@@ -78,7 +78,7 @@ class StatusFileTest {
         run.network()
                 .setListeners(new PrivacyListener(run.engine(), 1)
                         .reportTo(file)
-                        .reportTo(status -> seen.add(status.iteration())));
+                        .reportTo(status -> seen.add(status.steps())));
 
         run.fit();
 

@@ -54,7 +54,7 @@ class TrainingUiTest {
         try (InputStream stream = URI.create(address).toURL().openStream()) {
             assertThat(new String(stream.readAllBytes(), StandardCharsets.UTF_8))
                     .contains("\"session\":\"my run\"")
-                    .contains("\"iteration\":5");
+                    .contains("\"steps\":5");
         }
     }
 }

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import java.util.OptionalDouble;
+
+/** Statuses for tests of what shows them. */
+public final class Statuses {
+    private Statuses() {}
+
+    /** At epsilon = 0.5, delta = 1e-5, without what was not asked for. */
+    public static PrivacyStatus of(
+            long steps, long remaining, OptionalDouble budget, double projected, double noiseToSignal) {
+        return new PrivacyStatus(
+                steps,
+                remaining,
+                0.5,
+                1e-5,
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                OptionalDouble.empty(),
+                budget,
+                projected,
+                OptionalDouble.of(noiseToSignal),
+                OptionalDouble.empty());
+    }
+}
