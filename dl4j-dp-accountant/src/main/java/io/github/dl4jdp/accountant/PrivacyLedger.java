@@ -208,9 +208,9 @@ public final class PrivacyLedger implements AutoCloseable {
         }
         throw new PrivacyLedgerException(
                 Reason.FORKED,
-                "privacy ledger " + name + ": line " + (expected.sequenceNumber() + 1) + " has not the hash "
-                        + expected.hash() + " that the model was stored with; it is the ledger of another run,"
-                        + " or of a copy that was trained separately");
+                "privacy ledger " + name + ": line " + (expected.sequenceNumber() + 1)
+                        + ": hash mismatch, the model was stored with " + expected.hash()
+                        + "; this is the ledger of another run," + " or of a copy that was trained separately");
     }
 
     private static void requireTerms(String name, PrivacyLedgerHistory history, Terms terms, boolean changedPlan) {
@@ -218,9 +218,9 @@ public final class PrivacyLedger implements AutoCloseable {
             return;
         }
         Terms last = history.terms();
-        requireSame(name, "relation", last.relation(), terms.relation(), "start a ledger of its own for it");
+        requireSame(name, "relation", last.relation(), terms.relation(), "start a separate ledger for it");
         if (!changedPlan) {
-            String remedy = "go on with the same one, or ask for the change explicitly";
+            String remedy = "continue with the same one, or request the change explicitly";
             requireSame(name, "plan", last.planDigest(), terms.planDigest(), remedy);
             requireSame(name, "configuration", last.configurationDigest(), terms.configurationDigest(), remedy);
             requireSame(name, "event", last.event(), terms.event(), remedy);
@@ -315,7 +315,7 @@ public final class PrivacyLedger implements AutoCloseable {
                     steps < 1
                             ? "steps must be >= 1, was " + steps
                             : "steps must be at most " + room + ", which with the " + history.steps()
-                                    + " charged already makes 2^63 - 1, was " + steps);
+                                    + " already charged makes 2^63 - 1, was " + steps);
         }
     }
 
@@ -328,7 +328,7 @@ public final class PrivacyLedger implements AutoCloseable {
         if (!usable) {
             throw new PrivacyLedgerException(
                     Reason.UNUSABLE,
-                    "privacy ledger " + name + " was closed, or a write to it failed; attach to it anew");
+                    "privacy ledger " + name + " was closed, or a write to it failed; attach to it again");
         }
         byte[] bytes = (text + "\n").getBytes(StandardCharsets.UTF_8);
         PrivacyLedgerLine line = PrivacyLedgerLine.parse(text, history.lines(), history.hash());
@@ -343,7 +343,7 @@ public final class PrivacyLedger implements AutoCloseable {
             if (!file.isInPlace() || file.length() != history.verifiedBytes()) {
                 throw new PrivacyLedgerException(
                         Reason.REPLACED,
-                        "privacy ledger " + name + " was removed, replaced or written to by someone else while this run"
+                        "privacy ledger " + name + " was removed, replaced or changed by another process while this run"
                                 + " was training; nothing more is released");
             }
             file.append(bytes);
@@ -421,8 +421,8 @@ public final class PrivacyLedger implements AutoCloseable {
                 "cannot " + action + " privacy ledger " + name + " ("
                         + cause.getClass().getSimpleName() + ": "
                         + cause.getMessage()
-                        + "); see that its folder exists and is writable and that the disk has space,"
-                        + " then attach anew",
+                        + "); check that its folder exists and is writable and that the disk has space,"
+                        + " then attach again",
                 cause);
     }
 

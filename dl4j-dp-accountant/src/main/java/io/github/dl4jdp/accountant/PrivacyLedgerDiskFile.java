@@ -185,7 +185,7 @@ final class PrivacyLedgerDiskFile implements PrivacyLedgerFile {
             return new PrivacyLedgerException(
                     Reason.LOCKED,
                     "privacy ledger " + ledger + " is in use by another trainer " + where
-                            + "; stop that one first, or give this run a ledger of its own");
+                            + "; stop that trainer first, or use another ledger for this run");
         }
 
         void close() throws IOException {

@@ -223,7 +223,7 @@ public final class PrivacyLedgerHistory {
     private void accept(String text, int bytes) {
         PrivacyLedgerLine line = PrivacyLedgerLine.parse(text, lines, hash);
         if (line == null) {
-            throw broken("does not follow from the lines before it: it was altered, or lines were removed or inserted");
+            throw broken("does not match the lines before it: it was altered, or lines were removed or inserted");
         }
         add(line, bytes);
     }
@@ -266,6 +266,6 @@ public final class PrivacyLedgerHistory {
         return new PrivacyLedgerException(
                 Reason.BROKEN,
                 "privacy ledger " + name + ": line " + (lines + 1) + " " + what
-                        + "; restore the file from where the model was trained, or its guarantee is lost");
+                        + "; restore the original file, or its guarantee is lost");
     }
 }

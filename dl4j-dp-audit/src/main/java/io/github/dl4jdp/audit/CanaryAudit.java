@@ -210,8 +210,9 @@ public final class CanaryAudit {
         private static void requireEnough(String name, int given, double significance) {
             int needed = OneRunBound.canariesNeeded(0, 0, significance);
             if (given < needed) {
-                throw new IllegalArgumentException(name + " must be at least " + needed
-                        + " for a bound at this confidence, were " + given + ": even if all were right it would be 0");
+                throw new IllegalArgumentException(
+                        name + " must be at least " + needed + " for a bound at this confidence, were " + given
+                                + ": even if all guesses were right, the bound would be 0");
             }
         }
 

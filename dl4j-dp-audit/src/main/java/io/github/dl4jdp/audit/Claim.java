@@ -26,7 +26,7 @@ final class Claim {
         this.curve = TradeOffCurve.of(accountant);
         if (!(curve.falseNegativeRate(0.5) > 0)) {
             throw new IllegalArgumentException("the claim must be one that an audit can contradict, was " + event
-                    + ", which leaves no attacker an error rate to fall short of");
+                    + ", under which every error rate of an attacker is possible");
         }
     }
 

@@ -77,7 +77,7 @@ public record StepAuditResult(
         return String.format(
                 Locale.ROOT,
                 "%s %s.%n"
-                        + "Looking at the %s, an attacker missed the canary in %d of %d steps and raised a false alarm in %d of %d:%n"
+                        + "By the %s, an attacker missed the canary in %d of %d steps and raised a false alarm in %d of %d:%n"
                         + "with confidence %s the miss rate is below %.4f and the false alarm rate below %.4f.%n"
                         + "Epsilon of one step at delta = %.3g: claimed at most %.4f; found at least %.4f, or %.4f if the mechanism is Gaussian.%n"
                         + "The canary's gradient was %.3g clipping norms long.",

@@ -43,9 +43,7 @@ import picocli.CommandLine.Option;
  * Was this person in the training set? The same network is trained on few examples with and without privacy, many times on different halves of the
  * data, and two attacks answer from the trained network alone. Each network is attacked with all others as its shadow models.
  */
-@Command(
-        name = "MembershipInference",
-        description = "Attacks networks with and without privacy: who was in the training set?")
+@Command(name = "MembershipInference", description = "Membership attacks on networks with and without privacy.")
 public final class MembershipInference extends ExampleMain {
     private static final double CLIPPING_NORM = 1.0;
     private static final double PRIVATE_LEARNING_RATE = 0.01;
@@ -66,7 +64,7 @@ public final class MembershipInference extends ExampleMain {
     @Option(
             names = "--plot",
             paramLabel = "FILE",
-            description = "Where the picture of the curves goes (default: ${DEFAULT-VALUE}).",
+            description = "File for the picture of the curves (default: ${DEFAULT-VALUE}).",
             defaultValue = "membership-inference.png")
     private Path plot = Path.of("membership-inference.png");
 

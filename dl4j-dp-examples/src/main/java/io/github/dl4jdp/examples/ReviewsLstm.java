@@ -68,14 +68,14 @@ public final class ReviewsLstm extends ExampleMain {
     @Override
     void run() throws IOException {
         boolean quick = privacy().quick;
-        cell("The data: 1,800 reviews to learn from, 200 to test; the last " + TOKENS
-                + " words of each, where the verdict tends to stand");
+        cell("The data: 1,800 training reviews, 200 test reviews; the last " + TOKENS
+                + " words of each, which usually contain the verdict");
         TrainTest<List<Review>> reviews = ReviewData.load(data.folder);
         DataSet train = encode(quick ? everyFew(reviews.train()) : reviews.train());
         DataSet test = encode(quick ? everyFew(reviews.test()) : reviews.test());
         print(train.numExamples() + " training reviews, " + test.numExamples() + " test reviews");
 
-        cell("The plan: what will be run and what it may cost");
+        cell("The plan: what will run, and its cost");
         DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
                 .withEpochs(quick ? 1 : EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
@@ -94,7 +94,7 @@ public final class ReviewsLstm extends ExampleMain {
         train.shuffle(privacy().seed);
         plain.fit(new ExistingDataSetIterator(train.batchBy(PLAIN_BATCH)), quick ? 1 : PLAIN_EPOCHS);
 
-        cell("Test accuracy: on " + test.numExamples() + " reviews, so give or take 3 points");
+        cell("Test accuracy: on " + test.numExamples() + " reviews, so with an error of about 3 points");
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "50.00 %")
                 .row("private", number("%.3f", engine.epsilon()), percent(accuracy(network, test)))

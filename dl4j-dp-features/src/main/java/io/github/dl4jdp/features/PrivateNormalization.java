@@ -194,8 +194,7 @@ public final class PrivateNormalization {
         MultiDataSet batch = data.get(LongStream.range(from, from + count).toArray());
         INDArray[] masks = batch.getFeaturesMaskArrays();
         if (masks != null && Arrays.stream(masks).anyMatch(Objects::nonNull)) {
-            throw new IllegalArgumentException(
-                    "the features must have no mask: what a mask hides would count for the means as what it shows");
+            throw new IllegalArgumentException("the features must have no mask: the means would include masked values");
         }
         INDArray features = batch.getFeatures(0);
         if (batch.numFeatureArrays() != 1 || features.rank() < 2 || features.size(0) != count) {

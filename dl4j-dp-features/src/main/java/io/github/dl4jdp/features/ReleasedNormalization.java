@@ -111,12 +111,12 @@ public final class ReleasedNormalization {
     public DpSgdPlan chargedTo(DpSgdPlan plan) {
         if (plan.relation() != relation) {
             throw new IllegalArgumentException("plan must have the relation of the release, " + relation
-                    + ", for which its cost is known; has " + plan.relation()
-                    + ": say so before the release, by PrivateNormalization.withRelation");
+                    + ", has " + plan.relation()
+                    + ": release under the plan's relation, by PrivateNormalization.withRelation");
         }
         if (plan.examples() != examples) {
-            throw new IllegalArgumentException("plan must be about the data of the release, " + examples
-                    + " examples; is about " + plan.examples());
+            throw new IllegalArgumentException(
+                    "plan must have the number of examples of the release, " + examples + ", has " + plan.examples());
         }
         return plan.withOtherRelease(identity, event);
     }

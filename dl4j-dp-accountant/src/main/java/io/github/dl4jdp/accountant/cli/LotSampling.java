@@ -47,7 +47,7 @@ enum LotSampling {
             throw new IllegalArgumentException("relation must be one of "
                     + String.join(
                             ", ", relations().stream().map(Parameter::text).toList()) + " for " + description
-                    + ", was " + Parameter.text(relation) + "; no cost is known under another one");
+                    + ", was " + Parameter.text(relation) + "; no cost is known under other relations");
         }
         return relation;
     }
