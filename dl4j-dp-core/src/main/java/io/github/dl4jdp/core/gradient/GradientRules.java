@@ -45,6 +45,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
 public final class GradientRules {
     private static final List<LayerRule> BUILT_IN = List.of(
             DenseRule.RULE,
+            AutoEncoderRule.RULE,
             LstmRule.RULE,
             LstmRule.PEEPHOLES,
             SimpleRnnRule.RULE,
