@@ -290,7 +290,7 @@ public sealed interface DpEvent {
      * <ul>
      *   <li>the number of runs is {@link RunCount#draw drawn} from exactly this distribution, independently of the data and of the runs, and all
      *       of them are made;
-     *   <li>nobody learns that number, nor anything of the other runs: no accuracies, no logs, no running time;
+     *   <li>neither that number nor anything about the other runs is disclosed: no accuracies, no logs, no running time;
      *   <li>every run is the same mechanism with randomness of its own. Hyper-parameters that are drawn for each run anew, from a distribution
      *       fixed beforehand, belong to it; {@code event} must then bound the run for each of them;
      *   <li>the score by which outputs are compared is part of a run and covered by {@code event}, as one computed on public data or from the released

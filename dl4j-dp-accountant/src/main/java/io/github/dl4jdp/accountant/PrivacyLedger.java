@@ -33,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Formal guarantee.</b> When {@link #charge} returns, the charge has been flushed to the storage device. A caller that
  * releases a step only afterwards finds, after any crash of the process or machine, a ledger that has charged every step
  * released, and at most the steps of one call more. This assumes a storage device that keeps what it acknowledges, and
- * nobody who rewrites the file with fresh hashes: the chain detects accidents and forks, it is no signature.
+ * no adversary who rewrites the file with fresh hashes: the chain detects accidents and forks, it is not a signature.
  *
  * <p>Safe for use by several threads. An interrupt neither stops a charge nor harms the ledger.
  */

@@ -205,7 +205,7 @@ public final class PrivacyLedgerHistory {
     }
 
     /**
-     * Only what could be left of a first line may be cut off; anything else is a file of somebody else's. What a power
+     * Only what could be left of a first line may be cut off; anything else is another program's file. What a power
      * failure kept from the disk reads as zeros, which no line contains.
      */
     private static boolean isTornFirstLine(String text) {

@@ -10,7 +10,7 @@ package io.github.dl4jdp.audit;
  * </pre>
  *
  * <p>0 is the last place; a secret that the model knows nothing of has 1.44 bits on average, whatever the number of candidates; the first place has
- * {@code log2(number of candidates)}, and whoever holds the model reads the secret off it.
+ * {@code log2(number of candidates)}, and a holder of the model can extract the secret.
  *
  * <p>Source: Carlini et al., The Secret Sharer, USENIX Security 2019, definition 1.
  */

@@ -42,7 +42,7 @@ public final class PrivacyBudgetTerminationCondition
     }
 
     /**
-     * A budget of one's own, at the plan's delta and under its relation.
+     * A given budget, at the plan's delta and under its relation.
      *
      * @param epsilon the most that may be spent
      * @throws IllegalArgumentException if {@code epsilon} is not finite and positive, or less than the first step costs

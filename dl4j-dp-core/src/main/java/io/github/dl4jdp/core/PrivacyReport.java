@@ -93,7 +93,7 @@ public final class PrivacyReport {
         return run.ledger();
     }
 
-    /** The layers that trained, and how their per-example gradients come about. */
+    /** The layers that trained, and how their per-example gradients are computed. */
     public List<String> layers() {
         return run.layers().stream()
                 .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"

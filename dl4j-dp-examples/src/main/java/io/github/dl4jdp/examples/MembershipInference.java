@@ -124,7 +124,8 @@ public final class MembershipInference extends ExampleMain {
 
         cell("The attacks: loss threshold (Yeom et al. 2018) and offline LiRA (Carlini et al. 2022)");
         TradeOffCurve bound = TradeOffCurve.of(plan.newAccountant().compose(plan.event()));
-        // The halves are of one size: where somebody is not in, somebody else is, which is two steps of the relation.
+        // The halves are of one size: an example that is left out is replaced by another, which is two steps of the
+        // relation.
         DoubleUnaryOperator most = rate -> bound.truePositiveRate(bound.truePositiveRate(rate));
         RocCurve plainLoss = lossThreshold(plain);
         RocCurve plainLira = lira(plain);

@@ -49,7 +49,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * appendix B (data normalization), where the bounds are medians of the private norms; here they are constants.
  */
 public final class PrivateNormalization {
-    /** As for Poisson lots: the size is private, and another one by more than this in all likelihood a mistake. */
+    /** As for Poisson lots: the size is private, and a larger difference is most likely a mistake. */
     private static final double SIZE_TOLERANCE = 0.01;
 
     /** Features that are read at a time: 16 MB. */
@@ -120,7 +120,7 @@ public final class PrivateNormalization {
                 examples, meanBound, squareBound, noiseMultiplier, relation, positive("value", value), seed);
     }
 
-    /** This release with noise from a seed. For tests: whoever knows the seed subtracts the noise, so the event is {@code NonPrivate}. */
+    /** This release with noise from a seed. For tests: an adversary who knows the seed can subtract the noise, so the event is {@code NonPrivate}. */
     public PrivateNormalization withSeed(long value) {
         return new PrivateNormalization(
                 examples, meanBound, squareBound, noiseMultiplier, relation, varianceFloor, value);

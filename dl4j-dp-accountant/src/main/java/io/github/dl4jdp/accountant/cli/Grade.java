@@ -17,7 +17,7 @@ record Grade(Level level, String sentence) {
     private static final double MODERATE = 10;
     /** An attacker who is right this often needs no more. */
     private static final double TELLS_ALL = 0.99;
-    /** The probability of a failure that nobody would call negligible, whatever the number of examples. */
+    /** A probability of failure that is not negligible for any number of examples. */
     private static final double LARGEST_DELTA = 0.01;
 
     private static final String RELEASED = "The trained parameters, and everything else released during training, ";

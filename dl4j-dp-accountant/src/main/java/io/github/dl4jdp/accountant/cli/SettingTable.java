@@ -167,7 +167,7 @@ record SettingTable(List<String> header, List<@Nullable Parameter> parameters, L
                 + ", or pass it through by --other-columns " + name);
     }
 
-    /** An option that stands in for a column, and a column that nobody knows: the one may be the other, mistyped. */
+    /** An option that replaces a column, beside an unknown column: the column may be the option's, mistyped. */
     private static void requireNothingLacking(
             List<String> others, List<@Nullable Parameter> columns, Question question) {
         List<Parameter> lacking = question.options().stream()

@@ -28,7 +28,7 @@ public interface PerExampleGradientRule {
         return List.of();
     }
 
-    /** How the per-example gradients come about, in a few words: for the report and the documentation. */
+    /** How the per-example gradients are computed, in a few words: for the report and the documentation. */
     default String path() {
         return layerClass().getSimpleName() + " by a rule of its own";
     }

@@ -693,7 +693,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         }
     }
 
-    /** Notes how far the network has come, for whoever saves it. */
+    /** Notes how far the network has come, for saving. */
     public void setProgress(TrainingProgress progress) {
         configurations().stream().flatMap(conf -> updaters(conf.getLayer())).forEach(own -> own.setProgress(progress));
     }

@@ -521,7 +521,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
                 summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> {});
                 rehearsed = true;
             } catch (RuntimeException e) {
-                failure = e; // the fit's: whoever only looks at the lot may have it
+                failure = e; // only for the fit: other readers may have the lot
             }
         }
         expected = weighted.batch();
