@@ -8,7 +8,6 @@ import io.github.dl4jdp.audit.MembershipScores;
 import io.github.dl4jdp.audit.RocCurve;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.monitor.Progress;
 import io.github.dl4jdp.examples.data.AdultData;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MnistData;
@@ -35,6 +34,8 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -45,6 +46,7 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "MembershipInference", description = "Membership attacks on networks with and without privacy.")
 public final class MembershipInference extends ExampleMain {
+    private static final Logger log = LoggerFactory.getLogger(MembershipInference.class);
     private static final double CLIPPING_NORM = 1.0;
     private static final double PRIVATE_LEARNING_RATE = 0.01;
     private static final int PRIVATE_EPOCHS = 30;
@@ -194,15 +196,11 @@ public final class MembershipInference extends ExampleMain {
             DataSet test,
             Function<DataSet, MultiLayerNetwork> training) {
         var attacked = new ArrayList<Attacked>();
-        try (Progress progress = Progress.of(task, halves.size())) {
-            for (boolean[] half : halves) {
-                DataSet members = rows(
-                        pool,
-                        IntStream.range(0, half.length).filter(i -> half[i]).toArray());
-                MultiLayerNetwork network = training.apply(members);
-                attacked.add(new Attacked(network, pool, half, members, test));
-                progress.advance(1, "");
-            }
+        for (boolean[] half : halves) {
+            DataSet members = rows(
+                    pool, IntStream.range(0, half.length).filter(i -> half[i]).toArray());
+            attacked.add(new Attacked(training.apply(members), pool, half, members, test));
+            log.info("{}: {} of {} networks", task, attacked.size(), halves.size());
         }
         return attacked;
     }

@@ -13,7 +13,6 @@ import io.github.dl4jdp.core.internal.network.AccountCarriers;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.LayerPast;
-import io.github.dl4jdp.core.internal.network.UpdateGate;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.internal.plan.Truncation;
@@ -49,7 +48,7 @@ import org.slf4j.LoggerFactory;
  * The training data reach the network's parameters, updater and gradient views by {@link PrivateStep} alone, once a lot or, with truncated
  * backpropagation through time, once for each of the plan's segments, after the lot was charged for all of them.
  */
-public final class PrivateTraining implements AutoCloseable, UpdateGate {
+public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGate {
     private static final Logger log = LoggerFactory.getLogger(PrivateTraining.class);
 
     /** Where the network stands between lots; every entry point checks it. */
