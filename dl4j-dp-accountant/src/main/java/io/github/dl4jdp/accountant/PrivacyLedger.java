@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The record of what training has released: an append-only file that is ahead of the model, never behind it.
  *
- * <p>One JSON object a line. The first line of a session says what each of its steps is (event, relation, digests of plan
- * and configuration, library version), the lines that follow charge steps:
+ * <p>One JSON object a line. The first line of a session describes its steps (event, relation, digests of plan and configuration, library version);
+ * the following lines charge steps:
  *
  * <pre>{@code
  * {"n":0,"ledger":1,"session":"9f...","opened":"2026-11-24T20:00:00Z","library":"0.1.0","plan":"4e...","configuration":"b7...","relation":"ADD_OR_REMOVE_ONE","event":{...},"hash":"63..."}
@@ -28,7 +28,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Each hash is SHA-256 over the hash before and the line, so that the last line's number and hash, the {@link Head},
  * stand for the whole file. A model stores the head of its ledger; on resuming, the ledger must contain that line. Lines
- * beyond it were charged by a run that crashed, or by one that went on from a later checkpoint, and stay charged.
+ * beyond it were charged by a run that crashed, or by one that continued from a later checkpoint, and stay charged.
  *
  * <p><b>Formal guarantee.</b> When {@link #charge} returns, the charge has been flushed to the storage device. A caller that
  * releases a step only afterwards finds, after any crash of the process or machine, a ledger that has charged every step
@@ -119,7 +119,7 @@ public final class PrivacyLedger implements AutoCloseable {
     }
 
     /**
-     * Opens a ledger for a model that has none yet: creates the file, or goes on with one whose last session had the same
+     * Opens a ledger for a model that has none yet: creates the file, or continues one whose last session had the same
      * plan, configuration, relation and event; what that one has charged stays charged.
      *
      * @throws PrivacyLedgerException of reason LOCKED, BROKEN, OTHER_PLAN or INPUT_OUTPUT

@@ -23,7 +23,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a ledger file says, verified line by line.
+ * The content of a ledger file, verified line by line.
  *
  * <p>Reading takes no lock and changes nothing; it may be done while a trainer is writing.
  */

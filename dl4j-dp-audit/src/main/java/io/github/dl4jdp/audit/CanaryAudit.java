@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
 import org.nd4j.linalg.dataset.DataSet;
 
 /**
- * Audits one training run from the outside: each of m canaries joins the training set by the toss of a coin, and an attacker who sees only what was
- * released tells from it how the coins fell.
+ * Audits one training run from the outside: each of m canaries joins the training set by the toss of a coin, and an attacker who sees only the
+ * release guesses the coins.
  *
  * <pre>{@code
  * CanaryAudit audit = CanaryAudit.of(canaries.numExamples());

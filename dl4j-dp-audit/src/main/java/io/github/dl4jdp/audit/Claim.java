@@ -10,7 +10,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.apache.commons.statistics.distribution.NormalDistribution;
 
-/** What a step is said to cost, as a bound on every attacker's two error rates. */
+/** The claimed cost of a step, as a bound on every attacker's two error rates. */
 final class Claim {
     private static final NormalDistribution NORMAL = NormalDistribution.of(0, 1);
 

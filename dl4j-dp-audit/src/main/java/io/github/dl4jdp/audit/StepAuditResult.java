@@ -17,7 +17,7 @@ import java.util.Locale;
  * @param missRateBound upper bound of the probability of a miss
  * @param falseAlarmRateBound upper bound of the probability of a false alarm
  * @param canaryLength norm of the canary's gradient, in clipping norms
- * @param claim what a step is said to cost
+ * @param claim the claimed cost of a step
  * @param delta at which the epsilons are given
  * @param claimedEpsilon upper bound of the epsilon of one step, if the claim is true
  * @param epsilonLowerBound lower bound of the epsilon of one step, whatever the mechanism is

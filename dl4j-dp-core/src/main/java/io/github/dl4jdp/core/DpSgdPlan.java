@@ -708,7 +708,7 @@ public final class DpSgdPlan {
         return noiseMultiplier() > 0 && seed == null;
     }
 
-    /** How the noise changes over the run: {@link NoiseSchedule#CONSTANT} unless {@link #withNoiseSchedule} says otherwise. */
+    /** How the noise changes over the run: by default {@link NoiseSchedule#CONSTANT}, see {@link #withNoiseSchedule}. */
     public NoiseSchedule noiseSchedule() {
         return noiseSchedule;
     }

@@ -16,8 +16,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Reports the privacy spent while a network trains: to the log, and to a callback if one is given.
  *
- * <p>Before the first step it reports the total cost of the plan. All reports depend only on the plan, the number of steps and the releases, never on
- * the data themselves.
+ * <p>Before the first step it reports the total cost of the plan. All reports depend only on the plan, the number of steps and the releases, except
+ * for {@link #showClippedFraction}.
  */
 public final class PrivacyListener extends BaseTrainingListener {
     private static final Logger log = LoggerFactory.getLogger(PrivacyListener.class);

@@ -14,7 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /**
- * Photographs of ten kinds of things, and a linear model: what makes it good are features that were learnt from drawn pictures,
+ * Photographs of ten kinds of things, and a linear model: what makes it good are features that were learned from drawn pictures,
  * so that the privacy budget is spent on 27,000 weights only.
  */
 @Command(
@@ -84,7 +84,7 @@ public final class Cifar10PatchFeatures extends ExampleMain {
                 : PatchFeatures.learn(channels, height, width, DRAWING_SEED);
     }
 
-    /** The plan without its noise: more noise leaves fewer steps before it drowns what is learnt. */
+    /** The plan without its noise: more noise leaves fewer steps before it drowns the signal. */
     static DpSgdPlan plan(int size, double epsilon, boolean quick) {
         return DpSgdPlan.poisson(size, size)
                 .withSteps(quick ? QUICK_STEPS : epsilon < 2 ? STEPS : STEPS_FROM_EPSILON_2)

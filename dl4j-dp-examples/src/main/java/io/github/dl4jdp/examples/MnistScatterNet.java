@@ -17,7 +17,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /**
- * Handwritten digits, and a linear model of scattering features: with wavelets instead of learnt filters, and with what pen strokes
+ * Handwritten digits, and a linear model of scattering features: with wavelets instead of learned filters, and with what pen strokes
  * have in common taken from drawn ones, 5,000 weights are all that the privacy budget is spent on.
  */
 @Command(

@@ -31,7 +31,7 @@ import picocli.CommandLine.Mixin;
 /**
  * Movie reviews: did the writer like the film? Words, an embedding, an LSTM; and how little 1,800 texts allow under privacy.
  *
- * <p>A vocabulary is learnt from texts, so it tells about them: a word that one writer alone uses is in it or not. Here there is none.
+ * <p>A vocabulary is learned from texts and leaks information about them: it contains a word that only one writer uses, or not. Here there is none.
  * Every word goes to one of 2,048 rows of the embedding by a hash of its letters, which is public whatever the texts are; a few words
  * share a row. The other ways are a vocabulary from public texts, and counts of words released with noise, which cost privacy of
  * their own.

@@ -23,7 +23,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * A body that learnt from public data, and a head that learns from private ones: DL4J's transfer learning, with privacy. Here the
+ * A body that was trained on public data, and a head that learns from private ones: DL4J's transfer learning, with privacy. Here the
  * digits 0 to 4 play the public data, the digits 5 to 9 the private ones.
  */
 @Command(

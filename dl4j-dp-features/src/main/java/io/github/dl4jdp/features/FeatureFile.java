@@ -18,7 +18,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * them, so they may be larger than the heap.
  *
  * <p>The file begins with digests of the extractor's {@link FeatureExtractor#identity()} and of the examples, so features of
- * another extractor or of other data are never taken for these. It holds what the examples tell, unprotected: keep it where
+ * another extractor or of other data are never taken for these. It is as private as the examples: store it where
  * the examples may be kept.
  */
 public final class FeatureFile {

@@ -49,13 +49,13 @@ public final class ReleasedNormalization {
         return relation;
     }
 
-    /** What tells this release from any other: it is charged once under this name, in every plan, model and ledger. */
+    /** The identity of this release: it is charged once under this name, in every plan, model and ledger. */
     public String identity() {
         return identity;
     }
 
     /**
-     * Writes this release, so that a script which runs again goes on with it instead of paying for another one.
+     * Writes this release, so that a script which runs again reuses it instead of paying for another release.
      *
      * @throws IOException if it cannot be written
      */

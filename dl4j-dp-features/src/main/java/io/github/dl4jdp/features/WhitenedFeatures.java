@@ -32,7 +32,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * <h2>Formal guarantee</h2>
  *
  * No privacy is spent: the features of an example depend on that example, on the other extractor and on the public examples. Examples that
- * are private must not be passed for public ones; the features would tell of them without being accounted for.
+ * are private must not be passed for public ones; the features would leak information about them that is not accounted for.
  *
  * <p>Source: group normalization of scattering features after F. Tramer and D. Boneh, Differentially Private Learning Needs Better
  * Features (or Much More Data), ICLR 2021; why the spread of variances decides, L. Bottou, F. Curtis, J. Nocedal, Optimization

@@ -22,7 +22,7 @@ import javax.crypto.spec.SecretKeySpec;
  *
  * <p>so that streams of different labels ("noise", "sampling", "dropout") or indices (the number of the step) are
  * independent, and the randomness of step t follows from the key and t alone, whatever was drawn before: a seeded run that
- * is resumed at step t goes on as if it had never stopped.
+ * is resumed at step t continues as if it had never stopped.
  *
  * <p><b>Formal guarantee.</b> With {@link #secure()} the output is indistinguishable from uniform bits to any adversary who does not
  * hold the key, if AES and HMAC-SHA-256 are pseudo-random and the platform's {@link SecureRandom} has seeded properly; the
