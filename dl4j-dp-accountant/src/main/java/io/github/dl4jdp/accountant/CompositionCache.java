@@ -19,7 +19,7 @@ final class CompositionCache {
 
     private static final double EPSILON_REACH = 0.05;
 
-    /** Nobody cares by how much such an epsilon is too large. */
+    /** For such an epsilon the excess does not matter. */
     private static final double NEGLIGIBLE_EPSILON = 1e-5;
 
     /** An even lattice that is longer is slower than one of octaves, but not as coarse where epsilon is large. */

@@ -50,7 +50,7 @@ public sealed interface DpEvent {
     /**
      * Gaussian noise added to a query of bounded L2 sensitivity.
      *
-     * <p>Neighbors are told apart no better than {@code N(0, s^2)} and {@code N(1, s^2)}, s being the noise multiplier.
+     * <p>Neighbors can be distinguished no better than {@code N(0, s^2)} and {@code N(1, s^2)}, s being the noise multiplier.
      *
      * @param noiseMultiplier standard deviation of the noise divided by the query's L2 sensitivity (see {@link DpEvent})
      * @see <a href="https://arxiv.org/abs/1805.06530">Balle and Wang 2018, theorem 8</a>
@@ -130,7 +130,7 @@ public sealed interface DpEvent {
     /**
      * A mechanism whose guarantee is known only as a pair (epsilon, delta).
      *
-     * <p>It counts as the worst that has this guarantee: with probability delta it says which data set it ran on, otherwise it
+     * <p>It is treated as the worst mechanism with this guarantee: with probability delta it reveals which data set it ran on, otherwise it
      * gives the answer that speaks for it with probability {@code exp(epsilon) / (1 + exp(epsilon))}.
      *
      * @param epsilon its epsilon, {@code +infinity} allowed
@@ -155,7 +155,7 @@ public sealed interface DpEvent {
      * <p>Several releases on one and the same sample are one {@code PoissonSampled} around a {@link SelfComposed} or
      * {@link Composed}, not several sampled events.
      *
-     * <p>If the mechanism tells neighbors apart no better than P from Q, then on a sample it does no better than
+     * <p>If the mechanism distinguishes neighbors no better than P from Q, then on a sample it does no better than
      * {@code (1 - q) Q + q P} from {@code Q} where an example is removed, and the same pair exchanged where one is added.
      *
      * @param samplingProbability q, the probability that an example takes part
@@ -290,7 +290,7 @@ public sealed interface DpEvent {
      * <ul>
      *   <li>the number of runs is {@link RunCount#draw drawn} from exactly this distribution, independently of the data and of the runs, and all
      *       of them are made;
-     *   <li>nobody learns that number, nor anything of the other runs: no accuracies, no logs, no running time;
+     *   <li>neither that number nor anything about the other runs is disclosed: no accuracies, no logs, no running time;
      *   <li>every run is the same mechanism with randomness of its own. Hyper-parameters that are drawn for each run anew, from a distribution
      *       fixed beforehand, belong to it; {@code event} must then bound the run for each of them;
      *   <li>the score by which outputs are compared is part of a run and covered by {@code event}, as one computed on public data or from the released

@@ -121,7 +121,7 @@ final class EventParts {
         } else if (inner instanceof NonPrivate) {
             addLeaf(inner, count);
         } else if (!(inner instanceof NoOp)) {
-            throw refuse(sampled, "no amplification bound is known here for what runs on the sample");
+            throw refuse(sampled, "no amplification bound is known for the mechanism on the sample");
         }
     }
 
@@ -237,7 +237,7 @@ final class EventParts {
 
     private @Nullable String refusalInSelection(DpEvent leaf) {
         if (leaf instanceof EpsilonDelta pair && pair.delta() > 0) {
-            return "of what is run several times to select the best, a delta has no Renyi bound";
+            return "a mechanism with a delta has no Renyi bound if the best of several runs is selected";
         }
         return check.refusal(leaf);
     }
@@ -267,8 +267,7 @@ final class EventParts {
                 return part.getKey();
             }
             if (!(part.getKey() instanceof Gaussian gaussian)) {
-                throw refuse(
-                        sampler, "of several releases on one sample all must be Gaussian, or all (epsilon, delta)");
+                throw refuse(sampler, "several releases on one sample must all be Gaussian, or all (epsilon, delta)");
             }
             precision += part.getValue() / (gaussian.noiseMultiplier() * gaussian.noiseMultiplier());
         }

@@ -34,21 +34,21 @@ final class LossPairs {
     static @Nullable String refusal(DpEvent leaf, NeighboringRelation relation) {
         boolean replace = relation == NeighboringRelation.REPLACE_ONE;
         if (leaf instanceof RepeatAndSelect) {
-            return "a selection among several runs is bounded here by Renyi divergences only; use RdpAccountant";
+            return "a selection among several runs can only be bounded by Renyi divergences; use RdpAccountant";
         }
         if (leaf instanceof GaussianMixture && replace) {
-            return "a random distance is a matter of groups that join or leave, not of replacement";
+            return "a random distance is defined for groups that join or leave, not for replacement";
         }
         if (leaf instanceof PoissonSampled sampled && sampled.event() instanceof Laplace && replace) {
             // Lebeda et al. 2024 show that no pair of data sets dominates there.
             return "Poisson sampled Laplace noise has no dominating pair under replace-one";
         }
         if (leaf instanceof SampledWithoutReplacement && !replace) {
-            return "samples of fixed size can be bounded under replace-one only";
+            return "samples of fixed size can only be bounded under replace-one";
         }
         if ((leaf instanceof TruncatedPoissonSampled || leaf instanceof TruncatedPoissonSampledGroup)
                 && relation != NeighboringRelation.ZERO_OUT) {
-            return "truncated Poisson samples can be bounded under zero-out only";
+            return "truncated Poisson samples can only be bounded under zero-out";
         }
         return null;
     }

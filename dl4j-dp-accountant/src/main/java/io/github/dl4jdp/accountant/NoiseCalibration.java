@@ -120,7 +120,7 @@ public final class NoiseCalibration {
         while (!(goodValue <= target.epsilon())) {
             if (good >= LARGEST_NOISE) {
                 throw new IllegalArgumentException("target epsilon must be at least " + goodValue + " at delta "
-                        + target.delta() + ", which is left with the noise multiplier " + LARGEST_NOISE + "; was "
+                        + target.delta() + ", the epsilon at the noise multiplier " + LARGEST_NOISE + "; was "
                         + target.epsilon());
             }
             bad = good;

@@ -18,8 +18,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * The record of what training has released: an append-only file that is ahead of the model, never behind it.
  *
- * <p>One JSON object a line. The first line of a session says what each of its steps is (event, relation, digests of plan
- * and configuration, library version), the lines that follow charge steps:
+ * <p>One JSON object a line. The first line of a session describes its steps (event, relation, digests of plan and configuration, library version);
+ * the following lines charge steps:
  *
  * <pre>{@code
  * {"n":0,"ledger":1,"session":"9f...","opened":"2026-11-24T20:00:00Z","library":"0.1.0","plan":"4e...","configuration":"b7...","relation":"ADD_OR_REMOVE_ONE","event":{...},"hash":"63..."}
@@ -28,12 +28,12 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Each hash is SHA-256 over the hash before and the line, so that the last line's number and hash, the {@link Head},
  * stand for the whole file. A model stores the head of its ledger; on resuming, the ledger must contain that line. Lines
- * beyond it were charged by a run that crashed, or by one that went on from a later checkpoint, and stay charged.
+ * beyond it were charged by a run that crashed, or by one that continued from a later checkpoint, and stay charged.
  *
  * <p><b>Formal guarantee.</b> When {@link #charge} returns, the charge has been flushed to the storage device. A caller that
  * releases a step only afterwards finds, after any crash of the process or machine, a ledger that has charged every step
  * released, and at most the steps of one call more. This assumes a storage device that keeps what it acknowledges, and
- * nobody who rewrites the file with fresh hashes: the chain detects accidents and forks, it is no signature.
+ * no adversary who rewrites the file with fresh hashes: the chain detects accidents and forks, it is not a signature.
  *
  * <p>Safe for use by several threads. An interrupt neither stops a charge nor harms the ledger.
  */
@@ -119,7 +119,7 @@ public final class PrivacyLedger implements AutoCloseable {
     }
 
     /**
-     * Opens a ledger for a model that has none yet: creates the file, or goes on with one whose last session had the same
+     * Opens a ledger for a model that has none yet: creates the file, or continues one whose last session had the same
      * plan, configuration, relation and event; what that one has charged stays charged.
      *
      * @throws PrivacyLedgerException of reason LOCKED, BROKEN, OTHER_PLAN or INPUT_OUTPUT
@@ -208,9 +208,9 @@ public final class PrivacyLedger implements AutoCloseable {
         }
         throw new PrivacyLedgerException(
                 Reason.FORKED,
-                "privacy ledger " + name + ": line " + (expected.sequenceNumber() + 1) + " has not the hash "
-                        + expected.hash() + " that the model was stored with; it is the ledger of another run,"
-                        + " or of a copy that was trained separately");
+                "privacy ledger " + name + ": line " + (expected.sequenceNumber() + 1)
+                        + ": hash mismatch, the model was stored with " + expected.hash()
+                        + "; this is the ledger of another run," + " or of a copy that was trained separately");
     }
 
     private static void requireTerms(String name, PrivacyLedgerHistory history, Terms terms, boolean changedPlan) {
@@ -218,9 +218,9 @@ public final class PrivacyLedger implements AutoCloseable {
             return;
         }
         Terms last = history.terms();
-        requireSame(name, "relation", last.relation(), terms.relation(), "start a ledger of its own for it");
+        requireSame(name, "relation", last.relation(), terms.relation(), "start a separate ledger for it");
         if (!changedPlan) {
-            String remedy = "go on with the same one, or ask for the change explicitly";
+            String remedy = "continue with the same one, or request the change explicitly";
             requireSame(name, "plan", last.planDigest(), terms.planDigest(), remedy);
             requireSame(name, "configuration", last.configurationDigest(), terms.configurationDigest(), remedy);
             requireSame(name, "event", last.event(), terms.event(), remedy);
@@ -315,7 +315,7 @@ public final class PrivacyLedger implements AutoCloseable {
                     steps < 1
                             ? "steps must be >= 1, was " + steps
                             : "steps must be at most " + room + ", which with the " + history.steps()
-                                    + " charged already makes 2^63 - 1, was " + steps);
+                                    + " already charged makes 2^63 - 1, was " + steps);
         }
     }
 
@@ -328,7 +328,7 @@ public final class PrivacyLedger implements AutoCloseable {
         if (!usable) {
             throw new PrivacyLedgerException(
                     Reason.UNUSABLE,
-                    "privacy ledger " + name + " was closed, or a write to it failed; attach to it anew");
+                    "privacy ledger " + name + " was closed, or a write to it failed; attach to it again");
         }
         byte[] bytes = (text + "\n").getBytes(StandardCharsets.UTF_8);
         PrivacyLedgerLine line = PrivacyLedgerLine.parse(text, history.lines(), history.hash());
@@ -343,7 +343,7 @@ public final class PrivacyLedger implements AutoCloseable {
             if (!file.isInPlace() || file.length() != history.verifiedBytes()) {
                 throw new PrivacyLedgerException(
                         Reason.REPLACED,
-                        "privacy ledger " + name + " was removed, replaced or written to by someone else while this run"
+                        "privacy ledger " + name + " was removed, replaced or changed by another process while this run"
                                 + " was training; nothing more is released");
             }
             file.append(bytes);
@@ -421,8 +421,8 @@ public final class PrivacyLedger implements AutoCloseable {
                 "cannot " + action + " privacy ledger " + name + " ("
                         + cause.getClass().getSimpleName() + ": "
                         + cause.getMessage()
-                        + "); see that its folder exists and is writable and that the disk has space,"
-                        + " then attach anew",
+                        + "); check that its folder exists and is writable and that the disk has space,"
+                        + " then attach again",
                 cause);
     }
 

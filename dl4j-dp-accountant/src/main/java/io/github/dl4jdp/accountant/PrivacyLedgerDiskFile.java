@@ -26,7 +26,7 @@ import org.jspecify.annotations.Nullable;
 final class PrivacyLedgerDiskFile implements PrivacyLedgerFile {
     /*
      * The lock is on a file of its own, path + ".lock": POSIX drops a process's locks on a file as soon as the process closes
-     * any descriptor of it, so somebody reading the ledger in the trainer's process would unlock it. For the same reason a
+     * any descriptor of it, so reading the ledger in the trainer's process would unlock it. For the same reason a
      * second trainer in the process must be stopped before it opens the lock file, which takes a register of the process.
      */
 
@@ -56,7 +56,8 @@ final class PrivacyLedgerDiskFile implements PrivacyLedgerFile {
         if (!mayCreate && !Files.exists(path)) {
             throw PrivacyLedger.missing(path);
         }
-        // Opening a channel while the thread is interrupted may fail; the interrupt is for whoever waits, not for us.
+        // Opening a channel while the thread is interrupted may fail; the interrupt is meant for the caller's waits,
+        // not for this one.
         boolean interrupted = Thread.interrupted();
         @Nullable Lock lock = null;
         try {
@@ -185,7 +186,7 @@ final class PrivacyLedgerDiskFile implements PrivacyLedgerFile {
             return new PrivacyLedgerException(
                     Reason.LOCKED,
                     "privacy ledger " + ledger + " is in use by another trainer " + where
-                            + "; stop that one first, or give this run a ledger of its own");
+                            + "; stop that trainer first, or use another ledger for this run");
         }
 
         void close() throws IOException {

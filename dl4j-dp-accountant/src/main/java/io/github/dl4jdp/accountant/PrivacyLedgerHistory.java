@@ -23,7 +23,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a ledger file says, verified line by line.
+ * The content of a ledger file, verified line by line.
  *
  * <p>Reading takes no lock and changes nothing; it may be done while a trainer is writing.
  */
@@ -205,7 +205,7 @@ public final class PrivacyLedgerHistory {
     }
 
     /**
-     * Only what could be left of a first line may be cut off; anything else is a file of somebody else's. What a power
+     * Only what could be left of a first line may be cut off; anything else is another program's file. What a power
      * failure kept from the disk reads as zeros, which no line contains.
      */
     private static boolean isTornFirstLine(String text) {
@@ -223,7 +223,7 @@ public final class PrivacyLedgerHistory {
     private void accept(String text, int bytes) {
         PrivacyLedgerLine line = PrivacyLedgerLine.parse(text, lines, hash);
         if (line == null) {
-            throw broken("does not follow from the lines before it: it was altered, or lines were removed or inserted");
+            throw broken("does not match the lines before it: it was altered, or lines were removed or inserted");
         }
         add(line, bytes);
     }
@@ -266,6 +266,6 @@ public final class PrivacyLedgerHistory {
         return new PrivacyLedgerException(
                 Reason.BROKEN,
                 "privacy ledger " + name + ": line " + (lines + 1) + " " + what
-                        + "; restore the file from where the model was trained, or its guarantee is lost");
+                        + "; restore the original file, or its guarantee is lost");
     }
 }

@@ -47,7 +47,7 @@ final class RenyiCurves {
         if (leaf instanceof SampledWithoutReplacement) {
             return switch (relation) {
                 case REPLACE_ONE -> null;
-                case ADD_OR_REMOVE_ONE, ZERO_OUT -> "samples of fixed size can be bounded under replace-one only";
+                case ADD_OR_REMOVE_ONE, ZERO_OUT -> "samples of fixed size can only be bounded under replace-one";
             };
         }
         return "it has no Renyi bound here; use PldAccountant";

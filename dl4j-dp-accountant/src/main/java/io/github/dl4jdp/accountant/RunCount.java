@@ -94,7 +94,7 @@ public record RunCount(double mean, double shape) {
         return new RunCount(mean, Double.POSITIVE_INFINITY);
     }
 
-    /** A number of runs, from a cryptographic generator. Whoever sees the result of the search must not learn it. */
+    /** A number of runs, from a cryptographic generator. It must not be disclosed with the result of the search. */
     public int draw() {
         return draw(new SecureRandom());
     }

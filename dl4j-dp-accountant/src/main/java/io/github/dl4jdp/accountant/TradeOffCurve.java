@@ -5,8 +5,7 @@ import java.util.Arrays;
 import java.util.stream.DoubleStream;
 
 /**
- * What an attacker can achieve who must tell, from everything the mechanism released, which of two neighboring data sets it
- * ran on.
+ * Bounds the error rates of an attacker who decides, from everything the mechanism released, which of two neighboring data sets it ran on.
  *
  * <p>A test that raises a false alarm with probability alpha misses with probability at least
  *
@@ -14,7 +13,7 @@ import java.util.stream.DoubleStream;
  * f(alpha) = max over epsilon of  max(0, 1 - delta(epsilon) - exp(epsilon) alpha, exp(-epsilon) (1 - delta(epsilon) - alpha)),
  * }</pre>
  *
- * so that "epsilon = 2" can be said as "at one false alarm in a hundred, at most so many in a hundred are found out".
+ * so that "epsilon = 2" can be stated as "at a false positive rate of 1 %, at most so many members are detected".
  *
  * <p><b>Formal guarantee.</b> The false negative rate is never overstated: every (epsilon, delta) used is a guarantee of the
  * accountant, and each of them alone implies its part of the bound.

@@ -194,7 +194,7 @@ class PldAccountantTest {
         assertThatThrownBy(() -> accountant.compose(new Composed(List.of(new Gaussian(1), part))))
                 .isInstanceOf(UnsupportedEventException.class)
                 .hasMessageContaining(part.toString())
-                .hasMessageContaining("replace-one only");
+                .hasMessageContaining("only be bounded under replace-one");
         assertThat(accountant.epsilon(1e-5)).isZero();
     }
 

@@ -85,7 +85,7 @@ class PrivacyLedgerDamageTest {
         try (PrivacyLedger ledger = PrivacyLedger.open(path, terms(), fork)) {
             ledger.charge(1);
         }
-        assertRefused(Reason.FORKED, "has not the hash", () -> PrivacyLedger.open(path, terms(), trainedOnCopy));
+        assertRefused(Reason.FORKED, "hash mismatch", () -> PrivacyLedger.open(path, terms(), trainedOnCopy));
     }
 
     /** Every single byte matters, wherever it is in a complete line. */
@@ -121,7 +121,7 @@ class PrivacyLedgerDamageTest {
         tampered.add(List.of(good.get(1), good.get(2)));
         for (List<String> lines : tampered) {
             Files.write(path, lines);
-            assertRefused(Reason.BROKEN, "does not follow", () -> PrivacyLedger.open(path, terms()));
+            assertRefused(Reason.BROKEN, "does not match the lines", () -> PrivacyLedger.open(path, terms()));
         }
     }
 

@@ -213,7 +213,7 @@ class PrivacyLedgerTest {
             ledger.charge(1);
             Files.move(path, folder.resolve("elsewhere"));
             assertRefused(Reason.REPLACED, "removed, replaced", () -> ledger.charge(1));
-            assertRefused(Reason.UNUSABLE, "attach to it anew", () -> ledger.charge(1));
+            assertRefused(Reason.UNUSABLE, "attach to it again", () -> ledger.charge(1));
         }
         try (PrivacyLedger ledger = PrivacyLedger.open(path, terms())) {
             byte[] content = Files.readAllBytes(path);
@@ -228,7 +228,7 @@ class PrivacyLedgerTest {
     void charge_someoneElseWrote_isRefused() throws IOException {
         try (PrivacyLedger ledger = PrivacyLedger.open(path, terms())) {
             Files.writeString(path, "x", StandardOpenOption.APPEND);
-            assertRefused(Reason.REPLACED, "written to by someone else", () -> ledger.charge(1));
+            assertRefused(Reason.REPLACED, "changed by another process", () -> ledger.charge(1));
         }
     }
 

@@ -141,17 +141,17 @@ class RepeatAndSelectTest {
     @Test
     void compose_whatHasNoBound_isRefusedWithTheReason() {
         DpEvent search = new RepeatAndSelect(RUN, TEN);
-        assertRefused(new PldAccountant(), search, "bounded here by Renyi divergences only; use RdpAccountant");
+        assertRefused(new PldAccountant(), search, "only be bounded by Renyi divergences; use RdpAccountant");
         DpEvent sampled = new PoissonSampled(0.1, search);
-        assertRefused(new RdpAccountant(), sampled, "no amplification bound is known here for what runs on the sample");
+        assertRefused(new RdpAccountant(), sampled, "no amplification bound is known for the mechanism on the sample");
         assertRefused(
                 new RdpAccountant(),
                 new PoissonSampled(0.1, new SelfComposed(search, 2)),
-                "of several releases on one sample all must be Gaussian");
+                "several releases on one sample must all be Gaussian");
         assertRefused(
                 new RdpAccountant(),
                 new RepeatAndSelect(new EpsilonDelta(1, 1e-9), TEN),
-                "to select the best, a delta has no Renyi bound");
+                "a mechanism with a delta has no Renyi bound");
         DpEvent mixture = new GaussianMixture(1, List.of(1.0), List.of(1.0));
         assertRefused(new RdpAccountant(), new RepeatAndSelect(mixture, TEN), "cannot bound GaussianMixture[");
         assertThatThrownBy(() -> GroupPrivacy.event(search, 2)).hasMessageContaining("found RepeatAndSelect[");

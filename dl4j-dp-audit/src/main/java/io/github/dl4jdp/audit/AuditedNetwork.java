@@ -28,8 +28,9 @@ final class AuditedNetwork {
 
     AuditedNetwork(Model model) {
         if (!(model instanceof MultiLayerNetwork) && !(model instanceof ComputationGraph)) {
-            throw new IllegalArgumentException("network must give a MultiLayerNetwork or a ComputationGraph, gave "
-                    + model.getClass().getName());
+            throw new IllegalArgumentException(
+                    "network must supply a MultiLayerNetwork or a ComputationGraph, supplied "
+                            + model.getClass().getName());
         }
         this.model = model;
         this.length = Math.toIntExact(model.numParams());

@@ -11,8 +11,8 @@ import java.util.stream.IntStream;
 import org.nd4j.linalg.dataset.DataSet;
 
 /**
- * Audits one training run from the outside: each of m canaries joins the training set by the toss of a coin, and an attacker who sees only what was
- * released tells from it how the coins fell.
+ * Audits one training run from the outside: each of m canaries joins the training set by the toss of a coin, and an attacker who sees only the
+ * release guesses the coins.
  *
  * <pre>{@code
  * CanaryAudit audit = CanaryAudit.of(canaries.numExamples());
@@ -128,7 +128,7 @@ public final class CanaryAudit {
      * Guesses "in" on the {@code guesses / 2} canaries of the highest scores (one more if odd) and "out" on those of the lowest.
      *
      * @param scores one a canary, higher where it seems to be in the training set
-     * @param guesses how many to guess on, in [1, canaries], chosen before anybody looks at the scores
+     * @param guesses how many to guess on, in [1, canaries], chosen before looking at the scores
      * @throws IllegalArgumentException if there is not one score a canary, one is NaN, or {@code guesses} is out of range
      */
     public Result evaluate(double[] scores, int guesses) {
@@ -167,7 +167,7 @@ public final class CanaryAudit {
 
     /**
      * The best of the bounds for 4, 8, 16, ... guesses and for all canaries, each at the confidence that makes all of them together hold at the one
-     * asked for (Bonferroni): for when nobody knows beforehand how many guesses to risk.
+     * asked for (Bonferroni): for when the best number of guesses is not known beforehand.
      *
      * @param delta in [0, 1)
      * @param confidence in (0, 1)
@@ -210,8 +210,9 @@ public final class CanaryAudit {
         private static void requireEnough(String name, int given, double significance) {
             int needed = OneRunBound.canariesNeeded(0, 0, significance);
             if (given < needed) {
-                throw new IllegalArgumentException(name + " must be at least " + needed
-                        + " for a bound at this confidence, were " + given + ": even if all were right it would be 0");
+                throw new IllegalArgumentException(
+                        name + " must be at least " + needed + " for a bound at this confidence, were " + given
+                                + ": even if all guesses were right, the bound would be 0");
             }
         }
 

@@ -10,7 +10,7 @@ import java.util.HashMap;
 import java.util.Map;
 import org.apache.commons.statistics.distribution.NormalDistribution;
 
-/** What a step is said to cost, as a bound on every attacker's two error rates. */
+/** The claimed cost of a step, as a bound on every attacker's two error rates. */
 final class Claim {
     private static final NormalDistribution NORMAL = NormalDistribution.of(0, 1);
 
@@ -26,7 +26,7 @@ final class Claim {
         this.curve = TradeOffCurve.of(accountant);
         if (!(curve.falseNegativeRate(0.5) > 0)) {
             throw new IllegalArgumentException("the claim must be one that an audit can contradict, was " + event
-                    + ", which leaves no attacker an error rate to fall short of");
+                    + ", under which every error rate of an attacker is possible");
         }
     }
 

@@ -2,15 +2,15 @@
 package io.github.dl4jdp.audit;
 
 /**
- * How far a model gives away a secret that stood in its training text: how much sooner it comes in a list of all candidates, the most probable
- * first, than by guessing.
+ * How far a model leaks a secret of its training text: how much earlier it appears in a list of all candidates, the most probable first, than by
+ * guessing.
  *
  * <pre>
  *   exposure = log2(number of candidates) - log2(rank of the secret)
  * </pre>
  *
- * <p>0 is the last place; a secret that the model knows nothing of has 1.44 bits on average, whatever the number of candidates; the first place has
- * {@code log2(number of candidates)}, and whoever holds the model reads the secret off it.
+ * <p>0 is the last place; a secret that the model never saw has 1.44 bits on average, whatever the number of candidates; the first place has
+ * {@code log2(number of candidates)}, and a holder of the model can extract the secret.
  *
  * <p>Source: Carlini et al., The Secret Sharer, USENIX Security 2019, definition 1.
  */

@@ -35,7 +35,7 @@ public final class Lira {
         this.deviations = deviations;
     }
 
-    /** What one shadow model says of the examples under attack. */
+    /** The scores of one shadow model for the examples under attack. */
     public static final class Shadow {
         private final double[] confidences;
         private final boolean[] members;

@@ -11,7 +11,7 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /**
- * What a trained network says about examples of which somebody wants to know whether it was trained on them.
+ * Scores of a trained network for examples, by which an attacker infers whether it was trained on them.
  *
  * <p>The network may be attached, restored or exported; it is evaluated and not changed. Nothing here is private: these are statistics of the
  * examples.

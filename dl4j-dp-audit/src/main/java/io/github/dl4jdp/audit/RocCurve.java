@@ -5,13 +5,12 @@ import java.util.Arrays;
 import java.util.Locale;
 
 /**
- * How well scores tell members of the training set from others: the receiver operating characteristic of a membership inference attack.
+ * How well scores distinguish members of the training set from others: the receiver operating characteristic of a membership inference attack.
  *
- * <p>An attacker who says "member" from some score on finds {@code truePositiveRate} of the members at the price of taking
- * {@code falsePositiveRate} of the others for members. What happens at small false positive rates matters: an attack that is sure of a few people
- * harms them, whatever its average says (Carlini et al., Membership Inference Attacks From First Principles, IEEE S&amp;P 2022).
+ * <p>An attacker who declares every example above some score a member detects {@code truePositiveRate} of the members and wrongly accuses {@code
+ * falsePositiveRate} of the others. Small false positive rates matter most: an attack that is sure of a few people harms them, whatever its average (Carlini et al., Membership Inference Attacks From First Principles, IEEE S&amp;P 2022).
  *
- * <p>The rates are those of the given examples, without a confidence interval, and no bound on what a better attack would find;
+ * <p>The rates are those of the given examples, without a confidence interval, and do not bound what a better attack would find;
  * {@code io.github.dl4jdp.accountant.TradeOffCurve} has that bound.
  */
 public final class RocCurve {

@@ -22,18 +22,18 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /**
  * Attacks single steps of the engine from the inside: a canary with a long gradient is or is not in the data, by the toss of a coin, and an attacker
- * who sees the gradient that listeners see, and the change of the parameters, tells which. For a test of your own build, on your own network:
+ * who sees the gradient that listeners see, and the change of the parameters, guesses which. For a test in your own build, on your own network:
  *
  * <pre>{@code
  * StepAudit.of(() -> myNetwork(), plan, data, canary).assertNotBroken();
  * }</pre>
  *
  * <p>Every trial is one step of {@code plan} from the same parameters, by DL4J's own {@code fit}. An attack (a value to look at and a threshold) is chosen in
- * the first half of the trials and its error rates are measured in the second. They contradict the plan if no attacker can have both of them so small
- * against {@code plan.stepEvent()}.
+ * the first half of the trials and its error rates are measured in the second. They contradict the plan if no attacker can make both so small under
+ * {@code plan.stepEvent()}.
  *
  * <p>What it finds: noise that is missing, too small, used twice or missing on some parameters; clipping that is missing, or not example by
- * example; a divisor that depends on the lot; rules of your own ({@link #withRules}) whose norms are too small. A plan
+ * example; a divisor that depends on the lot; your own rules ({@link #withRules}) whose norms are too small. A plan
  * of few examples ({@code DpSgdPlan.poisson(4, 4)}) is the most revealing. What it cannot find: a generator that is predictable, a
  * fault that no step shows, a wrong accountant.
  *
@@ -165,7 +165,7 @@ public final class StepAudit {
                 settings.coins));
     }
 
-    /** This audit with rules for layers of your own: the guarantee rests on them too. */
+    /** This audit with rules for your own layers, on which the guarantee depends too. */
     public StepAudit withRules(GradientRules rules) {
         return with(new Settings(
                 settings.trials,
@@ -176,7 +176,7 @@ public final class StepAudit {
                 settings.coins));
     }
 
-    /** This audit against another claim than {@code plan.stepEvent()}: what one step is said to cost. */
+    /** This audit against another claim than {@code plan.stepEvent()}: the claimed cost of one step. */
     public StepAudit withClaim(DpEvent stepEvent) {
         return with(new Settings(
                 settings.trials,

@@ -17,7 +17,7 @@ import java.util.Locale;
  * @param missRateBound upper bound of the probability of a miss
  * @param falseAlarmRateBound upper bound of the probability of a false alarm
  * @param canaryLength norm of the canary's gradient, in clipping norms
- * @param claim what a step is said to cost
+ * @param claim the claimed cost of a step
  * @param delta at which the epsilons are given
  * @param claimedEpsilon upper bound of the epsilon of one step, if the claim is true
  * @param epsilonLowerBound lower bound of the epsilon of one step, whatever the mechanism is
@@ -77,7 +77,7 @@ public record StepAuditResult(
         return String.format(
                 Locale.ROOT,
                 "%s %s.%n"
-                        + "Looking at the %s, an attacker missed the canary in %d of %d steps and raised a false alarm in %d of %d:%n"
+                        + "By the %s, an attacker missed the canary in %d of %d steps and raised a false alarm in %d of %d:%n"
                         + "with confidence %s the miss rate is below %.4f and the false alarm rate below %.4f.%n"
                         + "Epsilon of one step at delta = %.3g: claimed at most %.4f; found at least %.4f, or %.4f if the mechanism is Gaussian.%n"
                         + "The canary's gradient was %.3g clipping norms long.",

@@ -27,7 +27,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a private training run does and what it costs, in one frozen object.
+ * A private training run and its cost, in one frozen object.
  *
  * <p>One step of DP-SGD on a lot {@code S} releases
  *
@@ -37,7 +37,7 @@ import org.jspecify.annotations.Nullable;
  *
  * with the clipping norm {@code C}, the noise multiplier {@code sigma} and the <em>expected</em> lot size {@code L}. The
  * sampler, the clipping and the noise of a run read their numbers from the plan, and the accountant composes
- * {@link #event()} of the same plan, so what runs and what is accounted cannot drift apart.
+ * {@link #event()} of the same plan, so the run and its accounting cannot diverge.
  *
  * <p>A plan is immutable; each {@code with...} returns a new one. It is complete, and can be attached, when it has a length
  * ({@link #withEpochs} or {@link #withSteps}), a clipping norm, a delta and a noise multiplier
@@ -47,7 +47,7 @@ import org.jspecify.annotations.Nullable;
  *
  * After {@code t} steps the parameters satisfy {@code (epsilon, delta)}-differential privacy under
  * {@link #relation()}, with one example of the training set as the unit of privacy, for every {@code (epsilon, delta)} that a
- * sound accountant gives for {@code t} compositions of {@link #stepEvent()}. The number of examples, the lot
+ * sound accountant computes for {@code t} compositions of {@link #stepEvent()}. The number of examples, the lot
  * size and the number of steps are public constants. The initial parameters are assumed independent of the training data.
  *
  * <p>Source: Abadi et al., Deep Learning with Differential Privacy, CCS 2016, Algorithm 1.
@@ -152,7 +152,7 @@ public final class DpSgdPlan {
         });
     }
 
-    /** The mechanism with another noise multiplier, and noise that nobody knows; what is not given yet is filled in. */
+    /** The mechanism with another noise multiplier and secret noise; missing parts are filled in. */
     private Mechanism nominal(double sigma) {
         return new Mechanism(
                 sampling,
@@ -197,7 +197,7 @@ public final class DpSgdPlan {
     }
 
     /**
-     * Everything that decides on what is released, complete and frozen.
+     * Everything that determines the releases, complete and frozen.
      *
      * @throws IllegalStateException if a part is missing
      */
@@ -219,7 +219,7 @@ public final class DpSgdPlan {
                 seed());
     }
 
-    /** This plan as the engine carries it out. */
+    /** This plan as the engine runs it. */
     CompletePlan complete() {
         var released = PlanJson.mechanism(this);
         return new CompletePlan(
@@ -409,8 +409,8 @@ public final class DpSgdPlan {
     }
 
     /**
-     * The accountant that calibrates, reports and stops the run: {@link AccountantKind#PLD} unless this says otherwise, which is tight and
-     * needs 3 to 9 % less noise than {@link AccountantKind#RDP}, the moments accountant.
+     * The accountant that calibrates, reports and stops the run: by default {@link AccountantKind#PLD}, which is tight and needs 3 to 9 % less noise
+     * than {@link AccountantKind#RDP}, the moments accountant.
      */
     public DpSgdPlan withAccountant(AccountantKind accountant) {
         Objects.requireNonNull(accountant, "accountant");
@@ -432,12 +432,12 @@ public final class DpSgdPlan {
      *
      * <p><b>Formal guarantee.</b> Every lot, however long its sequences are and even if it is empty, makes exactly {@code k} releases on one sample: sequences are padded with
      * masked zeros to {@code maximumLength}. Each release is the sum of the examples' gradients on the segment, every one clipped to {@code C},
-     * with noise of its own. What a recurrent layer carries from segment to segment depends on its own example and on earlier releases. The event of
+     * with its own noise. The state that a recurrent layer carries from segment to segment depends only on its own example and on earlier releases. The event of
      * a charge is therefore that of the sampling with {@code SelfComposed(Gaussian(sigma), k)} inside: one sample, not {@code k} sampled events. A
      * lot is charged in full before its first release. The maximum length is a public constant.
      *
-     * <p>A lot is one physical batch, whatever its size and {@link ExecutionOptions} say, since a segment needs the update that the one before made. DL4J
-     * counts an iteration a segment, and schedules follow that count; {@link #steps()} and {@link PrivacyEngine#steps()} count lots.
+     * <p>A lot is one physical batch, whatever its size and {@link ExecutionOptions}, because a segment needs the update of the previous one. DL4J
+     * counts each segment as an iteration, and schedules follow that count; {@link #steps()} and {@link PrivacyEngine#steps()} count lots.
      *
      * @param maximumLength time steps of the longest sequence, a public constant, at least 1; a longer sequence is refused before its lot is charged
      * @param segmentLength the network's {@code tBPTTForwardLength}, which must equal its {@code tBPTTBackwardLength}, at least 1
@@ -449,9 +449,9 @@ public final class DpSgdPlan {
     }
 
     /**
-     * The number of time steps of every sequence, for data that may come padded to the longest sequence of a batch: from an iterator or a {@link RandomAccessExamples}
-     * of your own. Every lot is padded to it, by zeros that masks mark, so that no example sees how long the others are. Features, labels and masks
-     * get it; masks are made where there are none.
+     * The number of time steps of every sequence, for data that may be padded to the longest sequence of a batch, from your own iterator or {@link
+     * RandomAccessExamples}. Every lot is padded to it, with masked zeros, so that no example depends on the length of others. Features, labels and masks are
+     * padded; missing masks are created.
      *
      * <p>Arrays in memory have one length by construction, and networks in which masked padding changes no gradient (LSTM, SimpleRnn and GravesLSTM with
      * RnnOutputLayer, under masks) need none. Where one is needed and not declared, {@code engine.lots} refuses.
@@ -464,8 +464,7 @@ public final class DpSgdPlan {
     }
 
     /**
-     * The size of every image, for data that may come in sizes that depend on other images of a batch: from an iterator or a {@link RandomAccessExamples} of your
-     * own. A lot of another size is refused. Arrays in memory have one size by construction, and networks that flatten their images accept one only.
+     * The size of every image, for data whose sizes may depend on other images of a batch, from your own iterator or {@link RandomAccessExamples}. A lot of another size is refused. Arrays in memory have one size by construction, and networks that flatten their images accept one only.
      *
      * @param sizes height and width, or depth, height and width, in pixels, public constants, at least 1
      * @throws IllegalArgumentException if there are not two or three, or one is less than 1
@@ -498,11 +497,11 @@ public final class DpSgdPlan {
     }
 
     /**
-     * What else is released about the same data, before the training or beside it: private statistics for normalization, another model. It is
+     * Other releases about the same data, before the training or beside it: private statistics for normalization, another model. It is
      * charged from the start: calibration, epsilon, ledger and report include it.
      *
      * @param event relative to sensitivities under {@link #relation()}, and of everything that was released: a second call replaces the first, and a
-     *     plan that follows on another one with an equal event means the same releases
+     * plan that continues another one with an equal event refers to the same releases
      * @throws IllegalArgumentException if the plan is calibrated to a guarantee that {@code event} alone exceeds
      */
     public DpSgdPlan withOtherReleases(DpEvent event) {
@@ -534,8 +533,8 @@ public final class DpSgdPlan {
     }
 
     /**
-     * Draws noise and lots from a seeded generator so that a run can be repeated. For tests: whoever knows the seed can subtract the
-     * noise, so the report calls the run not private, and the epsilon of the network is infinite from then on, whatever it is trained with later.
+     * Draws noise and lots from a seeded generator so that a run can be repeated. For tests only: an adversary who knows the seed can subtract the
+     * noise, so the report marks the run as not private, and the epsilon of the network is infinite from then on, however it is trained later.
      */
     public DpSgdPlan withSeed(long seed) {
         return with(plan -> plan.seed = seed);
@@ -543,7 +542,7 @@ public final class DpSgdPlan {
 
     /**
      * Keeps a ledger of what is spent: an append-only file, flushed before each release. With it, the epsilon that is reported
-     * holds through crashes, restarts and checkpoints; without it, it is that of the steps which the model at hand knows of.
+     * holds through crashes, restarts and checkpoints; without it, epsilon covers only the steps that the model itself records.
      *
      * @param file the ledger; created if it is not there and the model is new
      */
@@ -553,8 +552,8 @@ public final class DpSgdPlan {
     }
 
     /**
-     * Lets this plan follow on another one: attached to a network, or to a ledger, that was trained under a plan of other noise, clipping, lots or
-     * length, it goes on from there. What was spent before stays charged, every charge as what it was, and epsilon is that of everything together. A
+     * Lets this plan continue another one: attached to a network, or to a ledger, that was trained under a plan with other noise, clipping, lots or
+     * length, it continues from there. Earlier charges stay as they were, and epsilon covers everything together. A
      * plan that is {@link #calibratedTo} a guarantee ends before the step with which everything together would exceed it. {@link #steps()} counts from
      * the change. The relation must stay. Calibration looks at this plan alone: to use a budget to its end, find the noise multiplier by {@link
      * NoiseCalibration} over this plan's event composed with {@link PrivacyReport#spent()} of the run before.
@@ -704,12 +703,12 @@ public final class DpSgdPlan {
         return PlanJson.mechanism(this).equals(PlanJson.mechanism(other));
     }
 
-    /** Whether the run is private at all: it has noise, and nobody knows the noise. */
+    /** Whether the run is private at all: it has noise, and the noise does not come from a seed. */
     public boolean isPrivate() {
         return noiseMultiplier() > 0 && seed == null;
     }
 
-    /** How the noise changes over the run: {@link NoiseSchedule#CONSTANT} unless {@link #withNoiseSchedule} says otherwise. */
+    /** How the noise changes over the run: by default {@link NoiseSchedule#CONSTANT}, see {@link #withNoiseSchedule}. */
     public NoiseSchedule noiseSchedule() {
         return noiseSchedule;
     }
@@ -781,7 +780,7 @@ public final class DpSgdPlan {
         return accountantKind.create(relation);
     }
 
-    /** The epsilon of {@code steps} steps of this plan and of {@link #otherReleases()}, at {@link #delta()}; infinite with a seed, which somebody may know. */
+    /** The epsilon of {@code steps} steps of this plan and of {@link #otherReleases()}, at {@link #delta()}; infinite with a seed, which an adversary may know. */
     public double epsilonAfter(long steps) {
         if (steps < 0) {
             throw new IllegalArgumentException("steps must be at least 0, was " + steps);

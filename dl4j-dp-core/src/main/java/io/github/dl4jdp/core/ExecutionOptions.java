@@ -10,12 +10,11 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  *
  * @param physicalBatchSize the most examples that pass through the network at a time; a larger lot is accumulated over several
  *     physical batches and still makes one update. Copies that augmentation makes count, and those of one example stay together
- * @param prefetch whether another thread reads the next physical batch while the network works on this one: worth it where examples come from
- *     files. {@link RandomAccessExamples} are then used by that thread, still one thread at a time
- * @param threads the most threads that the library's own work is shared out to, the training thread included; 0 for as many as ND4J uses:
- *     the environment variable {@code OMP_NUM_THREADS}, or one a processor. What is made here has the same bits for any number of threads
- * @param shards the parts in which a lot is summed, by the numbers of its examples: parts of a lot that are summed elsewhere, by as many workers, give the same bits. 1 unless said
- *     otherwise
+ * @param prefetch whether another thread reads the next physical batch while the network trains on this one: useful where examples come from files. {@link RandomAccessExamples} are then used by that thread, still one thread at a time
+ * @param threads the largest number of threads for the library's own work, the training thread included; 0 for as many as ND4J uses:
+ *     the environment variable {@code OMP_NUM_THREADS}, or one a processor. The library's results have the same bits for any number of threads
+ * @param shards the parts in which a lot is summed, by the numbers of its examples: parts of a lot that are summed elsewhere, by as many workers, give the same bits. 1
+ * by default
  */
 public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int threads, int shards) {
     private static final int AS_MEMORY_ALLOWS = 0;

@@ -21,12 +21,12 @@ import org.nd4j.linalg.activations.impl.ActivationIdentity;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * Makes a network that can be trained with privacy out of one that cannot, as far as its configuration is the reason: batch normalization is
+ * Converts a network that cannot be trained with privacy into one that can, as far as its configuration is the reason: batch normalization is
  * replaced, and DL4J's gradient normalization, which would act on the noised sum, is set to {@code None}.
  *
- * <p>The network is left as it is. The one that is returned has a configuration of its own and the same counts; every parameter whose layer
- * and name are still there keeps its value, the others are drawn anew. It is another function than before, so train it or at
- * least look at its accuracy. What else stands in the way, {@link PrivacyEngine#check} says.
+ * <p>The given network does not change. The returned network has its own configuration and the same counts; every parameter whose layer and name
+ * still exist keeps its value, the others are drawn anew. It computes another function than before, so train it or at least check its accuracy.
+ * {@link PrivacyEngine#check} lists the remaining problems.
  */
 public final class ModelFixer {
     private static final int MAX_GROUPS = 32;

@@ -20,8 +20,8 @@ import org.nd4j.linalg.factory.Nd4j;
  *   average_t = (1 - d) / (1 - d^t) * sum over i = 1..t of d^(t-i) theta_i
  * </pre>
  *
- * so the first lots count no less than their share, and the initial parameters do not count at all. Training itself goes on from the
- * parameters, not from their average.
+ * so the first lots have their full weight, and the initial parameters have none. Training itself continues from the parameters, not from their
+ * average.
  *
  * <h2>Formal guarantee</h2>
  *

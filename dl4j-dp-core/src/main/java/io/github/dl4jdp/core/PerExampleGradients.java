@@ -51,9 +51,19 @@ public final class PerExampleGradients {
         return norms(model, InMemoryExamples.toMultiDataSet(data));
     }
 
+    /** As {@link #norms(Model, DataSet)}, with rules for your own layers and parts. */
+    public static INDArray norms(Model model, DataSet data, GradientRules rules) {
+        return norms(model, InMemoryExamples.toMultiDataSet(data), rules);
+    }
+
     /** As {@link #norms(Model, DataSet)}. */
     public static INDArray norms(Model model, MultiDataSet data) {
-        return run(model, data, (network, tapes) -> {
+        return norms(model, data, GradientRules.builtIn());
+    }
+
+    /** As {@link #norms(Model, DataSet)}, with rules for your own layers and parts. */
+    public static INDArray norms(Model model, MultiDataSet data, GradientRules rules) {
+        return run(model, data, rules, (network, tapes) -> {
             double[] norms = ClippedSum.norms(tapes, network.trainable(), dataType(network), rows(data));
             return Nd4j.createFromArray(norms).castTo(dataType(network));
         });
@@ -70,9 +80,19 @@ public final class PerExampleGradients {
         return materialize(model, InMemoryExamples.toMultiDataSet(data));
     }
 
+    /** As {@link #materialize(Model, DataSet)}, with rules for your own layers and parts. */
+    public static INDArray materialize(Model model, DataSet data, GradientRules rules) {
+        return materialize(model, InMemoryExamples.toMultiDataSet(data), rules);
+    }
+
     /** As {@link #materialize(Model, DataSet)}. */
     public static INDArray materialize(Model model, MultiDataSet data) {
-        return run(model, data, (network, tapes) -> {
+        return materialize(model, data, GradientRules.builtIn());
+    }
+
+    /** As {@link #materialize(Model, DataSet)}, with rules for your own layers and parts. */
+    public static INDArray materialize(Model model, MultiDataSet data, GradientRules rules) {
+        return run(model, data, rules, (network, tapes) -> {
             int rows = rows(data);
             INDArray all = Nd4j.create(dataType(network), rows, network.model().numParams());
             for (int i = 0; i < rows; i++) {
@@ -99,12 +119,22 @@ public final class PerExampleGradients {
         return clippedSum(model, InMemoryExamples.toMultiDataSet(data), clippingNorm);
     }
 
+    /** As {@link #clippedSum(Model, DataSet, double)}, with rules for your own layers and parts. */
+    public static INDArray clippedSum(Model model, DataSet data, double clippingNorm, GradientRules rules) {
+        return clippedSum(model, InMemoryExamples.toMultiDataSet(data), clippingNorm, rules);
+    }
+
     /** As {@link #clippedSum(Model, DataSet, double)}. */
     public static INDArray clippedSum(Model model, MultiDataSet data, double clippingNorm) {
+        return clippedSum(model, data, clippingNorm, GradientRules.builtIn());
+    }
+
+    /** As {@link #clippedSum(Model, DataSet, double)}, with rules for your own layers and parts. */
+    public static INDArray clippedSum(Model model, MultiDataSet data, double clippingNorm, GradientRules rules) {
         if (!(clippingNorm > 0 && clippingNorm < Double.POSITIVE_INFINITY)) {
             throw new IllegalArgumentException("clippingNorm must be finite and > 0, was " + clippingNorm);
         }
-        return run(model, data, (network, tapes) -> {
+        return run(model, data, rules, (network, tapes) -> {
             var sum = new ClippedSum(
                     Clipping.flat(clippingNorm),
                     1,
@@ -127,11 +157,13 @@ public final class PerExampleGradients {
     }
 
     private static INDArray run(
-            Model model, MultiDataSet data, BiFunction<DpNetwork, List<LayerTape>, INDArray> result) {
-        var rules = GradientRules.builtIn();
+            Model model,
+            MultiDataSet data,
+            GradientRules rules,
+            BiFunction<DpNetwork, List<LayerTape>, INDArray> result) {
         if (DpNetwork.isAttached(model)) {
             // The hooks of an attached network belong to its engine: a copy has the same gradients.
-            return run(DpNetwork.of(model).copy(updater -> new NoOp()), data, result);
+            return run(DpNetwork.of(model).copy(updater -> new NoOp()), data, rules, result);
         }
         var problems = ModelValidator.problems(model, rules, null);
         if (!problems.isEmpty()) {

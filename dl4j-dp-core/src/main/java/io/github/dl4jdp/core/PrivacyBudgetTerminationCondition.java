@@ -17,13 +17,13 @@ import org.deeplearning4j.earlystopping.termination.IterationTerminationConditio
  *
  * <p>With the plan as the budget, the epoch condition is enough: the engine's lots end with the plan, in the middle of a pass if need be,
  * and that pass is still scored. With a smaller epsilon, use it as an iteration condition too: it ends the pass at once, and DL4J then
- * returns the best model of the passes before, so there must have been one. A plan over an iterator of your own is charged by the pass,
- * and so it ends with a pass.
+ * returns the best model of the passes before, so there must have been one. A plan of given batches is charged by the pass, and so it ends with a
+ * pass.
  *
  * <h2>Formal guarantee</h2>
  *
  * {@link #terminate} depends on the plan and on the number of steps and passes alone, never on a score. Early stopping by the score of other
- * data than the training set is post-processing; the model it picks has spent what the whole run has spent.
+ * data than the training set is post-processing; the selected model has spent as much as the whole run.
  */
 public final class PrivacyBudgetTerminationCondition
         implements IterationTerminationCondition, EpochTerminationCondition {
@@ -42,7 +42,7 @@ public final class PrivacyBudgetTerminationCondition
     }
 
     /**
-     * A budget of one's own, at the plan's delta and under its relation.
+     * A given budget, at the plan's delta and under its relation.
      *
      * @param epsilon the most that may be spent
      * @throws IllegalArgumentException if {@code epsilon} is not finite and positive, or less than the first step costs

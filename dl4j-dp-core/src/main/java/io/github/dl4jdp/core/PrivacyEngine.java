@@ -55,16 +55,16 @@ import org.slf4j.LoggerFactory;
  *
  * <h2>Formal guarantee</h2>
  *
- * After {@code t} lots, the parameters, the updater's state, and every gradient that a listener can see are the output of {@code t}
- * adaptively composed releases {@code sum of clipped gradients + N(0, (sigma C)^2 I)}, or of {@code t} times {@link DpSgdPlan#releasesPerLot()} with
+ * After {@code t} lots, the parameters, the updater's state, and every gradient that a listener can see are the output of {@code t} adaptively
+ * composed releases {@code (sum of clipped gradients + N(0, (sigma C)^2 I)) / L}, or of {@code t} times {@link DpSgdPlan#releasesPerLot()} with
  * truncated backpropagation through time, and post-processing of them: they satisfy
  * {@link #guarantee()}, one training example being the unit of privacy. Assumed: the initial parameters do not depend on the
  * training data, each example is one row of the data set, and the random generator is secure. Not covered: the training score and
- * whatever else is computed from the data besides (evaluation on it, statistics for normalization, early stopping by its score).
+ * anything else computed from the data (evaluation on it, statistics for normalization, early stopping by its score).
  */
 public final class PrivacyEngine implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PrivacyEngine.class);
-    /** A Poisson plan's size is a constant of its own; data of quite another size is a mistake in all likelihood. */
+    /** A Poisson plan's size is a public constant; a data set whose size differs by more is most likely a mistake. */
     private static final double SIZE_TOLERANCE = 0.01;
 
     private final PrivateTraining training;
@@ -80,8 +80,8 @@ public final class PrivacyEngine implements AutoCloseable {
     /**
      * Attaches a plan to an initialized network, new or already trained.
      *
-     * <p>What was spent is taken up: what went into the network's parameters before, under this plan or another, in this network or one that they were copied or
-     * transferred from, is in {@link #epsilon()} from the start. A network that trains under the plan already goes on where it stands.
+     * <p>{@link #epsilon()} starts with the account of the network's parameters: everything charged to them before, under this plan or another, in
+     * this network or one that they were copied or transferred from. A network that already trains under the plan continues where it stopped.
      *
      * @param network a {@code MultiLayerNetwork} or a {@code ComputationGraph}
      * @throws UnsupportedModelException if the network cannot be trained with privacy; it lists every problem, and nothing is changed
@@ -99,7 +99,7 @@ public final class PrivacyEngine implements AutoCloseable {
         return attach(network, plan, options, GradientRules.builtIn());
     }
 
-    /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions)}, with rules for layers of your own. */
+    /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions)}, with rules for your own layers. */
     public static PrivacyEngine attach(Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
         return attach(network, plan, options, rules, LedgerOpener.ON_DISK);
     }
@@ -206,7 +206,7 @@ public final class PrivacyEngine implements AutoCloseable {
         return check(network, plan, GradientRules.builtIn());
     }
 
-    /** As {@link #check(Model, DpSgdPlan)}, with rules for layers and parts of your own. */
+    /** As {@link #check(Model, DpSgdPlan)}, with rules for your own layers and parts. */
     public static List<ModelProblem> check(Model network, DpSgdPlan plan, GradientRules rules) {
         return ModelProblem.of(ModelValidator.problems(network, rules, plan.truncation()));
     }
@@ -217,9 +217,9 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * The lots of the plan, summed elsewhere, for {@code net.fit(lots, plan.epochs())}. Charge, noise, division and update are this engine's, as for lots of its own.
+     * The lots of the plan, summed elsewhere, for {@code net.fit(lots, plan.epochs())}. Charge, noise, division and update are this engine's, as for lots that it sums itself.
      *
-     * @param sums gives the clipped sums of all parts of a lot
+     * @param sums returns the clipped sums of all parts of a lot
      * @throws IllegalArgumentException as for {@link #lots(RandomAccessExamples)}, or if the plan has truncated backpropagation through time
      */
     public MultiDataSetIterator multiLots(LotSums sums) {
@@ -250,8 +250,8 @@ public final class PrivacyEngine implements AutoCloseable {
      * The lots of the plan, for {@code net.fit(lots, plan.epochs())}.
      *
      * @param data the training set, each example with one array of features and one of labels
-     * @throws IllegalArgumentException if its size differs by more than 1 % from {@code plan.examples()}, in all likelihood a mistake. The check
-     *     looks at the private data and is not covered by the guarantee
+     * @throws IllegalArgumentException if its size differs by more than 1 % from {@code plan.examples()}, most likely a mistake. The check reads the
+     * private data and is not covered by the guarantee
      * @throws IllegalStateException if the plan's steps are done, the engine is detached, or the plan's augmentation multiplicity is more than 1
      */
     public DataSetIterator lots(RandomAccessExamples data) {
@@ -269,8 +269,9 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * The lots of the plan with augmented examples: of each example of a lot the augmentation makes {@link DpSgdPlan#augmentationMultiplicity()} copies, one unless
-     * the plan says more; labels and masks are repeated, and dropout draws for each copy by itself. A preprocessor set on the iterator works on the copies and must leave them in their order.
+     * The lots of the plan with augmented examples: of each example of a lot the augmentation makes {@link DpSgdPlan#augmentationMultiplicity()} copies, by
+     * default one; labels and masks are repeated, and dropout draws separately for each copy. A preprocessor set on the iterator works on the copies
+     * and must keep their order.
      *
      * @param data the training set, each example with one array of features and one of labels
      * @param augmentation makes a copy from its example and randomness alone
@@ -281,7 +282,7 @@ public final class PrivacyEngine implements AutoCloseable {
         return new LotIterator(source(data, Objects.requireNonNull(augmentation, "augmentation")));
     }
 
-    /** As {@link #lots(RandomAccessExamples, Augmentation)}, for networks of several outputs; the features must be one array all the same. */
+    /** As {@link #lots(RandomAccessExamples, Augmentation)}, for networks of several outputs; the features must still be one array. */
     public MultiDataSetIterator multiLots(RandomAccessExamples data, Augmentation augmentation) {
         return new MultiLotIterator(source(data, Objects.requireNonNull(augmentation, "augmentation")));
     }
@@ -290,7 +291,7 @@ public final class PrivacyEngine implements AutoCloseable {
      * The batches of your own iterator as lots, in its order, for a plan made by {@link DpSgdPlan#givenBatches}. A pass is charged before the
      * first release about it; {@code reset()} ends it.
      *
-     * @param iterator gives each example at most once between two resets, in an order that does not depend on the data
+     * @param iterator returns each example at most once between two resets, in an order that does not depend on the data
      * @throws IllegalStateException if the plan is of another kind, or its passes are all charged
      */
     public DataSetIterator lots(DataSetIterator iterator) {
@@ -327,7 +328,7 @@ public final class PrivacyEngine implements AutoCloseable {
         return new LotSource(training, data, augmentation, options);
     }
 
-    /** That lots can be drawn of a data set of this size. */
+    /** Requires that lots can be drawn from a data set of this size. */
     private void requireLots(long size) {
         training.requireAttached();
         if (plan.sampling() == Sampling.GIVEN_BATCHES) {
@@ -345,13 +346,13 @@ public final class PrivacyEngine implements AutoCloseable {
         }
     }
 
-    /** What is spent, with what parameters that were put into the network since the last lot bring with them. */
+    /** The spent privacy, including the accounts of parameters that were copied into the network since the last lot. */
     private Spending spending() {
         training.lookAtParameters();
         return training.spending();
     }
 
-    /** The plan that this engine carries out. */
+    /** The plan that this engine runs. */
     public DpSgdPlan plan() {
         return plan;
     }
@@ -371,7 +372,7 @@ public final class PrivacyEngine implements AutoCloseable {
         return spending().epsilon();
     }
 
-    /** The epsilon spent so far for a look after every step: as cheap as the accountant can be, and up to about 0.1 % above {@link #epsilon()}. */
+    /** The epsilon spent so far, for queries after every step: as cheap as the accountant allows, and up to about 0.1 % above {@link #epsilon()}. */
     public double runningEpsilon() {
         return remainingSteps() == 0 ? epsilon() : spending().runningEpsilon();
     }
@@ -382,8 +383,8 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * The clipping norm {@code C} in force for the next lot. With {@link Clipping.Adaptive} it moves from lot to lot; it is then a private
-     * release that is part of the guarantee, and may be shown.
+     * The clipping norm {@code C} in force for the next lot. With {@link Clipping.Adaptive} it moves from lot to lot; it is then part of the released
+     * output, covered by the guarantee, and may be published.
      */
     public double clippingNorm() {
         return training.clippingNorm();
@@ -419,19 +420,19 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /**
      * Writes the trained model, for use and not for further training, as a file that any DL4J program loads: without the updaters, their state and
-     * the plan. What was spent stays in its configuration, in a form that DL4J knows: attached anew, the model has the epsilon it had. The file also holds {@link #report()}, as {@code privacy-report.json}, {@code privacy-report.md} and
+     * the plan. The privacy account stays in its configuration, in a form that DL4J knows: attached again, the model has the same epsilon. The file also holds {@link #report()}, as {@code privacy-report.json}, {@code privacy-report.md} and
      * {@code privacy-report.html}.
      *
      * @param file replaced if it exists, complete or not at all
      * @throws IOException if it cannot be written
-     * @throws IllegalStateException if the engine is detached: what the network has done since is not in the report
+     * @throws IllegalStateException if the engine is detached: the report does not cover what happened to the network since
      */
     public void exportForInference(File file) throws IOException {
         training.requireAttached();
         InferenceExport.write(training.exportable(), report(), file);
     }
 
-    /** Whether no release about the last lot is still to come: never so between the segments of truncated backpropagation through time. */
+    /** Whether all releases about the last lot are done: false between the segments of truncated backpropagation through time. */
     boolean isLotComplete() {
         return training.isLotComplete();
     }
@@ -457,8 +458,8 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * Ends the run and releases the ledger's file. The network stays private: it can be saved, evaluated and attached anew, and does not train
-     * meanwhile.
+     * Ends the run and releases the ledger's file. The network stays private: it can be saved, evaluated and attached again; until then it does not
+     * train.
      */
     @Override
     public void close() {
@@ -466,10 +467,10 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * Gives the network back to plain DL4J: original layers and updaters, with the updater's state. What it trains on from then on has no
-     * privacy. What was spent stays in its configuration, through files and copies: an engine that is attached later goes on from it, and if the network was trained
-     * meanwhile, says so and reports an infinite epsilon, unless {@link #forgetUnprotected} tells it that this was on other data. To attach another plan or set
-     * a learning rate, {@link #close()} is enough.
+     * Returns the network to plain DL4J: original layers and updaters, with the updater's state. Later training has no privacy. The privacy account
+     * stays in its configuration, through files and copies: an engine that is attached later continues from it. If the network was trained meanwhile,
+     * the engine reports this and an infinite epsilon, unless {@link #forgetUnprotected} records that this was on other data. To attach another plan
+     * or set a learning rate, {@link #close()} is enough.
      */
     public void detach() {
         training.detach();
@@ -479,8 +480,8 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * Forgets all that was spent on a network: the one way to do so. For a network that was initialized anew, or whose training data nobody will ever train or release
-     * anything on again. The engine logs it, and every later report names what was forgotten and why.
+     * Forgets the privacy account of a network; no other call does. Use it for a network that was initialized anew, or whose training data will never
+     * be used for training or a release again. The engine logs it, and every later report names what was forgotten and why.
      *
      * @param network one that no engine is attached to; it is a plain DL4J network afterwards
      * @param reason for the report, not blank
@@ -496,8 +497,8 @@ public final class PrivacyEngine implements AutoCloseable {
     }
 
     /**
-     * Forgets that a network's parameters were changed without privacy after private training, by {@code fit} after {@link #detach()} or by hand: the user states that
-     * nothing but other data went into them, public ones or none. What was spent in private training stays. The engine logs it, and every later report names
+     * Forgets that a network's parameters were changed without privacy after private training, by {@code fit} after {@link #detach()} or by hand: the
+     * caller states that only other data, public or none, went into them. The charges of private training stay. The engine logs it, and every later report names
      * it with the reason.
      *
      * @param network one that no engine is attached to

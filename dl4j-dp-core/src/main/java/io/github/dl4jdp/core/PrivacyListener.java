@@ -16,8 +16,8 @@ import org.slf4j.LoggerFactory;
 /**
  * Reports the privacy spent while a network trains: to the log, and to a callback if one is given.
  *
- * <p>Before the first step it says what the plan will cost in all. What it shows depends on the plan and on the number of steps alone,
- * never on the data.
+ * <p>Before the first step it reports the total cost of the plan. All reports depend only on the plan, the number of steps and the releases, except
+ * for {@link #showClippedFraction}.
  */
 public final class PrivacyListener extends BaseTrainingListener {
     private static final Logger log = LoggerFactory.getLogger(PrivacyListener.class);
@@ -60,8 +60,8 @@ public final class PrivacyListener extends BaseTrainingListener {
     }
 
     /**
-     * Reports to a further place too: a {@link io.github.dl4jdp.core.monitor.StatusFile}, DL4J's training UI, a progress bar, code of your own.
-     * A place that fails is given up with an error in the log; training goes on.
+     * Adds a sink: a {@link io.github.dl4jdp.core.monitor.StatusFile}, DL4J's training UI, a progress bar, or your own code. A sink that fails is
+     * removed with an error in the log; training continues.
      *
      * @param sink called on the training thread
      * @return this listener
@@ -79,7 +79,7 @@ public final class PrivacyListener extends BaseTrainingListener {
         }
     }
 
-    /** What a plan costs, in three lines. */
+    /** The cost of a plan, in three lines. */
     public static String announcement(DpSgdPlan plan) {
         if (plan.noiseMultiplier() == 0) {
             return "The plan adds no noise: epsilon is infinite.";
@@ -162,7 +162,7 @@ public final class PrivacyListener extends BaseTrainingListener {
 
     /**
      * Also reports the share of each lot's examples that were clipped, for choosing the clipping norm on public data. It is computed from the data
-     * without noise: whoever sees it sees more than the guarantee covers, and the log says so.
+     * without noise and therefore outside the guarantee; the log warns about this.
      *
      * @return this listener
      */

@@ -63,7 +63,7 @@ public final class PrivacyReport {
         return new PrivacyGuarantee(run.epsilon(), plan.delta(), plan.relation());
     }
 
-    /** What the moments accountant says, where the plan's accountant is a tighter one. */
+    /** The moments accountant's epsilon, where the plan's accountant is a tighter one. */
     public OptionalDouble momentsEpsilon() {
         return run.momentsEpsilon();
     }
@@ -93,7 +93,7 @@ public final class PrivacyReport {
         return run.ledger();
     }
 
-    /** The layers that trained, and how their per-example gradients come about. */
+    /** The layers that trained, and how their per-example gradients are computed. */
     public List<String> layers() {
         return run.layers().stream()
                 .map(layer -> layer.name() + " (" + layer.type() + ", " + layer.length() + " parameters"
@@ -284,7 +284,7 @@ public final class PrivacyReport {
      * The same report with the quality of the model, for instance {@code report.withEvaluation("test set", net.evaluate(test))}.
      *
      * @param data what the model was evaluated on; the guarantee does not cover what is computed from the training data
-     * @param results an {@code Evaluation}: its accuracy and F1 are shown; of other kinds all they say
+     * @param results an {@code Evaluation}: its accuracy and F1 are shown; of other kinds, their statistics
      */
     public PrivacyReport withEvaluation(String data, IEvaluation<?> results) {
         var named = new LinkedHashMap<>(evaluation);

@@ -87,7 +87,7 @@ public final class PrivacyStatus {
         return relation;
     }
 
-    /** What the moments accountant says, where the plan's accountant is a tighter one. */
+    /** The moments accountant's epsilon, where the plan's accountant is a tighter one. */
     public OptionalDouble momentsEpsilon() {
         return momentsEpsilon;
     }
@@ -104,7 +104,7 @@ public final class PrivacyStatus {
 
     /**
      * Length of the noise against the length of the clipped sum, estimated from the noised sums: one over the root of the running
-     * average of {@code ||released||^2 / (d s^2) - 1}; infinite where no signal can be told from the noise, absent where there is no noise.
+     * average of {@code ||released||^2 / (d s^2) - 1}; infinite where the signal cannot be distinguished from the noise, absent where there is no noise.
      */
     public OptionalDouble noiseToSignal() {
         return noiseToSignal;

@@ -15,7 +15,7 @@ import java.util.OptionalDouble;
  * @param steps lots released so far
  * @param remainingSteps lots that the plan still allows
  * @param epsilon spent so far, infinite without noise
- * @param momentsEpsilon what the moments accountant says, where the plan's accountant is a tighter one
+ * @param momentsEpsilon the moments accountant's epsilon, where the plan's accountant is a tighter one
  * @param clippingNorm in force for the next lot
  * @param history what was charged under other plans before this one
  * @param account everything that went into the network's parameters

@@ -199,6 +199,45 @@ class FallbackTest {
     }
 
     @Test
+    void perExampleGradients_ownRule_areThoseOfTheBuiltInOne() {
+        DataSet data = data(DataType.DOUBLE);
+        MultiLayerNetwork builtIn = network(DataType.DOUBLE, dense(5));
+        MultiLayerNetwork own = network(DataType.DOUBLE, own(Behavior.APART));
+        own.setParams(builtIn.params());
+        var rules = GradientRules.builtIn().with(new OwnRule());
+        double norm = 0.1;
+
+        for (boolean isAttached : new boolean[] {false, true}) {
+            if (isAttached) {
+                PrivacyEngine.attach(own, PLAN, ExecutionOptions.defaults(), rules);
+            }
+            assertThat(PerExampleGradients.norms(own, data, rules).distance2(PerExampleGradients.norms(builtIn, data)))
+                    .isLessThan(1e-10);
+            INDArray rows = PerExampleGradients.materialize(own, data, rules);
+            assertThat(rows.distance2(PerExampleGradients.materialize(builtIn, data)))
+                    .isLessThan(1e-10);
+            assertThat(rows.norm2Number().doubleValue()).isGreaterThan(norm);
+            assertThat(PerExampleGradients.clippedSum(own, data, norm, rules)
+                            .distance2(PerExampleGradients.clippedSum(builtIn, data, norm)))
+                    .isLessThan(1e-10);
+        }
+        assertThatThrownBy(() -> PerExampleGradients.norms(network(DataType.DOUBLE, own(Behavior.APART)), data))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessageContaining("withFallback");
+    }
+
+    @Test
+    void check_ownRule_asksTheRulesGiven() {
+        MultiLayerNetwork own = network(DataType.DOUBLE, own(Behavior.APART));
+        assertThat(PrivacyEngine.check(own, PLAN)).hasSize(1).first().satisfies(problem -> {
+            assertThat(problem.layerClass()).isEqualTo("OwnLayer");
+            assertThat(problem.reason()).contains("no per-example gradient rule");
+        });
+        assertThat(PrivacyEngine.check(own, PLAN, GradientRules.builtIn().with(new OwnRule())))
+                .isEmpty();
+    }
+
+    @Test
     void with_layerThatHasARule_throws() {
         var rules = GradientRules.builtIn().with(new OwnRule());
         assertThat(rules.added()).hasSize(1);

@@ -80,14 +80,14 @@ class LedgerFaultsTest extends FaultyRuns {
                     .isInstanceOfSatisfying(PrivacyLedgerException.class, e -> assertThat(e.reason())
                             .isEqualTo(Reason.INPUT_OUTPUT))
                     .hasMessageContaining("No space left on device")
-                    .hasMessageContaining("the disk has space, then attach anew");
+                    .hasMessageContaining("the disk has space, then attach again");
             assertThat(engine.steps()).isEqualTo(1);
             assertThat(network.params()).isEqualTo(params);
             assertThat(network.getFlattenedGradients().minNumber().doubleValue())
                     .isEqualTo(7);
             storage.set(Disk.WORKS);
             // Nobody knows what is on the disk: it has to be read again.
-            assertThatThrownBy(() -> network.fit(lots.next())).hasMessageContaining("attach to it anew");
+            assertThatThrownBy(() -> network.fit(lots.next())).hasMessageContaining("attach to it again");
         }
         try (var engine = attach(network, plan(), storage)) {
             assertThat(engine.steps()).isBetween(1L, 2L);
@@ -146,7 +146,7 @@ class LedgerFaultsTest extends FaultyRuns {
                     .isInstanceOfSatisfying(PrivacyLedgerException.class, e -> assertThat(e.reason())
                             .isEqualTo(Reason.LOCKED))
                     .hasMessageContaining("another process")
-                    .hasMessageContaining("stop that one first");
+                    .hasMessageContaining("stop that trainer first");
             assertThat(network.getLayerWiseConfigurations().toJson()).isEqualTo(before);
         }
         assertThat(other.waitFor()).isZero();

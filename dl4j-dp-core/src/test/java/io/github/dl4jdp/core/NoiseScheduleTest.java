@@ -104,7 +104,7 @@ class NoiseScheduleTest {
     }
 
     @Test
-    void event_ownIterator_countsStagesInPasses() {
+    void event_givenBatches_countsStagesInPasses() {
         var plan = DpSgdPlan.givenBatches(10, 4)
                 .withEpochs(3)
                 .withClippingNorm(1)

@@ -235,7 +235,7 @@ class RandomPartsTest {
 
     /** In a user's iterator an example is its position in the pass, whatever the physical batches; the next pass draws anew. */
     @Test
-    void sums_ownIterator_doNotDependOnPhysicalBatches() {
+    void sums_givenBatches_doNotDependOnPhysicalBatches() {
         DataSet data = Networks.data(DataType.DOUBLE, 20);
         var plan = DpSgdPlan.givenBatches(20, 7)
                 .withEpochs(2)

@@ -51,7 +51,7 @@ class SamplingModesTest {
     }
 
     @Test
-    void event_ownIterator_isOneGaussianAPass() {
+    void event_givenBatches_isOneGaussianAPass() {
         var plan = complete(DpSgdPlan.givenBatches(EXAMPLES, 4)).withSeed(1);
         assertThat(plan.relation()).isEqualTo(NeighboringRelation.ZERO_OUT);
         assertThat(plan.event()).isEqualTo(new DpEvent.SelfComposed(new DpEvent.Gaussian(3), 2));
@@ -158,7 +158,7 @@ class SamplingModesTest {
     }
 
     @Test
-    void epsilon_ownIterator_isThatOfThePassesBegun() {
+    void epsilon_givenBatches_isThatOfThePassesBegun() {
         var plan = complete(DpSgdPlan.givenBatches(EXAMPLES, 4));
         MultiLayerNetwork network = network();
         var engine = PrivacyEngine.attach(network, plan);
@@ -182,7 +182,7 @@ class SamplingModesTest {
     }
 
     @Test
-    void next_ownIteratorWithTooManyExamples_throwsBeforeTheyAreUsed() {
+    void next_givenBatchesOfTooManyExamples_throwsBeforeTheyAreUsed() {
         MultiLayerNetwork network = network();
         var engine = PrivacyEngine.attach(network, complete(DpSgdPlan.givenBatches(EXAMPLES, 4)));
         var lots = engine.lots(new ExistingDataSetIterator(data(12).batchBy(4)));

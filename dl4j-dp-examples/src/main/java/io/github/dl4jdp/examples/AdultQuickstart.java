@@ -60,7 +60,7 @@ public final class AdultQuickstart extends ExampleMain {
         print("training rows " + train.numExamples() + ", test rows " + test.numExamples() + ", features "
                 + train.numInputs());
 
-        cell("The plan: what will be run and what it may cost");
+        cell("The plan: what will run, and its cost");
         int epochs = privacy().quick ? 1 : EPOCHS;
         DpSgdPlan plan = plan(train, epochs, privacy().epsilon());
         print(plan);

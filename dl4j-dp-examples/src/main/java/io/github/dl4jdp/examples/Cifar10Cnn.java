@@ -35,7 +35,7 @@ import picocli.CommandLine.Option;
  * Photographs of ten kinds of things, and a convolutional network of which every weight is trained with privacy. Its first filters
  * start as patches of drawn pictures instead of random numbers: no photograph has part in them.
  */
-@Command(name = "Cifar10Cnn", description = "Trains a private convolutional network on CIFAR-10, all of it.")
+@Command(name = "Cifar10Cnn", description = "Trains all weights of a private convolutional network on CIFAR-10.")
 public final class Cifar10Cnn extends ExampleMain {
     private static final int LOT_SIZE = 2048;
     private static final double CLIPPING_NORM = 0.1;
@@ -90,7 +90,7 @@ public final class Cifar10Cnn extends ExampleMain {
             defaultValue = "6")
     private double learningRate;
 
-    @Option(names = "--random-start", description = "Start the first filters at random, as the others.")
+    @Option(names = "--random-start", description = "Start the first filters at random, like the others.")
     private boolean randomStart;
 
     private Cifar10Cnn() {
@@ -112,7 +112,7 @@ public final class Cifar10Cnn extends ExampleMain {
         DataSet test = scaled(shortened(cifar.test(), QUICK_EXAMPLES));
         print(train.numExamples() + " training images, " + test.numExamples() + " test images");
 
-        cell("The plan: what will be run and what it may cost");
+        cell("The plan: what will run, and its cost");
         DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
                 .withEpochs(quick ? 2 : epochs)
                 .withClippingNorm(CLIPPING_NORM)
@@ -121,8 +121,7 @@ public final class Cifar10Cnn extends ExampleMain {
                         new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
         print(plan);
 
-        cell(
-                "Private training: DL4J's own fit, on the engine's lots; the average of the parameters costs nothing more");
+        cell("Private training: DL4J's own fit, on the engine's lots; averaging the parameters costs nothing");
         MultiLayerNetwork network = network();
         PrivacyEngine engine = PrivacyEngine.attach(network, plan);
         ParameterAverage average = new ParameterAverage(AVERAGE_DECAY);

@@ -14,7 +14,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /**
- * Photographs of ten kinds of things, and a linear model: what makes it good are features that were learnt from drawn pictures,
+ * Photographs of ten kinds of things, and a linear model: what makes it good are features that were learned from drawn pictures,
  * so that the privacy budget is spent on 27,000 weights only.
  */
 @Command(
@@ -56,14 +56,15 @@ public final class Cifar10PatchFeatures extends ExampleMain {
         ImageSet test = shortened(cifar.test(), QUICK_EXAMPLES);
         print(train.size() + " training images, " + test.size() + " test images");
 
-        cell("Features learnt from drawn pictures: no photograph, no statistic of the data, no privacy spent");
+        cell(
+                "Features learned from drawn pictures: they use no photograph and no statistic of the data, so they cost no privacy");
         PatchFeatures extractor = extractor(train, quick);
         String suffix = quick ? "-quick" : "";
         FeatureFile trainFeatures = features.open("cifar10-patches-train" + suffix, extractor, train);
         FeatureFile testFeatures = features.open("cifar10-patches-test" + suffix, extractor, test);
         print(trainFeatures.shape()[0] + " features an image");
 
-        cell("The plan: what will be run and what it may cost");
+        cell("The plan: what will run, and its cost");
         DpSgdPlan plan = plan(train.size(), privacy().epsilon(), quick)
                 .calibratedTo(
                         new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
@@ -83,7 +84,7 @@ public final class Cifar10PatchFeatures extends ExampleMain {
                 : PatchFeatures.learn(channels, height, width, DRAWING_SEED);
     }
 
-    /** The plan without its noise: more noise leaves fewer steps before it drowns what is learnt. */
+    /** The plan without its noise: more noise leaves fewer steps before it drowns the signal. */
     static DpSgdPlan plan(int size, double epsilon, boolean quick) {
         return DpSgdPlan.poisson(size, size)
                 .withSteps(quick ? QUICK_STEPS : epsilon < 2 ? STEPS : STEPS_FROM_EPSILON_2)

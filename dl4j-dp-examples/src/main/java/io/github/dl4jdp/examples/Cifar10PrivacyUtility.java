@@ -43,7 +43,7 @@ public final class Cifar10PrivacyUtility extends ExampleMain {
     @Override
     void run() throws IOException {
         boolean quick = privacy().quick;
-        cell("The data, and features learnt from drawn pictures, which cost no privacy");
+        cell("The data, and features learned from drawn pictures, which cost no privacy");
         TrainTest<ImageSet> cifar = CifarData.load(data.folder);
         ImageSet train = shortened(cifar.train(), Cifar10PatchFeatures.QUICK_EXAMPLES);
         ImageSet test = shortened(cifar.test(), Cifar10PatchFeatures.QUICK_EXAMPLES);

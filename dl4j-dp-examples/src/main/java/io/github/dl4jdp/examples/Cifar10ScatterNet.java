@@ -82,18 +82,18 @@ public final class Cifar10ScatterNet extends ExampleMain {
             names = "--normalization",
             paramLabel = "WAY",
             description =
-                    "private: by means and variances released with noise, and charged. whitened: as drawn pictures"
-                            + " show it, for the linear model only (default: ${DEFAULT-VALUE}).",
+                    "private: by means and variances released with noise, and charged. whitened: by drawn pictures,"
+                            + " for the linear model only (default: ${DEFAULT-VALUE}).",
             defaultValue = "private")
     private Normalization normalization = Normalization.PRIVATE;
 
-    @Option(names = "--steps", paramLabel = "N", description = "Updates (default: by model and epsilon).")
+    @Option(names = "--steps", paramLabel = "N", description = "Steps (default: by model and epsilon).")
     private @Nullable Integer steps;
 
     @Option(
             names = "--lot-size",
             paramLabel = "N",
-            description = "Expected examples an update (default: by model and epsilon).")
+            description = "Expected examples a step (default: by model and epsilon).")
     private @Nullable Integer lotSize;
 
     @Option(names = "--learning-rate", paramLabel = "R", description = "Learning rate (default: by model and epsilon).")
@@ -112,7 +112,8 @@ public final class Cifar10ScatterNet extends ExampleMain {
     void run() throws IOException {
         if (model == ScatterNetworks.CNN && normalization == Normalization.WHITENED) {
             throw new ParameterException(
-                    parsedFrom(), "--normalization must be private for --model cnn: whitened features have no places");
+                    parsedFrom(),
+                    "--normalization must be private for --model cnn: whitened features have no image positions");
         }
         cell("The data: 50,000 small photographs to learn from, 10,000 to test");
         TrainTest<ImageSet> cifar = CifarData.load(data.folder);
@@ -127,7 +128,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
     }
 
     private void runPrivatelyNormalized(ImageSet train, ImageSet test) throws IOException {
-        cell("Features: scattering, every channel on the scale that drawn pictures show; no photograph has part in it");
+        cell("Features: scattering, every channel scaled by drawn pictures; no photograph is used");
         var scattering = ScatteringTransform.of(train.channels(), train.height(), train.width());
         FeatureExtractor extractor =
                 ChannelNormalization.learn(scattering, drawings(train)).after(scattering);
@@ -141,7 +142,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
                 .release(trainFeatures.withLabels(train.oneHotLabels()));
         print(trainFeatures.shape()[0] + " channels: " + released.event());
 
-        cell("The plan: release and training together keep the guarantee");
+        cell("The plan: release and training together meet the guarantee");
         DpSgdPlan charged = released.chargedTo(plan);
         print(charged);
         MultiLayerNetwork network = model.create(
@@ -160,7 +161,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
     }
 
     private void runWhitened(ImageSet train, ImageSet test) throws IOException {
-        cell("Features: scattering, decorrelated as drawn pictures show it; no photograph has part in it");
+        cell("Features: scattering, decorrelated by drawn pictures; no photograph is used");
         FeatureExtractor extractor = WhitenedFeatures.learn(
                 ScatteringTransform.of(train.channels(), train.height(), train.width()),
                 GROUPS,
@@ -171,7 +172,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
         FeatureFile testFeatures = open("scattering-test", extractor, test);
         print(trainFeatures.shape()[0] + " features an image");
 
-        cell("The plan: the whole data set in every lot, so that the noise is least for the same epsilon");
+        cell("The plan: the whole data set in every lot, which needs the least noise for a given epsilon");
         DpSgdPlan plan = plan(train.size(), WHITENED_CLIPPING_NORM);
         print(plan);
         MultiLayerNetwork network = LinearModel.create(

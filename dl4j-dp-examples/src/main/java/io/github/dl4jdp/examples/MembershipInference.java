@@ -8,7 +8,6 @@ import io.github.dl4jdp.audit.MembershipScores;
 import io.github.dl4jdp.audit.RocCurve;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
-import io.github.dl4jdp.core.monitor.Progress;
 import io.github.dl4jdp.examples.data.AdultData;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MnistData;
@@ -35,6 +34,8 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -43,10 +44,9 @@ import picocli.CommandLine.Option;
  * Was this person in the training set? The same network is trained on few examples with and without privacy, many times on different halves of the
  * data, and two attacks answer from the trained network alone. Each network is attacked with all others as its shadow models.
  */
-@Command(
-        name = "MembershipInference",
-        description = "Attacks networks with and without privacy: who was in the training set?")
+@Command(name = "MembershipInference", description = "Membership attacks on networks with and without privacy.")
 public final class MembershipInference extends ExampleMain {
+    private static final Logger log = LoggerFactory.getLogger(MembershipInference.class);
     private static final double CLIPPING_NORM = 1.0;
     private static final double PRIVATE_LEARNING_RATE = 0.01;
     private static final int PRIVATE_EPOCHS = 30;
@@ -66,7 +66,7 @@ public final class MembershipInference extends ExampleMain {
     @Option(
             names = "--plot",
             paramLabel = "FILE",
-            description = "Where the picture of the curves goes (default: ${DEFAULT-VALUE}).",
+            description = "File for the picture of the curves (default: ${DEFAULT-VALUE}).",
             defaultValue = "membership-inference.png")
     private Path plot = Path.of("membership-inference.png");
 
@@ -126,7 +126,8 @@ public final class MembershipInference extends ExampleMain {
 
         cell("The attacks: loss threshold (Yeom et al. 2018) and offline LiRA (Carlini et al. 2022)");
         TradeOffCurve bound = TradeOffCurve.of(plan.newAccountant().compose(plan.event()));
-        // The halves are of one size: where somebody is not in, somebody else is, which is two steps of the relation.
+        // The halves are of one size: an example that is left out is replaced by another, which is two steps of the
+        // relation.
         DoubleUnaryOperator most = rate -> bound.truePositiveRate(bound.truePositiveRate(rate));
         RocCurve plainLoss = lossThreshold(plain);
         RocCurve plainLira = lira(plain);
@@ -195,15 +196,11 @@ public final class MembershipInference extends ExampleMain {
             DataSet test,
             Function<DataSet, MultiLayerNetwork> training) {
         var attacked = new ArrayList<Attacked>();
-        try (Progress progress = Progress.of(task, halves.size())) {
-            for (boolean[] half : halves) {
-                DataSet members = rows(
-                        pool,
-                        IntStream.range(0, half.length).filter(i -> half[i]).toArray());
-                MultiLayerNetwork network = training.apply(members);
-                attacked.add(new Attacked(network, pool, half, members, test));
-                progress.advance(1, "");
-            }
+        for (boolean[] half : halves) {
+            DataSet members = rows(
+                    pool, IntStream.range(0, half.length).filter(i -> half[i]).toArray());
+            attacked.add(new Attacked(training.apply(members), pool, half, members, test));
+            log.info("{}: {} of {} networks", task, attacked.size(), halves.size());
         }
         return attacked;
     }

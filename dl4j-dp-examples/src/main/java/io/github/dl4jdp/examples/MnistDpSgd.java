@@ -59,7 +59,7 @@ public final class MnistDpSgd extends ExampleMain {
         DataSet test = shortened(mnist.test(), QUICK_EXAMPLES).toDataSet();
         print("training images " + train.numExamples() + ", test images " + test.numExamples());
 
-        cell("The plan: what will be run and what it may cost");
+        cell("The plan: what will run, and its cost");
         DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
                 .withEpochs(privacy().quick ? 1 : EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)

@@ -17,7 +17,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
 /**
- * Handwritten digits, and a linear model of scattering features: with wavelets instead of learnt filters, and with what pen strokes
+ * Handwritten digits, and a linear model of scattering features: with wavelets instead of learned filters, and with what pen strokes
  * have in common taken from drawn ones, 5,000 weights are all that the privacy budget is spent on.
  */
 @Command(
@@ -64,8 +64,7 @@ public final class MnistScatterNet extends ExampleMain {
         ImageSet test = shortened(mnist.test(), QUICK_EXAMPLES);
         print(train.size() + " training images, " + test.size() + " test images");
 
-        cell(
-                "Features: scattering, decorrelated as drawn pen strokes show it; no digit has part in it, no privacy is spent");
+        cell("Features: scattering, decorrelated by drawn pen strokes; no digit is used, so they cost no privacy");
         FeatureExtractor extractor = WhitenedFeatures.learn(
                 ScatteringTransform.of(train.channels(), train.height(), train.width()),
                 GROUPS,
@@ -77,7 +76,7 @@ public final class MnistScatterNet extends ExampleMain {
         FeatureFile testFeatures = features.open("mnist-scattering-test" + suffix, extractor, test);
         print(trainFeatures.shape()[0] + " features an image");
 
-        cell("The plan: the whole data set in every lot, so that the noise is least for the same epsilon");
+        cell("The plan: the whole data set in every lot, which needs the least noise for a given epsilon");
         boolean tight = privacy().epsilon() < 2;
         int steps = tight ? STEPS : STEPS_FROM_EPSILON_2;
         DpSgdPlan plan = DpSgdPlan.poisson(train.size(), train.size())

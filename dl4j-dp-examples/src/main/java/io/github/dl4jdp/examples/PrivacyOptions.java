@@ -27,14 +27,14 @@ final class PrivacyOptions {
 
     @Option(
             names = "--quick",
-            description = "Run every step on little data and few updates, to see that it works; the accuracy means"
-                    + " nothing.")
+            description =
+                    "Run everything with little data and few steps, as a check; the accuracy is" + " meaningless.")
     boolean quick;
 
     @Option(
             names = "--epsilon",
             paramLabel = "E",
-            description = "Privacy loss at the end of the run: a positive number (default: ${DEFAULT-VALUE}).")
+            description = "Epsilon at the end of the run: a positive number (default: ${DEFAULT-VALUE}).")
     void setEpsilon(double value) {
         if (value > 0 && value < Double.POSITIVE_INFINITY) {
             epsilon = value;
@@ -47,7 +47,7 @@ final class PrivacyOptions {
     @Option(
             names = "--delta",
             paramLabel = "D",
-            description = "Probability with which the privacy loss may be larger (default: ${DEFAULT-VALUE}).",
+            description = "Delta of the guarantee (default: ${DEFAULT-VALUE}).",
             defaultValue = "1e-5")
     void setDelta(double value) {
         if (value > 0 && value < 1) {

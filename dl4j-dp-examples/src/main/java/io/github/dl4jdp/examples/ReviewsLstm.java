@@ -31,7 +31,7 @@ import picocli.CommandLine.Mixin;
 /**
  * Movie reviews: did the writer like the film? Words, an embedding, an LSTM; and how little 1,800 texts allow under privacy.
  *
- * <p>A vocabulary is learnt from texts, so it tells about them: a word that one writer alone uses is in it or not. Here there is none.
+ * <p>A vocabulary is learned from texts and leaks information about them: it contains a word that only one writer uses, or not. Here there is none.
  * Every word goes to one of 2,048 rows of the embedding by a hash of its letters, which is public whatever the texts are; a few words
  * share a row. The other ways are a vocabulary from public texts, and counts of words released with noise, which cost privacy of
  * their own.
@@ -68,14 +68,14 @@ public final class ReviewsLstm extends ExampleMain {
     @Override
     void run() throws IOException {
         boolean quick = privacy().quick;
-        cell("The data: 1,800 reviews to learn from, 200 to test; the last " + TOKENS
-                + " words of each, where the verdict tends to stand");
+        cell("The data: 1,800 training reviews, 200 test reviews; the last " + TOKENS
+                + " words of each, which usually contain the verdict");
         TrainTest<List<Review>> reviews = ReviewData.load(data.folder);
         DataSet train = encode(quick ? everyFew(reviews.train()) : reviews.train());
         DataSet test = encode(quick ? everyFew(reviews.test()) : reviews.test());
         print(train.numExamples() + " training reviews, " + test.numExamples() + " test reviews");
 
-        cell("The plan: what will be run and what it may cost");
+        cell("The plan: what will run, and its cost");
         DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
                 .withEpochs(quick ? 1 : EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
@@ -94,7 +94,7 @@ public final class ReviewsLstm extends ExampleMain {
         train.shuffle(privacy().seed);
         plain.fit(new ExistingDataSetIterator(train.batchBy(PLAIN_BATCH)), quick ? 1 : PLAIN_EPOCHS);
 
-        cell("Test accuracy: on " + test.numExamples() + " reviews, so give or take 3 points");
+        cell("Test accuracy: on " + test.numExamples() + " reviews, so with an error of about 3 points");
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "50.00 %")
                 .row("private", number("%.3f", engine.epsilon()), percent(accuracy(network, test)))

@@ -68,7 +68,7 @@ enum TransferBody {
         this.learningRate = learningRate;
     }
 
-    /** A network that has learnt nothing yet. */
+    /** An untrained network. */
     abstract MultiLayerNetwork create(int classes, int seed);
 
     /** How many numbers the body hands to the head. */

@@ -23,7 +23,7 @@ import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /**
- * A body that learnt from public data, and a head that learns from private ones: DL4J's transfer learning, with privacy. Here the
+ * A body that was trained on public data, and a head that learns from private ones: DL4J's transfer learning, with privacy. Here the
  * digits 0 to 4 play the public data, the digits 5 to 9 the private ones.
  */
 @Command(
@@ -104,7 +104,7 @@ public final class TransferLearningHead extends ExampleMain {
         MultiLayerNetwork untrained = source.clone();
         source.fit(new ExistingDataSetIterator(publicTrain.batchBy(PUBLIC_BATCH)), quick ? 1 : PUBLIC_EPOCHS);
 
-        cell("The plan: what will be run on the private digits and what it may cost");
+        cell("The plan: what will run on the private digits, and its cost");
         DpSgdPlan plan = DpSgdPlan.poisson(privateTrain.numExamples(), Math.min(LOT_SIZE, privateTrain.numExamples()))
                 .withEpochs(quick ? 1 : epochs)
                 .withClippingNorm(CLIPPING_NORM)
@@ -113,7 +113,7 @@ public final class TransferLearningHead extends ExampleMain {
         print(plan);
 
         cell("Private training with a new head: "
-                + (part == Part.HEAD ? "the body is frozen" : "the body goes on learning"));
+                + (part == Part.HEAD ? "the body is frozen" : "the body continues to train"));
         Table table = new Table("body", "epsilon", "test accuracy on private digits");
         for (boolean trained : new boolean[] {true, false}) {
             MultiLayerNetwork network = withNewHead(trained ? source : untrained);

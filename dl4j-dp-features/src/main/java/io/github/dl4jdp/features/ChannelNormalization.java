@@ -58,7 +58,7 @@ public final class ChannelNormalization {
      * Learns means and standard deviations of the channels from public examples. A channel whose standard deviation is below 1e-4 of
      * the largest one's is divided by that.
      *
-     * @param publicExamples examples that nobody's privacy depends on, one after the other, such as {@link DrawnPictures}
+     * @param publicExamples public examples, one after the other, such as {@link DrawnPictures}
      * @throws IllegalArgumentException if {@code publicExamples} is not a positive whole number of examples, or their features are not
      *     all finite
      */

@@ -4,7 +4,7 @@ package io.github.dl4jdp.features;
 import java.util.SplittableRandom;
 
 /**
- * Pictures that are drawn by a formula: public examples for whatever may not be learnt from private ones.
+ * Pictures that are drawn by a formula: public examples, for use where private ones must not be used.
  *
  * <p>Pictures of equal sizes and seed are equal, on every machine.
  */

@@ -4,7 +4,7 @@ package io.github.dl4jdp.features;
 /**
  * A fixed function from one example to its features.
  *
- * <p><b>Formal guarantee:</b> none is spent. The features of an example must depend on that example and on public constants
+ * <p><b>Formal guarantee:</b> no privacy is spent. The features of an example must depend on that example and on public constants
  * alone; then training on them is private with respect to the examples exactly as if the function were the first, frozen layer
  * of the network. An extractor that was fitted to private examples breaks this.
  */

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import io.github.dl4jdp.core.data.MappedArray;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import java.io.IOException;
 import java.nio.ByteOrder;
-import java.nio.FloatBuffer;
-import java.nio.MappedByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -21,32 +18,22 @@ import org.nd4j.linalg.factory.Nd4j;
  * them, so they may be larger than the heap.
  *
  * <p>The file begins with digests of the extractor's {@link FeatureExtractor#identity()} and of the examples, so features of
- * another extractor or of other data are never taken for these. It holds what the examples tell, unprotected: keep it where
+ * another extractor or of other data are never taken for these. It is as private as the examples: store it where
  * the examples may be kept.
  */
 public final class FeatureFile {
-    /** Files beyond 2 GB are mapped in pieces, each of whole examples. */
-    private static final long MAX_PIECE_BYTES = 1L << 30;
-
     private final int size;
     private final long[] shape;
     private final int length;
-    private final int examplesPerPiece;
-    private final FloatBuffer[] pieces;
+    private final MappedArray rows;
     private final @Nullable ChannelNormalization normalization;
 
     private FeatureFile(
-            int size,
-            long[] shape,
-            int length,
-            int examplesPerPiece,
-            FloatBuffer[] pieces,
-            @Nullable ChannelNormalization normalization) {
+            int size, long[] shape, int length, MappedArray rows, @Nullable ChannelNormalization normalization) {
         this.size = size;
         this.shape = shape;
         this.length = length;
-        this.examplesPerPiece = examplesPerPiece;
-        this.pieces = pieces;
+        this.rows = rows;
         this.normalization = normalization;
     }
 
@@ -76,25 +63,12 @@ public final class FeatureFile {
         if (!header.isAtHeadOf(file)) {
             FeatureFileWriter.write(file, header, extractor, examples, progress);
         }
-        return map(file, header);
-    }
-
-    private static FeatureFile map(Path file, FeatureFileHeader header) throws IOException {
         int length = header.length();
-        int perPiece = (int) Math.max(1, MAX_PIECE_BYTES / (4L * length));
-        FloatBuffer[] pieces = new FloatBuffer[(header.size() + perPiece - 1) / perPiece];
-        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
-            for (int p = 0; p < pieces.length; p++) {
-                long first = (long) p * perPiece;
-                long count = Math.min(perPiece, header.size() - first);
-                MappedByteBuffer bytes = channel.map(
-                        FileChannel.MapMode.READ_ONLY,
-                        FeatureFileHeader.BYTES + 4L * length * first,
-                        4L * length * count);
-                pieces[p] = bytes.order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer();
-            }
-        }
-        return new FeatureFile(header.size(), header.shape(), length, perPiece, pieces, null);
+        MappedArray rows = MappedArray.map(
+                file, FeatureFileHeader.BYTES, MappedArray.Element.FLOAT32, ByteOrder.LITTLE_ENDIAN, new long[] {
+                    header.size(), length
+                });
+        return new FeatureFile(header.size(), header.shape(), length, rows, null);
     }
 
     /**
@@ -104,8 +78,7 @@ public final class FeatureFile {
      */
     public FeatureFile normalizedBy(ChannelNormalization next) {
         next.requireChannels(shape[0]);
-        return new FeatureFile(
-                size, shape, length, examplesPerPiece, pieces, normalization == null ? next : normalization.then(next));
+        return new FeatureFile(size, shape, length, rows, normalization == null ? next : normalization.then(next));
     }
 
     /** Number of examples. */
@@ -124,10 +97,7 @@ public final class FeatureFile {
      * @throws IndexOutOfBoundsException if {@code index} is not in [0, size), or {@code to} is too short
      */
     public void read(int index, float[] to, int offset) {
-        if (index < 0 || index >= size) {
-            throw new IndexOutOfBoundsException("index must be in [0, " + size + "), was " + index);
-        }
-        pieces[index / examplesPerPiece].get(index % examplesPerPiece * length, to, offset, length);
+        rows.read(index, to, offset);
         if (normalization != null) {
             normalization.normalize(to, offset, length);
         }

@@ -75,8 +75,8 @@ final class FeatureFileWriter {
                 float[] features = get(underWay.remove());
                 int count = Math.min(CHUNK, header.size() - done);
                 if (features.length != count * header.length()) {
-                    throw new IllegalStateException("the extractor must give " + count * header.length()
-                            + " numbers for " + count + " examples, gave " + features.length);
+                    throw new IllegalStateException("the extractor must return " + count * header.length()
+                            + " numbers for " + count + " examples, returned " + features.length);
                 }
                 ByteBuffer bytes = ByteBuffer.allocate(4 * features.length).order(ByteOrder.LITTLE_ENDIAN);
                 bytes.asFloatBuffer().put(features);

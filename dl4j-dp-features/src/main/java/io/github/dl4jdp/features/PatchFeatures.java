@@ -8,12 +8,12 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.random.RandomGenerator;
 
 /**
- * Features of small photographs that were learnt from drawn pictures alone: how strongly the parts of an image answer to
+ * Features of small photographs that were learned from drawn pictures alone: how strongly the parts of an image answer to
  * hundreds of small patterns.
  *
  * <p>Every 6x6 patch is whitened, scaled to norm one and compared with 320 whitened patches of random drawings and their mirror
  * images; what exceeds a threshold, for either sign, is averaged over the overlapping cells of a 4x4 grid and over the image and
- * its mirror image, so the features do not tell left from right. The averages' square roots go through a cosine transform over the
+ * its mirror image, so the features do not distinguish left from right. The averages' square roots go through a cosine transform over the
  * grid. Of the 16 x 640 numbers, the 2,720 directions of largest variance among the drawings are kept, each within one frequency
  * of the transform, and scaled to nearly equal variance; then the whole vector is scaled to norm one. Neither filters nor scales
  * come from any example: two are equal when their seed and sizes are, on every machine.

@@ -5,7 +5,7 @@ import java.util.Arrays;
 import java.util.random.RandomGenerator;
 
 /**
- * Whitened patches of drawn pictures, used as filters: random patches work about as well as learnt dictionaries (A. Coates and
+ * Whitened patches of drawn pictures, used as filters: random patches work about as well as learned dictionaries (A. Coates and
  * A. Ng, The Importance of Encoding Versus Training with Sparse Coding and Vector Quantization, ICML 2011).
  */
 final class PatchFilters {

@@ -49,7 +49,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * appendix B (data normalization), where the bounds are medians of the private norms; here they are constants.
  */
 public final class PrivateNormalization {
-    /** As for Poisson lots: the size is private, and another one by more than this in all likelihood a mistake. */
+    /** As for Poisson lots: the size is private, and a larger difference is most likely a mistake. */
     private static final double SIZE_TOLERANCE = 0.01;
 
     /** Features that are read at a time: 16 MB. */
@@ -120,7 +120,7 @@ public final class PrivateNormalization {
                 examples, meanBound, squareBound, noiseMultiplier, relation, positive("value", value), seed);
     }
 
-    /** This release with noise from a seed. For tests: whoever knows the seed subtracts the noise, so the event is {@code NonPrivate}. */
+    /** This release with noise from a seed. For tests: an adversary who knows the seed can subtract the noise, so the event is {@code NonPrivate}. */
     public PrivateNormalization withSeed(long value) {
         return new PrivateNormalization(
                 examples, meanBound, squareBound, noiseMultiplier, relation, varianceFloor, value);
@@ -194,8 +194,7 @@ public final class PrivateNormalization {
         MultiDataSet batch = data.get(LongStream.range(from, from + count).toArray());
         INDArray[] masks = batch.getFeaturesMaskArrays();
         if (masks != null && Arrays.stream(masks).anyMatch(Objects::nonNull)) {
-            throw new IllegalArgumentException(
-                    "the features must have no mask: what a mask hides would count for the means as what it shows");
+            throw new IllegalArgumentException("the features must have no mask: the means would include masked values");
         }
         INDArray features = batch.getFeatures(0);
         if (batch.numFeatureArrays() != 1 || features.rank() < 2 || features.size(0) != count) {

@@ -49,13 +49,13 @@ public final class ReleasedNormalization {
         return relation;
     }
 
-    /** What tells this release from any other: it is charged once under this name, in every plan, model and ledger. */
+    /** The identity of this release: it is charged once under this name, in every plan, model and ledger. */
     public String identity() {
         return identity;
     }
 
     /**
-     * Writes this release, so that a script which runs again goes on with it instead of paying for another one.
+     * Writes this release, so that a script which runs again reuses it instead of paying for another release.
      *
      * @throws IOException if it cannot be written
      */
@@ -111,12 +111,12 @@ public final class ReleasedNormalization {
     public DpSgdPlan chargedTo(DpSgdPlan plan) {
         if (plan.relation() != relation) {
             throw new IllegalArgumentException("plan must have the relation of the release, " + relation
-                    + ", for which its cost is known; has " + plan.relation()
-                    + ": say so before the release, by PrivateNormalization.withRelation");
+                    + ", has " + plan.relation()
+                    + ": release under the plan's relation, by PrivateNormalization.withRelation");
         }
         if (plan.examples() != examples) {
-            throw new IllegalArgumentException("plan must be about the data of the release, " + examples
-                    + " examples; is about " + plan.examples());
+            throw new IllegalArgumentException(
+                    "plan must have the number of examples of the release, " + examples + ", has " + plan.examples());
         }
         return plan.withOtherRelease(identity, event);
     }

@@ -31,8 +31,8 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <h2>Formal guarantee</h2>
  *
- * None is spent: the features of an example depend on that example, on the other extractor and on the public examples. Examples that
- * are private must not be passed for public ones; the features would tell of them without being accounted for.
+ * No privacy is spent: the features of an example depend on that example, on the other extractor and on the public examples. Examples that
+ * are private must not be passed for public ones; the features would leak information about them that is not accounted for.
  *
  * <p>Source: group normalization of scattering features after F. Tramer and D. Boneh, Differentially Private Learning Needs Better
  * Features (or Much More Data), ICLR 2021; why the spread of variances decides, L. Bottou, F. Curtis, J. Nocedal, Optimization
@@ -77,7 +77,7 @@ public final class WhitenedFeatures implements FeatureExtractor {
      * Learns what to subtract and how to scale from public examples.
      *
      * @param groups number of groups of channels (the first dimension of the extractor's output) that are normalized together; 1 for all
-     * @param publicExamples examples that nobody's privacy depends on, one after the other, such as {@link DrawnPictures}
+     * @param publicExamples public examples, one after the other, such as {@link DrawnPictures}
      * @param components number K of features, below the number of public examples
      * @param damping d, at least 0: directions whose variance is below d times the largest are not blown up. With 0, variances that the
      *     examples hardly show are trusted

@@ -242,7 +242,7 @@ class PrivateNormalizationTest {
                 .hasMessageContaining("relation of the release, ADD_OR_REMOVE_ONE")
                 .hasMessageContaining("has REPLACE_ONE");
         assertThatThrownBy(() -> released.chargedTo(DpSgdPlan.poisson(SIZE + 1, 50)))
-                .hasMessageContaining("500 examples; is about 501");
+                .hasMessageContaining("500, has 501");
     }
 
     @Test

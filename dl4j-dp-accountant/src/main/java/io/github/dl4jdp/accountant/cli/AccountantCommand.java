@@ -90,7 +90,7 @@ public final class AccountantCommand {
         out.print(answer);
         out.flush();
         if (out.checkError()) {
-            print(err, "standard output must take the answer, but cannot be written to");
+            print(err, "standard output must be writable for the answer, but cannot be written to");
             return CommandLine.ExitCode.SOFTWARE;
         }
         return code;
@@ -123,11 +123,11 @@ public final class AccountantCommand {
                 .replace("use RdpAccountant", "use --accountant rdp");
         String help = " (see '" + command + " --help')";
         if (e instanceof InvalidPathException) {
-            print(err, "a file must have a name that this system knows, was " + message + help);
+            print(err, "a file name must be valid on this system, was " + message + help);
             return CommandLine.ExitCode.USAGE;
         }
         if (e instanceof ArithmeticException) {
-            print(err, "numbers must be such that counts stay below 2^63: " + message + help);
+            print(err, "counts must stay below 2^63: " + message + help);
             return CommandLine.ExitCode.USAGE;
         }
         if (e instanceof IllegalArgumentException || e instanceof CommandLine.ParameterException) {
@@ -141,9 +141,9 @@ public final class AccountantCommand {
         } else if (e instanceof IllegalStateException) {
             print(err, message);
         } else if (e instanceof OutOfMemoryError) {
-            print(err, "there must be more memory for this; give java a larger -Xmx, or ask for less");
+            print(err, "not enough memory; give java a larger -Xmx, or reduce the question");
         } else {
-            print(err, "this must not happen, please report it: " + e);
+            print(err, "internal error, please report it: " + e);
         }
         return CommandLine.ExitCode.SOFTWARE;
     }

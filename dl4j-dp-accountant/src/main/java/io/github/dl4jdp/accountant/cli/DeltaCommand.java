@@ -6,7 +6,7 @@ import picocli.CommandLine.Command;
 
 @Command(
         name = "delta",
-        description = "The delta at which a training run, or what a ledger has spent, meets an epsilon.")
+        description = "The delta of a training run, or of what a ledger has spent, at a given epsilon.")
 final class DeltaCommand extends QuestionCommand {
     @Override
     List<Parameter> parameters() {

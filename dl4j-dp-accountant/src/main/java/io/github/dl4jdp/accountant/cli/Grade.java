@@ -17,7 +17,7 @@ record Grade(Level level, String sentence) {
     private static final double MODERATE = 10;
     /** An attacker who is right this often needs no more. */
     private static final double TELLS_ALL = 0.99;
-    /** The probability of a failure that nobody would call negligible, whatever the number of examples. */
+    /** A probability of failure that is not negligible for any number of examples. */
     private static final double LARGEST_DELTA = 0.01;
 
     private static final String RELEASED = "The trained parameters, and everything else released during training, ";
@@ -34,7 +34,7 @@ record Grade(Level level, String sentence) {
      * The grade of a guarantee.
      *
      * @param share 1 / examples, or 1 where their number is not known
-     * @param truePositives the largest part of the present that an attacker finds out who accuses 1 % of the absent
+     * @param truePositives the largest true positive rate of an attacker at a false positive rate of 1 %
      */
     static Grade of(double epsilon, double delta, double share, double truePositives, NeighboringRelation relation) {
         String secret = relation == NeighboringRelation.REPLACE_ONE
@@ -43,7 +43,7 @@ record Grade(Level level, String sentence) {
         if (!(epsilon < Double.POSITIVE_INFINITY)) {
             return new Grade(
                     Level.NONE,
-                    "**There is no guarantee**: epsilon is infinite, and what was released may tell everything.");
+                    "**There is no guarantee**: epsilon is infinite, and the release may reveal everything.");
         }
         if (delta >= share) {
             return new Grade(
@@ -56,19 +56,19 @@ record Grade(Level level, String sentence) {
             return new Grade(
                     Level.NONE,
                     "**This guarantee means nothing**: with probability delta, which is " + delta
-                            + ", it says nothing at all of what was released.");
+                            + ", it guarantees nothing about the release.");
         }
         if (truePositives >= TELLS_ALL) {
             return new Grade(
                     Level.NONE,
-                    "**This protects nobody**: epsilon is so large that what was released may tell, almost surely, "
+                    "**This protects nothing**: epsilon is so large that the release may reveal, almost surely, "
                             + secret + ".");
         }
         if (epsilon > MODERATE) {
             return new Grade(
                     Level.WEAK,
-                    "**This is weak**: epsilon above 10 keeps little from an attacker. " + RELEASED + "may well tell "
-                            + secret + ".");
+                    "**This is weak**: an epsilon above 10 protects little. " + RELEASED + "may well reveal " + secret
+                            + ".");
         }
         return epsilon > STRONG
                 ? new Grade(Level.MODERATE, RELEASED + "limit how well anyone can tell " + secret + ".")

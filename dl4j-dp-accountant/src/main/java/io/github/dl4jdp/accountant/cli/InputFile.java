@@ -24,7 +24,7 @@ final class InputFile {
             byte[] bytes = in.readNBytes(LARGEST + 1);
             if (bytes.length > LARGEST) {
                 throw new IllegalArgumentException(
-                        file + " must have 64 MiB at most, has more; divide it into several files");
+                        file + " must have at most 64 MiB, has more; divide it into several files");
             }
             return bytes;
         }

@@ -4,7 +4,7 @@ package io.github.dl4jdp.accountant.cli;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import java.util.List;
 
-/** How lots come about, and under which relations a cost is known. */
+/** How lots are sampled, and under which relations a cost is known. */
 enum LotSampling {
     /** Every example joins every lot by its own coin. */
     POISSON("Poisson lots"),
@@ -47,7 +47,7 @@ enum LotSampling {
             throw new IllegalArgumentException("relation must be one of "
                     + String.join(
                             ", ", relations().stream().map(Parameter::text).toList()) + " for " + description
-                    + ", was " + Parameter.text(relation) + "; no cost is known under another one");
+                    + ", was " + Parameter.text(relation) + "; no cost is known under other relations");
         }
         return relation;
     }

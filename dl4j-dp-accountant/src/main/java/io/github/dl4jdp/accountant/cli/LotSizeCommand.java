@@ -7,7 +7,7 @@ import picocli.CommandLine.Command;
 
 @Command(
         name = "lot-size",
-        description = "The largest lot size that a guarantee allows: with a lot larger by one it would be exceeded.")
+        description = "The largest lot size that a guarantee allows: one more example in a lot would exceed it.")
 final class LotSizeCommand extends CountCommand {
     LotSizeCommand() {
         super("lot size");
@@ -31,7 +31,7 @@ final class LotSizeCommand extends CountCommand {
     double answer(Setting setting) {
         if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
             throw new IllegalArgumentException(
-                    "sampling must be poisson or fixed-size, was given-batches, which cost a release a pass whatever their size");
+                    "sampling must be poisson or fixed-size, was given-batches, whose cost does not depend on the lot size");
         }
         warn(setting.deltaWarning());
         double sigma = setting.number(Parameter.NOISE_MULTIPLIER);

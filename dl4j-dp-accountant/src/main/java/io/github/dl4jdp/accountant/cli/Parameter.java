@@ -16,9 +16,9 @@ enum Parameter {
     SAMPLING_PROBABILITY("Q", "Probability that an example is in a lot."),
     STEPS("T", "Number of steps."),
     EXAMPLES("N", "Examples in the data set."),
-    LOT_SIZE("L", "Size of a lot; of Poisson lots the expected one. Q is L / N."),
+    LOT_SIZE("L", "Size of a lot, the batch sampled for one step; for Poisson lots the expected size. Q is L / N."),
     EPOCHS("E", "Epochs instead of steps; T is E N / L, rounded up."),
-    SAMPLING("poisson|fixed-size|given-batches", "How lots come about (default: poisson)."),
+    SAMPLING("poisson|fixed-size|given-batches", "How lots are sampled (default: poisson)."),
     RELATION(
             "add-or-remove-one|zero-out|replace-one",
             "Which data sets are neighbors (default: add-or-remove-one for Poisson lots, replace-one for lots of fixed"
@@ -26,10 +26,10 @@ enum Parameter {
     NOISE_MULTIPLIER("S", "Noise standard deviation / clipping norm."),
     NOISE_SCHEDULE(
             "FROM:FACTOR,...",
-            "Factors of the noise multiplier, each from a step on, or from a pass on for given batches."),
+            "Factors of the noise multiplier, each from a step on; for given batches, from a pass on."),
     COUNT_NOISE("B", "Adaptive clipping: noise standard deviation of the count, in examples."),
     RELEASES_PER_LOT("K", "Truncated backpropagation: noised sums about one lot (default: 1)."),
-    GROUP_SIZE("G", "Examples that join or leave together, as all those of one person (default: 1)."),
+    GROUP_SIZE("G", "Examples that join or leave together, such as those of one person (default: 1)."),
     ACCOUNTANT("rdp|pld", "pld is tight, rdp the moments accountant (default: pld)."),
     EPSILON("E", "Epsilon of the guarantee."),
     DELTA("D", "Delta of the guarantee."),
@@ -47,10 +47,10 @@ enum Parameter {
             "Instead of a run: an event as JSON, or a file that contains it, with noise multipliers relative to the"
                     + " sensitivity under the relation."),
     LEDGER("FILE", "Instead of a run: what this privacy ledger has charged, under its relation."),
-    EARLIER_RELEASES("EVENT", "What else is released about the same data, as an event."),
-    EARLIER_LEDGER("FILE", "What this privacy ledger has charged counts too."),
-    GROUPS("G,...", "Sizes of the groups of examples to speak of (default: 2)."),
-    CLIPPING_NORM("C", "Clipping norm, to be told; epsilon does not depend on it.");
+    EARLIER_RELEASES("EVENT", "Other releases about the same data, as an event."),
+    EARLIER_LEDGER("FILE", "Also include what this privacy ledger has charged."),
+    GROUPS("G,...", "Sizes of the groups of examples to report (default: 2)."),
+    CLIPPING_NORM("C", "Clipping norm, to be printed; epsilon does not depend on it.");
 
     private static final Pattern NUMBER =
             Pattern.compile("[+-]?((\\d+(\\.\\d*)?|\\.\\d+)([eE][+-]?\\d+)?|Infinity)|NaN");
@@ -129,8 +129,7 @@ enum Parameter {
         boolean written = text.endsWith("Infinity");
         if ((Double.isInfinite(value) && !written)
                 || (value == 0 && !ZERO.matcher(text).matches())) {
-            throw new IllegalArgumentException(
-                    "must be a number of a size that doubles have, 5e-324 to 1.7e308, was " + text);
+            throw new IllegalArgumentException("must be within the range of doubles, 5e-324 to 1.7e308, was " + text);
         }
         return value + 0.0; // -0.0 is zero
     }

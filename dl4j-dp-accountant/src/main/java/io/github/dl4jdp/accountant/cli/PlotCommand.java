@@ -40,8 +40,7 @@ final class PlotCommand extends SettingCommand {
             names = "--against",
             paramLabel = "steps|noise",
             defaultValue = "steps",
-            description =
-                    "The horizontal axis; against noise, the noise multiplier is in its middle (default: ${DEFAULT-VALUE}).")
+            description = "The horizontal axis; noise is centered on the noise multiplier (default: ${DEFAULT-VALUE}).")
     Against against = Against.STEPS;
 
     @Option(names = "--output", paramLabel = "FILE", required = true, description = "A .png or .svg file.")
@@ -137,7 +136,7 @@ final class PlotCommand extends SettingCommand {
                 }
             }
             if (x.isEmpty()) {
-                warn("the curve of the " + name + " accountant is left out: it has no finite epsilon here");
+                warn("the curve of the " + name + " accountant is omitted: it has no finite epsilon here");
             } else {
                 chart.addSeries(name, x, y).setMarker(x.size() == 1 ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE);
             }

@@ -69,7 +69,7 @@ abstract class QuestionCommand extends SettingCommand {
         if (csv != null) {
             if (setting.isOfEvent()) {
                 throw new IllegalArgumentException("csv and " + (setting.has(Parameter.EVENT) ? "event" : "ledger")
-                        + " exclude each other; leave one of them out");
+                        + " exclude each other; remove one of them");
             }
             Set<String> others = otherColumns == null ? Set.of() : Set.copyOf(otherColumns);
             SettingTable table = SettingTable.read(

@@ -28,7 +28,7 @@ record Releases(@Nullable DpEvent event, @Nullable NeighboringRelation relation,
         Object asLedger = values.get(ledger);
         if (asEvent != null && asLedger != null) {
             throw new IllegalArgumentException(
-                    event.column() + " and " + ledger.column() + " exclude each other; leave one of them out");
+                    event.column() + " and " + ledger.column() + " exclude each other; remove one of them");
         }
         if (asEvent != null) {
             return new Releases(

@@ -116,7 +116,7 @@ final class Setting {
     void exclude(Parameter one, Parameter other) {
         if (has(one) && has(other)) {
             throw new IllegalArgumentException(
-                    one.column() + " and " + other.column() + " exclude each other; leave one of them out");
+                    one.column() + " and " + other.column() + " exclude each other; remove one of them");
         }
     }
 
@@ -142,7 +142,7 @@ final class Setting {
         if (ofLedger != null) {
             if (relation != null && relation != ofLedger) {
                 throw new IllegalArgumentException("relation must be that of the ledger, " + Parameter.text(ofLedger)
-                        + ", was " + Parameter.text(relation) + "; leave it out");
+                        + ", was " + Parameter.text(relation) + "; remove it");
             }
             relation = ofLedger;
         }
@@ -191,7 +191,7 @@ final class Setting {
                 .divide(BigDecimal.valueOf(positive(Parameter.LOT_SIZE)), 0, RoundingMode.CEILING);
         if (!(steps.doubleValue() < LARGEST_COUNT)) {
             throw new IllegalArgumentException(
-                    "epochs must be such that there are less than 2^53 steps, was " + text(number(Parameter.EPOCHS)));
+                    "epochs must lead to fewer than 2^53 steps, was " + text(number(Parameter.EPOCHS)));
         }
         return steps.longValueExact();
     }

@@ -90,7 +90,7 @@ abstract class SettingCommand implements Callable<Integer> {
         if (accountant instanceof RdpAccountant rdp && delta > 0 && delta < 1 && rdp.bestOrderAtEdge(delta)) {
             warn("the best Renyi order, " + rdp.bestOrder(delta) + ", is the "
                     + (rdp.bestOrder(delta) < 2 ? "smallest" : "largest")
-                    + " there is; epsilon holds but may be loose, --accountant pld is tight");
+                    + " available; epsilon is valid but may be loose, --accountant pld is tight");
         }
     }
 

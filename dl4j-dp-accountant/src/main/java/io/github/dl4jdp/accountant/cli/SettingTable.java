@@ -65,7 +65,7 @@ record SettingTable(List<String> header, List<@Nullable Parameter> parameters, L
         List<String> header = records.get(0);
         List<@Nullable Parameter> parameters = columns(header, question);
         if (records.size() == 1) {
-            throw new IllegalArgumentException("row 1: missing; " + file + " has a header and nothing below it");
+            throw new IllegalArgumentException("row 1: missing; " + file + " has only a header");
         }
         List<Row> rows = new ArrayList<>();
         for (int i = 1; i < records.size(); i++) {
@@ -121,7 +121,7 @@ record SettingTable(List<String> header, List<@Nullable Parameter> parameters, L
             }
             if (!seen.add(name)) {
                 throw new IllegalArgumentException(
-                        position + ", " + name + ", must be there once, is there twice; remove one of the two");
+                        position + ", " + name + ", must occur once, occurs twice; remove one of the two");
             }
             if (name.equals(question.answer().column())) {
                 throw new IllegalArgumentException(
@@ -167,7 +167,7 @@ record SettingTable(List<String> header, List<@Nullable Parameter> parameters, L
                 + ", or pass it through by --other-columns " + name);
     }
 
-    /** An option that stands in for a column, and a column that nobody knows: the one may be the other, mistyped. */
+    /** An option that replaces a column, beside an unknown column: the column may be the option's, mistyped. */
     private static void requireNothingLacking(
             List<String> others, List<@Nullable Parameter> columns, Question question) {
         List<Parameter> lacking = question.options().stream()
@@ -177,9 +177,9 @@ record SettingTable(List<String> header, List<@Nullable Parameter> parameters, L
         if (!others.isEmpty() && !lacking.isEmpty()) {
             throw new IllegalArgumentException("header: column " + others.get(0) + " is not known, while "
                     + lacking.stream().map(Parameter::option).collect(Collectors.joining(", "))
-                    + " gives what the file lacks, so that it may be a mistyped name; add a column "
-                    + lacking.get(0).column() + ", or say by --other-columns " + String.join(",", others)
-                    + " that this is something else");
+                    + " sets a parameter that the file lacks, so the column may be a mistyped name; add a column "
+                    + lacking.get(0).column() + ", or declare by --other-columns " + String.join(",", others)
+                    + " that it is not a parameter");
         }
     }
 
@@ -212,7 +212,7 @@ record SettingTable(List<String> header, List<@Nullable Parameter> parameters, L
                 throw failure(
                         number,
                         parameter.column() + " is empty, and " + parameter.option()
-                                + " does not stand in for single cells; fill it in",
+                                + " does not replace single cells; fill it in",
                         null);
             }
         }

@@ -32,7 +32,7 @@ final class Statement {
             "Choosing hyper-parameters, features or a model by looking at the protected data.",
             "Metrics on the protected data that are published beside the model.",
             "Several examples of one person: the unit is one example; the epsilon of a group is larger.",
-            "Whoever can see the raw data, the gradients before noise, or the random generator's state.");
+            "An adversary who can see the raw data, the gradients before noise, or the random generator's state.");
 
     private final Setting setting;
     private final AccountantKind kind;
@@ -68,7 +68,7 @@ final class Statement {
         grade.warning().ifPresent(warnings::add);
         if (!setting.has(Parameter.EXAMPLES)) {
             warnings.add(
-                    "the number of examples was not given; delta means something only where it is well below 1 / examples");
+                    "the number of examples was not given; delta is meaningful only if it is well below 1 / examples");
         } else if (delta < share && delta > WELL_BELOW * share) {
             warnings.add("delta is below 1 / examples = " + Setting.significant(share)
                     + ", but not well below it, a tenth or less");
@@ -118,7 +118,7 @@ final class Statement {
 
     private String mechanism() {
         if (setting.isOfEvent()) {
-            return "What was released is that of " + setting.releases() + ".";
+            return "Accounted releases: " + setting.releases() + ".";
         }
         StringBuilder text = new StringBuilder("The model was trained with DP-SGD: ");
         if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
@@ -153,9 +153,9 @@ final class Statement {
     private List<String> assumptions() {
         if (setting.isOfEvent()) {
             return List.of(
-                    "Everything that was released about the data is in it, with noise as it says, from a cryptographic"
+                    "It contains everything that was released about the data, with the stated noise, from a cryptographic"
                             + " generator.",
-                    "What was released, how often and with which noise, does not depend on the data.",
+                    "The kind, number and noise of the releases do not depend on the data.",
                     "Initial parameters, pre-training and preprocessing do not depend on the protected data.");
         }
         return List.of(
@@ -164,10 +164,10 @@ final class Statement {
                         "Every lot is a Poisson sample: each example takes part in each step independently with the same"
                                 + " probability.";
                     case FIXED_SIZE ->
-                        "Every lot is drawn uniformly among all sets of its size, anew for each step, and the number of"
+                        "Every lot is drawn uniformly among all sets of its size, independently for each step, and the number of"
                                 + " examples is public.";
                     case GIVEN_BATCHES ->
-                        "Each example is at most once in a pass, in an order that does not depend on the data, and the"
+                        "Each example occurs at most once in a pass, in an order that does not depend on the data, and the"
                                 + " number of examples is public.";
                 },
                 (setting.has(Parameter.COUNT_NOISE)
@@ -183,7 +183,7 @@ final class Statement {
         StringBuilder text =
                 new StringBuilder("# Privacy statement\n\n").append(mechanism()).append('\n');
         if (setting.hasEarlier()) {
-            text.append("Other releases about the same data are counted in.\n");
+            text.append("Other releases about the same data are included.\n");
         }
         warnings.forEach(
                 warning -> text.append("\n> **Warning**: ").append(warning).append('\n'));
@@ -202,11 +202,11 @@ final class Statement {
         groups.forEach((size, of) -> text.append("* For ")
                 .append(size == 2 ? "two" : size.toString())
                 .append(" examples of one person together: epsilon ")
-                .append(of.isPresent() ? number(of) : "not known by this accountant")
+                .append(of.isPresent() ? number(of) : "not bounded by this accountant")
                 .append(".\n"));
-        text.append("* In other words: an attacker who wrongly accuses 1 % of the absent finds out at most ")
+        text.append("* In other words: at a false-positive rate of 1 %, an attacker detects at most ")
                 .append(number(100 * truePositives))
-                .append(" % of the present.\n");
+                .append(" % of the members (the examples in the data).\n");
         text.append("* Computed with ")
                 .append(kind == AccountantKind.RDP ? "the " : "")
                 .append(name(kind));

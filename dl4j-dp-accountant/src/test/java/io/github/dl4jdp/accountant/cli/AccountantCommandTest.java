@@ -66,7 +66,7 @@ class AccountantCommandTest {
                 "epsilon --sampling-probability 1e-7 --noise-multiplier 1000 --steps 1 --delta 1e-15 --accountant ";
         Result edge = run(setting + "rdp");
         assertThat(edge.code).isZero();
-        assertThat(edge.err).startsWith("warning: the best Renyi order, ").contains("is the largest there is");
+        assertThat(edge.err).startsWith("warning: the best Renyi order, ").contains("is the largest available");
         assertThat(Double.parseDouble(first(edge.out))).isPositive();
         assertThat(run(setting + "pld").err).isEmpty();
     }

@@ -39,7 +39,7 @@ class StatementTest {
     @Test
     void statement_whatProtectsNobody_saysSoAndWarns() {
         assertPoor("--noise-multiplier 0.38 --delta 1e-6", "**This is weak**", "\"weak\"");
-        assertPoor("--noise-multiplier 0.01 --delta 1e-6", "**This protects nobody**", "\"none\"");
+        assertPoor("--noise-multiplier 0.01 --delta 1e-6", "**This protects nothing**", "\"none\"");
         assertPoor("--noise-multiplier 3 --delta 0", "**There is no guarantee**", "\"none\"");
         assertPoor("--noise-multiplier 3 --delta 1e-4", "**This guarantee means nothing**", "\"none\"");
         assertPoor("--noise-multiplier 3 --delta 1", "**This guarantee means nothing**", "\"none\"");
@@ -152,7 +152,7 @@ class StatementTest {
         assertThat(Outcome.of("statement --delta 1e-6 --examples 1000 --event", new Gaussian(9).toJson())
                         .answered()
                         .out())
-                .contains("What was released is that of event");
+                .contains("Accounted releases: event");
     }
 
     @Test

@@ -41,7 +41,7 @@ public abstract class GradientRuleContract {
     /** Networks with the layer under test: draw sizes, modes, bias, masks, dropout. */
     protected abstract Arbitrary<GradientCase> cases();
 
-    /** The rules that know every layer of the {@link #cases}, and the parts of your own that the cases have. */
+    /** Rules for every layer of the {@link #cases}, and opt-ins for the cases' own parts. */
     protected GradientRules rules() {
         return GradientRules.builtIn();
     }

@@ -12,7 +12,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * Examples in array files that are mapped into memory, so that the data set may be larger than it: features in one file, labels in another,
  * row {@code i} of both being example {@code i}.
  *
- * <p>The files must not change while they are in use. They hold what the examples tell, unprotected: keep them where the examples may be kept.
+ * <p>The files must not change while they are in use. They are as private as the examples: store them where the examples may be stored.
  */
 public final class ArrayFileExamples implements RandomAccessExamples {
     private final MappedArray features;

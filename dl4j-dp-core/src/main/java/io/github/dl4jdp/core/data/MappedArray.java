@@ -120,10 +120,19 @@ public final class MappedArray {
             }
             var values = new float[Math.multiplyExact(indices.length, rowLength)];
             for (int i = 0; i < indices.length; i++) {
-                read(piece(indices[i]), values, i * rowLength);
+                read(indices[i], values, i * rowLength);
             }
             return Nd4j.createFromArray(values).reshape('c', result);
         }
+    }
+
+    /**
+     * Copies one row in single precision into {@code values}, from {@code offset} on; callable from several threads.
+     *
+     * @throws IndexOutOfBoundsException if there is no such row, or {@code values} is too short
+     */
+    public void read(long row, float[] values, int offset) {
+        read(piece(row), values, offset);
     }
 
     /**
@@ -135,7 +144,7 @@ public final class MappedArray {
         var values = new float[Math.multiplyExact(indices.length, classes)];
         var label = new float[1];
         for (int i = 0; i < indices.length; i++) {
-            read(piece(indices[i]), label, 0);
+            read(indices[i], label, 0);
             int number = (int) label[0];
             if (!(number >= 0 && number < classes && number == label[0])) {
                 throw new IllegalArgumentException("the label of example " + indices[i] + " in " + file

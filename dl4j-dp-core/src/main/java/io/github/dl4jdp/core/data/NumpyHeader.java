@@ -29,7 +29,7 @@ final class NumpyHeader {
     private NumpyHeader() {}
 
     /**
-     * Maps a file as its head says.
+     * Maps a file by its header.
      *
      * @throws IllegalArgumentException if the file is none of numpy's, or its array is not one that can be mapped
      */

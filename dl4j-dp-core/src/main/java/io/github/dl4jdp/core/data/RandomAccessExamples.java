@@ -15,7 +15,7 @@ public interface RandomAccessExamples {
     long size();
 
     /**
-     * The examples with the given indices, in that order, as arrays that nobody else uses or changes.
+     * The examples with the given indices, in that order, as arrays that no other code uses or changes.
      *
      * @param indices at least one index, each in {@code [0, size())}
      */
@@ -34,9 +34,9 @@ public interface RandomAccessExamples {
     /**
      * Whether every array that {@link #get} returns has the same shape besides its first dimension, whatever the indices: a constant that is public.
      *
-     * <p>Only examples with masks of time steps or pixels need this to be true, and only in networks that see masked padding: where masks say that arrays are padded,
-     * it says that they are not padded to the longest of the examples asked for. False unless an implementation says so. Either way the engine holds all lots of a
-     * run to the shape of the first one.
+     * <p>Only examples with masks of time steps or pixels need this to be true, and only in networks that see masked padding: it then asserts that
+     * padded arrays are not padded to the longest of the requested examples. False by default. In either case the engine requires all lots of a run
+     * to have the shape of the first one.
      */
     default boolean hasFixedShapes() {
         return false;

@@ -37,7 +37,7 @@ public interface BoundedTape extends LayerTape {
     /**
      * A tape that is known to be of this kind.
      *
-     * @throws IllegalArgumentException if it is not: a rule of somebody else's within a layer of the library's
+     * @throws IllegalArgumentException if it is not: a user's rule within a layer of the library
      */
     static BoundedTape require(LayerTape tape) {
         if (tape instanceof BoundedTape bounded) {

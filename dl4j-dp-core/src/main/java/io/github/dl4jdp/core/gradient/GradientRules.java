@@ -45,6 +45,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
 public final class GradientRules {
     private static final List<LayerRule> BUILT_IN = List.of(
             DenseRule.RULE,
+            AutoEncoderRule.RULE,
             LstmRule.RULE,
             LstmRule.PEEPHOLES,
             SimpleRnnRule.RULE,
@@ -161,16 +162,16 @@ public final class GradientRules {
     }
 
     /**
-     * These rules, and the fallback for a layer of your own: DL4J's backward pass over one example at a time, exact and slow. It is right for layers
-     * that treat every example on its own, and only you can say that yours does; what shows on the batches given is checked first: no output
-     * and no gradient of one example may change with another example, and the gradients of single examples must add up to the batch's. The
-     * report names the layer among the guarantee's assumptions.
+     * These rules, and the fallback for your own layer: DL4J's backward pass over one example at a time, exact and slow. It is correct only for
+     * layers that compute every example independently, for which you are responsible. The given batches are checked first: no output and no gradient
+     * of one example may change with another example, and the gradients of single examples must sum to the batch's. The report names the layer among
+     * the guarantee's assumptions.
      *
-     * <p>For hidden layers that are neither recurrent nor wrappers, without masks and without dropout of their own; SameDiff layers of your own too.
+     * <p>It supports hidden layers that are neither recurrent nor wrappers, without masks and without their own dropout; also your own SameDiff layers.
      *
      * @param configuration the layer's configuration class, exactly
      * @param network an initialized network with such layers; it stays as it is
-     * @param realBatches batches of what it will be trained on, public or not: nothing is released, but a failed check says so
+     * @param realBatches batches like those it will be trained on, public or private: nothing is released, except that the check failed
      * @throws IllegalArgumentException if the network has no such layer, one has a rule already, cannot take the fallback or fails the check, or a batch
      *     has masks or no two different examples
      */
@@ -222,18 +223,18 @@ public final class GradientRules {
     }
 
     /**
-     * These rules, and a part of your own that layers or vertices are built of: a loss function, an activation function (not one inside a recurrence), a dropout without
-     * randomness, a preprocessor between layers, a constraint, or a vertex without parameters. Only you can say that it treats every example on its
-     * own; what shows on the batches given is checked first, in double precision, by the whole network in training: no activation and no gradient of
-     * one example may change when others are exchanged or leave, an example alone must give what it gives in its batch, and the gradients of
-     * single examples must add up to the batch's. A constraint must make the same of the parameters whatever the batch was. The report names the
+     * These rules, and your own part of layers or vertices: a loss function, an activation function (not one inside a recurrence), a dropout without
+     * randomness, a preprocessor between layers, a constraint, or a vertex without parameters. You are responsible for it computing every example
+     * independently. The given batches are checked first, in double precision, with the whole network in training: no activation and no gradient of
+     * one example may change when others are exchanged or leave, an example alone must give the same result as in its batch, and the gradients of
+     * single examples must sum to the batch's. The effect of a constraint on the parameters must not depend on the batch. The report names the
      * part among the guarantee's assumptions.
      *
-     * <p>A part that was looked at without masks only is refused in training with masks.
+     * <p>A part that was checked without masks only is refused in training with masks.
      *
      * @param part its class, exactly; of a vertex, that of its configuration
      * @param network an initialized network with such a part; it stays as it is
-     * @param realBatches batches of what it will be trained on, public or not: nothing is released, but a failed check says so
+     * @param realBatches batches like those it will be trained on, public or private: nothing is released, except that the check failed
      * @throws IllegalArgumentException if the network has no such part, it is of a kind that cannot be opted in to or needs no opt-in, it fails the check, or
      *     a batch has no two different examples
      */
@@ -268,8 +269,8 @@ public final class GradientRules {
     }
 
     /**
-     * These rules, and a preprocessor of your own for the lots' iterator, or inside another one. What shows on the batches given is checked first: every example
-     * must become what it becomes alone, whatever the others are. The report names its class among the guarantee's assumptions.
+     * These rules, and your own preprocessor for the lots' iterator, or inside another one. The given batches are checked first: the result for every
+     * example must be the same as for the example alone. The report names its class among the guarantee's assumptions.
      *
      * @param preProcessor one of its class, as it will be used
      * @param realBatches batches of what it will work on; they stay as they are

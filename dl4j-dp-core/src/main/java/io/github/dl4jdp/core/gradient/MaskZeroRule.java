@@ -37,7 +37,7 @@ final class MaskZeroRule {
         return conf instanceof BaseRecurrentLayer recurrent && recurrent.getRnnDataFormat() == RNNFormat.NWC;
     }
 
-    /** DL4J's layer does not tell its masking value, so it is left to itself to make the mask. */
+    /** DL4J's layer does not expose its masking value, so the layer itself makes the mask. */
     private static final class Hooked extends MaskZeroLayer {
         private static final long serialVersionUID = 1L;
         private final MaskZeroLayer original;

@@ -12,15 +12,15 @@ import org.deeplearning4j.nn.layers.BaseLayer;
  * gradient views with it and whose {@code backpropGradient} hands a {@link LayerTape} to the engine instead of writing the
  * aggregate gradient. A subclass, because DL4J decides much by {@code instanceof}.
  *
- * <p>Rules of the library are listed in {@link GradientRules#builtIn()}. A rule of your own enters through
- * {@link GradientRules#with} and is named in the privacy report; test it by extending {@code GradientRuleContract}.
+ * <p>Rules of the library are listed in {@link GradientRules#builtIn()}. Add your own rule by {@link GradientRules#with}; the privacy report names
+ * it; test it by extending {@code GradientRuleContract}.
  */
 public interface PerExampleGradientRule {
-    /** The exact implementation class this rule is for. A subclass of it is another layer, unknown until a rule names it. */
+    /** The exact implementation class this rule is for. A subclass is another layer and needs its own rule. */
     Class<? extends Layer> layerClass();
 
     /**
-     * What of this layer's configuration the rule cannot handle, each with a remedy; empty if all is well.
+     * The problems of this layer's configuration that the rule cannot handle, each with a remedy; empty if there is none.
      *
      * @param layer an initialized layer of class {@link #layerClass()}
      */
@@ -28,7 +28,7 @@ public interface PerExampleGradientRule {
         return List.of();
     }
 
-    /** How the per-example gradients come about, in a few words: for the report and the documentation. */
+    /** How the per-example gradients are computed, in a few words: for the report and the documentation. */
     default String path() {
         return layerClass().getSimpleName() + " by a rule of its own";
     }

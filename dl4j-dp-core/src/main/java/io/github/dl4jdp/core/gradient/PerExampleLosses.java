@@ -53,7 +53,7 @@ final class PerExampleLosses {
         return SUMS_OVER_EXAMPLES;
     }
 
-    /** Whether the loss may change the labels it is given: LossWasserstein multiplies them by masks, and nobody knows what one of the user's does. */
+    /** Whether the loss may change the labels it is given: LossWasserstein multiplies them by masks, and a user's loss may do anything. */
     static boolean mayWriteOnLabels(ILossFunction loss) {
         return loss.getClass() == LossWasserstein.class || !SUMS_OVER_EXAMPLES.contains(loss.getClass());
     }

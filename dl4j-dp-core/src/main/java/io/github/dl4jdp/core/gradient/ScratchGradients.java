@@ -10,7 +10,7 @@ import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
-/** Lets DL4J's own backward pass make the input gradient of a batch, its weight gradients going to an array that nobody reads. */
+/** Computes the input gradient of a batch by DL4J's own backward pass; its weight gradients go to an array that is never read. */
 public final class ScratchGradients {
     private final Layer layer;
     private @Nullable INDArray scratch;

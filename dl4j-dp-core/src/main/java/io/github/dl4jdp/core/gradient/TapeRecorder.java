@@ -22,7 +22,7 @@ public interface TapeRecorder {
 
     /**
      * Whether a layer below needs the gradient with respect to this layer's input. Where not, the layer returns any array of the
-     * input's shape: nobody reads it.
+     * input's shape: it is never read.
      */
     boolean needsInputGradient();
 

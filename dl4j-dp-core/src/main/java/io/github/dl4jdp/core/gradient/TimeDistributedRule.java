@@ -93,7 +93,7 @@ public final class TimeDistributedRule {
                         && isTimeDistributed(wrapper.getUnderlying()));
     }
 
-    /** DL4J's layer does not tell its format, but shows it in how many rows it makes of two features in three time steps. */
+    /** DL4J's layer does not expose its format; the number of rows that it makes of two features in three time steps shows it. */
     private static RNNFormat format(TimeDistributedLayer layer) {
         var rows = new long[1];
         Layer inside = layer.getUnderlying();

@@ -2,7 +2,7 @@
 package io.github.dl4jdp.core.mechanism;
 
 /**
- * What a release is paid with. Only {@link Charges} makes one, and only {@link PrivateStep} uses it: a release that nobody charged does not compile.
+ * What a release is paid with. Only {@link Charges} makes one, and only {@link PrivateStep} uses it: a release without a charge does not compile.
  *
  * <p>It is recorded when the first release that it pays for is computed and not yet visible, and it pays for no more than the event that was recorded: the releases about one
  * lot, or about the lots of one pass, which together have no more examples than the data set.

@@ -119,7 +119,7 @@ public final class ClippedSum {
             }
             // Errors of different layers add up by their squares; a layer of little gradient gets a small share all the
             // same. Layers may share their factors:
-            // what a rule of somebody's own does to its array must not reach the next.
+            // what a user's rule does to its array must not reach the next.
             double part = length > 0 ? totals[layer] / length : 0;
             double share = 0.99 * left * Math.hypot(part, 0.03 / Math.sqrt((double) tapes.size()));
             made = Math.hypot(made, tape.addWeightedSum(factors[layer].clone(), views.get(layer), share));

@@ -66,7 +66,7 @@ public sealed interface Clipping {
     }
 
     /**
-     * Adaptive clipping: the norm follows a quantile of the gradients' norms, the median unless {@link Adaptive#withQuantile} says otherwise.
+     * Adaptive clipping: the norm follows a quantile of the gradients' norms, by default the median, see {@link Adaptive#withQuantile}.
      *
      * @param initialNorm {@code C} of the first lot
      * @throws IllegalArgumentException if {@code initialNorm} is not finite and positive

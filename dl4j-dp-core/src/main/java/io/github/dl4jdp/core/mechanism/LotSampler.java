@@ -5,7 +5,7 @@ import io.github.dl4jdp.core.random.KeystreamGenerator;
 import io.github.dl4jdp.core.random.LotKey;
 import java.util.Arrays;
 
-/** Draws the members of lots: functions of the lot's key, so that whoever draws a lot, here or elsewhere, gets the same one. */
+/** Draws the members of lots: functions of the lot's key, so that a lot is the same wherever it is drawn. */
 final class LotSampler {
     static final String STREAM = "sampling";
 

@@ -5,9 +5,9 @@ import java.util.List;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /**
- * Lots whose sums are computed elsewhere: by workers of a cluster, say.
+ * Lots whose sums are computed elsewhere: by workers of a cluster, for instance.
  *
- * <p>The data set is cut into parts by the numbers of its examples, once and for all, so that an example is in one part, whoever else is there. The members of a lot in a part are those that {@link
+ * <p>The data set is cut into parts by the numbers of its examples, once and for all, so that an example is in one part, whatever other examples there are. The members of a lot in a part are those that {@link
  * Mechanism#draw} gives for the task's key.
  */
 public interface LotSums {

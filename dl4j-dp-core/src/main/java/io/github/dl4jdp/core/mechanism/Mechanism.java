@@ -146,7 +146,7 @@ public record Mechanism(
         return (double) lotSize / examples;
     }
 
-    /** Whether there is noise, and nobody can know it. */
+    /** Whether there is noise, and it does not come from a seed. */
     public boolean isPrivate() {
         return noiseMultiplier > 0 && seed.isEmpty();
     }
@@ -156,12 +156,12 @@ public record Mechanism(
         return noiseMultiplier * noiseSchedule.factorAt(charge);
     }
 
-    /** What charge number {@code charge} costs, from 1: {@link #nominalEvent}, unless its noise comes from a seed, which somebody may know. */
+    /** What charge number {@code charge} costs, from 1: {@link #nominalEvent}, unless its noise comes from a seed, which an adversary may know. */
     public DpEvent event(long charge) {
         return seed.isEmpty() ? nominalEvent(charge) : new DpEvent.NonPrivate();
     }
 
-    /** What charge number {@code charge} would cost with noise that nobody knows. */
+    /** What charge number {@code charge} would cost with secret noise. */
     public DpEvent nominalEvent(long charge) {
         Require.positive("charge", charge);
         if (noiseMultiplier == 0) {

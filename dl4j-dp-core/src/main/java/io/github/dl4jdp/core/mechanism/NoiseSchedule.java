@@ -9,7 +9,7 @@ import java.util.List;
  * How the noise of a run changes from lot to lot: factors of the plan's noise multiplier, constant over stages.
  *
  * <p>Lot {@code t} gets noise of standard deviation {@code sigma f(t) C} on its sum. Calibration scales {@code sigma} and keeps the factors'
- * proportions. With batches of one's own ({@code DpSgdPlan.givenBatches}), where a pass is one charge, stages are counted in passes.
+ * proportions. With given batches ({@code DpSgdPlan.givenBatches}), where a pass is one charge, stages are counted in passes.
  *
  * <p><b>Formal guarantee.</b> The plan's event composes every lot with its own noise, so that what is accounted is what is added. The schedule is
  * part of the plan and fixed before the data are looked at.

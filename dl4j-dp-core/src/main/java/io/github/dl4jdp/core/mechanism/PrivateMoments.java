@@ -9,7 +9,7 @@ import java.util.Arrays;
 import java.util.OptionalLong;
 
 /**
- * Private moments: the sum over examples of what each tells about its channels, every example's share bounded, released once with noise.
+ * Private moments: the sum over examples of their channels' means and squares, every example's share bounded, released once with noise.
  *
  * <p>With m the means of an example's channels over their positions and s the means of the squares, the share is
  *

@@ -9,7 +9,7 @@ import io.github.dl4jdp.core.random.GaussianNoise;
  * bit. Private data.
  *
  * <p><b>Formal guarantee.</b> One example of the part moves {@code gridStep * units} by at most {@code C (1 + a) + g sqrt(d)}, and {@link #twiceShiftedCount} by 1. The parts of a lot
- * are made by index, so that an example is in one part only, whoever else is there: it moves the sum over all parts by no more.
+ * are made by index, so that an example is in one part only, whatever other examples there are: it moves the sum over all parts by no more.
  */
 public final class ShardSum {
     private final long[] units;

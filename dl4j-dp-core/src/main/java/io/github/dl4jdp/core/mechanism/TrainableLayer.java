@@ -15,7 +15,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * @param name the layer's name, or its index where it has none
  * @param type simple name of the DL4J layer class
- * @param path how its per-example gradients come about
+ * @param path how its per-example gradients are computed
  * @param conf the layer's configuration
  * @param from index of its first parameter in {@code model.params()}
  * @param length number of its parameters

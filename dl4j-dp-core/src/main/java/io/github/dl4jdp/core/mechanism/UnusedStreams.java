@@ -5,7 +5,7 @@ import io.github.dl4jdp.core.random.RandomStreams;
 
 /**
  * Numbers of streams for releases that may fail before anything leaves: a secure source gives each stream once, so that a release that is tried again takes
- * one that nobody has drawn. A seeded source gives every try the stream of its step, and a resumed run the same.
+ * one that has not been drawn. A seeded source gives every try the stream of its step, and a resumed run the same.
  */
 final class UnusedStreams {
     private final boolean once;

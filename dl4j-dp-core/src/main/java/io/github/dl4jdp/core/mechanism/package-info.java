@@ -36,7 +36,7 @@
  * ({@code Charge.pay}). Truncated backpropagation: k sums on one sample, {@code SelfComposed(Gaussian, k)} inside the sampling. Adaptive clipping: the count of examples within C moves by 1/2, and is a second
  * Gaussian on the same sample.
  *
- * <p><b>4. Rounding.</b> The computed sum is within {@code shared C} of the exact sum of the shares, whoever is in the lot ({@code ClippedSum}, {@code core.gradient.Rounding}; proof in
+ * <p><b>4. Rounding.</b> The computed sum is within {@code shared C} of the exact sum of the shares, whatever examples are in the lot ({@code ClippedSum}, {@code core.gradient.Rounding}; proof in
  * docs/threat-model.md). Shares of other shards do not change a bit: shards are cut by index ({@code ShardSum}). On the grid of step g each coordinate moves by at most one unit. So the integer sums of
  * neighbors are at most {@code (C (1 + a) + 2 g sqrt(d)) / g} apart ({@code GaussianNoise}).
  *

@@ -24,6 +24,7 @@ public final class PrivacyProgress implements Consumer<PrivacyStatus>, AutoClose
     /** What shows the progress. */
     @FunctionalInterface
     interface Display extends AutoCloseable {
+        /** So many more steps are done; {@code note} is shown beside. */
         void advance(long steps, String note);
 
         @Override
@@ -36,26 +37,11 @@ public final class PrivacyProgress implements Consumer<PrivacyStatus>, AutoClose
 
     /** A bar that appears with the first status. */
     public PrivacyProgress() {
-        this(PrivacyProgress::bar);
+        this(Progress::of);
     }
 
     PrivacyProgress(BiFunction<String, Long, Display> start) {
         this.start = start;
-    }
-
-    private static Display bar(String task, long total) {
-        Progress progress = Progress.of(task, total);
-        return new Display() {
-            @Override
-            public void advance(long steps, String note) {
-                progress.advance(steps, note);
-            }
-
-            @Override
-            public void close() {
-                progress.close();
-            }
-        };
     }
 
     @Override

@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Needs {@code me.tongfei:progressbar} on the class path.
  */
-public final class Progress implements AutoCloseable {
+final class Progress implements PrivacyProgress.Display {
     /** Between two log lines, unless the work is done: seldom enough for a log, often enough to see life. */
     static final long LOG_INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -50,7 +50,7 @@ public final class Progress implements AutoCloseable {
      *
      * @param task what is done, in a few words
      */
-    public static Progress of(String task, long total) {
+    static Progress of(String task, long total) {
         if (!onTerminal()) {
             return logging(task, total, LOG, System::nanoTime);
         }
@@ -79,7 +79,7 @@ public final class Progress implements AutoCloseable {
         return new Progress(task, total, null, log, nanoClock);
     }
 
-    /** Says that {@code steps} more steps are done; {@code note} is shown beside. */
+    @Override
     public void advance(long steps, String note) {
         done += steps;
         if (bar != null) {

@@ -22,7 +22,7 @@ import java.util.stream.Collectors;
  * }
  * }</pre>
  *
- * <p>An existing file is added to, so that a resumed run goes on in it. It is a record for people and plots; what was spent is in the ledger.
+ * <p>It appends to an existing file, so a resumed run continues it. The file is for people and plots; the ledger records what was spent.
  */
 public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable {
     /** How a status becomes a line. */

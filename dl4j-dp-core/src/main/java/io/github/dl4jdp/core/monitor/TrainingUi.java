@@ -26,7 +26,7 @@ public final class TrainingUi {
 
     /**
      * Starts DL4J's UI server, unless it runs already, and returns a place for a {@code PrivacyListener} to report to. If it cannot be started, an
-     * error in the log says so, and what is reported is dropped: training does not depend on being watched.
+     * error is logged and reports are dropped: training does not depend on the UI.
      *
      * @param port TCP port of a server that is started, 0 for any free one
      * @param session name of the run on the page

@@ -14,7 +14,7 @@ import javax.crypto.spec.IvParameterSpec;
 /**
  * A random generator that reads the keystream of AES in counter mode (NIST SP 800-38A, section 6.5).
  *
- * <p>Whoever does not hold the key cannot tell the output from uniform bits, and the same key gives the same output on
+ * <p>Without the key, the output cannot be distinguished from uniform bits, and the same key gives the same output on
  * every machine. Obtained from {@link RandomStreams#stream}; not safe for use by several threads at once: give each thread
  * a stream of its own.
  *

@@ -13,7 +13,7 @@ import javax.crypto.spec.SecretKeySpec;
  * The randomness of one lot: who is in it, how its examples are augmented, which units are dropped. All of it follows from this key, so that a lot can be
  * computed again, or elsewhere, and is the same lot.
  *
- * <p><b>Formal guarantee.</b> A lot's key is a pseudo-random function of the run's key and the lot's number: whoever holds it learns nothing about other lots, nor about
+ * <p><b>Formal guarantee.</b> A lot's key is a pseudo-random function of the run's key and the lot's number: its holder learns nothing about other lots, nor about
  * any noise, which no lot key is used for.
  */
 public final class LotKey {

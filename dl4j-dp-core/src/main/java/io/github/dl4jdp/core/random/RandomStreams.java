@@ -22,9 +22,9 @@ import javax.crypto.spec.SecretKeySpec;
  *
  * <p>so that streams of different labels ("noise", "sampling", "dropout") or indices (the number of the step) are
  * independent, and the randomness of step t follows from the key and t alone, whatever was drawn before: a seeded run that
- * is resumed at step t goes on as if it had never stopped.
+ * is resumed at step t continues as if it had never stopped.
  *
- * <p><b>Formal guarantee.</b> With {@link #secure()} the output is indistinguishable from uniform bits to whoever does not
+ * <p><b>Formal guarantee.</b> With {@link #secure()} the output is indistinguishable from uniform bits to any adversary who does not
  * hold the key, if AES and HMAC-SHA-256 are pseudo-random and the platform's {@link SecureRandom} has seeded properly; the
  * privacy guarantee is then computational. A secure source gives each stream once only: noise that is used twice cancels.
  * With {@link #seeded(long)} there is no guarantee at all.
@@ -44,7 +44,7 @@ public final class RandomStreams {
         this.secure = secure;
     }
 
-    /** Returns a source under a fresh key from the platform's {@link SecureRandom}; nobody knows the key, no run repeats. */
+    /** Returns a source under a fresh key from the platform's {@link SecureRandom}; the key is secret, and no run repeats. */
     public static RandomStreams secure() {
         byte[] key = new byte[KEY_BYTES];
         new SecureRandom().nextBytes(key);
@@ -53,7 +53,7 @@ public final class RandomStreams {
 
     /**
      * Returns a reproducible source, for tests: <b>a run that uses it is not private</b>, whatever its noise multiplier,
-     * because whoever guesses the seed subtracts the noise.
+     * because an adversary who guesses the seed can subtract the noise.
      */
     public static RandomStreams seeded(long seed) {
         try {

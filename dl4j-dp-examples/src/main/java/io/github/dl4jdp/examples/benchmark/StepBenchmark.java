@@ -52,10 +52,10 @@ public final class StepBenchmark implements Callable<Integer> {
             defaultValue = "1,2")
     private int[] threads = {};
 
-    @Option(names = "--batch", description = "Another batch size than the workload's own.")
+    @Option(names = "--batch", description = "Batch size instead of the workload's own.")
     private int batch;
 
-    @Option(names = "--no-memory", description = "Leave the peak memory out.")
+    @Option(names = "--no-memory", description = "Do not measure the peak memory.")
     private boolean withoutMemory;
 
     @Option(names = "--naive", description = "Time private steps by batches of one too: up to 300 times slower.")

@@ -13,7 +13,7 @@ import org.nd4j.linalg.factory.Nd4j;
 public final class InputGradients {
     private InputGradients() {}
 
-    /** The gradient with respect to the input of {@code z = x W + b}, or a placeholder where nobody needs it. */
+    /** The gradient with respect to the input of {@code z = x W + b}, or a placeholder where it is not needed. */
     public static INDArray dense(
             boolean needed, INDArray weights, INDArray delta, INDArray input, LayerWorkspaceMgr workspaceMgr) {
         if (!needed) {

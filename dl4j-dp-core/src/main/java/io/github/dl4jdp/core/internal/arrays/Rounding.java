@@ -7,7 +7,7 @@ import org.nd4j.linalg.api.buffer.DataType;
  * How far floating point may take a clipped sum from what was measured, as parts of the clipping norm C; docs/threat-model.md has the proof.
  *
  * <p>Every example i enters a sum as a vector {@code r_i} that depends on this example alone, {@code ||r_i|| <= C (1 + own)}; and the computed sum is within
- * {@code shared C} of the exact sum of the {@code r_i}, whoever else is in the lot. So two neighboring sums are at most {@code C (1 + own) + 2 shared C}
+ * {@code shared C} of the exact sum of the {@code r_i}, whatever other examples are in the lot. So two neighboring sums are at most {@code C (1 + own) + 2 shared C}
  * apart: the sensitivity that the noise is made for.
  */
 public final class Rounding {

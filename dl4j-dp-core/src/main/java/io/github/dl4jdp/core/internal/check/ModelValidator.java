@@ -5,7 +5,7 @@ import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.NetworkParts;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
-import io.github.dl4jdp.core.internal.network.LayerUpdaters;
+import io.github.dl4jdp.core.internal.network.InnerLayers;
 import io.github.dl4jdp.core.internal.network.StochasticParts;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
@@ -250,7 +250,7 @@ public final class ModelValidator {
 
     private static boolean holdsItsUpdaters(Layer layer) {
         var conf = layer.conf().getLayer();
-        List<IUpdater> held = LayerUpdaters.of(conf);
+        List<IUpdater> held = InnerLayers.updaters(conf);
         return layer.paramTable(true).keySet().stream()
                 .map(conf::getUpdaterByParam)
                 .allMatch(updater -> held.stream().anyMatch(one -> one == updater));

@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /** Finds what stands in the way of truncated backpropagation through time, or of what a plan declares of it. */
 @SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
-public final class TruncationValidator {
+final class TruncationValidator {
     /** Those whose state has a row for each example, and is cleared by DL4J at the start of a lot. */
     private static final Set<Class<? extends RecurrentLayer>> CARRYING =
             Set.of(LSTM.class, GravesLSTM.class, SimpleRnn.class);

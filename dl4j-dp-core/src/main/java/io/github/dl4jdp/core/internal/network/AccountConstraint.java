@@ -42,9 +42,9 @@ final class AccountConstraint implements LayerConstraint {
     private transient int index;
     /** The parameters may be any of these: an update of the engine goes from the ones to the others. */
     private volatile List<String> fingerprints;
-    /** Those of them that came out of training: initial parameters are nobody's. */
+    /** Those of them that came from training; initial parameters have no account. */
     private volatile List<String> released;
-    /** Those that came from nobody knows where, into a layer that was trained. */
+    /** Those of unknown origin in a layer that was trained. */
     private final List<String> changed;
 
     @JsonCreator
@@ -173,7 +173,7 @@ final class AccountConstraint implements LayerConstraint {
         return changed;
     }
 
-    /** The fingerprints of parameters of which nobody knows where they come from. */
+    /** The fingerprints of parameters of unknown origin. */
     Set<Long> changed() {
         return numbers(changed);
     }

@@ -122,6 +122,19 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         }
     }
 
+    /** What stands before and after every update of an attached network. */
+    public interface UpdateGate {
+        /**
+         * Called before the updater reads the gradient.
+         *
+         * @throws IllegalStateException if the gradient is not a release of the engine's
+         */
+        void beforeUpdate();
+
+        /** Called after the parameters have moved. */
+        void afterUpdate();
+    }
+
     /**
      * How its configuration has a network learn.
      *
@@ -314,7 +327,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
             if (layer.conf().getLayer() instanceof BaseLayer base) {
                 requireNoNormalization(base);
             }
-            for (IUpdater one : LayerUpdaters.of(layer.conf().getLayer())) {
+            for (IUpdater one : InnerLayers.updaters(layer.conf().getLayer())) {
                 if (!one.hasLearningRate()) {
                     continue;
                 }
@@ -422,7 +435,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
 
     /** Replaces every updater of the configuration in place. */
     private void replaceUpdaters(UnaryOperator<IUpdater> replacement) {
-        configurations().forEach(conf -> LayerUpdaters.replace(conf.getLayer(), replacement));
+        configurations().forEach(conf -> InnerLayers.replaceUpdaters(conf.getLayer(), replacement));
     }
 
     private static @Nullable INDArray stateOf(@Nullable Updater updater) {
@@ -483,7 +496,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     }
 
     private static Stream<PrivateUpdater> updaters(org.deeplearning4j.nn.conf.layers.Layer conf) {
-        return LayerUpdaters.of(conf).stream()
+        return InnerLayers.updaters(conf).stream()
                 .filter(PrivateUpdater.class::isInstance)
                 .map(PrivateUpdater.class::cast);
     }
@@ -693,7 +706,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         }
     }
 
-    /** Notes how far the network has come, for whoever saves it. */
+    /** Notes how far the network has come, for saving. */
     public void setProgress(TrainingProgress progress) {
         configurations().stream().flatMap(conf -> updaters(conf.getLayer())).forEach(own -> own.setProgress(progress));
     }

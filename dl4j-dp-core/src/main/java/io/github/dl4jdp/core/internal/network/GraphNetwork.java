@@ -167,7 +167,7 @@ public final class GraphNetwork extends DpNetwork {
     @Override
     public ComputationGraph copy(UnaryOperator<IUpdater> updaters) {
         ComputationGraphConfiguration conf = clone(network.getConfiguration());
-        configurations(conf).forEach(layer -> LayerUpdaters.replace(layer.getLayer(), updaters));
+        configurations(conf).forEach(layer -> InnerLayers.replaceUpdaters(layer.getLayer(), updaters));
         var copy = new ComputationGraph(conf);
         copy.init(network.params().dup(), false);
         return copy;

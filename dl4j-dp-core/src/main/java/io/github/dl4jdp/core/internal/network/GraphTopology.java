@@ -117,7 +117,7 @@ final class GraphTopology {
                         .toList();
     }
 
-    /** What DL4J allows where it may change a layer's input in place: inputs of its own that nobody reads later. */
+    /** What DL4J allows where it may change a layer's input in place: its own inputs that are not read later. */
     void allowInputModification() {
         List<String> networkInputs = network.getConfiguration().getNetworkInputs();
         var lastReader = new HashMap<String, GraphVertex>();

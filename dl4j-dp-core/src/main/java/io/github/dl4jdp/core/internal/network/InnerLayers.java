@@ -2,12 +2,17 @@
 package io.github.dl4jdp.core.internal.network;
 
 import java.util.List;
+import java.util.Objects;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
+import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
+import org.deeplearning4j.nn.conf.layers.samediff.AbstractSameDiffLayer;
 import org.deeplearning4j.nn.conf.layers.wrapper.BaseWrapperLayer;
+import org.nd4j.linalg.learning.config.IUpdater;
 
 /** The configurations inside a layer's configuration: the layer itself, or those that it wraps. */
 public final class InnerLayers {
@@ -47,5 +52,43 @@ public final class InnerLayers {
         Layer clone = inner.clone();
         change(clone, change);
         return clone;
+    }
+
+    /** Replaces every updater, for weights and biases, of a configuration that is a clone, those of frozen layers too. */
+    static void replaceUpdaters(Layer conf, UnaryOperator<IUpdater> replacement) {
+        change(conf, layer -> {
+            if (layer instanceof BaseLayer base) {
+                if (base.getIUpdater() != null) {
+                    base.setIUpdater(replacement.apply(base.getIUpdater()));
+                }
+                if (base.getBiasUpdater() != null) {
+                    base.setBiasUpdater(replacement.apply(base.getBiasUpdater()));
+                }
+            } else if (layer instanceof AbstractSameDiffLayer sameDiff) {
+                if (sameDiff.getUpdater() != null) {
+                    sameDiff.setUpdater(replacement.apply(sameDiff.getUpdater()));
+                }
+                if (sameDiff.getBiasUpdater() != null) {
+                    sameDiff.setBiasUpdater(replacement.apply(sameDiff.getBiasUpdater()));
+                }
+            }
+        });
+    }
+
+    /** Every updater of a configuration. */
+    public static List<IUpdater> updaters(Layer conf) {
+        return of(conf).stream()
+                .flatMap(InnerLayers::updatersOfInnermost)
+                .filter(Objects::nonNull)
+                .toList();
+    }
+
+    private static Stream<IUpdater> updatersOfInnermost(Layer layer) {
+        if (layer instanceof BaseLayer base) {
+            return Stream.of(base.getIUpdater(), base.getBiasUpdater());
+        }
+        return layer instanceof AbstractSameDiffLayer sameDiff
+                ? Stream.of(sameDiff.getUpdater(), sameDiff.getBiasUpdater())
+                : Stream.of();
     }
 }

@@ -115,7 +115,7 @@ final class LayerListNetwork extends DpNetwork {
     @Override
     public MultiLayerNetwork copy(UnaryOperator<IUpdater> updaters) {
         MultiLayerConfiguration conf = network.getLayerWiseConfigurations().clone();
-        conf.getConfs().forEach(layer -> LayerUpdaters.replace(layer.getLayer(), updaters));
+        conf.getConfs().forEach(layer -> InnerLayers.replaceUpdaters(layer.getLayer(), updaters));
         var copy = new MultiLayerNetwork(conf);
         copy.init(network.params().dup(), false);
         return copy;

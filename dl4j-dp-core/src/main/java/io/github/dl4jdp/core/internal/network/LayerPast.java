@@ -9,6 +9,6 @@ import java.util.Set;
  *
  * @param account what went into them
  * @param released the fingerprints of those that came out of training
- * @param changed those of which nobody knows where they come from, in a layer that was trained
+ * @param changed those of unknown origin in a layer that was trained
  */
 public record LayerPast(PrivacyAccount account, Set<Long> released, Set<Long> changed) {}

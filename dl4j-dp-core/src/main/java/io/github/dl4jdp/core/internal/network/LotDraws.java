@@ -117,7 +117,7 @@ public final class LotDraws {
     /**
      * Whose rows they are.
      *
-     * @param keys of the rows of the physical batch, or null if they are nobody's
+     * @param keys of the rows of the physical batch, or null if they belong to no example
      * @param examples how many rows a time step has
      */
     @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared

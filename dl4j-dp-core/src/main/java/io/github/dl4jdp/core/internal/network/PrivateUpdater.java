@@ -58,7 +58,7 @@ public abstract class PrivateUpdater implements IUpdater {
         return TrainingProgress.fromMap(progress);
     }
 
-    /** Notes how far the network has come, for whoever saves it. */
+    /** Notes how far the network has come, for saving. */
     void setProgress(TrainingProgress now) {
         progress = now.toMap();
     }

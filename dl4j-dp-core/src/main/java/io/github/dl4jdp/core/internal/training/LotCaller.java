@@ -23,7 +23,7 @@ record LotCaller(Kind kind, String name) {
     enum Kind {
         /** A network's {@code fit} over an iterator; which network, the caller of this must find out. */
         FIT,
-        /** Somebody's own code, or a trainer that calls {@code fit} for each lot. */
+        /** A user's code, or a trainer that calls {@code fit} for each lot. */
         LOOP,
         /** A thread of DL4J's that reads ahead. */
         PREFETCH,

@@ -12,7 +12,7 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * A checksum of a lot's values: a lot whose arrays were changed in place after it was handed out, by a normalization over the batch for example, is not the
- * lot that was drawn. Against mistakes, not against somebody who wants two lots to have one checksum.
+ * lot that was drawn. It detects mistakes, not deliberate collisions.
  *
  * <p>Arrays of up to {@value #WHOLE} bytes are read in full. Of longer ones, which would take a noticeable part of a step to read, {@value #LINES} pieces of
  * {@value #LINE} bytes are, spread over the whole array and others in each lot. A change of a part f of the pieces of an array goes unnoticed with a

@@ -38,7 +38,7 @@ final class LotDesk {
     private static final String REMEDY =
             "; use lots in net.fit(engine.lots(data), plan.epochs()), or in a loop in which the attached network's fit follows each next()";
 
-    /** How often a fit may fail before its backward pass and get its lot again without a word; whoever asks more often does not fit. */
+    /** How often a fit may fail before its backward pass and get its lot again silently; a caller that asks more often does not fit. */
     private static final int SILENT_RETURNS = 2;
 
     private static final int PROBE_MILLIS = 20;
@@ -74,7 +74,7 @@ final class LotDesk {
     }
 
     /**
-     * Whether the thread that asks reads ahead of the one that trains. An exception there would reach nobody: DL4J's prefetching threads die of it, and the
+     * Whether the thread that asks reads ahead of the one that trains. An exception there would be lost: DL4J's prefetching threads die of it, and the
      * thread that trains waits for ever. So such a thread is given a {@link RefusedLot}, once.
      */
     boolean isReadAhead() {
@@ -96,7 +96,7 @@ final class LotDesk {
     }
 
     /**
-     * Refuses whoever builds an iterator that reads ahead.
+     * Refuses a caller that builds an iterator which reads ahead.
      *
      * @throws IllegalStateException if that is who asks
      */
@@ -144,7 +144,7 @@ final class LotDesk {
                 + current.thread.getName() + "\", is still in use: the attached network has not trained on it");
     }
 
-    /** Whether nobody waits for the outcome of a lot any more: its fit failed, or an iterator that was made later begins anew. */
+    /** Whether no caller waits for the outcome of a lot any more: its fit failed, or an iterator that was made later begins anew. */
     private static boolean isOver(Out current, long iterator) {
         return current.attempted || iterator > current.stamp;
     }

@@ -19,7 +19,7 @@ record LotParts(List<long[]> rows, boolean[] endsShard, boolean isEmpty) {
      *
      * @param members of the lot, ascending
      * @param size of the data set
-     * @param shards number of parts of equal length of the data set, by index: an example is in the same one whoever else is in the lot
+     * @param shards number of parts of equal length of the data set, by index: an example is in the same part whatever other examples are in the lot
      */
     static LotParts of(long[] members, long size, int shards, int physicalBatchSize) {
         if (members.length == 0) {

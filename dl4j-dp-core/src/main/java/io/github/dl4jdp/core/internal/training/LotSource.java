@@ -36,7 +36,7 @@ public final class LotSource extends LotSupply {
     private final int shards;
     private final @Nullable ReadAhead readAhead;
     private long passEnd;
-    /** A pass was begun with no step left: too many were asked for, if anybody asks for a lot of it. */
+    /** A pass was begun with no step left: too many epochs were requested, if a lot of this pass is requested. */
     private boolean begunInVain;
 
     /** Arrays that may be filled again: what was in them has been accumulated. */
@@ -241,7 +241,7 @@ public final class LotSource extends LotSupply {
         return Arrays.stream(rows).map(row -> before + row).toArray();
     }
 
-    /** A row more would be an example whose contribution nobody bounds. */
+    /** A row more would be an example whose contribution is unbounded. */
     private static MultiDataSet preProcessed(MultiDataSet batch, UnaryOperator<MultiDataSet> preProcess) {
         MultiDataSet raw = ExampleWeights.unambiguous(batch);
         long rows = raw.getFeatures(0).size(0);
@@ -253,7 +253,7 @@ public final class LotSource extends LotSupply {
         return processed;
     }
 
-    /** The sampled examples and nothing else: a row too many would be an example that nobody drew. */
+    /** The sampled examples and nothing else: a row too many would be an example that was not drawn. */
     static MultiDataSet fetch(RandomAccessExamples data, long[] members) {
         return checked(data.get(members), members);
     }

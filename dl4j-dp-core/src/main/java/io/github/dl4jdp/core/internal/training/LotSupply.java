@@ -6,7 +6,7 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
-/** Where an iterator has its lots from: drawn by the plan, or read from a user's iterator. Whoever may not have one is refused here. */
+/** The source of an iterator's lots: drawn by the plan, or read from a user's iterator. Callers that may not have a lot are refused here. */
 public abstract sealed class LotSupply permits LotSource, GivenBatches {
     final PrivateTraining training;
     /** Of the iterator, at the desk. */
@@ -17,7 +17,7 @@ public abstract sealed class LotSupply permits LotSource, GivenBatches {
         this.number = training.desk().newIterator();
     }
 
-    /** Whether the pass has one lot more for whoever asks. */
+    /** Whether the pass has another lot for the caller. */
     final boolean hasNext() {
         LotDesk desk = training.desk();
         desk.requireNoPrefetching();

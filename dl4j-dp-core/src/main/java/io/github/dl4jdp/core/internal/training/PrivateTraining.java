@@ -13,7 +13,6 @@ import io.github.dl4jdp.core.internal.network.AccountCarriers;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.LayerPast;
-import io.github.dl4jdp.core.internal.network.UpdateGate;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.internal.plan.Truncation;
@@ -49,7 +48,7 @@ import org.slf4j.LoggerFactory;
  * The training data reach the network's parameters, updater and gradient views by {@link PrivateStep} alone, once a lot or, with truncated
  * backpropagation through time, once for each of the plan's segments, after the lot was charged for all of them.
  */
-public final class PrivateTraining implements AutoCloseable, UpdateGate {
+public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGate {
     private static final Logger log = LoggerFactory.getLogger(PrivateTraining.class);
 
     /** Where the network stands between lots; every entry point checks it. */
@@ -521,7 +520,7 @@ public final class PrivateTraining implements AutoCloseable, UpdateGate {
                 summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> {});
                 rehearsed = true;
             } catch (RuntimeException e) {
-                failure = e; // the fit's: whoever only looks at the lot may have it
+                failure = e; // only for the fit: other readers may have the lot
             }
         }
         expected = weighted.batch();

@@ -13,7 +13,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 
 /**
  * Reads one physical batch on another thread while the network works on the one before. What is read never depends on when: a batch is named by its
- * lot and its part, and whoever asks for another one than was started gets that other one.
+ * lot and its part, and a request for another part than the started one returns that other part.
  *
  * <p>Reads never overlap. A failure to read comes out where the batch is asked for. An interrupt of the thread that asks neither loses a batch nor
  * gets lost itself.
@@ -21,7 +21,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 final class ReadAhead {
     private static final long IDLE_SECONDS = 5;
 
-    /** No thread while there is nothing to read, so that nobody has to close this. */
+    /** No thread while there is nothing to read, so that this need not be closed. */
     private final ThreadPoolExecutor reader =
             new ThreadPoolExecutor(0, 1, IDLE_SECONDS, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
                 var thread = new Thread(task, "dl4j-dp read-ahead");
@@ -47,7 +47,7 @@ final class ReadAhead {
         started = null;
         result = null;
         if (pending != null) {
-            // Even when nobody wants it any more: the examples are used by one thread at a time.
+            // Even when it is no longer wanted: the examples are used by one thread at a time.
             try {
                 MultiDataSet batch = await(pending);
                 if (isStarted) {

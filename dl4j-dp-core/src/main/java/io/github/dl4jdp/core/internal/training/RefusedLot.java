@@ -7,7 +7,7 @@ import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * What a thread that reads ahead gets in place of a lot. It holds nothing; whoever looks into it on another thread, {@code fit} above all, gets the reason
+ * What a thread that reads ahead gets in place of a lot. It holds nothing; reading it on another thread, above all in {@code fit}, throws the reason
  * as an exception.
  */
 final class RefusedLot extends DataSet {
@@ -16,7 +16,7 @@ final class RefusedLot extends DataSet {
     private final transient Refusal refusal;
 
     private record Refusal(String reason, Thread reader) {
-        /** An array on the thread that reads ahead, where nobody would see an exception. */
+        /** An array on the thread that reads ahead, where an exception would be lost. */
         INDArray array() {
             if (Thread.currentThread() != reader) {
                 throw new IllegalStateException(reason);

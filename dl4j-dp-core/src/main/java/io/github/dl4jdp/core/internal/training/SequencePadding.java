@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
-import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import java.util.Arrays;
 import java.util.Set;
@@ -38,11 +37,7 @@ public final class SequencePadding {
         if (steps == length) {
             return lot;
         }
-        return new org.nd4j.linalg.dataset.MultiDataSet(
-                padded(lot.getFeatures(), length),
-                padded(lot.getLabels(), length),
-                masks(lot.getFeaturesMaskArrays(), lot.getFeatures(), steps, length),
-                masks(lot.getLabelsMaskArrays(), lot.getLabels(), steps, length));
+        return padAll(lot, length, Set.of(), true);
     }
 
     /**
@@ -153,31 +148,5 @@ public final class SequencePadding {
                         + Arrays.toString(mask.shape()));
             }
         }
-    }
-
-    private static INDArray[] padded(INDArray[] arrays, long length) {
-        INDArray[] padded = new INDArray[arrays.length];
-        for (int i = 0; i < arrays.length; i++) {
-            INDArray array = arrays[i];
-            padded[i] = Nd4j.create(array.dataType(), array.size(0), array.size(1), length);
-            Slices.range(padded[i], 2, 0, array.size(2)).assign(array);
-        }
-        return padded;
-    }
-
-    /** The masks of {@code arrays}, of ones where there were none, and zero in the padding. */
-    private static INDArray[] masks(@Nullable INDArray @Nullable [] masks, INDArray[] arrays, long steps, long length) {
-        INDArray[] padded = new INDArray[arrays.length];
-        for (int i = 0; i < arrays.length; i++) {
-            INDArray mask = masks == null ? null : masks[i];
-            padded[i] = Nd4j.create(mask == null ? arrays[i].dataType() : mask.dataType(), arrays[i].size(0), length);
-            INDArray kept = Slices.range(padded[i], 1, 0, steps);
-            if (mask == null) {
-                kept.assign(1);
-            } else {
-                kept.assign(mask);
-            }
-        }
-        return padded;
     }
 }
