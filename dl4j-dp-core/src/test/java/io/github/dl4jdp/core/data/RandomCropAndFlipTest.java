@@ -132,7 +132,7 @@ class RandomCropAndFlipTest {
         var augmentation = new RandomCropAndFlip(4);
         assertThatThrownBy(() -> augmentation.augment(Nd4j.zeros(1, 16), random(1)))
                 .isInstanceOf(IllegalArgumentException.class)
-                .hasMessageContaining("pictures [1, channels, height, width], were of the shape [1, 16]");
+                .hasMessageContaining("images [1, channels, height, width], were of the shape [1, 16]");
         assertThatThrownBy(() -> augmentation.augment(picture(DataType.FLOAT), random(1)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("margin must be below height and width")
