@@ -111,7 +111,7 @@ class HyperparameterSearchTest {
         SecureRandom random = new SecureRandom();
         MultiLayerNetwork best = null;
         double bestScore = -1;
-        for (int run = count.draw(); run > 0; run--) { // tell nobody how many
+        for (int run = count.draw(); run > 0; run--) { // keep this number secret
             MultiLayerNetwork net = network(rates[random.nextInt(rates.length)]); // anew for each run
             PrivacyEngine engine = PrivacyEngine.attach(net, plan);
             net.fit(engine.lots(trainingData), plan.epochs());
