@@ -9,6 +9,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.mechanism.Clipping;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Random;
@@ -40,28 +41,26 @@ class PrivateReleaseTest {
             x[i] = new double[] {random.nextGaussian(), random.nextGaussian(), 1};
             y[i] = 2 * x[i][0] - x[i][1] > 0 ? 1 : 0;
         }
-        double[] weights = new double[3];
-        double spent;
-        try (PrivateRelease release = PrivateRelease.of(plan(), 3)) {
-            while (release.remainingSteps() > 0) {
-                double[] sum = new double[3];
-                for (long member : release.nextLot()) {
-                    double[] gradient = gradient(weights, x[(int) member], y[(int) member]);
-                    double norm =
-                            Math.sqrt(Arrays.stream(gradient).map(g -> g * g).sum());
-                    for (int j = 0; j < 3; j++) {
-                        sum[j] += gradient[j] * Math.min(1, release.clippingNorm() / norm);
-                    }
-                }
-                double[] released = release.release(sum);
-                for (int j = 0; j < 3; j++) {
-                    weights[j] -= released[j];
-                }
+        int dimension = 3;
+        double[] weights = new double[dimension];
+        DpSgdPlan plan = plan();
+        // docs
+        PrivateRelease release = PrivateRelease.of(plan, dimension);
+        while (release.remainingSteps() > 0) {
+            double[] sum = new double[dimension];
+            for (long member : release.nextLot()) {
+                double[] gradient = gradient(weights, x[(int) member], y[(int) member]);
+                addClipped(sum, gradient, release.clippingNorm());
             }
-            assertThat(release.steps()).isEqualTo(100);
-            spent = release.epsilon();
-            assertThat(release.spent()).isEqualTo(plan().event());
+            double[] released = release.release(sum); // (sum + noise) / L
+            update(weights, released);
         }
+        System.out.println(release.guarantee());
+        // docs
+        assertThat(release.steps()).isEqualTo(100);
+        double spent = release.epsilon();
+        assertThat(release.spent()).isEqualTo(plan().event());
+        release.close();
         assertThat(spent).isCloseTo(plan().guarantee().epsilon(), within(1e-6));
         int right = 0;
         for (int i = 0; i < 1000; i++) {
@@ -70,6 +69,24 @@ class PrivateReleaseTest {
             right += (weights[0] * a + weights[1] * b + weights[2] > 0) == (2 * a - b > 0) ? 1 : 0;
         }
         assertThat(right).isGreaterThan(900);
+    }
+
+    @Test
+    void document_code_isThatOfThisTest() throws IOException {
+        DocumentCode.assertRunBy(PrivateReleaseTest.class, "docs/other-frameworks.md", 10);
+    }
+
+    private static void addClipped(double[] sum, double[] gradient, double clippingNorm) {
+        double norm = Math.sqrt(Arrays.stream(gradient).map(g -> g * g).sum());
+        for (int j = 0; j < sum.length; j++) {
+            sum[j] += gradient[j] * Math.min(1, clippingNorm / norm);
+        }
+    }
+
+    private static void update(double[] weights, double[] gradient) {
+        for (int j = 0; j < weights.length; j++) {
+            weights[j] -= gradient[j];
+        }
     }
 
     private static double[] gradient(double[] weights, double[] x, int y) {
