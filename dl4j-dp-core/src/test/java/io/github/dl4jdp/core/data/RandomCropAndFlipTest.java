@@ -136,6 +136,6 @@ class RandomCropAndFlipTest {
         assertThatThrownBy(() -> augmentation.augment(picture(DataType.FLOAT), random(1)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("margin must be below height and width")
-                .hasMessageContaining("was 4 for pictures of 4 x 7");
+                .hasMessageContaining("was 4 for images of 4 x 7");
     }
 }
