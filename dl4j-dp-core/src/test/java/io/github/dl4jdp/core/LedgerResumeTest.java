@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.github.dl4jdp.accountant.PrivacyLedgerException;
 import io.github.dl4jdp.accountant.PrivacyLedgerException.Reason;
@@ -14,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
@@ -83,9 +85,38 @@ class LedgerResumeTest {
             assertThat(engine.remainingSteps()).isZero();
             assertThat(engine.epsilon()).isEqualTo(plan().guarantee().epsilon());
         }
-        assertThat(second.params()).isEqualTo(straight.params());
-        assertThat(second.getUpdater().getStateViewArray())
-                .isEqualTo(straight.getUpdater().getStateViewArray());
+        assertThat(second.params().toDoubleVector()).isEqualTo(straight.params().toDoubleVector());
+        assertThat(second.getUpdater().getStateViewArray().toDoubleVector())
+                .isEqualTo(straight.getUpdater().getStateViewArray().toDoubleVector());
+    }
+
+    /** With noise that nobody knows, so that epsilon is finite: after a clean stop, with and without a ledger, and from an older checkpoint. */
+    @Test
+    void resume_secureNoise_epsilonIsThatOfAllCharges() throws IOException {
+        DpSgdPlan secure = DpSgdPlan.poisson(plan().examples(), plan().expectedLotSize())
+                .withSteps(plan().steps())
+                .withClippingNorm(plan().clippingNorm())
+                .withNoiseMultiplier(plan().noiseMultiplier())
+                .withDelta(plan().delta());
+        for (DpSgdPlan plan : List.of(secure, secure.withLedger(folder.resolve("secure.ledger")))) {
+            MultiLayerNetwork network = network();
+            File older;
+            try (var engine = PrivacyEngine.attach(network, plan)) {
+                train(network, engine, 3);
+                older = save(network, "older.zip");
+                train(network, engine, 2);
+                assertThat(engine.epsilon()).isFinite().isCloseTo(secure.epsilonAfter(5), withinPercentage(0.1));
+            }
+            boolean ledger = plan.ledger().isPresent();
+            MultiLayerNetwork resumed =
+                    ModelSerializer.restoreMultiLayerNetwork(ledger ? older : save(network, "newer.zip"), true);
+            try (var engine = PrivacyEngine.attach(resumed)) {
+                assertThat(engine.epsilon()).isFinite().isCloseTo(secure.epsilonAfter(5), withinPercentage(0.1));
+                train(resumed, engine, 7);
+                assertThat(engine.remainingSteps()).isZero();
+                assertThat(engine.epsilon()).isFinite().isCloseTo(secure.epsilonAfter(12), withinPercentage(0.1));
+            }
+        }
     }
 
     @Test
