@@ -25,7 +25,7 @@ public final class LotIterator extends Lots<DataSet, DataSetPreProcessor> implem
      * @param supply reads from {@code given}
      */
     public LotIterator(GivenBatches supply, DataSetIterator given) {
-        super(supply, given::getPreProcessor, given::setPreProcessor);
+        super(supply, given::getPreProcessor, preProcessor -> given.setPreProcessor(preProcessor));
     }
 
     @Override

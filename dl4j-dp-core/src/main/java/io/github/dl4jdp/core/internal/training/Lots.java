@@ -3,9 +3,6 @@ package io.github.dl4jdp.core.internal.training;
 
 import java.io.Serializable;
 import java.util.Iterator;
-import java.util.concurrent.atomic.AtomicReference;
-import java.util.function.Consumer;
-import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
@@ -21,22 +18,34 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits LotIterator, MultiLotIterator {
     private static final long serialVersionUID = 1L;
 
+    /** Reads the preprocessor from where it is kept. */
+    interface Getter<P> {
+        @Nullable
+        P get();
+    }
+
+    /** Keeps the preprocessor. */
+    interface Setter<P> {
+        void set(@Nullable P preProcessor);
+    }
+
     final transient LotSupply supply;
-    private final transient Supplier<? extends @Nullable P> getPreProcessor;
-    private final transient Consumer<@Nullable P> setPreProcessor;
+    private final transient Getter<P> getPreProcessor;
+    private final transient Setter<P> setPreProcessor;
     private final transient boolean isDrawn;
+    /** That of lots that the plan draws. */
+    private transient @Nullable P own;
 
     /** Lots that the plan draws. */
     Lots(LotSource supply) {
-        var own = new AtomicReference<@Nullable P>();
         this.supply = supply;
-        this.getPreProcessor = own::get;
-        this.setPreProcessor = own::set;
+        this.getPreProcessor = () -> own;
+        this.setPreProcessor = preProcessor -> own = preProcessor;
         this.isDrawn = true;
     }
 
     /** Lots from a user's iterator, which keeps and applies its preprocessor. */
-    Lots(GivenBatches supply, Supplier<? extends @Nullable P> getPreProcessor, Consumer<@Nullable P> setPreProcessor) {
+    Lots(GivenBatches supply, Getter<P> getPreProcessor, Setter<P> setPreProcessor) {
         this.supply = supply;
         this.getPreProcessor = getPreProcessor;
         this.setPreProcessor = setPreProcessor;
@@ -87,7 +96,7 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
 
     public void setPreProcessor(@Nullable P preProcessor) {
         supply.training.noticePreProcessor(preProcessor);
-        setPreProcessor.accept(preProcessor);
+        setPreProcessor.set(preProcessor);
     }
 
     public @Nullable P getPreProcessor() {

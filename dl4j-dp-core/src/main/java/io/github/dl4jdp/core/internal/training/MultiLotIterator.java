@@ -23,7 +23,7 @@ public final class MultiLotIterator extends Lots<MultiDataSet, MultiDataSetPrePr
      * @param supply reads from {@code given}
      */
     public MultiLotIterator(GivenBatches supply, MultiDataSetIterator given) {
-        super(supply, given::getPreProcessor, given::setPreProcessor);
+        super(supply, given::getPreProcessor, preProcessor -> given.setPreProcessor(preProcessor));
     }
 
     @Override
