@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalLong;
 import java.util.Random;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -44,9 +45,10 @@ class PrivateStepTest {
             for (int i = 0; i < rows.length; i++) {
                 if (weights[i] != 0) {
                     for (int j = 0; j < INPUTS; j++) {
-                        sums.get("W").putScalar(j, 0, sums.get("W").getDouble(j, 0) + weights[i] * rows[i][j]);
+                        INDArray w = Objects.requireNonNull(sums.get("W"));
+                        w.putScalar(j, 0, w.getDouble(j, 0) + weights[i] * rows[i][j]);
                     }
-                    sums.get("b").addi(weights[i] * rows[i][INPUTS]);
+                    Objects.requireNonNull(sums.get("b")).addi(weights[i] * rows[i][INPUTS]);
                 }
             }
             return 0;
@@ -200,7 +202,7 @@ class PrivateStepTest {
         }
         INDArray view = Nd4j.create(DataType.DOUBLE, 1, INPUTS + 1);
         lot.release(view);
-        assertThat(view.toDoubleVector()).isEqualTo(expected.toDoubleVector());
+        assertThat(view.toDoubleVector()).isEqualTo(Objects.requireNonNull(expected).toDoubleVector());
         assertThat(step.clippingNorm()).isEqualTo(expectedNorm);
     }
 
