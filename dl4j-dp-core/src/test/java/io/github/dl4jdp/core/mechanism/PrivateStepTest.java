@@ -202,7 +202,8 @@ class PrivateStepTest {
         }
         INDArray view = Nd4j.create(DataType.DOUBLE, 1, INPUTS + 1);
         lot.release(view);
-        assertThat(view.toDoubleVector()).isEqualTo(Objects.requireNonNull(expected).toDoubleVector());
+        assertThat(view.toDoubleVector())
+                .isEqualTo(Objects.requireNonNull(expected).toDoubleVector());
         assertThat(step.clippingNorm()).isEqualTo(expectedNorm);
     }
 
