@@ -11,17 +11,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** Computes the input gradient of a batch by DL4J's own backward pass; its weight gradients go to an array that is never read. */
-public final class ScratchGradients {
+final class ScratchGradients {
     private final Layer layer;
     private @Nullable INDArray scratch;
 
     /** @param layer the hooked layer */
-    public ScratchGradients(Layer layer) {
+    ScratchGradients(Layer layer) {
         this.layer = layer;
     }
 
     /** Runs DL4J's backward pass; the layer's gradient views keep what they hold. */
-    public INDArray inputGradient(Supplier<Pair<Gradient, INDArray>> backprop) {
+    INDArray inputGradient(Supplier<Pair<Gradient, INDArray>> backprop) {
         INDArray views = layer.getGradientsViewArray();
         INDArray sink = scratch;
         if (sink == null) {
