@@ -149,7 +149,9 @@ public abstract class PrivateUpdater implements IUpdater {
         private static IllegalStateException refusal() {
             return new IllegalStateException(
                     "this network is configured for private training, and no PrivacyEngine drives it: it was cloned, restored,"
-                            + " or its updater was replaced (setLearningRate, clear). Call PrivacyEngine.attach(network) before fit");
+                            + " or its updater was replaced (setLearningRate, clear). Call PrivacyEngine.attach(network) before fit."
+                            + " ParallelWrapper, SparkDl4jMultiLayer and SparkComputationGraph train copies and cannot be made private: use"
+                            + " PrivacyEngine in one process, or SparkPrivacyEngine of dl4j-dp-spark on a cluster");
         }
     }
 }

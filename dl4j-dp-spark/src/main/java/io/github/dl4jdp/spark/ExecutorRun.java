@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.spark;
+
+import io.github.dl4jdp.core.data.MappedArray;
+import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.internal.training.Execution;
+import io.github.dl4jdp.core.internal.training.ShardSummer;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.ShardSum;
+import java.util.Arrays;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.NoSuchElementException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedDeque;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.nativeblas.NativeOpsHolder;
+
+/**
+ * What a process keeps of a run between tasks: a network for each task at a time, and the shards that it has read.
+ *
+ * <p><b>Formal guarantee.</b> {@link #sum} is a function of the step, the run and the bytes of the shard, whose hash the manifest holds. What is kept changes its time, never its result.
+ */
+final class ExecutorRun implements AutoCloseable {
+    /** Runs of several drivers may come in turns; each one holds networks. */
+    private static final int KEPT = 4;
+
+    private static final Map<String, ExecutorRun> RUNS = new LinkedHashMap<>(16, 0.75f, true);
+
+    private final NetworkRun run;
+    private final Mechanism mechanism;
+    private final Execution execution;
+    private final ConcurrentLinkedDeque<ShardSummer> idle = new ConcurrentLinkedDeque<>();
+    private final ConcurrentHashMap<String, MappedArray> shards = new ConcurrentHashMap<>();
+
+    private ExecutorRun(NetworkRun run) {
+        this.run = run;
+        this.mechanism = run.readMechanism();
+        this.execution = new Execution(run.physicalBatchSize(), false, 1, run.threads());
+        if (!run.isLocal()) {
+            // As many tasks run at a time as there are cores for them.
+            NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(run.threads());
+        }
+    }
+
+    static ExecutorRun of(NetworkRun run) {
+        synchronized (RUNS) {
+            ExecutorRun here = RUNS.computeIfAbsent(run.id(), id -> new ExecutorRun(run));
+            Iterator<ExecutorRun> oldest = RUNS.values().iterator();
+            while (RUNS.size() > KEPT) {
+                oldest.next();
+                oldest.remove();
+            }
+            return here;
+        }
+    }
+
+    /** Drops what this process keeps of a run. */
+    static void forget(NetworkRun run) {
+        ExecutorRun here;
+        synchronized (RUNS) {
+            here = RUNS.remove(run.id());
+        }
+        if (here != null) {
+            here.close();
+        }
+    }
+
+    /**
+     * The clipped sum of the members of a lot in a shard.
+     *
+     * @throws ShardException if the shard cannot be had, or the network fails on it
+     */
+    ShardSum sum(LotStep step, ShardStorage storage, ShardManifest manifest, int number) {
+        ShardManifest.Shard shard = manifest.shards().get(number);
+        MappedArray rows = shards.computeIfAbsent(
+                storage.directory() + " " + shard.name() + " " + shard.sha256(),
+                key -> storage.fetch(manifest.layout(), shard));
+        try {
+            ShardSummer summer = idle.pollFirst();
+            if (summer == null) {
+                summer = ShardSummer.of(run.newNetwork(), mechanism, GradientRules.builtIn(), execution.threads());
+            }
+            int physicalBatchSize = summer.physicalBatchSize(execution);
+            long[] members =
+                    mechanism.draw(step.task().key(), shard.first(), shard.first() + shard.count(), manifest.size());
+            ShardSum sum = summer.sum(
+                    step.task(),
+                    step.parameters(),
+                    () -> new Batches(members, physicalBatchSize, shard.first(), rows, manifest.layout()));
+            idle.addFirst(summer); // one that failed is not used again
+            return sum;
+        } catch (RuntimeException e) {
+            throw new ShardException(
+                    "shard " + shard.name() + " could not be summed for lot " + step.lot() + ": " + inWords(e));
+        }
+    }
+
+    /** Classes and places alone: messages may hold sizes of lots or values. */
+    private static String inWords(RuntimeException e) {
+        StackTraceElement[] at = e.getStackTrace();
+        return e.getClass().getName() + (at.length == 0 ? "" : " at " + at[0])
+                + (e.getCause() == null
+                        ? ""
+                        : ", caused by " + e.getCause().getClass().getName())
+                + ". Its message may hold private data and stays on the executor; the same examples in one process, by PrivacyEngine, show it";
+    }
+
+    @Override
+    public void close() {
+        for (ShardSummer summer = idle.pollFirst(); summer != null; summer = idle.pollFirst()) {
+            summer.close();
+        }
+        shards.clear();
+    }
+
+    /** The members of a shard in physical batches. */
+    private static final class Batches implements Iterator<ShardSummer.Batch> {
+        private final long[] members;
+        private final int physicalBatchSize;
+        private final long first;
+        private final MappedArray rows;
+        private final RowLayout layout;
+        private int next;
+
+        Batches(long[] members, int physicalBatchSize, long first, MappedArray rows, RowLayout layout) {
+            this.members = members;
+            this.physicalBatchSize = physicalBatchSize;
+            this.first = first;
+            this.rows = rows;
+            this.layout = layout;
+        }
+
+        @Override
+        public boolean hasNext() {
+            return next < members.length;
+        }
+
+        @Override
+        public ShardSummer.Batch next() {
+            if (!hasNext()) {
+                throw new NoSuchElementException();
+            }
+            int end = (int) Math.min(members.length, (long) next + physicalBatchSize);
+            long[] batch = Arrays.copyOfRange(members, next, end);
+            next = end;
+            INDArray matrix =
+                    rows.get(Arrays.stream(batch).map(member -> member - first).toArray());
+            return new ShardSummer.Batch(layout.examples(matrix), batch);
+        }
+    }
+}

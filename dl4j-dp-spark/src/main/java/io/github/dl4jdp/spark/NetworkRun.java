@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.spark;
+
+import io.github.dl4jdp.core.internal.plan.MechanismJson;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import java.io.IOException;
+import java.io.Serializable;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.UUID;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.nd4j.shade.jackson.core.type.TypeReference;
+import org.nd4j.shade.jackson.databind.ObjectMapper;
+
+/**
+ * What is the same in every step of a run and crosses the network once: text and numbers.
+ *
+ * @param id of the run on executors
+ * @param isGraph whether the network is a {@code ComputationGraph}
+ * @param network its configuration as DL4J's JSON
+ * @param mechanism as JSON, without a seed
+ * @param physicalBatchSize the user's, or 0
+ * @param threads of a task
+ * @param isLocal whether tasks run in the driver's process, whose settings of ND4J they leave alone
+ */
+record NetworkRun(
+        String id,
+        boolean isGraph,
+        String network,
+        String mechanism,
+        int physicalBatchSize,
+        int threads,
+        boolean isLocal)
+        implements Serializable {
+    /**
+     * @throws IllegalArgumentException if the network's configuration does not survive its JSON
+     */
+    static NetworkRun of(Model network, Mechanism mechanism, int physicalBatchSize, int threads, boolean isLocal) {
+        boolean isGraph = network instanceof ComputationGraph;
+        try {
+            var run = new NetworkRun(
+                    UUID.randomUUID().toString(),
+                    isGraph,
+                    configuration(network),
+                    toJson(mechanism),
+                    physicalBatchSize,
+                    threads,
+                    isLocal);
+            Model copy = run.newNetwork();
+            if (!configuration(copy).equals(run.network) || copy.numParams() != network.numParams()) {
+                throw new IllegalArgumentException("it comes back as another one");
+            }
+            return run;
+        } catch (IOException | RuntimeException e) {
+            throw new IllegalArgumentException(
+                    "the network cannot be sent to executors: its configuration must be the same after it was written as JSON and read again. Give layers"
+                            + " of your own the annotations that Jackson needs, and check that executors have their classes; "
+                            + e.getMessage(),
+                    e);
+        }
+    }
+
+    private static String configuration(Model network) {
+        return network instanceof ComputationGraph graph
+                ? graph.getConfiguration().toJson()
+                : ((MultiLayerNetwork) network).getLayerWiseConfigurations().toJson();
+    }
+
+    /** What decides on lots and clipping. Nobody on an executor is to know a seed: noise would follow from it. */
+    private static String toJson(Mechanism mechanism) throws IOException {
+        var unseeded = new Mechanism(
+                mechanism.sampling(),
+                mechanism.examples(),
+                mechanism.lotSize(),
+                mechanism.maximumLotSize(),
+                mechanism.relation(),
+                mechanism.clipping(),
+                mechanism.noiseMultiplier(),
+                mechanism.noiseSchedule(),
+                mechanism.releasesPerLot(),
+                mechanism.copies(),
+                mechanism.steps(),
+                OptionalLong.empty());
+        var map = new LinkedHashMap<String, Object>();
+        MechanismJson.put(unseeded, map);
+        return new ObjectMapper().writeValueAsString(map);
+    }
+
+    Mechanism readMechanism() {
+        try {
+            return MechanismJson.read(
+                    new ObjectMapper().readValue(mechanism, new TypeReference<Map<String, Object>>() {}));
+        } catch (IOException e) {
+            throw new IllegalStateException("the plan that the driver sent cannot be read", e);
+        }
+    }
+
+    /** A network of its own, its parameters not yet set. */
+    Model newNetwork() {
+        if (isGraph) {
+            var graph = new ComputationGraph(ComputationGraphConfiguration.fromJson(network));
+            graph.init();
+            return graph;
+        }
+        var list = new MultiLayerNetwork(MultiLayerConfiguration.fromJson(network));
+        list.init();
+        return list;
+    }
+}

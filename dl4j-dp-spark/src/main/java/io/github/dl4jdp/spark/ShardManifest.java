@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.spark;
+
+import java.io.IOException;
+import java.io.Serializable;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.shade.jackson.databind.JsonNode;
+import org.nd4j.shade.jackson.databind.ObjectMapper;
+
+/** What a directory of shards holds: which examples each shard has, by their numbers in the whole data set, and what its bytes must hash to. */
+final class ShardManifest implements Serializable {
+    private static final long serialVersionUID = 1L;
+    static final String FILE = "manifest.json";
+    private static final String FORMAT = "dl4j-dp shards";
+    private static final int VERSION = 1;
+    private static final int HASH_DIGITS = 64;
+
+    /**
+     * A shard.
+     *
+     * @param name of its file in the directory
+     * @param first the number of its first example in the whole data set
+     * @param count of its examples, at least 1
+     * @param sha256 of its bytes, in hexadecimal
+     */
+    record Shard(String name, long first, long count, String sha256) implements Serializable {}
+
+    private final RowLayout layout;
+    private final ArrayList<Shard> shards;
+
+    /**
+     * @throws IllegalArgumentException if the shards do not follow each other from example 0 on, or a name or hash is none
+     */
+    ShardManifest(RowLayout layout, List<Shard> shards) {
+        this.layout = layout;
+        this.shards = new ArrayList<>(shards);
+        long next = 0;
+        var names = new HashSet<String>();
+        for (Shard shard : shards) {
+            if (shard.first() != next || shard.count() < 1) {
+                throw new IllegalArgumentException(
+                        "shards must follow each other without gap or overlap and not be empty; "
+                                + shard.name() + " begins at example " + shard.first() + " and has " + shard.count()
+                                + ", expected was a shard from example " + next);
+            }
+            if (!names.add(shard.name())
+                    || shard.name().contains("/")
+                    || shard.name().isEmpty()) {
+                throw new IllegalArgumentException(
+                        "each shard must be a file of its own in the directory, was \"" + shard.name() + "\"");
+            }
+            if (shard.sha256().length() != HASH_DIGITS) {
+                throw new IllegalArgumentException("the SHA-256 of shard " + shard.name() + " must have " + HASH_DIGITS
+                        + " digits, was \"" + shard.sha256() + "\"");
+            }
+            next = Math.addExact(next, shard.count());
+        }
+        if (next == 0) {
+            throw new IllegalArgumentException("a set of shards must have at least one example, has none");
+        }
+    }
+
+    RowLayout layout() {
+        return layout;
+    }
+
+    List<Shard> shards() {
+        return shards;
+    }
+
+    long size() {
+        Shard last = shards.get(shards.size() - 1);
+        return last.first() + last.count();
+    }
+
+    byte[] toJson() throws IOException {
+        var json = new LinkedHashMap<String, Object>();
+        json.put("format", FORMAT);
+        json.put("version", VERSION);
+        json.put("counts", layout.counts());
+        json.put(
+                "arrays",
+                layout.columns().stream()
+                        .map(column -> Map.of(
+                                "role", column.role().name(),
+                                "position", column.position(),
+                                "type", column.type().name(),
+                                "shape", column.shape()))
+                        .toList());
+        json.put(
+                "shards",
+                shards.stream()
+                        .map(shard -> {
+                            var map = new LinkedHashMap<String, Object>();
+                            map.put("name", shard.name());
+                            map.put("first", shard.first());
+                            map.put("count", shard.count());
+                            map.put("sha256", shard.sha256());
+                            return map;
+                        })
+                        .toList());
+        return new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsBytes(json);
+    }
+
+    /**
+     * Reads {@link #toJson}.
+     *
+     * @param where for errors
+     * @throws IllegalArgumentException if it is something else
+     */
+    static ShardManifest read(byte[] bytes, String where) {
+        try {
+            JsonNode json = new ObjectMapper().readTree(bytes);
+            if (!FORMAT.equals(json.path("format").asText())
+                    || json.path("version").asInt() != VERSION) {
+                throw new IllegalArgumentException("its format must be \"" + FORMAT + "\", version " + VERSION);
+            }
+            var columns = new ArrayList<RowLayout.Column>();
+            for (JsonNode array : json.path("arrays")) {
+                columns.add(new RowLayout.Column(
+                        RowLayout.Role.valueOf(array.path("role").asText()),
+                        array.path("position").asInt(-1),
+                        DataType.valueOf(array.path("type").asText()),
+                        longs(array.path("shape"))));
+            }
+            var shards = new ArrayList<Shard>();
+            for (JsonNode shard : json.path("shards")) {
+                shards.add(new Shard(
+                        shard.path("name").asText(),
+                        shard.path("first").asLong(-1),
+                        shard.path("count").asLong(-1),
+                        shard.path("sha256").asText()));
+            }
+            int[] counts = Arrays.stream(longs(json.path("counts")))
+                    .mapToInt(Math::toIntExact)
+                    .toArray();
+            return new ShardManifest(new RowLayout(columns, counts), shards);
+        } catch (IOException | RuntimeException e) {
+            throw new IllegalArgumentException(where + " is not a manifest of shards: " + e.getMessage(), e);
+        }
+    }
+
+    private static long[] longs(JsonNode array) {
+        var values = new long[array.size()];
+        for (int i = 0; i < values.length; i++) {
+            values[i] = array.get(i).asLong(-1);
+        }
+        return values;
+    }
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.spark;
+
+import io.github.dl4jdp.core.data.RandomAccessExamples;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.NoSuchElementException;
+import java.util.stream.LongStream;
+import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
+
+/**
+ * A training set on storage that driver and executors reach, cut into shards once and for all: file:, hdfs:, s3a: and what else Hadoop's {@code FileSystem} knows.
+ *
+ * <p>Each shard holds the examples of a range of numbers. A manifest names the shards, their ranges and the SHA-256 of their bytes; it is written last, so that a directory
+ * without it is no set of shards. Afterwards nothing is shuffled, sampled or numbered by Spark: a task's input is a shard's name, and an example has the same number at every attempt.
+ *
+ * <p>The files hold what the examples tell, unprotected: keep them where the examples may be kept.
+ */
+public final class ShardedExamples {
+    private static final int ROWS_AT_A_TIME = 256;
+
+    private final ShardStorage storage;
+    private final ShardManifest manifest;
+
+    private ShardedExamples(ShardStorage storage, ShardManifest manifest) {
+        this.storage = storage;
+        this.manifest = manifest;
+    }
+
+    /**
+     * Writes each partition of an RDD as a shard. Its empty partitions have none.
+     *
+     * @param examples each element one example or several
+     * @param directory without a set of shards
+     * @throws IllegalArgumentException if the directory has a set of shards, the RDD has no example, examples have different shapes, or a partition that is computed again may hold other
+     *     rows
+     * @throws UncheckedIOException if the directory cannot be written to
+     */
+    public static ShardedExamples write(JavaRDD<DataSet> examples, String directory) {
+        return writeMulti(examples.map(ShardedExamples::multi), directory);
+    }
+
+    /** As {@link #write(JavaRDD, String)}, for networks of several inputs or outputs. */
+    public static ShardedExamples writeMulti(JavaRDD<? extends MultiDataSet> examples, String directory) {
+        String level = String.valueOf(examples.rdd().outputDeterministicLevel());
+        if (level.equals("INDETERMINATE")) {
+            throw new IllegalArgumentException(
+                    "a partition of the RDD that is computed again, after a failure say, may hold other rows, so that examples would be lost or repeated"
+                            + " (SPARK-23207): checkpoint() the RDD, or sort it before repartition");
+        }
+        JavaSparkContext spark = JavaSparkContext.fromSparkContext(examples.context());
+        ShardStorage storage = emptyStorage(spark, directory);
+        List<ShardStorage.Written> written = examples.mapPartitionsWithIndex(
+                        (number, rows) -> {
+                            var all = new Iterator<MultiDataSet>() {
+                                @Override
+                                public boolean hasNext() {
+                                    return rows.hasNext();
+                                }
+
+                                @Override
+                                public MultiDataSet next() {
+                                    return rows.next();
+                                }
+                            };
+                            return List.of(storage.write(number, all)).iterator();
+                        },
+                        true)
+                .collect();
+        return finish(storage, written);
+    }
+
+    /**
+     * Writes examples that the driver has, in memory or in array files, as {@code shards} shards of equal length.
+     *
+     * @param shards at least 1 and at most the number of examples
+     * @throws IllegalArgumentException if {@code shards} is out of its range, the directory has a set of shards, or examples have different shapes
+     * @throws UncheckedIOException if the directory cannot be written to
+     */
+    public static ShardedExamples write(
+            JavaSparkContext spark, RandomAccessExamples examples, int shards, String directory) {
+        if (shards < 1 || shards > examples.size()) {
+            throw new IllegalArgumentException(
+                    "shards must be from 1 to the number of examples, " + examples.size() + ", was " + shards);
+        }
+        ShardStorage storage = emptyStorage(spark, directory);
+        var written = new ArrayList<ShardStorage.Written>();
+        try {
+            for (int shard = 0; shard < shards; shard++) {
+                written.add(storage.write(
+                        shard,
+                        range(
+                                examples,
+                                border(examples.size(), shards, shard),
+                                border(examples.size(), shards, shard + 1))));
+            }
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return finish(storage, written);
+    }
+
+    /** As one process cuts a data set whose lots it sums in {@code shards} parts. */
+    private static long border(long size, int shards, int count) {
+        return Math.multiplyExact(size / shards, (long) count) + Math.min(count, size % shards);
+    }
+
+    private static Iterator<MultiDataSet> range(RandomAccessExamples examples, long from, long to) {
+        return new Iterator<>() {
+            private long next = from;
+
+            @Override
+            public boolean hasNext() {
+                return next < to;
+            }
+
+            @Override
+            public MultiDataSet next() {
+                if (!hasNext()) {
+                    throw new NoSuchElementException();
+                }
+                long end = Math.min(to, next + ROWS_AT_A_TIME);
+                MultiDataSet rows = examples.get(LongStream.range(next, end).toArray());
+                next = end;
+                return rows;
+            }
+        };
+    }
+
+    private static MultiDataSet multi(DataSet data) {
+        return new org.nd4j.linalg.dataset.MultiDataSet(
+                new INDArray[] {data.getFeatures()},
+                new INDArray[] {data.getLabels()},
+                data.getFeaturesMaskArray() == null ? null : new INDArray[] {data.getFeaturesMaskArray()},
+                data.getLabelsMaskArray() == null ? null : new INDArray[] {data.getLabelsMaskArray()});
+    }
+
+    private static ShardStorage emptyStorage(JavaSparkContext spark, String directory) {
+        try {
+            var storage = new ShardStorage(directory, spark.hadoopConfiguration());
+            if (storage.hasManifest()) {
+                throw new IllegalArgumentException("directory must have no set of shards, " + storage.directory()
+                        + " has one: open it, or write to another directory");
+            }
+            return storage;
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    private static ShardedExamples finish(ShardStorage storage, List<ShardStorage.Written> written) {
+        var shards = new ArrayList<ShardManifest.Shard>();
+        long first = 0;
+        RowLayout layout = null;
+        for (ShardStorage.Written shard : written) {
+            RowLayout here = shard.layout();
+            if (here == null) {
+                continue;
+            }
+            if (layout == null) {
+                layout = here;
+            }
+            if (!layout.equals(here)) {
+                throw new IllegalArgumentException(
+                        "all shards must have examples of the same arrays and shapes: one has "
+                                + here.describe() + ", others have " + layout.describe()
+                                + ". Pad them to a public length before they are written");
+            }
+            shards.add(new ShardManifest.Shard(shard.name(), first, shard.count(), shard.sha256()));
+            first += shard.count();
+        }
+        if (layout == null) {
+            throw new IllegalArgumentException("a set of shards must have at least one example, the RDD has none");
+        }
+        var manifest = new ShardManifest(layout, shards);
+        try {
+            storage.write(manifest);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+        return new ShardedExamples(storage, manifest);
+    }
+
+    /**
+     * Opens a set of shards.
+     *
+     * @throws IllegalArgumentException if the directory has none
+     * @throws UncheckedIOException if it cannot be read
+     */
+    public static ShardedExamples open(JavaSparkContext spark, String directory) {
+        try {
+            var storage = new ShardStorage(directory, spark.hadoopConfiguration());
+            return new ShardedExamples(storage, storage.manifest());
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    /** The number of examples. */
+    public long size() {
+        return manifest.size();
+    }
+
+    /** The number of shards. */
+    public int shards() {
+        return manifest.shards().size();
+    }
+
+    /** Where they are, with the file system's scheme. */
+    public String directory() {
+        return storage.directory();
+    }
+
+    ShardStorage storage() {
+        return storage;
+    }
+
+    ShardManifest manifest() {
+        return manifest;
+    }
+
+    /** One row of zeros, its masks ones. */
+    MultiDataSet standIn() {
+        MultiDataSet row =
+                manifest.layout().examples(Nd4j.zeros(1, manifest.layout().length()));
+        for (INDArray[] masks : new INDArray[][] {row.getFeaturesMaskArrays(), row.getLabelsMaskArrays()}) {
+            for (int i = 0; masks != null && i < masks.length; i++) {
+                if (masks[i] != null) {
+                    masks[i].assign(1);
+                }
+            }
+        }
+        return row;
+    }
+}

@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.Sampling;
+import io.github.dl4jdp.core.mechanism.ShardSum;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.ObjectOutputStream;
+import java.io.Serializable;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.SecureRandom;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import java.util.stream.LongStream;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.function.Function;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.util.ModelSerializer;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/**
+ * What goes wrong on a cluster: tasks that fail and are repeated, shards that are altered, and the mistakes that distributed private training was found with elsewhere, each planted once.
+ * A fault is harmless (same parameters), refused with nothing charged, or shows as other parameters than one process has.
+ */
+class FaultsTest {
+    private static final int SHARDS = 3;
+
+    @SuppressWarnings("NullAway.Init")
+    private static JavaSparkContext spark;
+
+    @SuppressWarnings("NullAway.Init")
+    private static INDArray expected;
+
+    @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
+    Path directory;
+
+    @SuppressWarnings("NullAway.Init")
+    private ShardedExamples shards;
+
+    /** A task that may do something else than the one it wraps. */
+    interface Fault extends Serializable {
+        ShardResult apply(SumShard task, int shard);
+    }
+
+    record Faulty(SumShard task, Fault fault) implements Function<Integer, ShardResult> {
+        @Override
+        public ShardResult call(Integer shard) {
+            return fault.apply(task, shard);
+        }
+    }
+
+    @BeforeAll
+    static void start() {
+        spark = TestRun.spark();
+        expected = TestRun.alone(TestRun.plan(), TestRun.network(), TestRun.data(DataType.DOUBLE), SHARDS);
+    }
+
+    @AfterAll
+    static void stop() {
+        spark.stop();
+    }
+
+    @BeforeEach
+    void write() {
+        shards = TestRun.shards(spark, SHARDS, directory.resolve("shards"));
+    }
+
+    private static SparkPrivacyEngine attach(Model network) {
+        return SparkPrivacyEngine.attach(network, TestRun.plan(), spark, TestRun.OPTIONS);
+    }
+
+    private void fit(SparkPrivacyEngine engine, Fault fault) {
+        engine.fit(shards, ClusterSums.LARGEST_COLLECTED, task -> new Faulty(task, fault));
+    }
+
+    @Test
+    void fit_tasksFailAfterTheyHaveComputed_countOnce() {
+        Model network = TestRun.network();
+        try (var engine = attach(network)) {
+            fit(engine, (task, shard) -> {
+                ShardResult result = task.call(shard);
+                if (TaskContext.get().attemptNumber() < 2
+                        && (shard + task.step().lot()) % 2 == 0) {
+                    throw new IllegalStateException("fails after it has computed");
+                }
+                return result;
+            });
+        }
+        assertThat(network.params()).isEqualTo(expected);
+    }
+
+    @Test
+    void fit_sumsOnExecutorsAndTasksFail_countOnce() {
+        Model network = TestRun.network();
+        try (var engine = attach(network)) {
+            engine.fit(
+                    shards,
+                    0,
+                    task -> new Faulty(task, (inner, shard) -> {
+                        ShardResult result = inner.call(shard);
+                        if (TaskContext.get().attemptNumber() < 2 && shard == 1) {
+                            throw new IllegalStateException("fails after it has computed");
+                        }
+                        return result;
+                    }));
+        }
+        assertThat(network.params()).isEqualTo(expected);
+    }
+
+    @Test
+    void fit_shardThatAlwaysFails_chargesNothingForItsLotAndGoesOnWithIt() throws Exception {
+        Path ledger = directory.resolve("ledger");
+        var plan = TestRun.plan().withLedger(ledger);
+        Model network = TestRun.network();
+        try (var engine = SparkPrivacyEngine.attach(network, plan, spark, TestRun.OPTIONS)) {
+            assertThatThrownBy(() -> fit(engine, (task, shard) -> {
+                        if (task.step().lot() == 3 && shard == 1) {
+                            throw new IllegalStateException("always fails");
+                        }
+                        return task.call(shard);
+                    }))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("lot 3")
+                    .hasMessageContaining("Nothing of it was released or charged");
+            assertThat(engine.steps()).isEqualTo(2);
+            int lines = Files.readAllLines(ledger).size();
+            assertThatThrownBy(() -> fit(engine, (task, shard) -> {
+                throw new IllegalStateException("always fails");
+            }));
+            assertThat(Files.readAllLines(ledger)).hasSize(lines);
+            engine.fit(shards);
+            assertThat(engine.steps()).isEqualTo(TestRun.STEPS);
+        }
+        assertThat(network.params()).isEqualTo(expected);
+    }
+
+    @Test
+    void fit_engineAttachedToTheSavedModel_goesOnWhereItStood() throws Exception {
+        Path file = directory.resolve("model.zip");
+        Model network = TestRun.network();
+        try (var engine = attach(network)) {
+            assertThatThrownBy(() -> fit(engine, (task, shard) -> {
+                if (task.step().lot() == 4) {
+                    throw new IllegalStateException("always fails");
+                }
+                return task.call(shard);
+            }));
+            ModelSerializer.writeModel(network, file.toFile(), true);
+        }
+        Model restored = MultiLayerNetwork.load(file.toFile(), true);
+        try (var engine = attach(restored)) {
+            assertThat(engine.steps()).isEqualTo(3);
+            engine.fit(shards);
+        }
+        assertThat(restored.params()).isEqualTo(expected);
+    }
+
+    /** With the sums that Hadoop keeps beside a local file, and without them. */
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void fit_alteredShard_isRefusedByNameBeforeAnythingIsCharged(boolean keepSums) throws Exception {
+        Path file = directory
+                .resolve("shards")
+                .resolve(shards.manifest().shards().get(1).name());
+        byte[] bytes = Files.readAllBytes(file);
+        bytes[bytes.length / 2] ^= 1;
+        Files.write(file, bytes);
+        if (!keepSums) {
+            Files.delete(file.resolveSibling("." + file.getFileName() + ".crc"));
+        }
+        refusedAtOnce(file.getFileName().toString(), "altered");
+    }
+
+    @Test
+    void fit_shardWithARowLess_isRefusedByName() throws Exception {
+        Path file = directory
+                .resolve("shards")
+                .resolve(shards.manifest().shards().get(0).name());
+        byte[] bytes = Files.readAllBytes(file);
+        Files.write(file, Arrays.copyOf(bytes, bytes.length - 28 * Double.BYTES));
+        refusedAtOnce(file.getFileName().toString(), "altered");
+    }
+
+    @Test
+    void fit_missingShard_isRefusedByName() throws Exception {
+        Path file = directory
+                .resolve("shards")
+                .resolve(shards.manifest().shards().get(2).name());
+        Files.delete(file);
+        refusedAtOnce(file.getFileName().toString(), "missing");
+    }
+
+    private void refusedAtOnce(String name, String why) {
+        Model network = TestRun.network();
+        INDArray before = network.params().dup();
+        try (var engine = attach(network)) {
+            assertThatThrownBy(() -> engine.fit(shards))
+                    .hasMessageContaining(name)
+                    .hasMessageContaining(why);
+            assertThat(engine.steps()).isZero();
+        }
+        assertThat(network.params()).isEqualTo(before);
+    }
+
+    /** What was found elsewhere. */
+    enum Planted {
+        EVERY_WORKER_ADDS_NOISE(false) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                return withNoise(task.call(shard), new SecureRandom().nextLong());
+            }
+        },
+        EVERY_WORKER_ADDS_THE_SAME_NOISE(false) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                return withNoise(task.call(shard), 7);
+            }
+        },
+        LOTS_OF_FIXED_SIZE_IN_PLACE_OF_POISSON(false) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                Mechanism right = task.work().run().readMechanism();
+                var other = new Mechanism(
+                        Sampling.FIXED_SIZE,
+                        right.examples(),
+                        right.lotSize(),
+                        right.examples(),
+                        io.github.dl4jdp.accountant.NeighboringRelation.REPLACE_ONE,
+                        right.clipping(),
+                        right.noiseMultiplier(),
+                        right.noiseSchedule(),
+                        1,
+                        1,
+                        right.steps(),
+                        right.seed());
+                return sampled(task, shard, other, task.work().manifest());
+            }
+        },
+        SAMPLING_BY_LOCAL_NUMBERS(false) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                // Each worker numbers its examples from 0: all draw the same coins.
+                var manifest = task.work().manifest();
+                var here = manifest.shards().get(shard);
+                var only = new ShardManifest(
+                        manifest.layout(),
+                        List.of(new ShardManifest.Shard(here.name(), 0, here.count(), here.sha256())));
+                ShardSum sum = ExecutorRun.of(task.work().run())
+                        .sum(task.step(), task.work().storage(), only, 0);
+                return ShardResult.of(shard, SHARDS, task.step(), task.step().parametersHash(), sum);
+            }
+        },
+        EMPTY_SHARE_IS_SKIPPED(true) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                ShardResult result = task.call(shard);
+                return shard == 1 ? with(result, new byte[SHARDS], result.lot(), result.parametersHash()) : result;
+            }
+        },
+        ALL_WORKERS_SEE_THE_SAME_SHARD(true) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                return task.call(0);
+            }
+        },
+        ALL_WORKERS_SEE_THE_SAME_DATA(false) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                var first = task.call(0);
+                var slots = new byte[SHARDS];
+                slots[shard] = 1;
+                return with(first, slots, first.lot(), first.parametersHash());
+            }
+        },
+        DIVIDED_BY_LOCAL_SIZES(false) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                ShardResult result = task.call(shard);
+                long size = Math.max(1, result.examples());
+                return withUnits(
+                        result,
+                        LongStream.of(result.units())
+                                .map(unit -> unit / size * 4)
+                                .toArray());
+            }
+        },
+        SAMPLING_IS_DRAWN_ANEW(false) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                var now = task.step();
+                var key = new byte[32];
+                new SecureRandom().nextBytes(key);
+                var other = new LotStep(
+                        new io.github.dl4jdp.core.mechanism.LotTask(
+                                io.github.dl4jdp.core.random.LotKey.of(key),
+                                now.lot(),
+                                now.task().clippingNorm(),
+                                now.task().gridStep(),
+                                now.task().iteration(),
+                                now.task().epoch()),
+                        now.parameters());
+                ShardSum sum = ExecutorRun.of(task.work().run())
+                        .sum(other, task.work().storage(), task.work().manifest(), shard);
+                return ShardResult.of(shard, SHARDS, now, now.parametersHash(), sum);
+            }
+        },
+        COUNTED_TWICE(true) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                ShardResult result = task.call(shard);
+                return shard == 2 ? result.plus(result) : result;
+            }
+        },
+        STALE_LOT(true) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                ShardResult result = task.call(shard);
+                return shard == 0 ? with(result, result.slots(), result.lot() - 1, result.parametersHash()) : result;
+            }
+        },
+        STALE_PARAMETERS(true) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                ShardResult result = task.call(shard);
+                byte[] other = result.parametersHash().clone();
+                other[0] ^= 1;
+                return shard == 0 ? with(result, result.slots(), result.lot(), other) : result;
+            }
+        },
+        OTHER_CLIPPING_NORM(true) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                ShardResult r = task.call(shard);
+                return new ShardResult(
+                        r.slots(),
+                        r.lot(),
+                        r.parametersHash(),
+                        r.units(),
+                        r.twiceShiftedCount(),
+                        r.examples(),
+                        r.gridStep(),
+                        2 * r.clippingNorm());
+            }
+        };
+
+        final boolean isRefused;
+
+        Planted(boolean isRefused) {
+            this.isRefused = isRefused;
+        }
+
+        abstract ShardResult run(SumShard task, int shard);
+
+        static ShardResult with(ShardResult r, byte[] slots, long lot, byte[] hash) {
+            return new ShardResult(
+                    slots, lot, hash, r.units(), r.twiceShiftedCount(), r.examples(), r.gridStep(), r.clippingNorm());
+        }
+
+        static ShardResult withUnits(ShardResult r, long[] units) {
+            return new ShardResult(
+                    r.slots(),
+                    r.lot(),
+                    r.parametersHash(),
+                    units,
+                    r.twiceShiftedCount(),
+                    r.examples(),
+                    r.gridStep(),
+                    r.clippingNorm());
+        }
+
+        static ShardResult withNoise(ShardResult r, long seed) {
+            var random = new Random(seed);
+            return withUnits(
+                    r,
+                    LongStream.of(r.units())
+                            .map(unit -> unit + Math.round(random.nextGaussian() * 0.4 / r.gridStep()))
+                            .toArray());
+        }
+
+        static ShardResult sampled(SumShard task, int shard, Mechanism mechanism, ShardManifest manifest) {
+            var right = task.work().run();
+            try {
+                var map = new java.util.LinkedHashMap<String, Object>();
+                io.github.dl4jdp.core.internal.plan.MechanismJson.put(mechanism, map);
+                var run = new NetworkRun(
+                        right.id() + " other",
+                        right.isGraph(),
+                        right.network(),
+                        new org.nd4j.shade.jackson.databind.ObjectMapper().writeValueAsString(map),
+                        right.physicalBatchSize(),
+                        right.threads(),
+                        true);
+                ShardSum sum = ExecutorRun.of(run).sum(task.step(), task.work().storage(), manifest, shard);
+                return ShardResult.of(shard, SHARDS, task.step(), task.step().parametersHash(), sum);
+            } catch (IOException e) {
+                throw new IllegalStateException(e);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void fit_plantedFault_isRefusedOrShows(Planted planted) {
+        Model network = TestRun.network();
+        INDArray before = network.params().dup();
+        try (var engine = attach(network)) {
+            if (planted.isRefused) {
+                assertThatThrownBy(() -> fit(engine, planted::run))
+                        .isInstanceOfAny(IllegalStateException.class, IllegalArgumentException.class);
+                assertThat(engine.steps()).isZero();
+                assertThat(network.params()).isEqualTo(before);
+                engine.fit(shards);
+                assertThat(network.params()).isEqualTo(expected);
+            } else {
+                fit(engine, planted::run);
+                assertThat(network.params()).isNotEqualTo(expected);
+            }
+        }
+    }
+
+    @Test
+    void result_ofAnEmptyAndAFullShare_hasTheSameSize() throws Exception {
+        var sizes = new ArrayList<Integer>();
+        for (long examples : new long[] {0, 12}) {
+            var units = new long[100];
+            Arrays.fill(units, examples);
+            var out = new ByteArrayOutputStream();
+            try (var objects = new ObjectOutputStream(out)) {
+                objects.writeObject(
+                        new ShardResult(new byte[3], 1, new byte[32], units, examples, examples, 0.5, examples + 1));
+            }
+            sizes.add(out.size());
+        }
+        assertThat(sizes.get(0)).isEqualTo(sizes.get(1));
+    }
+
+    @Test
+    void run_ofASeededPlan_sendsNoSeed() {
+        NetworkRun run = NetworkRun.of(TestRun.network(), TestRun.plan().mechanism(), 4, 1, true);
+        assertThat(run.readMechanism().seed()).isEmpty();
+    }
+}

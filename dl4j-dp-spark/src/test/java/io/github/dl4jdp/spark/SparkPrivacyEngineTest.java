@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.mechanism.Clipping;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.apache.spark.api.java.JavaSparkContext;
+import org.deeplearning4j.nn.api.Model;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+
+/** A run on a cluster reaches the parameters of a run in one process, bit for bit. */
+class SparkPrivacyEngineTest {
+    @SuppressWarnings("NullAway.Init")
+    private static JavaSparkContext spark;
+
+    @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
+    Path directory;
+
+    @BeforeAll
+    static void start() {
+        spark = TestRun.spark();
+    }
+
+    @AfterAll
+    static void stop() {
+        spark.stop();
+    }
+
+    static List<Arguments> runs() {
+        var runs = new ArrayList<Arguments>();
+        for (DataType type : List.of(DataType.DOUBLE, DataType.FLOAT)) {
+            for (int shards : new int[] {1, 2, 3, 8}) {
+                runs.add(Arguments.of(type, shards, true, Clipping.flat(0.5), shards == 3));
+            }
+            runs.add(Arguments.of(type, 3, false, Clipping.adaptive(0.3), false));
+            runs.add(Arguments.of(type, 3, true, Clipping.perLayer(0.5), true));
+            runs.add(Arguments.of(type, 8, false, Clipping.automatic(0.5), true));
+        }
+        return runs;
+    }
+
+    @ParameterizedTest
+    @MethodSource("runs")
+    void fit_shards_reachesTheParametersOfOneProcess(
+            DataType type, int shards, boolean poisson, Clipping clipping, boolean graph) {
+        var plan = TestRun.plan(poisson, clipping);
+        DataSet data = TestRun.data(type);
+        INDArray expected = TestRun.alone(plan, TestRun.network(type, graph), data, shards);
+
+        String where = directory.resolve("shards").toUri().toString();
+        ShardedExamples.write(spark, RandomAccessExamples.of(data), shards, where);
+        Model network = TestRun.network(type, graph);
+        try (var engine = SparkPrivacyEngine.attach(network, plan, spark, TestRun.OPTIONS)) {
+            engine.fit(ShardedExamples.open(spark, where));
+            assertThat(engine.steps()).isEqualTo(TestRun.STEPS);
+            assertThat(engine.remainingSteps()).isZero();
+            assertThat(engine.report().toString())
+                    .contains("Apache Spark " + spark.version())
+                    .contains("in " + shards + " shards");
+        }
+        assertThat(network.params()).isEqualTo(expected);
+        assertThat(network.params()).isNotEqualTo(TestRun.network(type, graph).params());
+    }
+
+    @Test
+    void fit_sumsAddedUpOnExecutors_reachesTheSameParameters() {
+        var plan = TestRun.plan();
+        INDArray expected = TestRun.alone(plan, TestRun.network(), TestRun.data(DataType.DOUBLE), 8);
+        Model network = TestRun.network();
+        try (var engine = SparkPrivacyEngine.attach(network, plan, spark, TestRun.OPTIONS)) {
+            engine.fit(TestRun.shards(spark, 8, directory), 0, task -> task);
+        }
+        assertThat(network.params()).isEqualTo(expected);
+    }
+
+    @Test
+    void fit_partitionsOfAnRdd_reachesTheSameParameters() {
+        var plan = TestRun.plan();
+        DataSet data = TestRun.data(DataType.DOUBLE);
+        INDArray expected = TestRun.alone(plan, TestRun.network(), data, 5);
+        String where = directory.resolve("shards").toUri().toString();
+        var rows = spark.parallelize(data.asList(), 5);
+        ShardedExamples written = ShardedExamples.write(rows, where);
+        assertThat(written.size()).isEqualTo(TestRun.EXAMPLES);
+        assertThat(written.shards()).isEqualTo(5);
+        Model network = TestRun.network();
+        try (var engine = SparkPrivacyEngine.attach(network, plan, spark, TestRun.OPTIONS)) {
+            engine.fit(ShardedExamples.open(spark, where));
+        }
+        assertThat(network.params()).isEqualTo(expected);
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.spark;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.Serializable;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.function.Function;
+import org.deeplearning4j.nn.api.Model;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+
+/** On processes of their own for master, workers and executors: nothing is lost and nothing counts twice, whatever is killed. */
+@Tag("slow")
+class StandaloneClusterTest {
+    private static final int SHARDS = 4;
+
+    @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
+    Path directory;
+
+    /** Writes its process's number before it computes, and waits once. */
+    record Waiting(SumShard task, String signal, long lot, int shard) implements Function<Integer, ShardResult> {
+        @Override
+        public ShardResult call(Integer number) throws Exception {
+            Path file = Path.of(signal);
+            if (task.step().lot() == lot && number == shard && !Files.exists(file)) {
+                Path part = Path.of(signal + ".part");
+                Files.writeString(part, String.valueOf(ProcessHandle.current().pid()));
+                ShardResult result = task.call(number);
+                Files.move(part, file);
+                TimeUnit.SECONDS.sleep(60); // killed here, after it has computed
+                return result;
+            }
+            return task.call(number);
+        }
+    }
+
+    /** Slow at the first attempt of one shard. */
+    record Slow(SumShard task) implements Function<Integer, ShardResult>, Serializable {
+        @Override
+        public ShardResult call(Integer number) throws Exception {
+            if (number == 1 && TaskContext.get().attemptNumber() == 0) {
+                TimeUnit.SECONDS.sleep(5);
+            }
+            return task.call(number);
+        }
+    }
+
+    private static INDArray expected() {
+        return TestRun.alone(TestRun.plan(), TestRun.network(), TestRun.data(DataType.DOUBLE), SHARDS);
+    }
+
+    @Test
+    void fit_executorsAndAWorkerKilled_reachesTheParametersOfOneProcess() throws Exception {
+        INDArray expected = expected();
+        try (var cluster = new StandaloneCluster(directory, 2, true);
+                var spark = cluster.connect(cluster.conf())) {
+            ShardedExamples shards = TestRun.shards(spark, SHARDS, directory.resolve("shards"));
+            Model network = TestRun.network();
+            try (var engine = SparkPrivacyEngine.attach(network, TestRun.plan(), spark, TestRun.OPTIONS)) {
+                Path signal = directory.resolve("signal");
+                var killer = new Thread(() -> kill(cluster, signal));
+                killer.start();
+                engine.fit(shards, ClusterSums.LARGEST_COLLECTED, task -> new Waiting(task, signal.toString(), 2, 1));
+                killer.join();
+                assertThat(signal).exists();
+                assertThat(engine.steps()).isEqualTo(TestRun.STEPS);
+                assertThat(engine.report().toString()).contains("master spark://");
+            }
+            assertThat(network.params()).isEqualTo(expected);
+
+            // The same on what a lost worker leaves, and with sums added up on executors.
+            Process third = cluster.addWorker();
+            Model again = TestRun.network();
+            try (var engine = SparkPrivacyEngine.attach(again, TestRun.plan(), spark, TestRun.OPTIONS)) {
+                engine.fit(shards, 0, task -> {
+                    if (task.step().lot() == 3) {
+                        third.descendants().forEach(ProcessHandle::destroyForcibly);
+                        third.destroyForcibly();
+                    }
+                    return task;
+                });
+            }
+            assertThat(again.params()).isEqualTo(expected);
+        }
+    }
+
+    private static void kill(StandaloneCluster cluster, Path signal) {
+        try {
+            for (int i = 0; i < 1200 && !Files.exists(signal); i++) {
+                TimeUnit.MILLISECONDS.sleep(100);
+            }
+            long pid = Long.parseLong(Files.readString(signal));
+            List<ProcessHandle> executors = cluster.executors();
+            assertThat(executors).extracting(ProcessHandle::pid).contains(pid);
+            ProcessHandle.of(pid).orElseThrow().destroyForcibly();
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @Test
+    void fit_speculationWithASlowTask_countsOnce() throws Exception {
+        INDArray expected = expected();
+        try (var cluster = new StandaloneCluster(directory, 2, true);
+                var spark = cluster.connect(cluster.conf()
+                        .set("spark.speculation", "true")
+                        .set("spark.speculation.interval", "50ms")
+                        .set("spark.speculation.multiplier", "1.2")
+                        .set("spark.speculation.quantile", "0.5"))) {
+            ShardedExamples shards = TestRun.shards(spark, SHARDS, directory.resolve("shards"));
+            Model network = TestRun.network();
+            try (var engine = SparkPrivacyEngine.attach(network, TestRun.plan(), spark, TestRun.OPTIONS)) {
+                engine.fit(shards, ClusterSums.LARGEST_COLLECTED, Slow::new);
+            }
+            assertThat(network.params()).isEqualTo(expected);
+        }
+    }
+
+    @Test
+    void fit_networkWithoutProtection_isRefusedUntilItIsTrusted() throws Exception {
+        INDArray expected = expected();
+        try (var cluster = new StandaloneCluster(directory, 1, false);
+                var spark = cluster.connect(cluster.conf())) {
+            ShardedExamples shards = TestRun.shards(spark, SHARDS, directory.resolve("shards"));
+            Model network = TestRun.network();
+            try (var engine = SparkPrivacyEngine.attach(network, TestRun.plan(), spark, TestRun.OPTIONS)) {
+                assertThatThrownBy(() -> engine.fit(shards))
+                        .isInstanceOf(IllegalStateException.class)
+                        .hasMessageContaining("spark.authenticate=true")
+                        .hasMessageContaining("spark.network.crypto.enabled=true")
+                        .hasMessageContaining("spark.io.encryption.enabled=true")
+                        .hasMessageContaining("trustingTheNetwork()");
+                assertThat(engine.steps()).isZero();
+                engine.trustingTheNetwork().fit(shards);
+                assertThat(engine.report().toString()).contains("the network between driver and executors is trusted");
+            }
+            assertThat(network.params()).isEqualTo(expected);
+        }
+    }
+}
