@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Test;
 class TrustDocumentTest {
     private static final Pattern REFERENCE = Pattern.compile("`([A-Z]\\w*(?:Test|Contract))\\.([A-Za-z_]\\w*)`");
     private static final List<String> MODULES =
-            List.of("dl4j-dp-accountant", "dl4j-dp-core", "dl4j-dp-features", "dl4j-dp-audit");
+            List.of("dl4j-dp-accountant", "dl4j-dp-core", "dl4j-dp-features", "dl4j-dp-audit", "dl4j-dp-spark");
 
     @Test
     void document_everyTestItNames_isThere() throws IOException {

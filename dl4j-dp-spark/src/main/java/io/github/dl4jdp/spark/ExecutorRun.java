@@ -15,6 +15,7 @@ import java.util.NoSuchElementException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
@@ -39,6 +40,7 @@ final class ExecutorRun implements AutoCloseable {
         this.mechanism = run.readMechanism();
         this.execution = new Execution(run.physicalBatchSize(), false, 1, run.threads());
         if (!run.isLocal()) {
+            Nd4j.getExecutioner(); // loads the backend, whose operations are not known before
             // As many tasks run at a time as there are cores for them.
             NativeOpsHolder.getInstance().getDeviceNativeOps().setOmpNumThreads(run.threads());
         }
