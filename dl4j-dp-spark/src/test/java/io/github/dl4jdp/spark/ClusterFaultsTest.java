@@ -40,7 +40,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * What goes wrong on a cluster: tasks that fail and are repeated, shards that are altered, and the mistakes that distributed private training was found with elsewhere, each planted once.
  * A fault is harmless (same parameters), refused with nothing charged, or shows as other parameters than one process has.
  */
-class FaultsTest {
+class ClusterFaultsTest {
     private static final int SHARDS = 3;
 
     @SuppressWarnings("NullAway.Init")
