@@ -12,6 +12,7 @@ import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
 import io.github.dl4jdp.core.mechanism.ShardSum;
 import io.github.dl4jdp.core.random.RandomStreams;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,7 +35,7 @@ import org.slf4j.LoggerFactory;
  *
  * What {@link #release} returns satisfies the plan's guarantee if the caller keeps two promises: the sum is over exactly the members of {@link #nextLot}, and each of them adds a vector of Euclidean norm at
  * most {@link #clippingNorm}, a function of that example and of earlier releases alone. Rounding is paid for up to {@code 2^-16} of the clipping norm: sum in double precision. Every release is charged, and is in
- * the plan's ledger, before it is returned. Nothing but what was returned, the plan and the step count may leave the caller.
+ * the plan's ledger, before it is returned. Safe for use by several threads: releases come one after the other. Nothing but what was returned, the plan and the step count may leave the caller.
  */
 public final class PrivateRelease implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PrivateRelease.class);
@@ -44,7 +45,8 @@ public final class PrivateRelease implements AutoCloseable {
     private final int dimension;
     private final Spending spending;
     private final PrivateStep step;
-    private boolean drawn;
+    private long @Nullable [] members;
+    private boolean closed;
 
     private PrivateRelease(CompletePlan plan, int dimension, Spending spending, PrivateStep step) {
         this.plan = plan;
@@ -107,13 +109,15 @@ public final class PrivateRelease implements AutoCloseable {
      *
      * @throws IllegalStateException if the plan's steps are done
      */
-    public long[] nextLot() {
+    public synchronized long[] nextLot() {
+        requireOpen();
         if (remainingSteps() == 0) {
             throw new IllegalStateException(
                     "the plan is exhausted: all of its " + plan.mechanism().steps() + " steps are done");
         }
-        drawn = true;
-        return step.draw(steps() + 1, plan.mechanism().examples());
+        long[] drawn = step.draw(steps() + 1, plan.mechanism().examples());
+        members = drawn.clone();
+        return drawn;
     }
 
     /**
@@ -121,12 +125,14 @@ public final class PrivateRelease implements AutoCloseable {
      *
      * @param clippedSum [dimension], over the members of {@link #nextLot}; zeros for an empty lot
      * @return [dimension]
-     * @throws IllegalArgumentException if it is of another length; nothing is charged
+     * @throws IllegalArgumentException if it is of another length, or longer than the clipped vectors of as many members can make it; nothing is charged
      * @throws ArithmeticException if a coordinate is not finite; nothing is charged
      * @throws IllegalStateException if {@link #nextLot} was not called since the last release
      */
-    public double[] release(double[] clippedSum) {
-        if (!drawn) {
+    public synchronized double[] release(double[] clippedSum) {
+        requireOpen();
+        long[] lotMembers = members;
+        if (lotMembers == null) {
             throw new IllegalStateException(
                     "nextLot must be called before each release: its members are what the sum is over");
         }
@@ -135,14 +141,20 @@ public final class PrivateRelease implements AutoCloseable {
                     "clippedSum must have " + dimension + " coordinates, had " + clippedSum.length);
         }
         PrivateStep.Lot lot = step.open(spending.nextCharge(), steps() + 1, 0);
-        lot.add(ShardSum.of(clippedSum, 0, 0, lot.gridStep(), clippingNorm()));
+        lot.add(ShardSum.of(clippedSum, 0, lotMembers.length, lot.gridStep(), clippingNorm()));
         double[] released = lot.release().clone();
-        drawn = false;
+        members = null;
         return released;
     }
 
+    private void requireOpen() {
+        if (closed) {
+            throw new IllegalStateException("the run was closed; begin another one");
+        }
+    }
+
     /** The epsilon of everything released so far, at the plan's delta. */
-    public double epsilon() {
+    public synchronized double epsilon() {
         return spending.epsilon();
     }
 
@@ -158,7 +170,8 @@ public final class PrivateRelease implements AutoCloseable {
 
     /** Ends the run and releases the ledger's file. */
     @Override
-    public void close() {
+    public synchronized void close() {
+        closed = true;
         spending.close();
     }
 }

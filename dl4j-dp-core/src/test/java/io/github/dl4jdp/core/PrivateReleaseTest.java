@@ -11,8 +11,11 @@ import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Random;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -138,6 +141,49 @@ class PrivateReleaseTest {
             assertThat(release.epsilon()).isZero();
             release.release(new double[2]);
             assertThatIllegalStateException().isThrownBy(() -> release.release(new double[2]));
+        }
+    }
+
+    /** Two threads: every coordinate of every release has its own noise. */
+    @Test
+    void release_severalThreads_eachHasItsNoise() throws Exception {
+        int dimension = 50_000;
+        var threads = Executors.newFixedThreadPool(2);
+        try (PrivateRelease release = PrivateRelease.of(plan().withNoiseMultiplier(50), dimension)) {
+            var all = new ArrayList<Future<double[]>>();
+            for (int i = 0; i < 40; i++) {
+                all.add(threads.submit(() -> {
+                    try {
+                        release.nextLot();
+                        return release.release(new double[dimension]);
+                    } catch (IllegalStateException e) {
+                        return new double[0]; // the other thread has released the lot
+                    }
+                }));
+            }
+            int released = 0;
+            for (var one : all) {
+                double[] values = one.get();
+                released += values.length > 0 ? 1 : 0;
+                assertThat(Arrays.stream(values).filter(value -> value == 0).count())
+                        .isLessThan(2);
+            }
+            assertThat(release.steps()).isEqualTo(released).isPositive();
+        } finally {
+            threads.shutdown();
+        }
+    }
+
+    @Test
+    void release_sumLongerThanItsMembersCanMakeIt_isRefused() {
+        try (PrivateRelease release = PrivateRelease.of(plan(), 2)) {
+            release.nextLot();
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> release.release(new double[] {1e300, 0}))
+                    .withMessageContaining("norm of at most");
+            assertThat(release.steps()).isZero();
+            release.close();
+            assertThatIllegalStateException().isThrownBy(release::nextLot).withMessageContaining("closed");
         }
     }
 

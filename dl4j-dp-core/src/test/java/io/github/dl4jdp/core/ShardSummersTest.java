@@ -34,6 +34,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -255,6 +256,23 @@ class ShardSummersTest {
     /** Shards of equal length, the first ones longer by one where they cannot be. */
     private static long border(int count, int shards) {
         return (long) EXAMPLES / shards * count + Math.min(count, EXAMPLES % shards);
+    }
+
+    /** Without noise the grid is a fine one: shards change nothing beyond rounding. */
+    @ParameterizedTest
+    @ValueSource(ints = {2, 3, 8, 60})
+    void fit_withoutNoise_shardsChangeNothingBeyondRounding(int shards) {
+        var params = new ArrayList<INDArray>();
+        for (int count : new int[] {1, shards}) {
+            Model network = network(DataType.DOUBLE, false);
+            DpSgdPlan plan = plan(true, Clipping.flat(0.5)).withoutNoise();
+            try (var engine = PrivacyEngine.attach(
+                    network, plan, ExecutionOptions.defaults().withShards(count))) {
+                ((MultiLayerNetwork) network).fit(engine.lots(data(DataType.DOUBLE)), plan.epochs());
+            }
+            params.add(network.params());
+        }
+        assertThat(params.get(0).distance2(params.get(1))).isLessThan(1e-9);
     }
 
     @Test

@@ -39,12 +39,14 @@ public final class PrivateStep {
     private static final String COUNT_NOISE = "clipping norm";
     /** Coordinates that a thread adds noise to at a time; whole segments of the noise's keystream. */
     private static final int PIECE = 1 << 16;
+    /** More than rounding ever adds to what one example contributes, as a part of C. */
+    private static final double LARGEST_ALLOWANCE = 0.125;
     /** Lots that can be asked for again without drawing them again: the one at hand, and one that is read ahead. */
     private static final int DRAWN = 2;
     /** How far an adaptive norm may wander from where it began: numbers beyond are of no use. A public bound, so applying it is post-processing. */
     private static final double LARGEST_CHANGE = 1e12;
-    /** Of the grid of a sum without noise: as fine as sums of L examples in 63 bits allow. */
-    private static final int NOISELESS_BITS = 58;
+    /** Of the grid of a sum without noise: a lot of 256 times the expected size still keeps below the largest number of units. */
+    private static final int NOISELESS_BITS = 44;
 
     private final Mechanism mechanism;
     private final RandomStreams streams;
@@ -324,6 +326,7 @@ public final class PrivateStep {
                 throw new IllegalArgumentException("a part of lot " + lot + " must have a value for each of the "
                         + length + " parameters, had " + more.length);
             }
+            requireBounded(part);
             if (units.length == 0) {
                 units = more.clone();
             } else {
@@ -339,6 +342,22 @@ public final class PrivateStep {
             }
             twiceShiftedCount += part.twiceShiftedCount();
             examples += part.examples();
+        }
+
+        /** No part is longer than its examples can make it: one that is was not clipped, or is not of this lot. */
+        private void requireBounded(ShardSum part) {
+            double squares = 0;
+            for (long value : part.units()) {
+                double length = value * gridStep;
+                squares += length * length;
+            }
+            double most = part.examples() * norm * (1 + LARGEST_ALLOWANCE) + gridStep * Math.sqrt((double) length);
+            if (!(Math.sqrt(squares) <= most)) {
+                throw new IllegalArgumentException(
+                        "a part of lot " + lot + " must have a norm of at most " + most + ", for "
+                                + part.examples() + " examples clipped to " + norm
+                                + ", had a larger one; nothing of this lot was released");
+            }
         }
 
         /**

@@ -20,7 +20,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Needs {@code me.tongfei:progressbar} on the class path.
  */
-final class Progress implements PrivacyProgress.Display {
+public final class Progress implements PrivacyProgress.Display {
     /** Between two log lines, unless the work is done: seldom enough for a log, often enough to see life. */
     static final long LOG_INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
@@ -50,7 +50,7 @@ final class Progress implements PrivacyProgress.Display {
      *
      * @param task what is done, in a few words
      */
-    static Progress of(String task, long total) {
+    public static Progress of(String task, long total) {
         if (!onTerminal()) {
             return logging(task, total, LOG, System::nanoTime);
         }

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.internal.network;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -28,6 +29,8 @@ public final class AccountCarriers {
     private Map<String, Object> progress = Map.of();
     /** The layers that DL4J is about to update, or has updated without applying their constraints yet. */
     private final Set<Integer> awaited = new LinkedHashSet<>();
+    /** What the parameters of a layer become by the update that is under way. */
+    private final Map<Integer, Set<Long>> expected = new HashMap<>();
 
     private boolean isReleased;
 
@@ -104,6 +107,9 @@ public final class AccountCarriers {
         for (int i = 0; i < layers.length; i++) {
             if (current[i] != null && !(layers[i] instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
                 awaited.add(i);
+                expected.put(
+                        i,
+                        ParameterFingerprints.after(layers[i], network.model().params(), network.gradientView()));
             }
         }
     }
@@ -116,13 +122,30 @@ public final class AccountCarriers {
     /** Notes the parameters of a layer after an update of the engine. */
     void updated(int index) {
         awaited.remove(index);
+        Set<Long> update = expected.remove(index);
         AccountConstraint carrier = current[index];
-        if (carrier != null) {
+        if (carrier != null && isOwn(index, carrier, update)) {
             Set<Long> now = ParameterFingerprints.of(network.layers()[index]);
             Set<Long> ofTraining = releasedOf(index, now);
             carrier.add(now, ofTraining);
             ReleasedParameters.add(ofTraining, lineage);
         }
+    }
+
+    /**
+     * Whether a layer's parameters are what the update has made of them. A layer with constraints is taken at its word: what they make of an update is not known beforehand.
+     */
+    private boolean isOwn(int index, AccountConstraint carrier, @Nullable Set<Long> update) {
+        Layer layer = network.layers()[index];
+        List<LayerConstraint> constraints =
+                network.configurations().get(index).getLayer().getConstraints();
+        if (update == null || (constraints != null && constraints.size() > 1)) {
+            return true;
+        }
+        var now = new LinkedHashSet<>(ParameterFingerprints.of(layer));
+        now.removeAll(update);
+        now.removeAll(carrier.noted());
+        return now.isEmpty();
     }
 
     /** Takes in parameters that came from elsewhere, some of them out of training. */

@@ -32,8 +32,33 @@ final class ParameterFingerprints {
         return all;
     }
 
+    /**
+     * What each array of a layer's parameters becomes when DL4J subtracts an update from it, which it does in the network's own type.
+     *
+     * @param params all parameters of the network, of which those of the layer are views
+     * @param update of the same length and order
+     */
+    static Set<Long> after(Layer layer, INDArray params, INDArray update) {
+        var all = new LinkedHashSet<Long>();
+        if (layer.numParams() > 0) {
+            INDArray flat = update.reshape(update.length());
+            for (INDArray array : layer.paramTable(false).values()) {
+                long from = (array.data().pointer().address()
+                                == params.data().pointer().address())
+                        ? array.offset() - params.offset()
+                        : -1;
+                all.add(from < 0 ? of(array, null, 0) : of(array, flat, from));
+            }
+        }
+        return all;
+    }
+
     /** That of one array, by its values in the order in which they lie in memory. */
     static long of(@Nullable INDArray array) {
+        return of(array, null, 0);
+    }
+
+    private static long of(@Nullable INDArray array, @Nullable INDArray update, long from) {
         if (array == null || array.isEmpty()) {
             return 0;
         }
@@ -49,11 +74,11 @@ final class ParameterFingerprints {
             long at = count == length ? i : (long) ((double) i * length / count);
             float value;
             if (pointer instanceof FloatPointer floats) {
-                value = floats.get(at);
+                value = update == null ? floats.get(at) : floats.get(at) - update.getFloat(from + at);
             } else if (pointer instanceof DoublePointer doubles) {
-                value = (float) doubles.get(at);
+                value = (float) (update == null ? doubles.get(at) : doubles.get(at) - update.getDouble(from + at));
             } else {
-                value = dense.data().getFloat(dense.offset() + at);
+                value = dense.data().getFloat(dense.offset() + at) - (update == null ? 0 : update.getFloat(from + at));
             }
             first = i == 0 ? value : first;
             isConstant &= value == first;

@@ -5,6 +5,7 @@ import java.lang.management.ManagementFactory;
 import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;
 import java.util.Arrays;
+import java.util.Optional;
 import java.util.function.BooleanSupplier;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -66,6 +67,11 @@ final class LotDesk {
         this.network = network;
         this.given = given;
         this.withdraw = withdraw;
+    }
+
+    /** The thread that has the lot that is out. */
+    synchronized Optional<Thread> outThread() {
+        return Optional.ofNullable(out).map(lot -> lot.thread);
     }
 
     /** The number of a new iterator. */

@@ -18,10 +18,10 @@ record LotParts(List<long[]> rows, boolean[] endsShard, boolean isEmpty) {
      * Cuts a lot.
      *
      * @param members of the lot, ascending
-     * @param size of the data set
+     * @param examples the public number of examples of the plan
      * @param shards number of parts of equal length of the data set, by index: an example is in the same part whatever other examples are in the lot
      */
-    static LotParts of(long[] members, long size, int shards, int physicalBatchSize) {
+    static LotParts of(long[] members, long examples, int shards, int physicalBatchSize) {
         if (members.length == 0) {
             return new LotParts(List.of(new long[] {0}), new boolean[] {true}, true);
         }
@@ -29,7 +29,8 @@ record LotParts(List<long[]> rows, boolean[] endsShard, boolean isEmpty) {
         var ends = new ArrayList<Boolean>();
         int from = 0;
         for (int shard = 0; shard < shards; shard++) {
-            long border = border(size, shards, shard + 1);
+            // The data may be a little larger than the plan says: the last shard has the rest.
+            long border = shard + 1 == shards ? Long.MAX_VALUE : border(examples, shards, shard + 1);
             int to = from;
             while (to < members.length && members[to] < border) {
                 to++;

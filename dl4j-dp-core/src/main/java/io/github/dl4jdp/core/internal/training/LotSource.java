@@ -152,7 +152,7 @@ public final class LotSource extends LotSupply {
     }
 
     private LotParts parts(long[] members) {
-        return LotParts.of(members, data.size(), shards, physicalBatchSize);
+        return LotParts.of(members, training.plan().mechanism().examples(), shards, physicalBatchSize);
     }
 
     private MultiDataSet read(long lot, LotParts parts, int part) {
@@ -304,5 +304,10 @@ public final class LotSource extends LotSupply {
     @Nullable
     List<String> labels() {
         return null;
+    }
+
+    @Override
+    boolean takesPreProcessors() {
+        return sums == null;
     }
 }

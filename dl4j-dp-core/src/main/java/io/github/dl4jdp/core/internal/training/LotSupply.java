@@ -39,6 +39,11 @@ public abstract sealed class LotSupply permits LotSource, GivenBatches {
      */
     abstract MultiDataSet next(UnaryOperator<MultiDataSet> preProcess);
 
+    /** Whether a preprocessor that is set on the iterator is ever called. */
+    boolean takesPreProcessors() {
+        return true;
+    }
+
     /** Begins a pass anew. */
     final void reset() {
         training.desk().requireNoPrefetching();

@@ -95,6 +95,11 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
     }
 
     public void setPreProcessor(@Nullable P preProcessor) {
+        if (preProcessor != null && !supply.takesPreProcessors()) {
+            throw new IllegalStateException(
+                    "a preprocessor must not be set on lots that are summed elsewhere, where it would never"
+                            + " be called; apply it where the examples are");
+        }
         supply.training.noticePreProcessor(preProcessor);
         setPreProcessor.set(preProcessor);
     }

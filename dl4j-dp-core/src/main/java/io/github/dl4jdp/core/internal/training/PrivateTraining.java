@@ -50,6 +50,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGate {
     private static final Logger log = LoggerFactory.getLogger(PrivateTraining.class);
+    /** DL4J's methods from the forward pass to the update and the listeners after it. */
+    private static final Set<String> PASS = Set.of("computeGradientAndScore", "gradientAndScore", "optimize");
 
     /** Where the network stands between lots; every entry point checks it. */
     private enum Lifecycle {
@@ -258,6 +260,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         if (lifecycle == Lifecycle.DETACHED) {
             return;
         }
+        requireNoPass();
         carriers.acceptUpdate();
         takeUpChanges();
         unhook();
@@ -268,11 +271,27 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     /** Gives the network back to plain DL4J; its account stays in its network. */
     public void detach() {
         requireAttached();
+        requireNoPass();
         carriers.acceptUpdate();
         takeUpChanges();
         unhook();
         network.restoreUpdater();
         end(true);
+    }
+
+    /** Without its hooks, a pass that is under way would leave plain gradients in the network. */
+    private void requireNoPass() {
+        var threads = new LinkedHashSet<Thread>();
+        threads.add(Thread.currentThread());
+        desk.outThread().ifPresent(threads::add);
+        for (Thread thread : threads) {
+            for (StackTraceElement frame : thread.getStackTrace()) {
+                if (PASS.contains(frame.getMethodName()) && frame.getClassName().startsWith("org.deeplearning4j.")) {
+                    throw new IllegalStateException(
+                            "close() and detach() must not be called while fit is under way, by a listener for example; call them after fit");
+                }
+            }
+        }
     }
 
     /** First of all, so that DL4J's own updater is built on the layers and configurations that stay. */
@@ -580,6 +599,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
             openPass(lot);
             throw e;
         }
+        // What a listener has put into the network since the lot was drawn is not the engine's.
+        takeUpChanges();
         expected = null;
         PrivateStep.Lot sum = Objects.requireNonNull(open);
         open = null;
@@ -620,6 +641,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
             throw new IllegalStateException(
                     "the updater was called without a released lot; train with net.fit(engine.lots(data), ...)");
         }
+        takeUpChanges();
     }
 
     @Override

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.within;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.Adam;
+
+/** What listeners and other code do to a network while a lot is out or being trained on. */
+class DuringFitTest {
+    private enum Moment {
+        FORWARD,
+        BACKWARD,
+        GRADIENT,
+        ITERATION,
+        BETWEEN
+    }
+
+    static List<Arguments> moments() {
+        var all = new ArrayList<Arguments>();
+        for (DataType type : List.of(DataType.FLOAT, DataType.DOUBLE)) {
+            for (Moment moment : Moment.values()) {
+                all.add(Arguments.of(moment, type));
+            }
+        }
+        return all;
+    }
+
+    private static DpSgdPlan plan() {
+        return DpSgdPlan.poisson(60, 20)
+                .withSteps(12)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(5)
+                .withDelta(1e-5);
+    }
+
+    private static BaseTrainingListener at(Moment moment, Runnable action) {
+        return new BaseTrainingListener() {
+            @Override
+            public void onForwardPass(Model model, List<INDArray> activations) {
+                run(Moment.FORWARD);
+            }
+
+            @Override
+            public void onForwardPass(Model model, Map<String, INDArray> activations) {
+                run(Moment.FORWARD);
+            }
+
+            @Override
+            public void onBackwardPass(Model model) {
+                run(Moment.BACKWARD);
+            }
+
+            @Override
+            public void onGradientCalculation(Model model) {
+                run(Moment.GRADIENT);
+            }
+
+            @Override
+            public void iterationDone(Model model, int iteration, int epoch) {
+                run(Moment.ITERATION);
+            }
+
+            private void run(Moment now) {
+                if (now == moment) {
+                    action.run();
+                }
+            }
+        };
+    }
+
+    /** Parameters that were trained without privacy, put into the network at any moment: there is no guarantee then. */
+    @ParameterizedTest
+    @MethodSource("moments")
+    void setParams_atAnyMoment_isInTheAccount(Moment moment, DataType type) {
+        DataSet data = Networks.data(type, 60);
+        MultiLayerNetwork plain = Networks.classifier(type, new Adam(0.1));
+        for (int i = 0; i < 5; i++) {
+            plain.fit(data);
+        }
+        MultiLayerNetwork network = Networks.classifier(type, new Adam(0.1));
+        var engine = PrivacyEngine.attach(network, plan());
+        network.addListeners(at(moment, () -> {
+            if (engine.steps() >= 3) {
+                network.setParams(plain.params());
+            }
+        }));
+        var lots = engine.lots(data);
+        for (int i = 0; i < 6; i++) {
+            if (!lots.hasNext()) {
+                lots.reset();
+            }
+            DataSet lot = lots.next();
+            if (moment == Moment.BETWEEN && i == 3) {
+                network.setParams(plain.params());
+            }
+            network.fit(lot);
+        }
+        assertThat(engine.epsilon()).isInfinite();
+        assertThat(engine.report().toString()).contains("NOT PRIVATE");
+    }
+
+    /** The same run without anybody's hands in it. */
+    @ParameterizedTest
+    @MethodSource("moments")
+    void fit_listenersThatOnlyLook_costWhatThePlanSays(Moment moment, DataType type) {
+        MultiLayerNetwork network = Networks.classifier(type, new Adam(0.1));
+        var engine = PrivacyEngine.attach(network, plan());
+        network.addListeners(at(moment, () -> network.params().sumNumber()));
+        network.fit(engine.lots(Networks.data(type, 60)), plan().epochs());
+        assertThat(engine.epsilon()).isCloseTo(plan().guarantee().epsilon(), within(1e-3));
+    }
+
+    @Test
+    void close_duringAPass_isRefusedAndLeavesNoPlainGradient() {
+        for (Moment moment : List.of(Moment.FORWARD, Moment.BACKWARD, Moment.GRADIENT, Moment.ITERATION)) {
+            for (boolean detach : new boolean[] {false, true}) {
+                MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Adam(0.1));
+                var engine = PrivacyEngine.attach(network, plan());
+                network.getFlattenedGradients().assign(0);
+                network.addListeners(at(moment, () -> {
+                    if (detach) {
+                        engine.detach();
+                    } else {
+                        engine.close();
+                    }
+                }));
+                var lots = engine.lots(Networks.data(DataType.DOUBLE, 60));
+                assertThatIllegalStateException()
+                        .isThrownBy(() -> network.fit(lots.next()))
+                        .withMessageContaining("must not be called while fit is under way");
+                boolean isReleased = moment != Moment.FORWARD;
+                assertThat(engine.steps()).isEqualTo(isReleased ? 1 : 0);
+                if (!isReleased) {
+                    assertThat(network.getFlattenedGradients())
+                            .isEqualTo(Nd4j.zerosLike(network.getFlattenedGradients()));
+                }
+                engine.close();
+            }
+        }
+    }
+}
