@@ -27,9 +27,11 @@ class ArtifactsTest {
     private static final String TEST_KIT = "io.github.dl4jdp.audit.testkit..";
 
     /** Not the public types, or those of packages that are for the core itself. */
+    /** Helpers that work on arrays are shared by the artifacts of this project. */
     private static final DescribedPredicate<JavaClass> INSIDE_OF_CORE = resideInAnyPackage(CORE)
             .and(DescribedPredicate.not(modifier(JavaModifier.PUBLIC)).forSubtype())
-            .or(resideInAnyPackage("io.github.dl4jdp.core.internal.."))
+            .or(resideInAnyPackage("io.github.dl4jdp.core.internal..")
+                    .and(DescribedPredicate.not(resideInAnyPackage("io.github.dl4jdp.core.internal.arrays"))))
             .as("are inside of the core");
 
     /** The last four are optional: the progress bar with its terminal, and the page of DL4J's training UI. */

@@ -85,7 +85,7 @@ class ExampleMainTest {
     @Test
     void execute_help_showsDefaults() {
         assertThat(execute("--help")).isZero();
-        assertThat(out.toString())
+        assertThat(out.toString().replaceAll("\\s+", " "))
                 .contains("--epsilon")
                 .contains("default: 3.5")
                 .contains("--data=DIR");

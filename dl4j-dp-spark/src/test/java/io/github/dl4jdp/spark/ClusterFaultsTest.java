@@ -105,7 +105,7 @@ class ClusterFaultsTest {
                 return result;
             });
         }
-        assertThat(network.params()).isEqualTo(expected);
+        assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
     }
 
     @Test
@@ -123,7 +123,7 @@ class ClusterFaultsTest {
                         return result;
                     }));
         }
-        assertThat(network.params()).isEqualTo(expected);
+        assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
     }
 
     @Test
@@ -150,7 +150,7 @@ class ClusterFaultsTest {
             engine.fit(shards);
             assertThat(engine.steps()).isEqualTo(TestRun.STEPS);
         }
-        assertThat(network.params()).isEqualTo(expected);
+        assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
     }
 
     @Test
@@ -171,7 +171,7 @@ class ClusterFaultsTest {
             assertThat(engine.steps()).isEqualTo(3);
             engine.fit(shards);
         }
-        assertThat(restored.params()).isEqualTo(expected);
+        assertThat(restored.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
     }
 
     /** With the sums that Hadoop keeps beside a local file, and without them. */
@@ -429,10 +429,16 @@ class ClusterFaultsTest {
                 assertThat(engine.steps()).isZero();
                 assertThat(network.params()).isEqualTo(before);
                 engine.fit(shards);
-                assertThat(network.params()).isEqualTo(expected);
+                assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
             } else {
-                fit(engine, planted::run);
-                assertThat(network.params()).isNotEqualTo(expected);
+                try {
+                    fit(engine, planted::run);
+                    assertThat(network.params()).isNotEqualTo(expected);
+                } catch (IllegalArgumentException e) {
+                    // A part that is longer than its examples can make it.
+                    assertThat(e).hasMessageContaining("norm of at most");
+                    assertThat(engine.steps()).isZero();
+                }
             }
         }
     }

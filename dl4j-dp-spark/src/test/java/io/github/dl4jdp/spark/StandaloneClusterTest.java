@@ -78,7 +78,7 @@ class StandaloneClusterTest {
                 assertThat(engine.steps()).isEqualTo(TestRun.STEPS);
                 assertThat(engine.report().toString()).contains("master spark://");
             }
-            assertThat(network.params()).isEqualTo(expected);
+            assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
 
             // The same on what a lost worker leaves, and with sums added up on executors.
             Process third = cluster.addWorker();
@@ -92,7 +92,7 @@ class StandaloneClusterTest {
                     return task;
                 });
             }
-            assertThat(again.params()).isEqualTo(expected);
+            assertThat(again.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
         }
     }
 
@@ -126,7 +126,7 @@ class StandaloneClusterTest {
             try (var engine = SparkPrivacyEngine.attach(network, TestRun.plan(), spark, TestRun.OPTIONS)) {
                 engine.fit(shards, ClusterSums.LARGEST_COLLECTED, Slow::new);
             }
-            assertThat(network.params()).isEqualTo(expected);
+            assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
         }
     }
 
@@ -148,7 +148,7 @@ class StandaloneClusterTest {
                 engine.trustingTheNetwork().fit(shards);
                 assertThat(engine.report().toString()).contains("the network between driver and executors is trusted");
             }
-            assertThat(network.params()).isEqualTo(expected);
+            assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
         }
     }
 }
