@@ -591,7 +591,7 @@ public final class DpSgdPlan {
 
     /** The probability {@code q} with which an example joins a lot. */
     public double samplingProbability() {
-        return (double) lotSize / examples;
+        return nominal(0).samplingProbability();
     }
 
     /**

@@ -12,7 +12,6 @@ import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
 import io.github.dl4jdp.core.mechanism.ShardSum;
 import io.github.dl4jdp.core.random.RandomStreams;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -40,12 +39,16 @@ import org.slf4j.LoggerFactory;
 public final class PrivateRelease implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PrivateRelease.class);
     private static final double SUMMATION_ALLOWANCE = 0x1p-16;
+    private static final int NOT_DRAWN = -1;
 
     private final CompletePlan plan;
     private final int dimension;
     private final Spending spending;
     private final PrivateStep step;
-    private long @Nullable [] members;
+
+    /** How many members the lot that is out has. */
+    private int members = NOT_DRAWN;
+
     private boolean closed;
 
     private PrivateRelease(CompletePlan plan, int dimension, Spending spending, PrivateStep step) {
@@ -116,7 +119,7 @@ public final class PrivateRelease implements AutoCloseable {
                     "the plan is exhausted: all of its " + plan.mechanism().steps() + " steps are done");
         }
         long[] drawn = step.draw(steps() + 1, plan.mechanism().examples());
-        members = drawn.clone();
+        members = drawn.length;
         return drawn;
     }
 
@@ -131,8 +134,7 @@ public final class PrivateRelease implements AutoCloseable {
      */
     public synchronized double[] release(double[] clippedSum) {
         requireOpen();
-        long[] lotMembers = members;
-        if (lotMembers == null) {
+        if (members == NOT_DRAWN) {
             throw new IllegalStateException(
                     "nextLot must be called before each release: its members are what the sum is over");
         }
@@ -141,9 +143,9 @@ public final class PrivateRelease implements AutoCloseable {
                     "clippedSum must have " + dimension + " coordinates, had " + clippedSum.length);
         }
         PrivateStep.Lot lot = step.open(spending.nextCharge(), steps() + 1, 0);
-        lot.add(ShardSum.of(clippedSum, 0, lotMembers.length, lot.gridStep(), clippingNorm()));
+        lot.add(ShardSum.of(clippedSum, 0, members, lot.gridStep(), clippingNorm()));
         double[] released = lot.release().clone();
-        members = null;
+        members = NOT_DRAWN;
         return released;
     }
 

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.spark;
 
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.mechanism.LotSums;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
@@ -99,18 +100,13 @@ public final class ShardedExamples {
                         shard,
                         range(
                                 examples,
-                                border(examples.size(), shards, shard),
-                                border(examples.size(), shards, shard + 1))));
+                                LotSums.border(examples.size(), shards, shard),
+                                LotSums.border(examples.size(), shards, shard + 1))));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
         return finish(storage, written);
-    }
-
-    /** As one process cuts a data set whose lots it sums in {@code shards} parts. */
-    private static long border(long size, int shards, int count) {
-        return Math.multiplyExact(size / shards, (long) count) + Math.min(count, size % shards);
     }
 
     private static Iterator<MultiDataSet> range(RandomAccessExamples examples, long from, long to) {

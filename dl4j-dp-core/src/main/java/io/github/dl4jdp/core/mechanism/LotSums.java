@@ -28,4 +28,16 @@ public interface LotSums {
     default List<String> assumptions() {
         return List.of();
     }
+
+    /**
+     * Where parts of equal length end, the first ones longer by one where they cannot be equal.
+     *
+     * @param examples the number of examples of the data set, a public constant
+     * @param parts how many there are, at least 1
+     * @param count how many of them come before the border
+     * @return the number of the first example after these
+     */
+    static long border(long examples, int parts, int count) {
+        return Math.multiplyExact(examples / parts, (long) count) + Math.min(count, examples % parts);
+    }
 }

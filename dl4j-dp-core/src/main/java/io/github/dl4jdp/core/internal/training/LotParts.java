@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
+import io.github.dl4jdp.core.mechanism.LotSums;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -30,7 +31,7 @@ record LotParts(List<long[]> rows, boolean[] endsShard, boolean isEmpty) {
         int from = 0;
         for (int shard = 0; shard < shards; shard++) {
             // The data may be a little larger than the plan says: the last shard has the rest.
-            long border = shard + 1 == shards ? Long.MAX_VALUE : border(examples, shards, shard + 1);
+            long border = shard + 1 == shards ? Long.MAX_VALUE : LotSums.border(examples, shards, shard + 1);
             int to = from;
             while (to < members.length && members[to] < border) {
                 to++;
@@ -50,11 +51,6 @@ record LotParts(List<long[]> rows, boolean[] endsShard, boolean isEmpty) {
             endsShard[i] = ends.get(i);
         }
         return new LotParts(rows, endsShard, false);
-    }
-
-    /** The number of the first example after the first {@code count} of {@code shards} shards. */
-    static long border(long size, int shards, int count) {
-        return Math.multiplyExact(size / shards, (long) count) + Math.min(count, size % shards);
     }
 
     int count() {
