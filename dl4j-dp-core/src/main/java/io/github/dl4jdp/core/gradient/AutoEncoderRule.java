@@ -16,11 +16,17 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * The encoder, trained with the network: a dense layer, see {@link OuterProductTape}. Only pretraining uses its corruption and its visible bias, whose gradient
  * is zero.
  */
-final class AutoEncoderRule {
-    static final LayerRule RULE = LayerRule.of(AutoEncoder.class, LayerRule.OUTER_PRODUCT, Hooked::new)
+final class AutoEncoderRule extends AutoEncoder {
+    private static final long serialVersionUID = 1L;
+    static final LayerRule RULE = LayerRule.of(AutoEncoder.class, LayerRule.OUTER_PRODUCT, AutoEncoderRule::new)
             .refusing(AutoEncoderRule::problems);
 
-    private AutoEncoderRule() {}
+    private final transient TapeRecorder recorder;
+
+    private AutoEncoderRule(AutoEncoder layer, TapeRecorder recorder) {
+        super(layer.conf(), layer.getDataType());
+        this.recorder = recorder;
+    }
 
     private static List<String> problems(Layer layer) {
         return ((BasePretrainNetwork) layer.conf().getLayer()).getIDropout() == null
@@ -29,28 +35,18 @@ final class AutoEncoderRule {
                         "DL4J 1.0.0-M2.1 applies its dropout in the backward pass only; put a DropoutLayer before it");
     }
 
-    private static final class Hooked extends AutoEncoder {
-        private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
-
-        Hooked(AutoEncoder layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
+    @Override
+    public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+        assertInputSet(true);
+        INDArray z = preOutput(true, workspaceMgr);
+        INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
+        if (maskArray != null) {
+            applyMask(delta);
         }
-
-        @Override
-        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            assertInputSet(true);
-            INDArray z = preOutput(true, workspaceMgr);
-            INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
-            if (maskArray != null) {
-                applyMask(delta);
-            }
-            INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
-            INDArray below = InputGradients.dense(recorder.needsInputGradient(), weights, delta, input, workspaceMgr);
-            recorder.record(OuterProductTape.of(recorder, input, delta, true));
-            weightNoiseParams.clear();
-            return new Pair<>(InputGradients.views(gradientViews), below);
-        }
+        INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
+        INDArray below = InputGradients.dense(recorder.needsInputGradient(), weights, delta, input, workspaceMgr);
+        recorder.record(OuterProductTape.of(recorder, input, delta, true));
+        weightNoiseParams.clear();
+        return new Pair<>(InputGradients.views(gradientViews), below);
     }
 }

@@ -19,71 +19,68 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /** The transposed convolution: with the patches of the delta under every position of the input, {@code dW_i = X_i^T P(D_i)}, see
  * {@link SequenceTape}. */
-final class Deconvolution2DRule {
-    static final LayerRule RULE = LayerRule.of(Deconvolution2DLayer.class, LayerRule.SEQUENCE, Hooked::new);
+final class Deconvolution2DRule extends Deconvolution2DLayer {
+    private static final long serialVersionUID = 1L;
+    static final LayerRule RULE =
+            LayerRule.of(Deconvolution2DLayer.class, LayerRule.SEQUENCE, Deconvolution2DRule::new);
 
-    private Deconvolution2DRule() {}
+    private final transient TapeRecorder recorder;
+    private final transient ScratchGradients scratch;
 
-    private static final class Hooked extends Deconvolution2DLayer {
-        private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
-        private final transient ScratchGradients scratch;
+    private Deconvolution2DRule(Deconvolution2DLayer layer, TapeRecorder recorder) {
+        super(layer.conf(), layer.getDataType());
+        this.recorder = recorder;
+        this.scratch = new ScratchGradients(this);
+    }
 
-        Hooked(Deconvolution2DLayer layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
-            this.scratch = new ScratchGradients(this);
+    @Override
+    public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+        assertInputSet(true);
+        recorder.examples(); // refuses a batch that is not recorded
+        INDArray z = preOutput4d(true, true, workspaceMgr).getFirst();
+        INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
+        BoundedTape tape = tape(toNchw(input.castTo(dataType)), toNchw(delta));
+        INDArray below = recorder.needsInputGradient()
+                ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
+                : InputGradients.placeholder(input, workspaceMgr);
+        recorder.record(tape);
+        weightNoiseParams.clear();
+        return new Pair<>(InputGradients.views(gradientViews), below);
+    }
+
+    private BoundedTape tape(INDArray x, INDArray delta) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            var geometry = geometry(x, delta);
+            INDArray left = x.permute(2, 3, 0, 1).dup('c').reshape('c', geometry.positions(), x.size(0), x.size(1));
+            INDArray patches = geometry.patches(delta).permute(1, 0, 2).dup('c');
+            var weights = new SequenceTape(
+                    List.of(new SequenceTape.Factor(
+                            left,
+                            (parameters, product) ->
+                                    Sums.add(parameters, DeconvolutionParamInitializer.WEIGHT_KEY, product))),
+                    patches);
+            return hasBias()
+                    ? new CompositeTape(
+                            List.of(weights, RowsTape.of(DeconvolutionParamInitializer.BIAS_KEY, delta.sum(2, 3))))
+                    : weights;
         }
+    }
 
-        @Override
-        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            assertInputSet(true);
-            recorder.examples(); // refuses a batch that is not recorded
-            INDArray z = preOutput4d(true, true, workspaceMgr).getFirst();
-            INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
-            BoundedTape tape = tape(toNchw(input.castTo(dataType)), toNchw(delta));
-            INDArray below = recorder.needsInputGradient()
-                    ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
-                    : InputGradients.placeholder(input, workspaceMgr);
-            recorder.record(tape);
-            weightNoiseParams.clear();
-            return new Pair<>(InputGradients.views(gradientViews), below);
-        }
+    /** Of the convolution that this layer is the transpose of: from its output to its input. */
+    private PatchGeometry geometry(INDArray x, INDArray delta) {
+        int[] kernel = layerConf().getKernelSize();
+        int[] strides = layerConf().getStride();
+        int[] dilation = layerConf().getDilation();
+        int[] to = {(int) x.size(2), (int) x.size(3)};
+        int[] from = {(int) delta.size(2), (int) delta.size(3)};
+        boolean same = convolutionMode == ConvolutionMode.Same;
+        int[] pad = same
+                ? ConvolutionUtils.getSameModeTopLeftPadding(to, from, kernel, strides, dilation)
+                : layerConf().getPadding();
+        return new PatchGeometry((int) x.size(1), (int) delta.size(1), kernel, strides, pad, dilation, to, same);
+    }
 
-        private BoundedTape tape(INDArray x, INDArray delta) {
-            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-                var geometry = geometry(x, delta);
-                INDArray left = x.permute(2, 3, 0, 1).dup('c').reshape('c', geometry.positions(), x.size(0), x.size(1));
-                INDArray patches = geometry.patches(delta).permute(1, 0, 2).dup('c');
-                var weights = new SequenceTape(
-                        List.of(new SequenceTape.Factor(
-                                left,
-                                (parameters, product) ->
-                                        Sums.add(parameters, DeconvolutionParamInitializer.WEIGHT_KEY, product))),
-                        patches);
-                return hasBias()
-                        ? new CompositeTape(
-                                List.of(weights, RowsTape.of(DeconvolutionParamInitializer.BIAS_KEY, delta.sum(2, 3))))
-                        : weights;
-            }
-        }
-
-        /** Of the convolution that this layer is the transpose of: from its output to its input. */
-        private PatchGeometry geometry(INDArray x, INDArray delta) {
-            int[] kernel = layerConf().getKernelSize();
-            int[] strides = layerConf().getStride();
-            int[] dilation = layerConf().getDilation();
-            int[] to = {(int) x.size(2), (int) x.size(3)};
-            int[] from = {(int) delta.size(2), (int) delta.size(3)};
-            boolean same = convolutionMode == ConvolutionMode.Same;
-            int[] pad = same
-                    ? ConvolutionUtils.getSameModeTopLeftPadding(to, from, kernel, strides, dilation)
-                    : layerConf().getPadding();
-            return new PatchGeometry((int) x.size(1), (int) delta.size(1), kernel, strides, pad, dilation, to, same);
-        }
-
-        private INDArray toNchw(INDArray array) {
-            return layerConf().getCnn2dDataFormat() == CNN2DFormat.NHWC ? array.permute(0, 3, 1, 2) : array;
-        }
+    private INDArray toNchw(INDArray array) {
+        return layerConf().getCnn2dDataFormat() == CNN2DFormat.NHWC ? array.permute(0, 3, 1, 2) : array;
     }
 }

@@ -13,53 +13,49 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** The depthwise convolution, see {@link DepthwiseGradients}. */
-final class DepthwiseConvolution2DRule {
-    static final LayerRule RULE = LayerRule.of(DepthwiseConvolution2DLayer.class, LayerRule.ROWS, Hooked::new);
+final class DepthwiseConvolution2DRule extends DepthwiseConvolution2DLayer {
+    private static final long serialVersionUID = 1L;
+    static final LayerRule RULE =
+            LayerRule.of(DepthwiseConvolution2DLayer.class, LayerRule.ROWS, DepthwiseConvolution2DRule::new);
 
-    private DepthwiseConvolution2DRule() {}
+    private final transient TapeRecorder recorder;
+    private final transient ScratchGradients scratch;
 
-    private static final class Hooked extends DepthwiseConvolution2DLayer {
-        private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
-        private final transient ScratchGradients scratch;
+    private DepthwiseConvolution2DRule(DepthwiseConvolution2DLayer layer, TapeRecorder recorder) {
+        super(layer.conf(), layer.getDataType());
+        this.recorder = recorder;
+        this.scratch = new ScratchGradients(this);
+    }
 
-        Hooked(DepthwiseConvolution2DLayer layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
-            this.scratch = new ScratchGradients(this);
-        }
+    @Override
+    public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+        assertInputSet(true);
+        recorder.examples(); // refuses a batch that is not recorded
+        INDArray z = preOutput4d(true, true, workspaceMgr).getFirst();
+        INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
+        var format = layerConf().getCnn2dDataFormat();
+        BoundedTape tape = tape(
+                DepthwiseGradients.toNchw(input.castTo(dataType), format), DepthwiseGradients.toNchw(delta, format));
+        INDArray below = recorder.needsInputGradient()
+                ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
+                : InputGradients.placeholder(input, workspaceMgr);
+        recorder.record(tape);
+        weightNoiseParams.clear();
+        return new Pair<>(InputGradients.views(gradientViews), below);
+    }
 
-        @Override
-        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            assertInputSet(true);
-            recorder.examples(); // refuses a batch that is not recorded
-            INDArray z = preOutput4d(true, true, workspaceMgr).getFirst();
-            INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
-            var format = layerConf().getCnn2dDataFormat();
-            BoundedTape tape = tape(
-                    DepthwiseGradients.toNchw(input.castTo(dataType), format),
-                    DepthwiseGradients.toNchw(delta, format));
-            INDArray below = recorder.needsInputGradient()
-                    ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
-                    : InputGradients.placeholder(input, workspaceMgr);
-            recorder.record(tape);
-            weightNoiseParams.clear();
-            return new Pair<>(InputGradients.views(gradientViews), below);
-        }
-
-        private BoundedTape tape(INDArray x, INDArray delta) {
-            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-                int[] out = {(int) delta.size(2), (int) delta.size(3)};
-                int multiplier = (int) (delta.size(1) / x.size(1));
-                INDArray gradients = new DepthwiseGradients(x, layerConf(), convolutionMode, out, multiplier).of(delta);
-                // DL4J's weights are [kernelHeight, kernelWidth, inChannels, multiplier].
-                BoundedTape weights =
-                        RowsTape.of(DepthwiseConvolutionParamInitializer.WEIGHT_KEY, gradients.permute(0, 2, 1, 3));
-                return hasBias()
-                        ? new CompositeTape(List.of(
-                                weights, RowsTape.of(DepthwiseConvolutionParamInitializer.BIAS_KEY, delta.sum(2, 3))))
-                        : weights;
-            }
+    private BoundedTape tape(INDArray x, INDArray delta) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            int[] out = {(int) delta.size(2), (int) delta.size(3)};
+            int multiplier = (int) (delta.size(1) / x.size(1));
+            INDArray gradients = new DepthwiseGradients(x, layerConf(), convolutionMode, out, multiplier).of(delta);
+            // DL4J's weights are [kernelHeight, kernelWidth, inChannels, multiplier].
+            BoundedTape weights =
+                    RowsTape.of(DepthwiseConvolutionParamInitializer.WEIGHT_KEY, gradients.permute(0, 2, 1, 3));
+            return hasBias()
+                    ? new CompositeTape(List.of(
+                            weights, RowsTape.of(DepthwiseConvolutionParamInitializer.BIAS_KEY, delta.sum(2, 3))))
+                    : weights;
         }
     }
 }

@@ -13,39 +13,36 @@ import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The element-wise product {@code z = x w + b}: {@code dw_i = x_i d_i}, {@code db_i = d_i}. */
-final class ElementWiseMultiplicationRule {
-    static final LayerRule RULE = LayerRule.of(ElementWiseMultiplicationLayer.class, LayerRule.ROWS, Hooked::new);
+final class ElementWiseMultiplicationRule extends ElementWiseMultiplicationLayer {
+    private static final long serialVersionUID = 1L;
+    static final LayerRule RULE =
+            LayerRule.of(ElementWiseMultiplicationLayer.class, LayerRule.ROWS, ElementWiseMultiplicationRule::new);
 
-    private ElementWiseMultiplicationRule() {}
+    private final transient TapeRecorder recorder;
 
-    private static final class Hooked extends ElementWiseMultiplicationLayer {
-        private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
+    private ElementWiseMultiplicationRule(ElementWiseMultiplicationLayer layer, TapeRecorder recorder) {
+        super(layer.conf(), layer.getDataType());
+        this.recorder = recorder;
+    }
 
-        Hooked(ElementWiseMultiplicationLayer layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
+    @Override
+    public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+        assertInputSet(true);
+        INDArray z = preOutput(true, workspaceMgr);
+        INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
+        if (maskArray != null) {
+            applyMask(delta);
         }
-
-        @Override
-        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            assertInputSet(true);
-            INDArray z = preOutput(true, workspaceMgr);
-            INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
-            if (maskArray != null) {
-                applyMask(delta);
-            }
-            int examples = recorder.examples();
-            BoundedTape tape = new CompositeTape(List.of(
-                    RowsTape.of(
-                            ElementWiseParamInitializer.WEIGHT_KEY,
-                            TimeMajor.sumOfSteps(input.castTo(dataType).mul(delta), examples)),
-                    RowsTape.of(ElementWiseParamInitializer.BIAS_KEY, TimeMajor.sumOfSteps(delta, examples))));
-            INDArray below = workspaceMgr.leverageTo(
-                    ArrayType.ACTIVATION_GRAD, delta.mulRowVector(getParam(ElementWiseParamInitializer.WEIGHT_KEY)));
-            below = backpropDropOutIfPresent(below);
-            recorder.record(tape);
-            return new Pair<>(InputGradients.views(gradientViews), below);
-        }
+        int examples = recorder.examples();
+        BoundedTape tape = new CompositeTape(List.of(
+                RowsTape.of(
+                        ElementWiseParamInitializer.WEIGHT_KEY,
+                        TimeMajor.sumOfSteps(input.castTo(dataType).mul(delta), examples)),
+                RowsTape.of(ElementWiseParamInitializer.BIAS_KEY, TimeMajor.sumOfSteps(delta, examples))));
+        INDArray below = workspaceMgr.leverageTo(
+                ArrayType.ACTIVATION_GRAD, delta.mulRowVector(getParam(ElementWiseParamInitializer.WEIGHT_KEY)));
+        below = backpropDropOutIfPresent(below);
+        recorder.record(tape);
+        return new Pair<>(InputGradients.views(gradientViews), below);
     }
 }

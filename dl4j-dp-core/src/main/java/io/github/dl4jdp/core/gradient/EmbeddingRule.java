@@ -12,36 +12,32 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The embedding of one token, see {@link EmbeddingTape}. */
-final class EmbeddingRule {
-    static final LayerRule RULE = LayerRule.of(EmbeddingLayer.class, LayerRule.TOKENS, Hooked::new);
+final class EmbeddingRule extends EmbeddingLayer {
+    private static final long serialVersionUID = 1L;
+    static final LayerRule RULE = LayerRule.of(EmbeddingLayer.class, LayerRule.TOKENS, EmbeddingRule::new);
 
-    private EmbeddingRule() {}
+    private final transient TapeRecorder recorder;
 
-    private static final class Hooked extends EmbeddingLayer {
-        private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
+    private EmbeddingRule(EmbeddingLayer layer, TapeRecorder recorder) {
+        super(layer.conf(), layer.getDataType());
+        this.recorder = recorder;
+        recorder.sharesWork(); // there is next to none
+    }
 
-        Hooked(EmbeddingLayer layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
-            recorder.sharesWork(); // there is next to none
+    @Override
+    public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+        assertInputSet(true);
+        INDArray z = preOutput(true, workspaceMgr);
+        INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
+        if (maskArray != null) {
+            delta.muliColumnVector(maskArray.castTo(dataType));
         }
-
-        @Override
-        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            assertInputSet(true);
-            INDArray z = preOutput(true, workspaceMgr);
-            INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
-            if (maskArray != null) {
-                delta.muliColumnVector(maskArray.castTo(dataType));
-            }
-            int examples = recorder.examples();
-            INDArray tokens = TimeMajor.ofRows(input.castTo(DataType.INT32), examples);
-            INDArray byExample =
-                    HostArrays.detached(TimeMajor.ofRows(delta, examples).permute(1, 0, 2));
-            recorder.record(new EmbeddingTape(
-                    HostArrays.detached(tokens.permute(1, 0, 2)).data().asInt(), byExample, hasBias()));
-            return new Pair<>(InputGradients.views(gradientViews), InputGradients.placeholder(input, workspaceMgr));
-        }
+        int examples = recorder.examples();
+        INDArray tokens = TimeMajor.ofRows(input.castTo(DataType.INT32), examples);
+        INDArray byExample =
+                HostArrays.detached(TimeMajor.ofRows(delta, examples).permute(1, 0, 2));
+        recorder.record(new EmbeddingTape(
+                HostArrays.detached(tokens.permute(1, 0, 2)).data().asInt(), byExample, hasBias()));
+        return new Pair<>(InputGradients.views(gradientViews), InputGradients.placeholder(input, workspaceMgr));
     }
 }

@@ -4,6 +4,9 @@ package io.github.dl4jdp.core.gradient;
 import io.github.dl4jdp.core.internal.arrays.ElementwiseActivations;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import java.util.List;
+import java.util.function.BiFunction;
+import java.util.function.Function;
+import java.util.function.UnaryOperator;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.layers.AbstractLSTM;
@@ -31,51 +34,71 @@ final class LstmRule {
                 .toList();
     }
 
-    /** What both layers do; the methods without a body are those of DL4J's classes. */
-    private interface Hooked extends Layer {
-        LstmPass pass();
-
-        INDArray dropOut(LayerWorkspaceMgr workspaceMgr);
-
-        INDArray backThroughDropOut(INDArray gradient);
-
-        INDArray inFormat(INDArray series);
-
-        INDArray parameter(String key, LayerWorkspaceMgr workspaceMgr);
-
-        /** [B, nOut, T]. */
-        default INDArray forward(LayerWorkspaceMgr workspaceMgr) {
-            INDArray x = inFormat(dropOut(workspaceMgr));
-            return pass().forward(x, key -> parameter(key, workspaceMgr), getMaskArray(), workspaceMgr);
+    /**
+     * What both layers do, with what DL4J's classes keep to themselves.
+     *
+     * @param layer the hooked layer
+     * @param input reads its input, dropout applied
+     * @param backThroughDropOut the derivative of that dropout
+     * @param inFormat turns a series from the layer's format to [B, size, T], and back
+     * @param parameter by name, with weight noise
+     * @param masksDelta whether its backward pass heeds the mask
+     */
+    private record Hook(
+            Layer layer,
+            TapeRecorder recorder,
+            LstmPass pass,
+            Function<LayerWorkspaceMgr, INDArray> input,
+            UnaryOperator<INDArray> backThroughDropOut,
+            UnaryOperator<INDArray> inFormat,
+            BiFunction<String, LayerWorkspaceMgr, INDArray> parameter,
+            boolean masksDelta) {
+        /** [B, nOut, T], in the layer's format. */
+        INDArray forward(LayerWorkspaceMgr workspaceMgr) {
+            INDArray x = inFormat.apply(input.apply(workspaceMgr));
+            return inFormat.apply(
+                    pass.forward(x, key -> parameter.apply(key, workspaceMgr), layer.getMaskArray(), workspaceMgr));
         }
 
-        /** Records the tape, and gives the gradient of the input. */
-        default INDArray backward(INDArray epsilon, LayerWorkspaceMgr workspaceMgr, TapeRecorder recorder) {
+        /** Records the tape, and returns the gradient of the input. */
+        INDArray backward(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             recorder.examples(); // refuses a batch that is not recorded
-            if (!pass().hasForward()) {
+            if (!pass.hasForward()) {
                 forward(workspaceMgr); // a frozen layer runs as in inference and passes gradients on as in training
             }
-            INDArray mask = this instanceof Peepholes ? getMaskArray() : null;
-            LayerTape tape = pass().backward(inFormat(epsilon), key -> parameter(key, workspaceMgr), mask);
-            INDArray below = InputGradients.placeholder(input(), workspaceMgr);
+            Function<String, INDArray> parameters = key -> parameter.apply(key, workspaceMgr);
+            LayerTape tape =
+                    pass.backward(inFormat.apply(epsilon), parameters, masksDelta ? layer.getMaskArray() : null);
+            INDArray below = InputGradients.placeholder(layer.input(), workspaceMgr);
             if (recorder.needsInputGradient()) {
-                INDArray series = pass().inputGradient(key -> parameter(key, workspaceMgr), workspaceMgr);
-                below = backThroughDropOut(inFormat(series)); // the mask has the input's format
+                INDArray series = pass.inputGradient(parameters, workspaceMgr);
+                below = backThroughDropOut.apply(inFormat.apply(series)); // the mask has the input's format
             }
             recorder.record(tape);
             return below;
         }
     }
 
-    private static final class Plain extends LSTM implements Hooked {
+    private static final class Plain extends LSTM {
         private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
-        private final transient LstmPass pass;
+        private final transient Hook hook;
 
         Plain(LSTM layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
-            this.pass = new LstmPass(recorder, layerConf(), false);
+            hook = new Hook(
+                    this,
+                    recorder,
+                    new LstmPass(recorder, layerConf(), false),
+                    this::input,
+                    this::backpropDropOutIfPresent,
+                    this::permuteIfNWC,
+                    (key, workspaceMgr) -> getParamWithNoise(key, true, workspaceMgr),
+                    false);
+        }
+
+        private INDArray input(LayerWorkspaceMgr workspaceMgr) {
+            applyDropOutIfNecessary(true, workspaceMgr);
+            return input.castTo(dataType);
         }
 
         @Override
@@ -86,55 +109,40 @@ final class LstmRule {
 
         @Override
         public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
-            return training && recorder.isRecording()
-                    ? permuteIfNWC(forward(workspaceMgr))
+            return training && hook.recorder().isRecording()
+                    ? hook.forward(workspaceMgr)
                     : super.activate(training, workspaceMgr);
         }
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             assertInputSet(true);
-            INDArray below = backward(epsilon, workspaceMgr, recorder);
+            INDArray below = hook.backward(epsilon, workspaceMgr);
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
-        }
-
-        @Override
-        public LstmPass pass() {
-            return pass;
-        }
-
-        @Override
-        public INDArray dropOut(LayerWorkspaceMgr workspaceMgr) {
-            applyDropOutIfNecessary(true, workspaceMgr);
-            return input.castTo(dataType);
-        }
-
-        @Override
-        public INDArray backThroughDropOut(INDArray gradient) {
-            return backpropDropOutIfPresent(gradient);
-        }
-
-        @Override
-        public INDArray inFormat(INDArray series) {
-            return permuteIfNWC(series);
-        }
-
-        @Override
-        public INDArray parameter(String key, LayerWorkspaceMgr workspaceMgr) {
-            return getParamWithNoise(key, true, workspaceMgr);
         }
     }
 
-    private static final class Peepholes extends GravesLSTM implements Hooked {
+    private static final class Peepholes extends GravesLSTM {
         private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
-        private final transient LstmPass pass;
+        private final transient Hook hook;
 
         Peepholes(GravesLSTM layer, TapeRecorder recorder) {
             super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
-            this.pass = new LstmPass(recorder, layerConf(), true);
+            hook = new Hook(
+                    this,
+                    recorder,
+                    new LstmPass(recorder, layerConf(), true),
+                    this::input,
+                    this::backpropDropOutIfPresent,
+                    this::permuteIfNWC,
+                    (key, workspaceMgr) -> getParamWithNoise(key, true, workspaceMgr),
+                    true);
+        }
+
+        private INDArray input(LayerWorkspaceMgr workspaceMgr) {
+            applyDropOutIfNecessary(true, workspaceMgr);
+            return input.castTo(dataType);
         }
 
         @Override
@@ -145,43 +153,17 @@ final class LstmRule {
 
         @Override
         public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
-            return training && recorder.isRecording()
-                    ? permuteIfNWC(forward(workspaceMgr))
+            return training && hook.recorder().isRecording()
+                    ? hook.forward(workspaceMgr)
                     : super.activate(training, workspaceMgr);
         }
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             assertInputSet(true);
-            INDArray below = backward(epsilon, workspaceMgr, recorder);
+            INDArray below = hook.backward(epsilon, workspaceMgr);
             weightNoiseParams.clear();
             return new Pair<>(InputGradients.views(gradientViews), below);
-        }
-
-        @Override
-        public LstmPass pass() {
-            return pass;
-        }
-
-        @Override
-        public INDArray dropOut(LayerWorkspaceMgr workspaceMgr) {
-            applyDropOutIfNecessary(true, workspaceMgr);
-            return input.castTo(dataType);
-        }
-
-        @Override
-        public INDArray backThroughDropOut(INDArray gradient) {
-            return backpropDropOutIfPresent(gradient);
-        }
-
-        @Override
-        public INDArray inFormat(INDArray series) {
-            return permuteIfNWC(series);
-        }
-
-        @Override
-        public INDArray parameter(String key, LayerWorkspaceMgr workspaceMgr) {
-            return getParamWithNoise(key, true, workspaceMgr);
         }
     }
 }

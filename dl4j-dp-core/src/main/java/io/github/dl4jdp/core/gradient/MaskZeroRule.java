@@ -12,14 +12,21 @@ import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
- * A recurrent layer that masks the time steps whose inputs all have a certain value: no parameters of its own.
+ * A recurrent layer that masks the time steps whose inputs all have a certain value: no parameters of its own. DL4J's layer does not expose that value, so the layer itself
+ * makes the mask.
  */
-final class MaskZeroRule {
-    private MaskZeroRule() {}
+final class MaskZeroRule extends MaskZeroLayer {
+    private static final long serialVersionUID = 1L;
+    private final MaskZeroLayer original;
+
+    private MaskZeroRule(MaskZeroLayer original, Layer inner) {
+        super(inner, 0);
+        this.original = original;
+    }
 
     /** @param rules find the rule of the layer inside */
     static LayerRule rule(GradientRules rules) {
-        return LayerRule.wrapping(MaskZeroLayer.class, rules, Hooked::new)
+        return LayerRule.wrapping(MaskZeroLayer.class, rules, MaskZeroRule::new)
                 .refusing(layer -> isTimeSecond(layer)
                         ? List.of("in the format NWC its mask does not match DL4J's derivative; use RNNFormat.NCW")
                         : List.of());
@@ -37,31 +44,20 @@ final class MaskZeroRule {
         return conf instanceof BaseRecurrentLayer recurrent && recurrent.getRnnDataFormat() == RNNFormat.NWC;
     }
 
-    /** DL4J's layer does not expose its masking value, so the layer itself makes the mask. */
-    private static final class Hooked extends MaskZeroLayer {
-        private static final long serialVersionUID = 1L;
-        private final MaskZeroLayer original;
-
-        Hooked(MaskZeroLayer original, Layer inner) {
-            super(inner, 0);
-            this.original = original;
+    @Override
+    public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
+        Layer inside = original.getUnderlying();
+        original.setUnderlying(getUnderlying());
+        try {
+            return original.activate(training, workspaceMgr);
+        } finally {
+            original.setUnderlying(inside);
         }
+    }
 
-        @Override
-        public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
-            Layer inside = original.getUnderlying();
-            original.setUnderlying(getUnderlying());
-            try {
-                return original.activate(training, workspaceMgr);
-            } finally {
-                original.setUnderlying(inside);
-            }
-        }
-
-        @Override
-        public INDArray activate(INDArray input, boolean training, LayerWorkspaceMgr workspaceMgr) {
-            setInput(input, workspaceMgr);
-            return activate(training, workspaceMgr);
-        }
+    @Override
+    public INDArray activate(INDArray input, boolean training, LayerWorkspaceMgr workspaceMgr) {
+        setInput(input, workspaceMgr);
+        return activate(training, workspaceMgr);
     }
 }

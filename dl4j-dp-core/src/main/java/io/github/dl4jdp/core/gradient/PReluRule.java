@@ -14,41 +14,35 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.ops.transforms.Transforms;
 
 /** The parametric rectifier {@code max(x, 0) + a min(x, 0)}: the gradient of {@code a} is {@code epsilon min(x, 0)}, summed over the shared axes. */
-final class PReluRule {
-    static final LayerRule RULE = LayerRule.of(PReLU.class, LayerRule.ROWS, Hooked::new);
+final class PReluRule extends PReLU {
+    private static final long serialVersionUID = 1L;
+    static final LayerRule RULE = LayerRule.of(PReLU.class, LayerRule.ROWS, PReluRule::new);
 
-    private PReluRule() {}
+    private final transient TapeRecorder recorder;
 
-    private static final class Hooked extends PReLU {
-        private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
+    private PReluRule(PReLU layer, TapeRecorder recorder) {
+        super(layer.conf(), layer.getDataType());
+        this.recorder = recorder;
+    }
 
-        Hooked(PReLU layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
+    @Override
+    public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+        assertInputSet(true);
+        INDArray gradients = Transforms.min(input.castTo(dataType), 0, true).muli(epsilon);
+        long[] shared = layerConf().getSharedAxes();
+        if (shared != null) {
+            gradients = gradients.sum(
+                    true,
+                    java.util.Arrays.stream(shared).mapToInt(Math::toIntExact).toArray());
         }
-
-        @Override
-        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            assertInputSet(true);
-            INDArray gradients = Transforms.min(input.castTo(dataType), 0, true).muli(epsilon);
-            long[] shared = layerConf().getSharedAxes();
-            if (shared != null) {
-                gradients = gradients.sum(
-                        true,
-                        java.util.Arrays.stream(shared)
-                                .mapToInt(Math::toIntExact)
-                                .toArray());
-            }
-            LayerTape tape =
-                    RowsTape.of(PReLUParamInitializer.WEIGHT_KEY, TimeMajor.sumOfSteps(gradients, recorder.examples()));
-            INDArray alpha = getParam(PReLUParamInitializer.WEIGHT_KEY);
-            INDArray below = new ActivationPReLU(alpha, shared)
-                    .backprop(workspaceMgr.dup(ArrayType.ACTIVATION_GRAD, input, input.ordering()), epsilon)
-                    .getFirst();
-            below = backpropDropOutIfPresent(workspaceMgr.leverageTo(ArrayType.ACTIVATION_GRAD, below));
-            recorder.record(tape);
-            return new Pair<>(InputGradients.views(gradientViews), below);
-        }
+        LayerTape tape =
+                RowsTape.of(PReLUParamInitializer.WEIGHT_KEY, TimeMajor.sumOfSteps(gradients, recorder.examples()));
+        INDArray alpha = getParam(PReLUParamInitializer.WEIGHT_KEY);
+        INDArray below = new ActivationPReLU(alpha, shared)
+                .backprop(workspaceMgr.dup(ArrayType.ACTIVATION_GRAD, input, input.ordering()), epsilon)
+                .getFirst();
+        below = backpropDropOutIfPresent(workspaceMgr.leverageTo(ArrayType.ACTIVATION_GRAD, below));
+        recorder.record(tape);
+        return new Pair<>(InputGradients.views(gradientViews), below);
     }
 }

@@ -24,7 +24,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <p>DL4J 1.0.0-M2.1 makes every gradient that passes such a layer twice the derivative of the loss; so do the rows here, and clipping
  * bounds them all the same.
  */
-final class SameDiffRule {
+final class SameDiffRule extends SameDiffLayer {
+    private static final long serialVersionUID = 1L;
     private static final Set<Class<?>> EXAMPLE_WISE = Set.of(
             CapsuleLayer.class,
             CapsuleStrengthLayer.class,
@@ -34,7 +35,23 @@ final class SameDiffRule {
             RecurrentAttentionLayer.class,
             SelfAttentionLayer.class);
 
-    private SameDiffRule() {}
+    private final transient SlicePass slices;
+
+    private SameDiffRule(SameDiffLayer layer, TapeRecorder recorder) {
+        super(layer.conf(), layer.params().dataType());
+        setParamTable(layer.paramTable());
+        setParamsViewArray(layer.params());
+        if (layer.getGradientsViewArray() != null) {
+            setBackpropGradientsViewArray(layer.getGradientsViewArray());
+        }
+        setIndex(layer.getIndex());
+        setListeners(layer.getListeners());
+        setIterationCount(layer.getIterationCount());
+        setEpochCount(layer.getEpochCount());
+        // Of a batch, LocallyConnected1D and 2D with one input number a place hand the gradients of one example to
+        // another.
+        slices = new SlicePass(this, recorder, false, true);
+    }
 
     /** @param optedIn configurations of the user's that were opted in to and checked */
     static LayerRule rule(Set<Class<?>> optedIn) {
@@ -42,7 +59,8 @@ final class SameDiffRule {
                 SameDiffLayer.class,
                 LayerRule.SLICES,
                 layer -> problems(layer, optedIn),
-                (layer, recorder) -> layer.numParams() == 0 ? layer : new Hooked((SameDiffLayer) layer, recorder));
+                (layer, recorder) ->
+                        layer.numParams() == 0 ? layer : new SameDiffRule((SameDiffLayer) layer, recorder));
     }
 
     private static List<String> problems(Layer layer, Set<Class<?>> optedIn) {
@@ -54,30 +72,9 @@ final class SameDiffRule {
                         + " (GradientRules.builtIn().withFallback), or use DL4J's layers");
     }
 
-    private static final class Hooked extends SameDiffLayer {
-        private static final long serialVersionUID = 1L;
-        private final transient SlicePass slices;
-
-        Hooked(SameDiffLayer layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.params().dataType());
-            setParamTable(layer.paramTable());
-            setParamsViewArray(layer.params());
-            if (layer.getGradientsViewArray() != null) {
-                setBackpropGradientsViewArray(layer.getGradientsViewArray());
-            }
-            setIndex(layer.getIndex());
-            setListeners(layer.getListeners());
-            setIterationCount(layer.getIterationCount());
-            setEpochCount(layer.getEpochCount());
-            // Of a batch, LocallyConnected1D and 2D with one input number a place hand the gradients of one example to
-            // another.
-            slices = new SlicePass(this, recorder, false, true);
-        }
-
-        @Override
-        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            return slices.backprop(
-                    epsilon, workspaceMgr, () -> super.backpropGradient(epsilon, workspaceMgr), () -> input, maskArray);
-        }
+    @Override
+    public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+        return slices.backprop(
+                epsilon, workspaceMgr, () -> super.backpropGradient(epsilon, workspaceMgr), () -> input, maskArray);
     }
 }

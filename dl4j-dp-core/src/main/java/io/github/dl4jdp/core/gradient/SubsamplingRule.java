@@ -26,14 +26,24 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * Subsampling has no parameters and treats each example on its own. Max pooling of FLOAT, NCHW networks is done here on the CPU backend, since DL4J's
  * generic operation would take a third of a small network's step.
  */
-final class SubsamplingRule {
+final class SubsamplingRule extends SubsamplingLayer {
+    private static final long serialVersionUID = 1L;
     static final LayerRule RULE = new LayerRule(
             SubsamplingLayer.class,
             LayerRule.NO_PARAMETERS,
             layer -> List.of(),
             (layer, recorder) -> hook((SubsamplingLayer) layer, recorder));
 
-    private SubsamplingRule() {}
+    private final transient TapeRecorder recorder;
+    /** Where the maxima of the last recorded pass came from; used again by the next. */
+    private transient int[] winners = new int[0];
+
+    private transient boolean pooled;
+
+    private SubsamplingRule(SubsamplingLayer layer, TapeRecorder recorder) {
+        super(layer.conf(), layer.getDataType());
+        this.recorder = recorder;
+    }
 
     private static Layer hook(SubsamplingLayer original, TapeRecorder recorder) {
         boolean fast = CpuBlas.find() != null
@@ -45,69 +55,55 @@ final class SubsamplingRule {
         if (!fast || (holes && OneDnn.isPresent())) {
             return original;
         }
-        var hooked = new Hooked(original, recorder);
+        var hooked = new SubsamplingRule(original, recorder);
         LayerRule.place(original, hooked);
         return hooked;
     }
 
-    private static final class Hooked extends SubsamplingLayer {
-        private static final long serialVersionUID = 1L;
-        private final transient TapeRecorder recorder;
-        /** Where the maxima of the last recorded pass came from; used again by the next. */
-        private transient int[] winners = new int[0];
-
-        private transient boolean pooled;
-
-        Hooked(SubsamplingLayer layer, TapeRecorder recorder) {
-            super(layer.conf(), layer.getDataType());
-            this.recorder = recorder;
+    @Override
+    public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
+        pooled = false;
+        if (!training || !recorder.isRecording() || input == null || input.rank() != 4) {
+            return super.activate(training, workspaceMgr);
         }
-
-        @Override
-        public INDArray activate(boolean training, LayerWorkspaceMgr workspaceMgr) {
-            pooled = false;
-            if (!training || !recorder.isRecording() || input == null || input.rank() != 4) {
-                return super.activate(training, workspaceMgr);
-            }
-            INDArray x = HostArrays.contiguous(input.castTo(dataType));
-            CpuMaxPooling pooling = pooling(x);
-            INDArray out = workspaceMgr.createUninitialized(
-                    ArrayType.ACTIVATIONS,
-                    dataType,
-                    new long[] {x.size(0), x.size(1), pooling.outHeight(), pooling.outWidth()},
-                    'c');
-            if (winners.length < out.length()) {
-                winners = new int[Math.toIntExact(out.length())];
-            }
-            pooling.forward(x, out, winners);
-            pooled = true;
-            return out;
+        INDArray x = HostArrays.contiguous(input.castTo(dataType));
+        CpuMaxPooling pooling = pooling(x);
+        INDArray out = workspaceMgr.createUninitialized(
+                ArrayType.ACTIVATIONS,
+                dataType,
+                new long[] {x.size(0), x.size(1), pooling.outHeight(), pooling.outWidth()},
+                'c');
+        if (winners.length < out.length()) {
+            winners = new int[Math.toIntExact(out.length())];
         }
+        pooling.forward(x, out, winners);
+        pooled = true;
+        return out;
+    }
 
-        @Override
-        public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            if (!pooled) {
-                return super.backpropGradient(epsilon, workspaceMgr);
-            }
-            pooled = false;
-            INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c');
-            pooling(input).backward(winners, HostArrays.contiguous(epsilon.castTo(dataType)), below);
-            return new Pair<>(new DefaultGradient(), below);
+    @Override
+    public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
+        if (!pooled) {
+            return super.backpropGradient(epsilon, workspaceMgr);
         }
+        pooled = false;
+        INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c');
+        pooling(input).backward(winners, HostArrays.contiguous(epsilon.castTo(dataType)), below);
+        return new Pair<>(new DefaultGradient(), below);
+    }
 
-        private CpuMaxPooling pooling(INDArray x) {
-            int[] kernel = layerConf().getKernelSize();
-            int[] strides = layerConf().getStride();
-            int[] dilation = layerConf().getDilation();
-            int[] configured =
-                    convolutionMode == ConvolutionMode.Same ? null : layerConf().getPadding();
-            int[] in = {(int) x.size(2), (int) x.size(3)};
-            int[] out = ConvolutionUtils.getOutputSize(
-                    x, kernel, strides, configured, convolutionMode, dilation, CNN2DFormat.NCHW);
-            int[] pad = configured != null
-                    ? configured
-                    : ConvolutionUtils.getSameModeTopLeftPadding(out, in, kernel, strides, dilation);
-            return new CpuMaxPooling(kernel, strides, pad, dilation, in, out, new ParallelRanges(recorder.threads()));
-        }
+    private CpuMaxPooling pooling(INDArray x) {
+        int[] kernel = layerConf().getKernelSize();
+        int[] strides = layerConf().getStride();
+        int[] dilation = layerConf().getDilation();
+        int[] configured =
+                convolutionMode == ConvolutionMode.Same ? null : layerConf().getPadding();
+        int[] in = {(int) x.size(2), (int) x.size(3)};
+        int[] out = ConvolutionUtils.getOutputSize(
+                x, kernel, strides, configured, convolutionMode, dilation, CNN2DFormat.NCHW);
+        int[] pad = configured != null
+                ? configured
+                : ConvolutionUtils.getSameModeTopLeftPadding(out, in, kernel, strides, dilation);
+        return new CpuMaxPooling(kernel, strides, pad, dilation, in, out, new ParallelRanges(recorder.threads()));
     }
 }
