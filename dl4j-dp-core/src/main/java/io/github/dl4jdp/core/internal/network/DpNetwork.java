@@ -12,6 +12,7 @@ import io.github.dl4jdp.core.internal.plan.Segment;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +41,8 @@ import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.deeplearning4j.optimize.api.TrainingListener;
 import org.deeplearning4j.optimize.solvers.BaseOptimizer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -195,6 +198,31 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     public abstract @Nullable Updater currentUpdater();
 
     abstract void setUpdater(Updater updater);
+
+    abstract Collection<TrainingListener> listeners();
+
+    /** Whether code of a user's own runs between the start of {@code fit} over a batch and the backward pass: a network class of their own, or a listener of forward passes. */
+    public final boolean hasCodeOfUsers() {
+        Class<?> type = model().getClass();
+        return (type != MultiLayerNetwork.class && type != ComputationGraph.class)
+                || listeners().stream().anyMatch(DpNetwork::hearsForwardPasses);
+    }
+
+    private static boolean hearsForwardPasses(TrainingListener listener) {
+        try {
+            for (Class<?> activations : List.of(List.class, Map.class)) {
+                if (listener.getClass()
+                                .getMethod("onForwardPass", Model.class, activations)
+                                .getDeclaringClass()
+                        != BaseTrainingListener.class) {
+                    return true;
+                }
+            }
+            return false;
+        } catch (NoSuchMethodException e) {
+            throw new IllegalStateException("DL4J's TrainingListener has another form than in 1.0.0-M2.1", e);
+        }
+    }
 
     /** @param state the state to go on with, used directly; null to start afresh */
     abstract Updater privateUpdater(UpdateGate gate, @Nullable INDArray state);

@@ -63,6 +63,11 @@ public final class GraphNetwork extends DpNetwork {
     }
 
     @Override
+    Collection<TrainingListener> listeners() {
+        return network.getListeners();
+    }
+
+    @Override
     public boolean isInitialized() {
         return network.getVertices() != null;
     }

@@ -43,6 +43,11 @@ final class LayerListNetwork extends DpNetwork {
     }
 
     @Override
+    Collection<TrainingListener> listeners() {
+        return network.getListeners();
+    }
+
+    @Override
     public boolean isInitialized() {
         return network.isInitCalled();
     }

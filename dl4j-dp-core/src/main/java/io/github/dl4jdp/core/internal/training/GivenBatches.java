@@ -121,6 +121,7 @@ public final class GivenBatches extends LotSupply {
                 examples - rows,
                 part -> LotSource.fetch(data, parts.rows().get(part)),
                 part -> training.shapes().shaped(part, false),
+                true,
                 paidWith);
     }
 

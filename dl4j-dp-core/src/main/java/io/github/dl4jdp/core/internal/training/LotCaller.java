@@ -10,8 +10,10 @@ import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.AsyncDataSetIterator;
 import org.nd4j.linalg.dataset.AsyncMultiDataSetIterator;
+import org.nd4j.linalg.dataset.adapter.MultiDataSetIteratorAdapter;
 import org.nd4j.linalg.dataset.api.iterator.BlockDataSetIterator;
 import org.nd4j.linalg.dataset.api.iterator.BlockMultiDataSetIterator;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
 /**
  * Which part of DL4J asks an iterator of lots, read from the call stack: the nearest one that is not an iterator itself.
@@ -58,6 +60,36 @@ record LotCaller(Kind kind, String name) {
                         .filter(Objects::nonNull)
                         .findFirst()
                         .orElse(NOBODY_OF_DL4J));
+    }
+
+    /**
+     * Whether the {@code fit} of one of DL4J's two network classes asks, with nothing in between but DL4J's adapter from {@code DataSet} to {@code MultiDataSet} that
+     * {@code ComputationGraph.fit} makes itself: no other code has the lot in its hands before the network does. Must be asked by the iterator's {@code next()}.
+     */
+    static boolean isFitItself() {
+        return StackWalker.getInstance(StackWalker.Option.RETAIN_CLASS_REFERENCE)
+                .walk(frames -> isFitItself(frames.dropWhile(frame ->
+                                frame.getDeclaringClass().getPackageName().equals(LotCaller.class.getPackageName()))
+                        .limit(3)
+                        .toList()));
+    }
+
+    private static boolean isFitItself(List<StackFrame> callers) {
+        if (callers.size() < 3) {
+            return false;
+        }
+        StackFrame first = callers.get(0);
+        if (first.getDeclaringClass() != MultiDataSetIteratorAdapter.class) {
+            return isFit(first, MultiLayerNetwork.class) || isFit(first, ComputationGraph.class);
+        }
+        // An adapter of the user's own may have a preprocessor.
+        return isFit(callers.get(1), ComputationGraph.class)
+                && isFit(callers.get(2), ComputationGraph.class)
+                && callers.get(2).getMethodType().parameterList().equals(List.of(DataSetIterator.class));
+    }
+
+    private static boolean isFit(StackFrame frame, Class<?> network) {
+        return frame.getDeclaringClass() == network && frame.getMethodName().startsWith("fit");
     }
 
     /** Null for a frame that does not decide. */

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.internal.training;
 
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32C;
+import org.bytedeco.javacpp.BytePointer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.concurrency.AffinityManager;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -14,13 +15,22 @@ import org.nd4j.linalg.factory.Nd4j;
  * A checksum of a lot's values: a lot whose arrays were changed in place after it was handed out, by a normalization over the batch for example, is not the
  * lot that was drawn. It detects mistakes, not deliberate collisions.
  *
- * <p>Arrays of up to {@value #WHOLE} bytes are read in full. Of longer ones, which would take a noticeable part of a step to read, {@value #LINES} pieces of
- * {@value #LINE} bytes are, spread over the whole array and others in each lot. A change of a part f of the pieces of an array goes unnoticed with a
- * probability of about {@code exp(-2048 f)} in one lot, and {@code exp(-2048 f k)} in k of them.
+ * <h2>Guarantee</h2>
+ *
+ * <ul>
+ *   <li>A lot that code other than DL4J's can have had in its hands is read in full. A CRC of 32 bits sees every change of one value, and of neighboring bytes up to
+ *       four; any other change goes unnoticed with a probability of 2^-32.
+ *   <li>A lot that went straight from the iterator into {@code fit}, with nothing in between that could change it, needs no check, see {@link LotCaller#isFitItself}. Its
+ *       arrays of up to {@value #WHOLE} bytes are read in full all the same; of longer ones, whose reading would take a noticeable part of a step, {@value #LINES}
+ *       pieces of {@value #LINE} bytes are, others in each lot.
+ * </ul>
  */
 final class LotContents {
     /** Bytes. */
     static final int WHOLE = 1 << 22;
+
+    /** Bytes: the most that a buffer is asked for at once. */
+    private static final long BUFFER = 1 << 30;
 
     private static final int LINES = 1 << 11;
 
@@ -28,52 +38,76 @@ final class LotContents {
 
     private LotContents() {}
 
+    /** The checksum of all values. */
+    static long of(MultiDataSet lot) {
+        return of(lot, LotContents::addAll);
+    }
+
     /**
-     * The checksum.
+     * A checksum of a part of the values.
      *
      * @param number of the lot: decides which pieces of long arrays are read
      */
-    static long of(MultiDataSet lot, long number) {
+    static long ofPart(MultiDataSet lot, long number) {
+        return of(lot, (crc, bytes, length) -> {
+            if (length > WHOLE) {
+                crc.update(ByteBuffer.allocate(Long.BYTES)
+                        .putLong(ofPieces(bytes, length, number))
+                        .flip());
+            } else {
+                addAll(crc, bytes, length);
+            }
+        });
+    }
+
+    /** Adds an array to a checksum. */
+    private interface Reader {
+        void add(CRC32C crc, BytePointer bytes, long length);
+    }
+
+    private static long of(MultiDataSet lot, Reader reader) {
         var crc = new CRC32C();
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            add(crc, lot.getFeatures(), number);
-            add(crc, lot.getLabels(), number);
-            add(crc, lot.getFeaturesMaskArrays(), number);
-            add(crc, lot.getLabelsMaskArrays(), number);
+            add(crc, lot.getFeatures(), reader);
+            add(crc, lot.getLabels(), reader);
+            add(crc, lot.getFeaturesMaskArrays(), reader);
+            add(crc, lot.getLabelsMaskArrays(), reader);
         }
         return crc.getValue();
     }
 
-    private static void add(CRC32C crc, @Nullable INDArray @Nullable [] arrays, long number) {
+    private static void add(CRC32C crc, @Nullable INDArray @Nullable [] arrays, Reader reader) {
         for (int i = 0; arrays != null && i < arrays.length; i++) {
             INDArray array = arrays[i];
             if (array != null && !array.isEmpty()) {
-                add(crc, array.isView() ? array.dup() : array, number);
+                INDArray whole = array.isView() ? array.dup() : array;
+                Nd4j.getAffinityManager().ensureLocation(whole, AffinityManager.Location.HOST);
+                reader.add(
+                        crc,
+                        new BytePointer(whole.data().pointer()),
+                        whole.length() * whole.data().getElementSize());
             }
         }
     }
 
-    private static void add(CRC32C crc, INDArray array, long number) {
-        Nd4j.getAffinityManager().ensureLocation(array, AffinityManager.Location.HOST);
-        ByteBuffer bytes = array.data().pointer().asByteBuffer();
-        long length = array.length() * array.data().getElementSize();
-        bytes.limit((int) Math.min(bytes.limit(), length));
-        if (bytes.limit() > WHOLE) {
-            bytes = ByteBuffer.allocate(Long.BYTES)
-                    .putLong(ofPieces(bytes, number))
-                    .flip();
+    private static void addAll(CRC32C crc, BytePointer bytes, long length) {
+        for (long at = 0; at < length; at += BUFFER) {
+            crc.update(buffer(bytes, at, Math.min(BUFFER, length - at)));
         }
-        crc.update(bytes);
+    }
+
+    private static ByteBuffer buffer(BytePointer bytes, long at, long length) {
+        return bytes.position(at).limit(at + length).asByteBuffer();
     }
 
     /** One piece in each of equal parts. */
-    private static long ofPieces(ByteBuffer bytes, long number) {
-        int part = bytes.limit() / LINES;
-        int choices = part / LINE;
+    private static long ofPieces(BytePointer bytes, long length, long number) {
+        long part = length / LINES;
+        long choices = part / LINE;
         long sum = 0;
         for (int k = 0; k < LINES; k++) {
-            int at = k * part + (int) (((mixed(number * LINES + k) >>> 32) * choices) >>> 32) * LINE;
-            for (int j = at; j < at + LINE; j += Long.BYTES) {
+            long at = k * part + (((mixed(number * LINES + k) >>> 32) * choices) >>> 32) * LINE;
+            for (long j = at; j < at + LINE; j += Long.BYTES) {
                 // The factor is odd: no change of one number is lost.
                 sum = (sum + bytes.getLong(j)) * 0x9E3779B97F4A7C15L;
             }

@@ -148,6 +148,7 @@ public final class LotSource extends LotSupply {
                 0,
                 part -> read(lot, parts, part),
                 batch -> training.shapes().shaped(preProcess.apply(batch), data.hasFixedShapes()),
+                readAhead != null,
                 training.spending().nextCharge());
     }
 
@@ -202,6 +203,7 @@ public final class LotSource extends LotSupply {
      * @param parts its physical batches
      * @param before how many examples of the pass came before the data set that they are numbered in
      * @param read gives the physical batches by their number; of an empty lot, any one example
+     * @param isShared see {@link PrivateTraining#expect}
      * @param charge what the lot is paid with
      */
     static MultiDataSet feed(
@@ -210,6 +212,7 @@ public final class LotSource extends LotSupply {
             long before,
             IntFunction<MultiDataSet> read,
             UnaryOperator<MultiDataSet> preProcess,
+            boolean isShared,
             Charge charge) {
         training.beginLot(charge);
         int last = parts.count() - 1;
@@ -234,7 +237,7 @@ public final class LotSource extends LotSupply {
         }
         int examples = parts.isEmpty() ? 0 : training.augmentedLots().examplesOf(batch);
         return training.expect(
-                preProcessed(batch, preProcess), examples, numbers(parts.rows().get(last), before));
+                preProcessed(batch, preProcess), examples, numbers(parts.rows().get(last), before), isShared);
     }
 
     private static long[] numbers(long[] rows, long before) {

@@ -91,6 +91,9 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     /** See {@link LotContents}. */
     private long expectedContents;
 
+    /** Whether code other than DL4J's can change the lot before the network has trained on it. */
+    private boolean isExposed;
+
     private long[] expectedMembers = {};
     private double @Nullable [] @Nullable [] weights;
     /** What the lot under way is paid with. */
@@ -493,7 +496,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
                 array.assign(0);
             }
         }
-        return expect(standIn, 0, new long[] {0});
+        return expect(standIn, 0, new long[] {0}, true);
     }
 
     /** What is summed elsewhere is not padded here. */
@@ -525,9 +528,10 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
      *
      * @param examples how many of its examples count: the first ones, or none
      * @param members number of each example in its data set or pass
+     * @param isShared whether another thread, or code that made the batch, may still write on its arrays
      * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
      */
-    MultiDataSet expect(MultiDataSet last, int examples, long[] members) {
+    MultiDataSet expect(MultiDataSet last, int examples, long[] members, boolean isShared) {
         Truncation truncation = plan.truncation().orElse(null);
         MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation);
         var weighted = summer.weighted(lot);
@@ -546,7 +550,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         weights = weighted.weights();
         expectedExamples = examples;
         expectedMembers = members;
-        expectedContents = LotContents.of(weighted.batch(), steps);
+        isExposed = isShared || !rules.assumptions().isEmpty() || network.hasCodeOfUsers() || !LotCaller.isFitItself();
+        expectedContents = contents(weighted.batch());
         segment = 0;
         openPass(weighted.batch());
         desk.handedOut(steps + 1);
@@ -581,8 +586,12 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         });
     }
 
+    private long contents(MultiDataSet lot) {
+        return isExposed ? LotContents.of(lot) : LotContents.ofPart(lot, steps);
+    }
+
     private void requireUnchanged(MultiDataSet lot) {
-        if (segment == 0 && LotContents.of(lot, steps) != expectedContents) {
+        if (segment == 0 && contents(lot) != expectedContents) {
             throw new IllegalStateException("the values of lot " + (steps + 1)
                     + " were changed after next() returned it: preprocessing must not depend on the other examples of the lot. Set"
                     + " preprocessors by setPreProcessor on the iterator of engine.lots, and do not change its lots");
