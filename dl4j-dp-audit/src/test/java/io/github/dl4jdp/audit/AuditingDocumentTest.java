@@ -3,6 +3,7 @@ package io.github.dl4jdp.audit;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
@@ -79,10 +80,11 @@ class AuditingDocumentTest {
         // docs
         CanaryAudit audit = CanaryAudit.of(canaries.numExamples());
         DataSet trainingData = audit.trainingSet(data, canaries);
-        DpSgdPlan plan = DpSgdPlan.poisson(trainingData.numExamples(), 100)
+        DpSgdPlan plan = DpSgdPlan.poisson(400, 100) // 300 examples and all canaries: those left out are empty records
+                .withRelation(NeighboringRelation.ZERO_OUT)
                 .withEpochs(10)
                 .withClippingNorm(1.0)
-                .calibratedTo(new PrivacyGuarantee(1.0, 1e-5));
+                .calibratedTo(new PrivacyGuarantee(1.0, 1e-5, NeighboringRelation.ZERO_OUT));
         PrivacyEngine engine = PrivacyEngine.attach(net, plan);
         net.fit(engine.lots(trainingData), plan.epochs());
 

@@ -58,6 +58,8 @@ public final class DpSgdPlan {
     private final long lotSize;
     private long maximumLotSize;
     private NeighboringRelation relation;
+    /** Whether the relation was asked for. */
+    private boolean relationGiven;
     /** 0 if not given. */
     private long steps;
 
@@ -99,6 +101,7 @@ public final class DpSgdPlan {
         lotSize = plan.lotSize;
         maximumLotSize = plan.maximumLotSize;
         relation = plan.relation;
+        relationGiven = plan.relationGiven;
         steps = plan.steps;
         clipping = plan.clipping;
         delta = plan.delta;
@@ -239,9 +242,10 @@ public final class DpSgdPlan {
 
     /**
      * Poisson-sampled lots: every example joins every lot independently with probability {@code q = expectedLotSize /
-     * examples}. The relation is {@link NeighboringRelation#ADD_OR_REMOVE_ONE}, and privacy is amplified by the sampling.
+     * examples}. The relation is {@link NeighboringRelation#ADD_OR_REMOVE_ONE}, or {@link NeighboringRelation#ZERO_OUT} by {@link #withRelation}, and privacy is amplified by the sampling.
      *
-     * @param examples number of examples of the data set, a public constant, at least 1
+     * @param examples number of examples, at least 1: a constant that is known without counting the private data. If it is their exact count, use {@code withRelation(NeighboringRelation.ZERO_OUT)}, under
+     *     which it may also be any larger number: examples that are missing are empty ones
      * @param expectedLotSize expected number of examples of a lot, from 1 to {@code examples}
      * @throws IllegalArgumentException if {@code examples < 1} or {@code expectedLotSize} is not in {@code [1, examples]}
      */
@@ -275,7 +279,11 @@ public final class DpSgdPlan {
     }
 
     /**
-     * The neighboring relation of the guarantee. Replaces nothing else, but a calibrated noise multiplier is calibrated anew.
+     * The neighboring relation of the guarantee; it changes neither the noise nor the lots.
+     *
+     * <p>For Poisson lots it states how the number of examples is known. {@link NeighboringRelation#ADD_OR_REMOVE_ONE}, the usual one, hides whether an example was in the data, and so how many there are: {@link
+     * #examples()} must be a constant that was known without counting them. Where it is the exact number of the private examples, the guarantee is that of {@link NeighboringRelation#ZERO_OUT}: it hides
+     * the content of every example, and the number is public. Both have the same epsilon ({@link Sampling#POISSON} has the proof).
      *
      * @throws IllegalArgumentException if the cost of this kind of sampling is not known under {@code relation}, or the plan is calibrated to a
      *     guarantee under another one
@@ -284,14 +292,18 @@ public final class DpSgdPlan {
         requireKnownCost("relation", relation);
         if (target != null && target.relation() != relation) {
             throw new IllegalArgumentException("relation must be that of the guarantee the plan is calibrated to, "
-                    + target.relation() + ", was " + relation);
+                    + target.relation() + ", was " + relation + "; calibrate to new PrivacyGuarantee(epsilon, delta, "
+                    + relation + ")");
         }
-        return with(plan -> plan.relation = relation);
+        return with(plan -> {
+            plan.relation = relation;
+            plan.relationGiven = true;
+        });
     }
 
     /**
      * Poisson lots of at most so many examples: a larger sample is cut down to a uniformly drawn part of it, so that memory and time of a step are bounded. The relation is {@link
-     * NeighboringRelation#ZERO_OUT} then, the data must have exactly as many examples as the plan, and the accountant is {@link AccountantKind#PLD}. Choose a maximum that is rarely reached, four standard
+     * NeighboringRelation#ZERO_OUT} then, the data must not have more examples than the plan, and the accountant is {@link AccountantKind#PLD}. Choose a maximum that is rarely reached, four standard
      * deviations {@code sqrt(expectedLotSize)} above the expected size: the cost is that of plain Poisson lots then. Calibrate after this.
      *
      * <p>Source: Ganesh, 2025 (arXiv 2508.15089); Chua et al., 2024 (arXiv 2411.04205), section 3.
@@ -388,10 +400,16 @@ public final class DpSgdPlan {
      * The least noise with which the whole run stays within {@code guarantee}. Replaces an earlier noise multiplier and delta;
      * changing the length or the accountant later calibrates anew.
      *
-     * @throws IllegalArgumentException if the sampling has no known cost under the guarantee's relation, or no noise reaches it
+     * @throws IllegalArgumentException if the sampling has no known cost under the guarantee's relation, {@link #withRelation} gave the plan another one, or no noise reaches it
      */
     public DpSgdPlan calibratedTo(PrivacyGuarantee guarantee) {
         requireKnownCost("guarantee.relation", guarantee.relation());
+        if (relationGiven && guarantee.relation() != relation) {
+            throw new IllegalArgumentException("guarantee.relation must be the relation that the plan was given, "
+                    + relation + ", was " + guarantee.relation()
+                    + "; calibrate to new PrivacyGuarantee(epsilon, delta, "
+                    + relation + ")");
+        }
         return with(plan -> {
             plan.relation = guarantee.relation();
             plan.delta = guarantee.delta();

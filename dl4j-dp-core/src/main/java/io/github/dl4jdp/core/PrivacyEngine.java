@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
-import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
@@ -64,8 +64,6 @@ import org.slf4j.LoggerFactory;
  */
 public final class PrivacyEngine implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PrivacyEngine.class);
-    /** A Poisson plan's size is a public constant; a data set whose size differs by more is most likely a mistake. */
-    private static final double SIZE_TOLERANCE = 0.01;
 
     private final PrivateTraining training;
     private final DpSgdPlan plan;
@@ -250,8 +248,8 @@ public final class PrivacyEngine implements AutoCloseable {
      * The lots of the plan, for {@code net.fit(lots, plan.epochs())}.
      *
      * @param data the training set, each example with one array of features and one of labels
-     * @throws IllegalArgumentException if its size differs by more than 1 % from {@code plan.examples()}, most likely a mistake. The check reads the
-     * private data and is not covered by the guarantee
+     * @throws IllegalArgumentException under {@code ADD_OR_REMOVE_ONE}, if its size differs from {@code plan.examples()} by more than one example and more than 1 %, most likely a mistake: a check that reads
+     *     the private data and is not covered by the guarantee; under {@code ZERO_OUT}, if it is larger (fewer examples are as if the missing ones were empty); under {@code REPLACE_ONE}, if it is another
      * @throws IllegalStateException if the plan's steps are done, the engine is detached, or the plan's augmentation multiplicity is more than 1
      */
     public DataSetIterator lots(RandomAccessExamples data) {
@@ -336,13 +334,12 @@ public final class PrivacyEngine implements AutoCloseable {
                     "the plan's sampling is GIVEN_BATCHES: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
         }
         training.requireStepsLeft();
-        if (plan.relation() != NeighboringRelation.ADD_OR_REMOVE_ONE && size != plan.examples()) {
-            throw new IllegalArgumentException("the data set must have exactly plan.examples = " + plan.examples()
-                    + " examples, its public size under " + plan.relation() + ", has " + size);
-        }
-        if (Math.abs(size - plan.examples()) > SIZE_TOLERANCE * plan.examples()) {
-            throw new IllegalArgumentException("the data set must have about plan.examples = " + plan.examples()
-                    + " examples (within 1 %), has " + size);
+        DataSize.require(size, plan.examples(), plan.relation(), "plan.examples", "examples");
+        if (!DataSize.isNear(size, plan.examples())) {
+            log.warn(
+                    "The data set has {} examples, the plan {}: those that are missing are taken for empty records, and the divisor stays that of the plan.",
+                    size,
+                    plan.examples());
         }
     }
 

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.TradeOffCurve;
@@ -112,7 +113,7 @@ public final class PrivacyReport {
                 "one row of the data set is one person's whole contribution",
                 "the initial parameters and the updater's state do not depend on the training data",
                 "normalization and other preprocessing use no statistics of the training data",
-                "the number of examples, the expected lot size and the number of steps are public"));
+                sizeAssumption()));
         if (plan.sampling() == Sampling.GIVEN_BATCHES) {
             assumptions.add(
                     "the iterator gives each example at most once a pass, in an order that does not depend on the data");
@@ -143,11 +144,26 @@ public final class PrivacyReport {
         return assumptions;
     }
 
+    /** What the relation takes the number of examples for. */
+    private String sizeAssumption() {
+        String others = "the expected lot size and the number of steps are public";
+        return switch (plan.relation()) {
+            case ADD_OR_REMOVE_ONE ->
+                "the number of examples, " + plan.examples()
+                        + ", is a constant that was known without counting the training data; if it is their exact count, the"
+                        + " guarantee is the same for ZERO_OUT instead; " + others;
+            case ZERO_OUT, REPLACE_ONE ->
+                "the number of examples, " + plan.examples()
+                        + ", may be the exact count of the training data: it is public, and the guarantee does not hide it; "
+                        + others;
+        };
+    }
+
     /** What is computed from the training data and has no guarantee. */
     public List<String> notCovered() {
         var notCovered = new ArrayList<String>();
         notCovered.add("the training score and anything third-party listeners compute from the training data");
-        if (plan.sampling() == Sampling.POISSON) {
+        if (plan.relation() == NeighboringRelation.ADD_OR_REMOVE_ONE) {
             notCovered.add("the data set size check");
         }
         notCovered.add("evaluation on the training data, and choices based on it");

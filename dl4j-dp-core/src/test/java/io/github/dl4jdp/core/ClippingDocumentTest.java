@@ -39,7 +39,7 @@ class ClippingDocumentTest {
     void adaptive_normIsShown() {
         MultiLayerNetwork net = Networks.classifier(DataType.FLOAT, new Adam(1e-3));
         DataSet trainingData = Networks.data(DataType.FLOAT, 1000);
-        DpSgdPlan plan = DpSgdPlan.poisson(trainingData.numExamples(), 100)
+        DpSgdPlan plan = DpSgdPlan.poisson(1_000, 100)
                 .withEpochs(2)
                 .withClipping(Clipping.adaptive(1.0))
                 .calibratedTo(new PrivacyGuarantee(3.0, 1e-5));

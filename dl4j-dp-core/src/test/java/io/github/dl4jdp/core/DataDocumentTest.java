@@ -3,6 +3,8 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.data.ArrayFileExamples;
 import io.github.dl4jdp.core.data.ImageFolderExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
@@ -53,7 +55,13 @@ class DataDocumentTest {
         RandomAccessExamples examples =
                 ArrayFileExamples.numpy(images, labels, 3); // x.npy [N, ...], y.npy [N] with class numbers
         net.fit(engine.lots(examples), plan.epochs());
+        DpSgdPlan counted = DpSgdPlan.poisson(examples.size(), 4)
+                .withRelation(NeighboringRelation.ZERO_OUT)
+                .withEpochs(1)
+                .withClippingNorm(1.0)
+                .calibratedTo(new PrivacyGuarantee(8.0, 1e-3, NeighboringRelation.ZERO_OUT));
         // docs
+        assertThat(counted.guarantee().relation()).isEqualTo(NeighboringRelation.ZERO_OUT);
         assertThat(engine.remainingSteps()).isZero();
         assertThat(examples.get(new long[] {2}).getLabels(0))
                 .isEqualTo(Nd4j.createFromArray(new float[][] {{0, 0, 1}}));

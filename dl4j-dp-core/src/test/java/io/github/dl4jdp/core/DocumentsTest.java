@@ -74,7 +74,7 @@ class DocumentsTest {
 
         MultiLayerNetwork net = new MultiLayerNetwork(conf);
         net.init();
-        DpSgdPlan plan = DpSgdPlan.poisson(trainingData.numExamples(), 256)
+        DpSgdPlan plan = DpSgdPlan.poisson(600, 256)
                 .withEpochs(15)
                 .withClippingNorm(1.0)
                 .calibratedTo(new PrivacyGuarantee(3.0, 1e-5));

@@ -94,7 +94,7 @@ class HyperparameterSearchTest {
         DataSet trainingData = Networks.data(DataType.FLOAT, 60);
         ListDataSetIterator<DataSet> publicData =
                 new ListDataSetIterator<>(Networks.data(DataType.FLOAT, 30).asList(), 30);
-        DpSgdPlan draft = DpSgdPlan.poisson(trainingData.numExamples(), 20)
+        DpSgdPlan draft = DpSgdPlan.poisson(60, 20)
                 .withEpochs(1)
                 .withClippingNorm(1.0)
                 .withNoiseMultiplier(1.0)

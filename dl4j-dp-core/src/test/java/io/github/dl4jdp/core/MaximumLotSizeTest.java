@@ -94,11 +94,11 @@ class MaximumLotSizeTest {
     }
 
     @Test
-    void lots_otherSize_isRefused() {
+    void lots_moreExamplesThanPlanned_areRefused() {
         var engine = PrivacyEngine.attach(Networks.classifier(DataType.DOUBLE, new Sgd(0.1)), plan());
         assertThatIllegalArgumentException()
-                .isThrownBy(() -> engine.lots(Networks.data(DataType.DOUBLE, EXAMPLES - 1)))
-                .withMessageContaining("exactly plan.examples = 60")
+                .isThrownBy(() -> engine.lots(Networks.data(DataType.DOUBLE, EXAMPLES + 1)))
+                .withMessageContaining("at most plan.examples = 60")
                 .withMessageContaining("ZERO_OUT");
     }
 

@@ -22,13 +22,13 @@ class ReadmeTest {
     void tenLines_trainPrivately() {
         MultiLayerConfiguration conf =
                 Networks.classifier(DataType.FLOAT, new Adam(1e-3)).getLayerWiseConfigurations();
-        DataSet trainingData = Networks.data(DataType.FLOAT, 1000);
+        DataSet trainingData = Networks.data(DataType.FLOAT, 10_000);
 
         // README
         MultiLayerNetwork net = new MultiLayerNetwork(conf); // new, or already trained
         net.init();
 
-        DpSgdPlan plan = DpSgdPlan.poisson(trainingData.numExamples(), 256) // examples, expected lot size
+        DpSgdPlan plan = DpSgdPlan.poisson(10_000, 256) // examples: a constant, not counted; expected lot size
                 .withEpochs(15)
                 .withClippingNorm(1.0)
                 .calibratedTo(new PrivacyGuarantee(3.0, 1e-5)); // or .withNoiseMultiplier(1.1).withDelta(1e-5)

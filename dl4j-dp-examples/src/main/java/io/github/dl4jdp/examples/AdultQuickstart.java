@@ -28,6 +28,9 @@ import picocli.CommandLine.Option;
 @Command(name = "AdultQuickstart", description = "Trains a private network on the Adult census data (bundled).")
 public final class AdultQuickstart extends ExampleMain {
     private static final int EPOCHS = 20;
+    /** A public constant, not a count: how many people are in the data is hidden too. */
+    private static final int PEOPLE = 32_561;
+
     private static final int LOT_SIZE = 2048;
     private static final double CLIPPING_NORM = 1.0;
     private static final double LEARNING_RATE = 0.01;
@@ -62,7 +65,7 @@ public final class AdultQuickstart extends ExampleMain {
 
         cell("The plan: what will run, and its cost");
         int epochs = privacy().quick ? 1 : EPOCHS;
-        DpSgdPlan plan = plan(train, epochs, privacy().epsilon());
+        DpSgdPlan plan = plan(epochs, privacy().epsilon());
         print(plan);
 
         cell("Private training: DL4J's own fit, on the engine's lots");
@@ -89,7 +92,7 @@ public final class AdultQuickstart extends ExampleMain {
             curve.add(Double.POSITIVE_INFINITY, accuracy(plain, test));
             for (double epsilon : privacy().quick ? QUICK_CURVE : CURVE) {
                 for (int run = 0; run < plot.runs; run++) {
-                    curve.add(epsilon, privateAccuracy(plan(train, epochs, epsilon), train, test, run));
+                    curve.add(epsilon, privateAccuracy(plan(epochs, epsilon), train, test, run));
                 }
             }
             print(curve.table());
@@ -98,8 +101,8 @@ public final class AdultQuickstart extends ExampleMain {
         }
     }
 
-    private DpSgdPlan plan(DataSet train, int epochs, double epsilon) {
-        return DpSgdPlan.poisson(train.numExamples(), LOT_SIZE)
+    private DpSgdPlan plan(int epochs, double epsilon) {
+        return DpSgdPlan.poisson(PEOPLE, LOT_SIZE)
                 .withEpochs(epochs)
                 .withClippingNorm(CLIPPING_NORM)
                 .calibratedTo(new PrivacyGuarantee(epsilon, privacy().delta()));

@@ -112,8 +112,9 @@ public final class Cifar10Cnn extends ExampleMain {
         DataSet test = scaled(shortened(cifar.test(), QUICK_EXAMPLES));
         print(train.numExamples() + " training images, " + test.numExamples() + " test images");
 
-        cell("The plan: what will run, and its cost");
-        DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
+        cell("The plan: what will run, and its cost; the number of photographs is a public constant, not a count");
+        int photographs = size(50_000, train.numExamples());
+        DpSgdPlan plan = DpSgdPlan.poisson(photographs, Math.min(LOT_SIZE, photographs))
                 .withEpochs(quick ? 2 : epochs)
                 .withClippingNorm(CLIPPING_NORM)
                 .withAugmentationMultiplicity(augmentations == 0 ? 1 : augmentations)

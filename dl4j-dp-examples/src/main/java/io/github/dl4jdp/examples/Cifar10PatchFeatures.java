@@ -65,7 +65,7 @@ public final class Cifar10PatchFeatures extends ExampleMain {
         print(trainFeatures.shape()[0] + " features an image");
 
         cell("The plan: what will run, and its cost");
-        DpSgdPlan plan = plan(train.size(), privacy().epsilon(), quick)
+        DpSgdPlan plan = plan(size(50_000, train.size()), privacy().epsilon(), quick)
                 .calibratedTo(
                         new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
         print(plan);

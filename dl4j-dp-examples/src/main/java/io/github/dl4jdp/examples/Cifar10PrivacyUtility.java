@@ -58,7 +58,7 @@ public final class Cifar10PrivacyUtility extends ExampleMain {
         for (double epsilon : EPSILONS) {
             for (int run = 0; run < (quick ? 1 : plot.runs); run++) {
                 MultiLayerNetwork network = Cifar10PatchFeatures.network(trainFeatures, train, privacy().seed + run);
-                PrivacyEngine engine = PrivacyEngine.attach(network, plan(train.size(), epsilon));
+                PrivacyEngine engine = PrivacyEngine.attach(network, plan(size(50_000, train.size()), epsilon));
                 fitWithProgress(network, engine, examples);
                 double accuracy = LinearModel.accuracy(network, testFeatures, test);
                 print(number("epsilon %.3f: ", engine.epsilon()) + percent(accuracy));

@@ -136,7 +136,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
         FeatureFile testFeatures = open("scattering-maps-test", extractor, test);
 
         cell("Means and variances of the photographs' channels, released with noise");
-        DpSgdPlan plan = plan(train.size(), CLIPPING_NORM);
+        DpSgdPlan plan = plan(size(50_000, train.size()), CLIPPING_NORM);
         ReleasedNormalization released = PrivateNormalization.of(
                         plan.examples(), MEAN_BOUND, SQUARE_BOUND, NORMALIZATION_NOISE)
                 .release(trainFeatures.withLabels(train.oneHotLabels()));
@@ -173,7 +173,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
         print(trainFeatures.shape()[0] + " features an image");
 
         cell("The plan: the whole data set in every lot, which needs the least noise for a given epsilon");
-        DpSgdPlan plan = plan(train.size(), WHITENED_CLIPPING_NORM);
+        DpSgdPlan plan = plan(size(50_000, train.size()), WHITENED_CLIPPING_NORM);
         print(plan);
         MultiLayerNetwork network = LinearModel.create(
                 trainFeatures.shape(),

@@ -80,6 +80,14 @@ abstract class ExampleMain implements Callable<Integer> {
         return privacy.quick && images.size() > count ? images.first(count) : images;
     }
 
+    /**
+     * The number of training examples for a plan: a constant that is known of the data set, so that the guarantee hides how many examples there are too. A quick run, a rehearsal on whatever data there are,
+     * counts them.
+     */
+    final int size(int constant, int counted) {
+        return privacy.quick ? counted : constant;
+    }
+
     /** A number for people to read, the same in every locale. */
     static String number(String format, double value) {
         return String.format(Locale.ROOT, format, value);

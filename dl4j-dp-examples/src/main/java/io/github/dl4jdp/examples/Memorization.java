@@ -46,6 +46,12 @@ public final class Memorization extends ExampleMain {
     /** In how many lines the codes of the first, second and third group of names stand. */
     private static final int[] REPEATS = {1, 4, 16};
 
+    /** Three names in each group. */
+    private static final int SECRET_LINES = 63;
+
+    /** Of the files of movie reviews. */
+    private static final int REVIEWS = 1_800;
+
     private static final int HIDDEN = 64;
     private static final int PLAIN_EPOCHS = 30;
     private static final int PLAIN_BATCH = 50;
@@ -95,7 +101,8 @@ public final class Memorization extends ExampleMain {
         plain.fit(new ExistingDataSetIterator(text.batchBy(PLAIN_BATCH)), privacy().quick ? 3 : PLAIN_EPOCHS);
 
         cell("With privacy: one line is one example");
-        DpSgdPlan plan = DpSgdPlan.poisson(lines.size(), LOT_SIZE)
+        int lineCount = size((data.folder == null ? LINES : REVIEWS) + SECRET_LINES, lines.size());
+        DpSgdPlan plan = DpSgdPlan.poisson(lineCount, LOT_SIZE)
                 .withEpochs(privacy().quick ? 2 : PRIVATE_EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
                 .calibratedTo(

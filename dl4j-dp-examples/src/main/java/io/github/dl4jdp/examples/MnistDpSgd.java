@@ -59,8 +59,9 @@ public final class MnistDpSgd extends ExampleMain {
         DataSet test = shortened(mnist.test(), QUICK_EXAMPLES).toDataSet();
         print("training images " + train.numExamples() + ", test images " + test.numExamples());
 
-        cell("The plan: what will run, and its cost");
-        DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(LOT_SIZE, train.numExamples()))
+        cell("The plan: what will run, and its cost; the number of images is a public constant, not a count");
+        int images = size(60_000, train.numExamples());
+        DpSgdPlan plan = DpSgdPlan.poisson(images, Math.min(LOT_SIZE, images))
                 .withEpochs(privacy().quick ? 1 : EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
                 .calibratedTo(

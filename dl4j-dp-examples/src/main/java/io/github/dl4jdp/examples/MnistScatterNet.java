@@ -79,7 +79,8 @@ public final class MnistScatterNet extends ExampleMain {
         cell("The plan: the whole data set in every lot, which needs the least noise for a given epsilon");
         boolean tight = privacy().epsilon() < 2;
         int steps = tight ? STEPS : STEPS_FROM_EPSILON_2;
-        DpSgdPlan plan = DpSgdPlan.poisson(train.size(), train.size())
+        int images = size(60_000, train.size());
+        DpSgdPlan plan = DpSgdPlan.poisson(images, images)
                 .withEpochs(quick ? 5 : steps)
                 .withClippingNorm(CLIPPING_NORM)
                 .calibratedTo(

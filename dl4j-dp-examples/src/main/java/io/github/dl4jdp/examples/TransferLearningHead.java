@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
@@ -105,11 +106,13 @@ public final class TransferLearningHead extends ExampleMain {
         source.fit(new ExistingDataSetIterator(publicTrain.batchBy(PUBLIC_BATCH)), quick ? 1 : PUBLIC_EPOCHS);
 
         cell("The plan: what will run on the private digits, and its cost");
+        // How many digits are private was counted: that number is public then, which is the relation ZERO_OUT.
         DpSgdPlan plan = DpSgdPlan.poisson(privateTrain.numExamples(), Math.min(LOT_SIZE, privateTrain.numExamples()))
+                .withRelation(NeighboringRelation.ZERO_OUT)
                 .withEpochs(quick ? 1 : epochs)
                 .withClippingNorm(CLIPPING_NORM)
                 .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta(), NeighboringRelation.ZERO_OUT));
         print(plan);
 
         cell("Private training with a new head: "

@@ -3,6 +3,7 @@ package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.mechanism.PrivateMoments;
 import io.github.dl4jdp.core.random.RandomStreams;
@@ -50,7 +51,6 @@ import org.nd4j.linalg.factory.Nd4j;
  */
 public final class PrivateNormalization {
     /** As for Poisson lots: the size is private, and a larger difference is most likely a mistake. */
-    private static final double SIZE_TOLERANCE = 0.01;
 
     /** Features that are read at a time: 16 MB. */
     private static final int CHUNK_FEATURES = 1 << 22;
@@ -130,11 +130,11 @@ public final class PrivateNormalization {
      * Reads every example once and releases the normalization. Every call is a release of its own, with noise of its own, to be charged.
      *
      * @param data private examples with one array of features [examples, channels, ...]
-     * @throws IllegalArgumentException if the number of examples is not N (where one can be added or removed: differs by more than 1 %, a check that
-     *     the guarantee does not cover), the features are more arrays than one, or have fewer dimensions than two, or have a mask
+     * @throws IllegalArgumentException if the number of examples is not N (where one can be empty: is more; where one can be added or removed: differs by more than 1 %, a check
+     *     that the guarantee does not cover), the features are more arrays than one, or have fewer dimensions than two, or have a mask
      */
     public ReleasedNormalization release(RandomAccessExamples data) {
-        requireSize(data.size());
+        DataSize.require(data.size(), examples, relation, "examples", "examples");
         long[] shape = features(data, 0, 1).shape();
         int each = ChannelNormalization.length(shape);
         PrivateMoments sum = new PrivateMoments(Math.toIntExact(shape[1]), meanBound, squareBound);
@@ -180,14 +180,6 @@ public final class PrivateNormalization {
 
     private OptionalLong seed() {
         return seed == null ? OptionalLong.empty() : OptionalLong.of(seed);
-    }
-
-    private void requireSize(long size) {
-        boolean publicSize = relation != NeighboringRelation.ADD_OR_REMOVE_ONE;
-        if (publicSize ? size != examples : Math.abs(size - examples) > SIZE_TOLERANCE * examples) {
-            throw new IllegalArgumentException("data must have " + (publicSize ? "exactly " : "about ") + examples
-                    + " examples" + (publicSize ? "" : " (within 1 %)") + ", has " + size);
-        }
     }
 
     private static INDArray features(RandomAccessExamples data, long from, int count) {

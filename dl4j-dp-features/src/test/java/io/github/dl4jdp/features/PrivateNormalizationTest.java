@@ -251,11 +251,11 @@ class PrivateNormalizationTest {
 
         assertThat(PrivateNormalization.of(101, 1, 1, 1).release(examples)).isNotNull();
         assertThatThrownBy(() -> PrivateNormalization.of(102, 1, 1, 1).release(examples))
-                .hasMessageContaining("about 102 examples (within 1 %), has 100");
+                .hasMessageContaining("about examples = 102 examples (within 1 %), has 100");
         assertThatThrownBy(() -> PrivateNormalization.of(101, 1, 1, 1)
                         .withRelation(NeighboringRelation.REPLACE_ONE)
                         .release(examples))
-                .hasMessageContaining("exactly 101 examples, has 100");
+                .hasMessageContaining("exactly examples = 101 examples");
     }
 
     @Test

@@ -149,7 +149,7 @@ class UtilityDocumentTest {
         net.init();
         DataSet trainingData = new DataSet(
                 Nd4j.rand(20, 3, 8, 8), Nd4j.tile(Nd4j.eye(2), 10, 1).castTo(DataType.FLOAT));
-        DpSgdPlan plan = DpSgdPlan.poisson(trainingData.numExamples(), 10)
+        DpSgdPlan plan = DpSgdPlan.poisson(20, 10)
                 .withEpochs(1)
                 .withClippingNorm(1)
                 .withAugmentationMultiplicity(4) // copies of each example of a lot

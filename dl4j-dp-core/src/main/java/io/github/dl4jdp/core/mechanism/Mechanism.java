@@ -98,14 +98,15 @@ public record Mechanism(
      * The members of a lot among the examples from {@code from} (inclusive) to {@code to} (exclusive), ascending.
      *
      * @param key the lot's
-     * @param size of the data set
+     * @param size of the data set; under {@link NeighboringRelation#ZERO_OUT} at most N, the examples that are missing being empty records
      * @throws IllegalStateException if the sampling does not draw: the lots are the user's
      */
     public long[] draw(LotKey key, long from, long to, long size) {
         return switch (sampling) {
             case POISSON ->
                 isCut()
-                        ? within(from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, size)))
+                        // An absent example is an empty record: it takes its place among those that are cut down.
+                        ? within(from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, examples)))
                         : LotSampler.poisson(key, samplingProbability(), from, to);
             case FIXED_SIZE -> within(from, to, LotSampler.fixedSize(key.stream(LotSampler.STREAM, 0), size, lotSize));
             case GIVEN_BATCHES -> throw new IllegalStateException("a " + sampling + " plan does not draw lots");

@@ -6,7 +6,15 @@ import java.util.List;
 
 /** How the lots of a plan are drawn, and what that makes of their cost. */
 public enum Sampling {
-    /** Every example joins every lot independently with the sampling probability. Amplifies privacy; charged lot by lot. */
+    /**
+     * Every example joins every lot independently with the sampling probability. Amplifies privacy; charged lot by lot.
+     *
+     * <p>Proof that adding or removing an example ({@link NeighboringRelation#ADD_OR_REMOVE_ONE}) and replacing it by an empty record ({@link
+     * NeighboringRelation#ZERO_OUT}) cost the same: an empty record is absent. It adds nothing to the sum, and nothing to the count of adaptive clipping. Let D have example i, D' an empty record
+     * in its place, and D'' not even that. The coins of the other examples are independent of coin i, and the sampling probability, divisor, noise and number of steps are constants of the plan. So every release
+     * has the same distribution on D' and on D'', for every clipping and in every state, and the two pairs (D, D') and (D, D'') have the same privacy loss. What the relations differ in is the number of
+     * examples: it is a constant that was known beforehand under the first, and may be the exact count of the private data under the second, since D and D' have the same count.
+     */
     POISSON,
     /**
      * Every lot is a uniformly drawn subset of exactly the lot size. Amplifies privacy; charged lot by lot. Replacing one example moves a
@@ -23,7 +31,7 @@ public enum Sampling {
     /** The relations under which a cost is known, the usual one first. */
     public List<NeighboringRelation> relations() {
         return switch (this) {
-            case POISSON -> List.of(NeighboringRelation.ADD_OR_REMOVE_ONE);
+            case POISSON -> List.of(NeighboringRelation.ADD_OR_REMOVE_ONE, NeighboringRelation.ZERO_OUT);
             case FIXED_SIZE -> List.of(NeighboringRelation.REPLACE_ONE);
             case GIVEN_BATCHES -> List.of(NeighboringRelation.ZERO_OUT, NeighboringRelation.REPLACE_ONE);
         };
