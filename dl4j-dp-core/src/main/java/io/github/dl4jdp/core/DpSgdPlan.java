@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.CorrelatedNoise;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.NoiseCalibration;
@@ -14,6 +15,7 @@ import io.github.dl4jdp.core.internal.plan.ExampleShape;
 import io.github.dl4jdp.core.internal.plan.OtherReleases;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.Correlation;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
 import io.github.dl4jdp.core.mechanism.Sampling;
@@ -73,6 +75,10 @@ public final class DpSgdPlan {
     private @Nullable Truncation truncation;
     private ExampleShape exampleShape = ExampleShape.NONE;
     private int copies = 1;
+    private @Nullable Correlation correlation;
+    /** Whether the data come once. */
+    private boolean singlePass;
+
     /** Given or calibrated. */
     private @Nullable Double noiseMultiplier;
 
@@ -111,6 +117,8 @@ public final class DpSgdPlan {
         truncation = plan.truncation;
         exampleShape = plan.exampleShape;
         copies = plan.copies;
+        correlation = plan.correlation;
+        singlePass = plan.singlePass;
         noiseMultiplier = plan.noiseMultiplier;
         target = plan.target;
         seed = plan.seed;
@@ -169,6 +177,7 @@ public final class DpSgdPlan {
                 releasesPerLot(),
                 copies,
                 Math.max(1, steps),
+                Optional.ofNullable(correlation),
                 OptionalLong.empty());
     }
 
@@ -186,7 +195,7 @@ public final class DpSgdPlan {
     }
 
     /** A plan with no more parts than a mechanism has. */
-    static DpSgdPlan of(Mechanism mechanism) {
+    static DpSgdPlan of(Mechanism mechanism, boolean singlePass) {
         var plan = new DpSgdPlan(mechanism.sampling(), "lotSize", mechanism.examples(), mechanism.lotSize());
         plan.maximumLotSize = mechanism.maximumLotSize();
         plan.relation = mechanism.relation();
@@ -194,6 +203,8 @@ public final class DpSgdPlan {
         plan.clipping = mechanism.clipping();
         plan.noiseSchedule = mechanism.noiseSchedule();
         plan.copies = mechanism.copies();
+        plan.singlePass = singlePass;
+        plan.correlation = mechanism.correlation().orElse(null);
         plan.noiseMultiplier = mechanism.noiseMultiplier();
         plan.seed = mechanism.seed().isPresent() ? mechanism.seed().getAsLong() : null;
         return plan;
@@ -219,6 +230,7 @@ public final class DpSgdPlan {
                 releasesPerLot(),
                 copies,
                 steps(),
+                Optional.ofNullable(correlation),
                 seed());
     }
 
@@ -279,6 +291,21 @@ public final class DpSgdPlan {
     }
 
     /**
+     * A stream: data that come once, in an order of their own, as batches of your own iterator ({@code engine.lots(iterator)}). It is one pass of {@link #givenBatches}: its epsilon is fixed beforehand, for as many examples as it may have, and
+     * there is no number of passes. Its length is {@code ceil(examples / batchSize)} steps; {@link #withSteps} makes it shorter. Best with {@link #withCorrelatedNoise}, with which a run that ends early costs less. Assumed: an example comes once.
+     *
+     * @param examples the most examples of the stream, a public constant, at least 1; the run ends there
+     * @param batchSize number of examples of a full batch, from 1 to {@code examples}: the divisor of every sum
+     * @throws IllegalArgumentException if {@code examples < 1} or {@code batchSize} is not in {@code [1, examples]}
+     */
+    public static DpSgdPlan singlePass(long examples, long batchSize) {
+        DpSgdPlan plan = givenBatches(examples, batchSize);
+        plan.singlePass = true;
+        plan.steps = Mechanism.lotsAfter(1, examples, batchSize);
+        return plan;
+    }
+
+    /**
      * The neighboring relation of the guarantee; it changes neither the noise nor the lots.
      *
      * <p>For Poisson lots it states how the number of examples is known. {@link NeighboringRelation#ADD_OR_REMOVE_ONE}, the usual one, hides whether an example was in the data, and so how many there are: {@link
@@ -331,6 +358,10 @@ public final class DpSgdPlan {
      */
     public DpSgdPlan withEpochs(int epochs) {
         Require.positive("epochs", epochs);
+        if (singlePass) {
+            throw new IllegalArgumentException("a plan of data that come once must have no number of epochs, was "
+                    + epochs + "; use DpSgdPlan.givenBatches for data that are read several times");
+        }
         return withSteps(Mechanism.lotsAfter(epochs, examples, lotSize));
     }
 
@@ -341,6 +372,10 @@ public final class DpSgdPlan {
      */
     public DpSgdPlan withSteps(long steps) {
         Require.positive("steps", steps);
+        if (singlePass && steps > Mechanism.lotsAfter(1, examples, lotSize)) {
+            throw new IllegalArgumentException("steps must be at most " + Mechanism.lotsAfter(1, examples, lotSize)
+                    + " for " + examples + " examples that come once, in batches of " + lotSize + ", was " + steps);
+        }
         return recalibrated(plan -> plan.steps = steps);
     }
 
@@ -419,7 +454,7 @@ public final class DpSgdPlan {
     }
 
     private void requireKnownCost(String name, NeighboringRelation relation) {
-        var known = Mechanism.relations(sampling, maximumLotSize < examples);
+        var known = Mechanism.relations(sampling, maximumLotSize < examples, correlation != null);
         if (!known.contains(relation)) {
             throw new IllegalArgumentException(
                     name + " must be one of " + known + " for " + sampling + " lots, was " + relation);
@@ -442,6 +477,49 @@ public final class DpSgdPlan {
     public DpSgdPlan withNoiseSchedule(NoiseSchedule schedule) {
         Objects.requireNonNull(schedule, "schedule");
         return recalibrated(plan -> plan.noiseSchedule = schedule);
+    }
+
+    /**
+     * Correlated noise: the noise of each step takes back a part of that of earlier steps, so that less of it adds up in the parameters. The noise multiplier is that of the independent draws that noise is mixed from. A calibrated noise multiplier is
+     * calibrated anew.
+     *
+     * <p>With {@link #givenBatches} and {@link #singlePass}, any {@link CorrelatedNoise}. <b>Assumed: every pass has the same order</b>, so that from a lot of an example to its next one there are at least {@code floor(examples / batchSize)} lots; for another
+     * order, use {@link #withCorrelatedNoise(CorrelatedNoise, long)}. A pass that is left before it had so many lots is not followed by another one. Privacy is not amplified: the run costs one Gaussian, of the sensitivity of the matrix for so many passes
+     * ({@link io.github.dl4jdp.accountant.CorrelationMatrix}).
+     *
+     * <p>With {@link #poisson}, matrices with bands only: lot t is drawn from the part of the data set whose examples have the number {@code t - 1} modulo {@code bands}, each with probability {@code bands q}. The relation is {@link NeighboringRelation#ZERO_OUT} then, and
+     * T steps cost as much as {@code ceil(T / bands)} compositions of {@code PoissonSampled(bands q, Gaussian)}.
+     *
+     * <p>A network that is attached again begins its noise anew, because the key of the noise is never stored: what was released before and after are two runs, whose costs add up, and a calibrated plan ends earlier for it. Train without interruption, or plan
+     * each part for itself.
+     *
+     * <p>Sources: Kairouz et al. 2021 (arXiv 2103.00039), Choquette-Choo et al. 2023 (arXiv 2306.08153), and those at {@link CorrelatedNoise.Strategy}.
+     *
+     * @throws IllegalArgumentException if the sampling is {@link #fixedSize}, or Poisson with a matrix without bands, with fewer examples than {@code bands} lots or with a maximum lot size; if the clipping is adaptive, the noise changes over the run, or backpropagation
+     *     is truncated; if the plan is calibrated to a guarantee under another relation
+     */
+    public DpSgdPlan withCorrelatedNoise(CorrelatedNoise noise) {
+        return withCorrelatedNoise(noise, sampling == Sampling.POISSON ? noise.bands() : examples / lotSize);
+    }
+
+    /**
+     * As {@link #withCorrelatedNoise(CorrelatedNoise)}, for given batches whose order may change from pass to pass.
+     *
+     * @param separation from a lot of an example to its next one there are at least so many lots, at least 1: 1 for any order
+     * @throws IllegalArgumentException as {@link #withCorrelatedNoise(CorrelatedNoise)}, or if {@code separation < 1}, or it is not the number of bands for Poisson lots
+     */
+    public DpSgdPlan withCorrelatedNoise(CorrelatedNoise noise, long separation) {
+        var correlated = new Correlation(noise, separation);
+        var known = Mechanism.relations(sampling, maximumLotSize < examples, true);
+        NeighboringRelation kept = known.contains(relation) ? relation : known.get(0);
+        if (target != null && target.relation() != kept) {
+            throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept
+                    + " for correlated noise, was under " + target.relation());
+        }
+        return recalibrated(plan -> {
+            plan.correlation = correlated;
+            plan.relation = kept;
+        });
     }
 
     /**
@@ -731,6 +809,21 @@ public final class DpSgdPlan {
         return noiseSchedule;
     }
 
+    /** The correlated noise of {@link #withCorrelatedNoise}; empty for independent noise. */
+    public Optional<CorrelatedNoise> correlatedNoise() {
+        return Optional.ofNullable(correlation).map(Correlation::noise);
+    }
+
+    /** Whether the data come once, see {@link #singlePass}. */
+    public boolean isSinglePass() {
+        return singlePass;
+    }
+
+    /** How lots share noise, if they do. */
+    Optional<Correlation> correlation() {
+        return Optional.ofNullable(correlation);
+    }
+
     /**
      * The noised sums released about one lot: 1, or the number of segments with {@link #withTruncatedBackprop}. The event of a charge
      * includes them all.
@@ -766,6 +859,11 @@ public final class DpSgdPlan {
      * @throws IllegalStateException if the plan's noise changes over the run: use {@link #stepEvent(long)}
      */
     public DpEvent stepEvent() {
+        if (correlation != null) {
+            throw new IllegalStateException(
+                    "the plan's noise is correlated, so that lots differ in what they add to the cost:"
+                            + " ask for the event of one charge, stepEvent(charge), or for event() of the run");
+        }
         if (!noiseSchedule.isConstant()) {
             throw new IllegalStateException("the plan's noise changes over the run, by a schedule of "
                     + noiseSchedule.describe() + ": ask for the event of one charge, stepEvent(charge)");
@@ -852,6 +950,8 @@ public final class DpSgdPlan {
                 + ", clipping=" + (clipping == null ? "none" : clipping.describe()) + ", noiseMultiplier="
                 + noiseMultiplier
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
+                + (correlation == null ? "" : ", correlatedNoise=" + correlation.describe())
+                + (singlePass ? ", singlePass" : "")
                 + (others.isEmpty() ? "" : ", earlierReleases=" + others.all())
                 + (truncation == null ? "" : ", truncatedBackprop=" + truncation.describe())
                 + (exampleShape.equals(ExampleShape.NONE) ? "" : ", exampleShape=" + exampleShape.describe())

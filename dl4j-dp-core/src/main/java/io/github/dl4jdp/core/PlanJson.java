@@ -26,6 +26,7 @@ public final class PlanJson {
             "segmentLength",
             "sequenceLength",
             "imageSize",
+            "singlePass",
             "delta",
             "accountant",
             "targetEpsilon",
@@ -73,6 +74,9 @@ public final class PlanJson {
         if (!plan.exampleShape().imageSize().isEmpty()) {
             map.put("imageSize", plan.exampleShape().imageSize());
         }
+        if (plan.isSinglePass()) {
+            map.put("singlePass", true);
+        }
         map.put("delta", plan.delta());
         map.put("accountant", plan.accountantKind().name());
         plan.target().ifPresent(target -> map.put("targetEpsilon", target.epsilon()));
@@ -92,7 +96,7 @@ public final class PlanJson {
                         + " not know its " + key + "; use the version that stored it, or a later one");
             }
         }
-        DpSgdPlan plan = DpSgdPlan.of(MechanismJson.read(map))
+        DpSgdPlan plan = DpSgdPlan.of(MechanismJson.read(map), Boolean.TRUE.equals(map.get("singlePass")))
                 .withDelta(number(map, "delta").doubleValue())
                 .withAccountant(AccountantKind.valueOf(text(map, "accountant")));
         if (map.containsKey("releases")) {

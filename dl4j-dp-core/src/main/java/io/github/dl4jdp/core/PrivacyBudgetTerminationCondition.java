@@ -70,7 +70,7 @@ public final class PrivacyBudgetTerminationCondition
     @Override
     public boolean terminate(double lastMiniBatchScore) {
         return engine.remainingSteps() == 0
-                || (charges() >= affordable && !engine.plan().sampling().chargesByPass());
+                || (charges() >= affordable && !engine.plan().mechanism().chargesByPass());
     }
 
     /** Whether the first step of the next pass would exceed the budget. */
@@ -81,7 +81,7 @@ public final class PrivacyBudgetTerminationCondition
 
     /** Lots charged so far, or passes where the plan charges by pass. */
     private long charges() {
-        return engine.plan().sampling().chargesByPass()
+        return engine.plan().mechanism().chargesByPass()
                 ? engine.plan().epochs() - engine.remainingPasses()
                 : engine.steps();
     }
@@ -94,6 +94,6 @@ public final class PrivacyBudgetTerminationCondition
                 epsilon,
                 engine.plan().delta(),
                 affordable,
-                engine.plan().sampling().chargesByPass() ? "passes" : "steps");
+                engine.plan().mechanism().chargesByPass() ? "passes" : "steps");
     }
 }

@@ -412,6 +412,7 @@ public final class PrivacyEngine implements AutoCloseable {
                         Stream.concat(training.rules().assumptions().stream(), training.fittedPreprocessing().stream())
                                 .toList(),
                         training.augmentedLots().wasUsed(),
+                        plan.correlation().isPresent() && !plan.seed().isPresent() ? spending.chargesBefore() : 0,
                         training.shapes().matter()));
     }
 

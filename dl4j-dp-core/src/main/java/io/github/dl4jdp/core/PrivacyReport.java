@@ -118,6 +118,16 @@ public final class PrivacyReport {
             assumptions.add(
                     "the iterator gives each example at most once a pass, in an order that does not depend on the data");
         }
+        if (plan.sampling() == Sampling.GIVEN_BATCHES && plan.isSinglePass()) {
+            assumptions.add("the stream gives each example once, and no other iterator gives it again");
+        } else if (plan.sampling() == Sampling.GIVEN_BATCHES) {
+            plan.correlation()
+                    .filter(one -> plan.epochs() > 1)
+                    .ifPresent(
+                            one -> assumptions.add("the order of the examples is such that from a lot of an example to"
+                                    + " its next one there are at least " + one.separation()
+                                    + " lots, as it is where every pass has the same order"));
+        }
         if (run.remainingSteps() > 0) {
             assumptions.add(
                     "the number of lots was not chosen by looking at training results such as a score; if it was, the epsilon of"
@@ -231,6 +241,15 @@ public final class PrivacyReport {
                         + (plan.noiseSchedule().equals(NoiseSchedule.CONSTANT)
                                 ? ""
                                 : ", times " + plan.noiseSchedule().describe()));
+        plan.correlation()
+                .ifPresent(
+                        one -> facts.put(
+                                "correlated noise",
+                                one.describe() + "; the noise multiplier is that of the draws which noise is mixed from"
+                                        + (run.noiseBegan() == 0
+                                                ? ""
+                                                : "; it began anew after " + run.noiseBegan()
+                                                        + " lots, since the keys of noise are not stored, and both parts are included in epsilon")));
         if (!plan.exampleShape().equals(ExampleShape.NONE)) {
             facts.put("shape of an example", plan.exampleShape().describe());
         }

@@ -25,6 +25,7 @@ import java.util.OptionalDouble;
  * @param layers that trained
  * @param assumptions of the rules and of the preprocessors that the training data went through
  * @param augments whether examples were augmented
+ * @param noiseBegan after how many charges correlated noise began anew
  * @param shapesMatter whether the number of time steps, or of pixels, of an example changes gradients
  */
 record RunState(
@@ -41,4 +42,5 @@ record RunState(
         List<TrainableLayer> layers,
         List<String> assumptions,
         boolean augments,
+        long noiseBegan,
         boolean shapesMatter) {}

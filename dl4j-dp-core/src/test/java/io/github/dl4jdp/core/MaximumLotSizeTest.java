@@ -66,13 +66,13 @@ class MaximumLotSizeTest {
         long[] joined = new long[EXAMPLES];
         int cut = 0;
         for (int lot = 1; lot <= lots; lot++) {
-            long[] members = mechanism.draw(streams.lotKey(lot), 0, EXAMPLES, EXAMPLES);
+            long[] members = mechanism.draw(streams.lotKey(lot), lot, 0, EXAMPLES, EXAMPLES);
             assertThat(members.length).isLessThanOrEqualTo(14);
             cut += members.length == 14 ? 1 : 0;
             Arrays.stream(members).forEach(member -> joined[(int) member]++);
             assertThat(LongStream.concat(
-                                    Arrays.stream(mechanism.draw(streams.lotKey(lot), 0, 25, EXAMPLES)),
-                                    Arrays.stream(mechanism.draw(streams.lotKey(lot), 25, EXAMPLES, EXAMPLES)))
+                                    Arrays.stream(mechanism.draw(streams.lotKey(lot), lot, 0, 25, EXAMPLES)),
+                                    Arrays.stream(mechanism.draw(streams.lotKey(lot), lot, 25, EXAMPLES, EXAMPLES)))
                             .toArray())
                     .isEqualTo(members);
         }

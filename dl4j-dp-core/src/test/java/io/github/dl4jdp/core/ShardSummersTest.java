@@ -244,7 +244,7 @@ class ShardSummersTest {
             int shards) {
         long from = border(shard, shards);
         long to = border(shard + 1, shards);
-        long[] members = mechanism.draw(task.key(), from, to, EXAMPLES);
+        long[] members = mechanism.draw(task.key(), task.lot(), from, to, EXAMPLES);
         var batches = new ArrayList<ShardSummer.Batch>();
         for (int i = 0; i < members.length; i += 4) {
             long[] part = Arrays.copyOfRange(members, i, Math.min(members.length, i + 4));

@@ -86,7 +86,7 @@ final class ExecutorRun implements AutoCloseable {
             }
             int physicalBatchSize = summer.physicalBatchSize(execution);
             long[] members =
-                    mechanism.draw(step.task().key(), shard.first(), shard.first() + shard.count(), manifest.size());
+                    mechanism.draw(step.task().key(), step.task().lot(), shard.first(), shard.first() + shard.count(), manifest.size());
             ShardSum sum = summer.sum(
                     step.task(),
                     step.parameters(),

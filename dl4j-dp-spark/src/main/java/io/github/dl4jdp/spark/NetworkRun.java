@@ -85,6 +85,7 @@ record NetworkRun(
                 mechanism.releasesPerLot(),
                 mechanism.copies(),
                 mechanism.steps(),
+                mechanism.correlation(),
                 OptionalLong.empty());
         var map = new LinkedHashMap<String, Object>();
         MechanismJson.put(unseeded, map);

@@ -10,18 +10,25 @@ package io.github.dl4jdp.core.mechanism;
 public final class Charge {
     private final Charges charges;
     private final long number;
+    private final long pass;
     private boolean recorded;
     private long releasesOfLot;
     private long examples;
 
-    Charge(Charges charges, long number) {
+    Charge(Charges charges, long number, long pass) {
         this.charges = charges;
         this.number = number;
+        this.pass = pass;
     }
 
     /** Its number, from 1. */
     public long number() {
         return number;
+    }
+
+    /** The pass over given batches that its lot belongs to, from 1, with correlated noise. */
+    long pass() {
+        return pass;
     }
 
     /** Whether it is recorded. */
@@ -43,7 +50,7 @@ public final class Charge {
      */
     void pay(boolean isFirstOfLot, long examplesOfLot) {
         Mechanism mechanism = charges.mechanism();
-        boolean byPass = mechanism.sampling().chargesByPass();
+        boolean byPass = mechanism.chargesByPass();
         if (isFirstOfLot && recorded && !byPass) {
             throw new IllegalStateException("charge " + number + " pays for one lot, but was used for a second one");
         }
@@ -58,7 +65,8 @@ public final class Charge {
                     + " releases about a lot, but was used for one more");
         }
         if (!recorded) {
-            charges.record(this);
+            charges.requireRoom(this, examplesOfLot);
+            charges.record(this, examplesOfLot);
             recorded = true;
         }
         examples = examplesSoFar;

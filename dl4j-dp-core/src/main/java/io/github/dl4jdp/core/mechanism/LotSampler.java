@@ -34,6 +34,17 @@ final class LotSampler {
     }
 
     /**
+     * The members of a cyclic Poisson lot: of the examples whose number is {@code part} modulo {@code parts}, each joins with the given probability.
+     *
+     * <p>An example's part is a function of its number alone, and {@code parts} lots are between two lots of a part. Its coins are those of {@link #poisson}.
+     */
+    static long[] cyclic(LotKey lot, double probability, long part, int parts, long from, long to) {
+        return Arrays.stream(poisson(lot, probability, from, to))
+                .filter(member -> member % parts == part)
+                .toArray();
+    }
+
+    /**
      * The members of a lot of exactly {@code lotSize} examples, ascending.
      *
      * <p>Proof of uniformity: selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, Algorithm S) takes example {@code i} with probability (members still

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
+import io.github.dl4jdp.accountant.CorrelatedNoise;
+import io.github.dl4jdp.accountant.CorrelationMatrix;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.random.LotKey;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Collectors;
@@ -30,6 +34,7 @@ import java.util.stream.Collectors;
  * @param releasesPerLot sums released about one lot, at least 1
  * @param copies K, the copies of an example whose gradients are averaged, at least 1
  * @param steps T, the number of lots of the run, at least 1
+ * @param correlation how the noise of lots is mixed from shared draws, whose standard deviation is sigma C; empty for independent noise
  * @param seed of a repeatable run, which is not private; empty in a private one
  */
 public record Mechanism(
@@ -44,8 +49,39 @@ public record Mechanism(
         long releasesPerLot,
         int copies,
         long steps,
+        Optional<Correlation> correlation,
         OptionalLong seed) {
     private static final String CUT = "cut";
+
+    /** With independent noise. */
+    public Mechanism(
+            Sampling sampling,
+            long examples,
+            long lotSize,
+            long maximumLotSize,
+            NeighboringRelation relation,
+            Clipping clipping,
+            double noiseMultiplier,
+            NoiseSchedule noiseSchedule,
+            long releasesPerLot,
+            int copies,
+            long steps,
+            OptionalLong seed) {
+        this(
+                sampling,
+                examples,
+                lotSize,
+                maximumLotSize,
+                relation,
+                clipping,
+                noiseMultiplier,
+                noiseSchedule,
+                releasesPerLot,
+                copies,
+                steps,
+                Optional.empty(),
+                seed);
+    }
 
     /** Checks every part; {@code IllegalArgumentException} if one is out of its range, or two exclude each other. */
     public Mechanism {
@@ -62,7 +98,7 @@ public record Mechanism(
             throw new IllegalArgumentException("maximumLotSize must be for Poisson lots, was " + maximumLotSize
                     + " for " + sampling + " lots, whose size does not vary");
         }
-        var known = relations(sampling, maximumLotSize < examples);
+        var known = relations(sampling, maximumLotSize < examples, correlation.isPresent());
         if (!known.contains(relation)) {
             throw new IllegalArgumentException(
                     "relation must be one of " + known + " for " + sampling + " lots, was " + relation);
@@ -92,22 +128,84 @@ public record Mechanism(
                     "augmentationMultiplicity must be 1 in a plan of given batches, whose examples the engine does not copy, was "
                             + copies + "; use DpSgdPlan.poisson or fixedSize");
         }
+        if (correlation.isPresent()) {
+            requireCorrelatable(
+                    correlation.get(),
+                    sampling,
+                    examples,
+                    lotSize,
+                    maximumLotSize,
+                    clipping,
+                    noiseSchedule,
+                    releasesPerLot);
+        }
+    }
+
+    private static void requireCorrelatable(
+            Correlation correlation,
+            Sampling sampling,
+            long examples,
+            long lotSize,
+            long maximumLotSize,
+            Clipping clipping,
+            NoiseSchedule noiseSchedule,
+            long releasesPerLot) {
+        CorrelatedNoise noise = correlation.noise();
+        String reason =
+                switch (sampling) {
+                    case FIXED_SIZE ->
+                        "needs lots in which the steps of an example are known to be apart, which lots of a fixed size are not; use DpSgdPlan.givenBatches, singlePass or poisson";
+                    case POISSON -> {
+                        if (!noise.isBanded()) {
+                            yield "needs a matrix with bands for Poisson lots, so that the steps of an example do not share noise; use CorrelatedNoise.bandMf or bandedSquareRoot, or DpSgdPlan.givenBatches";
+                        }
+                        if (Math.multiplyExact(lotSize, (long) noise.bands()) > examples) {
+                            yield "draws a lot from one of " + noise.bands()
+                                    + " parts of the data set, which must have at least the expected lot size, "
+                                    + lotSize + ", of " + examples + " examples; use fewer bands or smaller lots";
+                        }
+                        if (correlation.separation() != noise.bands()) {
+                            yield "draws the lots of an example " + noise.bands() + " apart for Poisson lots, not "
+                                    + correlation.separation();
+                        }
+                        yield maximumLotSize < examples ? "has no known cost for lots of a maximum size" : "";
+                    }
+                    case GIVEN_BATCHES -> "";
+                };
+        if (reason.isEmpty() && clipping instanceof Clipping.Adaptive) {
+            reason =
+                    "needs one clipping norm for all lots, since noise of different sizes does not cancel; use Clipping.flat, perLayer or automatic";
+        }
+        if (reason.isEmpty() && !noiseSchedule.isConstant()) {
+            reason =
+                    "needs the same noise in all lots, since noise of different sizes does not cancel; leave the noise schedule out";
+        }
+        if (reason.isEmpty() && releasesPerLot > 1) {
+            reason =
+                    "must not be used with truncated backpropagation through time, whose segments are several releases about one lot; train on whole sequences";
+        }
+        if (!reason.isEmpty()) {
+            throw new IllegalArgumentException("correlated noise (" + noise.describe() + ") " + reason);
+        }
     }
 
     /**
      * The members of a lot among the examples from {@code from} (inclusive) to {@code to} (exclusive), ascending.
      *
      * @param key the lot's
+     * @param lot its number, from 1
      * @param size of the data set; under {@link NeighboringRelation#ZERO_OUT} at most N, the examples that are missing being empty records
      * @throws IllegalStateException if the sampling does not draw: the lots are the user's
      */
-    public long[] draw(LotKey key, long from, long to, long size) {
+    public long[] draw(LotKey key, long lot, long from, long to, long size) {
         return switch (sampling) {
             case POISSON ->
-                isCut()
-                        // An absent example is an empty record: it takes its place among those that are cut down.
-                        ? within(from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, examples)))
-                        : LotSampler.poisson(key, samplingProbability(), from, to);
+                correlation.isPresent()
+                        ? LotSampler.cyclic(key, samplingProbability(), (lot - 1) % bands(), bands(), from, to)
+                        : isCut()
+                                // An absent example is an empty record: it takes its place among those that are cut down.
+                                ? within(from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, examples)))
+                                : LotSampler.poisson(key, samplingProbability(), from, to);
             case FIXED_SIZE -> within(from, to, LotSampler.fixedSize(key.stream(LotSampler.STREAM, 0), size, lotSize));
             case GIVEN_BATCHES -> throw new IllegalStateException("a " + sampling + " plan does not draw lots");
         };
@@ -135,16 +233,49 @@ public record Mechanism(
      * @param isCut whether lots have a maximum size: an example then takes another one's place, and only its replacement by nothing is bounded (Ganesh 2025, arXiv 2508.15089)
      */
     public static List<NeighboringRelation> relations(Sampling sampling, boolean isCut) {
-        return isCut ? List.of(NeighboringRelation.ZERO_OUT) : sampling.relations();
+        return relations(sampling, isCut, false);
+    }
+
+    /**
+     * As {@link #relations(Sampling, boolean)}, with correlated noise: Poisson lots are drawn from parts by the examples' numbers then, and one example more would move others to other parts.
+     *
+     * @param isCorrelated whether lots share draws of noise
+     */
+    public static List<NeighboringRelation> relations(Sampling sampling, boolean isCut, boolean isCorrelated) {
+        return isCut || (isCorrelated && sampling == Sampling.POISSON)
+                ? List.of(NeighboringRelation.ZERO_OUT)
+                : sampling.relations();
+    }
+
+    /** The number of bands of C. */
+    private int bands() {
+        return correlation.orElseThrow().noise().bands();
+    }
+
+    /** The matrix of correlated noise. */
+    CorrelationMatrix matrix() {
+        return correlation.orElseThrow().matrix(steps, sampling == Sampling.POISSON ? 1 : passes());
+    }
+
+    /** The passes over the data set, the last one possibly short: with given batches, the most lots of an example. */
+    public long passes() {
+        return passOf(steps);
+    }
+
+    /** Whether a charge pays for a whole pass over the data set instead of one lot. */
+    public boolean chargesByPass() {
+        return sampling.chargesByPass() && correlation.isEmpty();
     }
 
     private boolean isCut() {
         return maximumLotSize < examples;
     }
 
-    /** The probability {@code q = L / N} with which an example joins a lot. */
+    /** The probability {@code q = L / N} with which an example joins a lot; with correlated noise, {@code b q}, with which it joins a lot of its part. */
     public double samplingProbability() {
-        return (double) lotSize / examples;
+        return correlation.isPresent() && sampling == Sampling.POISSON
+                ? (double) lotSize * bands() / examples
+                : (double) lotSize / examples;
     }
 
     /** Whether there is noise, and it does not come from a seed. */
@@ -159,7 +290,40 @@ public record Mechanism(
 
     /** What charge number {@code charge} costs, from 1: {@link #nominalEvent}, unless its noise comes from a seed, which an adversary may know. */
     public DpEvent event(long charge) {
-        return seed.isEmpty() ? nominalEvent(charge) : new DpEvent.NonPrivate();
+        return event(0, charge);
+    }
+
+    /**
+     * What a charge costs in a run whose noise began anew after {@code began} charges. With independent noise, that does not matter. With correlated noise it is what the lot adds to the cost of the lots since:
+     *
+     * <p>Without sampling, t lots together are one Gaussian of the sensitivity {@code S_t} of the first t rows of C ({@link CorrelationMatrix}), and squared sensitivities of Gaussians add up, so that lot t costs {@code Gaussian(sigma /
+     * sqrt(S_t^2 - S_(t-1)^2))}. With Poisson lots, b lots are one {@code PoissonSampled(b q, Gaussian(sigma / S))} ({@code package-info}), which the first of them is charged with.
+     */
+    public DpEvent event(long began, long charge) {
+        return seed.isPresent()
+                ? new DpEvent.NonPrivate()
+                : correlation.isEmpty() ? nominalEvent(charge) : correlatedEvents(began, charge - 1, charge);
+    }
+
+    private DpEvent correlatedEvents(long began, long from, long to) {
+        Require.positive("charge", to);
+        if (noiseMultiplier == 0) {
+            return new DpEvent.NonPrivate();
+        }
+        double sigma = noiseMultiplier / sensitivityInClippingNorms();
+        if (sampling == Sampling.POISSON) {
+            long rounds = -Math.floorDiv(began - to, (long) bands()) + Math.floorDiv(began - from, (long) bands());
+            var round = new DpEvent.PoissonSampled(
+                    samplingProbability(), new DpEvent.Gaussian(Math.nextDown(sigma / matrix().sensitivity())));
+            return rounds == 0 ? new DpEvent.NoOp() : rounds == 1 ? round : new DpEvent.SelfComposed(round, rounds);
+        }
+        if (to - began > steps) {
+            throw new IllegalArgumentException(
+                    "correlated noise is made for steps = " + steps + ", and does not go on to " + (to - began));
+        }
+        CorrelationMatrix matrix = matrix();
+        double squared = matrix.squaredSensitivity(to - began) - matrix.squaredSensitivity(from - began);
+        return squared == 0 ? new DpEvent.NoOp() : new DpEvent.Gaussian(Math.nextDown(sigma / Math.sqrt(squared)));
     }
 
     /** What charge number {@code charge} would cost with secret noise. */
@@ -197,9 +361,15 @@ public record Mechanism(
         return relation == NeighboringRelation.REPLACE_ONE ? 2 : 1;
     }
 
-    /** The charges after the first {@code from} up to number {@code to}, those of equal events together. */
+    /** The charges after the first {@code from} up to number {@code to}, those of equal events together, of a run whose noise never began anew. */
     public List<DpEvent.SelfComposed> runs(long from, long to) {
         var runs = new ArrayList<DpEvent.SelfComposed>();
+        if (correlation.isPresent()) {
+            for (long charge = from + 1; charge <= to; charge++) {
+                runs.add(new DpEvent.SelfComposed(event(charge), 1));
+            }
+            return runs;
+        }
         for (long done = from; done < to; ) {
             long last = seed.isEmpty() ? Math.min(to, noiseSchedule.lastOfStage(done + 1)) : to;
             runs.add(new DpEvent.SelfComposed(event(done + 1), last - done));
@@ -208,25 +378,40 @@ public record Mechanism(
         return runs;
     }
 
-    /** {@link #runs} as one event. */
+    /** The charges after the first {@code from} up to number {@code to} as one event, of a run whose noise began anew after {@code from} charges. */
     public DpEvent events(long from, long to) {
+        return events(from, from, to);
+    }
+
+    /** The charges after the first {@code from} up to number {@code to} as one event, of a run whose noise began anew after {@code began} charges. */
+    public DpEvent events(long began, long from, long to) {
+        if (correlation.isPresent() && seed.isEmpty()) {
+            return from == to ? new DpEvent.NoOp() : correlatedEvents(began, from, to);
+        }
         var runs = runs(from, to);
         return runs.size() == 1 ? runs.get(0) : new DpEvent.Composed(List.copyOf(runs));
     }
 
     /** The events that charges may have. */
     public Set<DpEvent> possibleEvents() {
+        if (correlation.isPresent()) {
+            var events = new HashSet<DpEvent>();
+            for (long charge = 1; charge <= steps; charge++) {
+                events.add(event(charge));
+            }
+            return events;
+        }
         return noiseSchedule.stages().stream().map(stage -> event(stage.from())).collect(Collectors.toSet());
     }
 
     /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
     public long chargesFor(long lots) {
-        return sampling.chargesByPass() && lots > 0 ? passOf(lots) : lots;
+        return chargesByPass() && lots > 0 ? passOf(lots) : lots;
     }
 
     /** The most lots that one charge pays for. */
     public long lotsPerCharge() {
-        return sampling.chargesByPass() ? lotsAfter(1) : 1;
+        return chargesByPass() ? lotsAfter(1) : 1;
     }
 
     /** The number of lots of the first {@code passes} passes over the data set: {@code ceil(passes N / L)}. */
@@ -257,6 +442,7 @@ public record Mechanism(
                 + (isCut() ? ", maximumLotSize=" + maximumLotSize : "") + ", steps=" + steps + ", clipping="
                 + clipping.describe() + ", noiseMultiplier=" + noiseMultiplier
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
+                + correlation.map(one -> ", correlatedNoise=" + one.describe()).orElse("")
                 + (releasesPerLot == 1 ? "" : ", releasesPerLot=" + releasesPerLot)
                 + (copies == 1 ? "" : ", augmentationMultiplicity=" + copies) + ", relation=" + relation
                 + (seed.isEmpty() ? "" : ", seed=" + seed.getAsLong());

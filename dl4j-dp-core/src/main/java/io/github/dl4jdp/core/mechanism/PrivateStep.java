@@ -6,6 +6,7 @@ import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Rounding;
 import io.github.dl4jdp.core.random.GaussianNoise;
+import io.github.dl4jdp.core.random.NoiseMixer;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -30,7 +31,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *   (1/L) ( sum over i in the lot of r_i  +  N(0, sigma^2 C^2 (1 + a)^2 I) ),     ||r_i|| <= C (1 + own)
  * </pre>
  *
- * on the coordinates that train and zero on the others, {@code r_i} depending on example i, the parameters and the lot's key alone; and with adaptive clipping the noised count
+ * (with correlated noise, {@code ( sum r_i + n_t ) / L}, {@code n_t} mixed from draws of that deviation by the coefficients of {@link io.github.dl4jdp.accountant.CorrelationMatrix}) on the coordinates that train and zero on the others, {@code r_i} depending on example i, the parameters and the lot's key alone; and with adaptive clipping the noised count
  * that moves C. {@link ClippedSum} bounds the {@code r_i} and what rounding adds, {@link GaussianNoise} pays for both. Every release is paid for by a {@link Charge}, which is recorded before
  * anything is written: a crash in between over-counts.
  */
@@ -58,6 +59,7 @@ public final class PrivateStep {
     private final double rounding;
     private final int length;
     private final @Nullable ClippedSum local;
+    private final @Nullable NoiseMixer mixer;
     private final Map<Drawn, long[]> drawn = new LinkedHashMap<>();
     private double clippingNorm;
     /** Holds one noised sum after the other. */
@@ -130,6 +132,40 @@ public final class PrivateStep {
         this.length = Math.toIntExact(numParams);
         this.local = local;
         this.clippingNorm = Require.positive("clippingNorm", clippingNorm);
+        this.mixer = mechanism.correlation().isEmpty() || mechanism.noiseMultiplier() == 0
+                ? null
+                : new NoiseMixer(
+                        mechanism.matrix().weights(),
+                        mechanism.correlation().get().noise().isBanded());
+    }
+
+    /**
+     * Continues the correlated noise of a seeded run that has released so many lots: what later noise is mixed with is drawn again. Without a seed, the keys are gone, and the noise begins anew: {@link Charges} charge for that.
+     */
+    public void continueAfter(long lots) {
+        if (mixer == null || streams.isSecure()) {
+            return;
+        }
+        GaussianNoise noise = noise(mechanism, mechanism.noiseMultiplier(), clippingNorm, dimension, rounding);
+        for (long lot = 1; lot <= lots; lot++) {
+            var release = noise.release(streams, NOISE, lot);
+            mixer.begin(length);
+            long[] nothing = new long[length];
+            double[] dropped = new double[length];
+            forEachPiece(piece -> release.addTo(nothing, dropped, piece.from(), piece.to(), mixer));
+            mixer.keep(release);
+        }
+    }
+
+    /** The draws of one release. */
+    private static GaussianNoise noise(
+            Mechanism mechanism, double sigma, double norm, long dimension, double allowance) {
+        return new GaussianNoise(
+                sigma,
+                norm,
+                dimension,
+                allowance,
+                mechanism.correlation().isPresent() ? mechanism.matrix().rounding() : 0);
     }
 
     /**
@@ -154,19 +190,25 @@ public final class PrivateStep {
         for (NoiseSchedule.Stage stage : mechanism.noiseSchedule().stages()) {
             if (stage.from() <= mechanism.chargesFor(mechanism.steps())) {
                 double sigma = mechanism.noiseMultiplier(stage.from());
-                requireNoise(sigma, mechanism.clipping().norm() / change, dimension);
-                requireNoise(sigma, mechanism.clipping().norm() * change, dimension);
+                requireNoise(mechanism, sigma, mechanism.clipping().norm() / change, dimension);
+                requireNoise(mechanism, sigma, mechanism.clipping().norm() * change, dimension);
             }
         }
     }
 
-    private static void requireNoise(double noiseMultiplier, double norm, long dimension) {
+    private static void requireNoise(Mechanism mechanism, double noiseMultiplier, double norm, long dimension) {
         try {
-            new GaussianNoise(noiseMultiplier, norm, dimension);
+            noise(mechanism, noiseMultiplier, norm, dimension, LARGEST_ALLOWANCE);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(
                     "the plan's noise cannot be drawn: " + e.getMessage() + "; the network trains " + dimension
-                            + " parameters, use a noise multiplier below " + 0x1p25 / Math.sqrt((double) dimension)
+                            + " parameters, use a noise multiplier below "
+                            + 0x1p25
+                                    / Math.sqrt((double) dimension)
+                                    / (1
+                                            + (mechanism.correlation().isPresent()
+                                                    ? mechanism.matrix().rounding() / 2
+                                                    : 0))
                             + " and a clipping norm near the norms of the gradients",
                     e);
         }
@@ -226,7 +268,7 @@ public final class PrivateStep {
         var key = new Drawn(lot, size);
         long[] members = drawn.get(key);
         if (members == null) {
-            members = mechanism.draw(streams.lotKey(lot), 0, size, size);
+            members = mechanism.draw(streams.lotKey(lot), lot, 0, size, size);
             drawn.put(key, members);
             if (drawn.size() > DRAWN) {
                 drawn.remove(drawn.keySet().iterator().next());
@@ -260,13 +302,14 @@ public final class PrivateStep {
         private long twiceShiftedCount;
         private long examples;
         private boolean isSpent;
+        private GaussianNoise.@Nullable Release draws;
 
         private Lot(Charge charge, long lot, long release) {
             this.charge = charge;
             this.lot = lot;
             this.release = release;
             double sigma = charge.noiseMultiplier();
-            this.noise = sigma == 0 ? null : new GaussianNoise(sigma, norm, dimension, rounding);
+            this.noise = sigma == 0 ? null : noise(mechanism, sigma, norm, dimension, rounding);
             this.gridStep = noise == null
                     ? Math.scalb(norm, 64 - Long.numberOfLeadingZeros(mechanism.lotSize()) - NOISELESS_BITS)
                     : noise.gridStep();
@@ -386,6 +429,9 @@ public final class PrivateStep {
             double[] values = noised(number);
             double next = isFirst ? nextNorm() : norm;
             charge.pay(isFirst, examples + (local == null ? 0 : local.examples()));
+            if (mixer != null && draws != null) {
+                mixer.keep(draws);
+            }
             deviation = charge.noiseMultiplier() * norm / mechanism.lotSize();
             clippingNorm = next;
             return values;
@@ -401,6 +447,12 @@ public final class PrivateStep {
             } else {
                 HostArrays.read(local.sum(), 0, values, length);
             }
+            if (mixer != null) {
+                mixer.begin(length);
+                if (units.length == 0) {
+                    units = new long[length];
+                }
+            }
             boolean hasParts = units.length > 0;
             var release = noise == null ? null : noise.release(streams, NOISE, noiseStreams.next(number));
             double divisor = mechanism.lotSize();
@@ -413,7 +465,9 @@ public final class PrivateStep {
                         values[i] = units[i] * gridStep;
                     }
                 }
-                if (release != null && hasParts) {
+                if (release != null && mixer != null) {
+                    release.addTo(units, values, from, to, mixer);
+                } else if (release != null && hasParts) {
                     release.addTo(units, values, from, to);
                 } else if (release != null) {
                     release.addTo(values, from, to);
@@ -422,6 +476,7 @@ public final class PrivateStep {
                     values[i] /= divisor;
                 }
             });
+            draws = release;
             if (release != null && !release.isComplete()) {
                 throw new IllegalStateException("not every trainable parameter received noise; nothing was released");
             }

@@ -19,6 +19,7 @@
  *   <li>{@link io.github.dl4jdp.core.mechanism.LotClipping}, {@link io.github.dl4jdp.core.mechanism.AveragedTape}, {@link io.github.dl4jdp.core.mechanism.ClippedSum}, {@link
  *       io.github.dl4jdp.core.mechanism.ShardSum}: what one example adds.
  *   <li>{@link io.github.dl4jdp.core.random.GaussianNoise}, {@link io.github.dl4jdp.core.random.RandomStreams}, {@link io.github.dl4jdp.core.random.LotKey}: the noise and the keys.
+ *   <li>{@link io.github.dl4jdp.core.mechanism.Correlation}, {@link io.github.dl4jdp.accountant.CorrelationMatrix}, {@link io.github.dl4jdp.core.random.NoiseMixer}: noise that lots share.
  *   <li>{@link io.github.dl4jdp.core.mechanism.PrivateMoments}: the one other release, statistics of features.
  * </ol>
  *
@@ -49,6 +50,27 @@
  * used again ({@code UnusedStreams}).
  *
  * <p><b>8. Private moments.</b> Each half of a share is clipped to {@code 1 / sqrt(2)}, the sum is exact in integers: {@code Gaussian(z)}, or {@code Gaussian(z / 2)} under replace-one.
+ *
+ * <p><b>9. Correlated noise</b> ({@link io.github.dl4jdp.core.mechanism.Correlation}). Lot t releases {@code r_t = x_t + m_t}: x_t is its sum and m_t its noise on the grid of step g, mixed from the integer draws {@code N_1 ... N_t} by
+ * {@link io.github.dl4jdp.core.random.NoiseMixer}. The ideal is {@code r = C^-1 (C x + N)}, the Gaussian mechanism on C x; but C x is not on the grid, and mixtures are rounded to it. So, in integers:
+ *
+ * <p>(a) Let x and x' be what the sums of two neighbors are after the same releases. The releases and x determine the draws, one after the other; let N and N' be the draws that x and x' need for the same releases, and {@code D_t = N_t - N'_t}. Given
+ * the releases before t, release t is N_t plus an integer that data and releases before determine: a rounded Gaussian mechanism ({@code GaussianNoise}) whose means for x and x' differ by D_t.
+ *
+ * <p>(b) Where {@code C^-1} has bands, subtracting both equations gives {@code D = -C ((x - x') + e)}; where C has bands, {@code D = -C (x - x') + e}. Two roundings differ by {@code |e_t| <= 1} in each coordinate, and e_t is zero before the example's first lot, and
+ * for C with bands in all but the b - 1 lots after each of its lots. After the same releases, x and x' differ in the example's lots alone, by {@code C (1 + a) / g + 2 sqrt(d)} at most (steps 3 and 4). So the first t rows of D have norm at most {@code S_t C' / g}, with S_t the
+ * sensitivity of {@link io.github.dl4jdp.accountant.CorrelationMatrix} (proof there), {@code C' = C (1 + a) + (2 + R) g sqrt(d)} and its {@code rounding()} R. {@code GaussianNoise} enlarges s to {@code sigma C'}.
+ *
+ * <p>(c) Gaussian mechanisms chosen one after the other, whose means differ by {@code a_t} (in standard deviations) with {@code sum ||a_t||^2 <= mu^2} whatever was released, are together one Gaussian mechanism of distance mu. Proof: add a last one that makes the sum equal to mu^2,
+ * which only reveals more. With Z_t standard normal given what was released before, the privacy loss is {@code sum (a_t Z_t + ||a_t||^2 / 2)}. {@code E exp(i u sum a_t Z_t + u^2 sum ||a_t||^2 / 2) = 1}, by conditioning from the last t to the first, and the sum of squares is a
+ * constant: so {@code sum a_t Z_t} is normal of variance mu^2, and the loss is that of one Gaussian mechanism, in both directions (Smith and Thakurta 2022, arXiv 2210.17520; Denisov et al. 2022, arXiv 2202.08312). With (b), t lots of given batches are {@code Gaussian(sigma / S_t)}:
+ * {@code Mechanism.event} charges what each adds. That an example is in at most k lots, b apart, is held by {@code Passes}, given the order that the report assumes.
+ *
+ * <p>(d) Poisson lots with b bands of C. Lot t is drawn from the examples of one part, numbers {@code t - 1} modulo b, so that the lots of an example are b apart and the b lots from each of them on depend on one coin of its own, which comes up with probability b q. If it does,
+ * these lots are by (c) post-processing of one draw of N(S, sigma^2) in place of N(0, sigma^2), the same randomized function for both; if not, they are of N(0, sigma^2). So they are post-processing of {@code PoissonSampled(b q, Gaussian(sigma / S))}. Such rounds of b lots follow one another, and an
+ * example has at most {@code ceil(t / b)} among t lots (Choquette-Choo et al. 2023, arXiv 2306.08153, theorem 4). An example's part is its number's: neighbors are zero-out.
+ *
+ * <p>(e) The keys of draws are never stored. A run that is taken up again begins its noise anew: two runs, whose costs add up ({@code Charges.began}).
  *
  * <h2>What it may touch</h2>
  *

@@ -80,6 +80,24 @@ public final class GaussianNoise {
      * @throws IllegalArgumentException as for {@link #GaussianNoise(double, double, long)}, or if {@code summationAllowance} is out of its range
      */
     public GaussianNoise(double noiseMultiplier, double clippingNorm, long dimension, double summationAllowance) {
+        this(noiseMultiplier, clippingNorm, dimension, summationAllowance, 0);
+    }
+
+    /**
+     * Describes the draws of one release whose noise is mixed with that of earlier ones: {@code C' = C (1 + a) + (2 + R) g sqrt(d)}.
+     *
+     * @param mixingRounding R, what rounding the mixtures of a run adds to the sensitivity, in units of {@code g sqrt(d)}; finite and {@code >= 0}
+     * @throws IllegalArgumentException as for {@link #GaussianNoise(double, double, long, double)}, with {@code noiseMultiplier * sqrt(dimension) * (1 + R / 2) > 2^25}, or if {@code mixingRounding} is out of its range
+     */
+    public GaussianNoise(
+            double noiseMultiplier,
+            double clippingNorm,
+            long dimension,
+            double summationAllowance,
+            double mixingRounding) {
+        if (!(mixingRounding >= 0 && mixingRounding < Double.POSITIVE_INFINITY)) {
+            throw new IllegalArgumentException("mixingRounding must be finite and >= 0, was " + mixingRounding);
+        }
         if (!(summationAllowance >= 0 && summationAllowance <= LARGEST_SUMMATION_ALLOWANCE)) {
             throw new IllegalArgumentException("summationAllowance must be between 0 and " + LARGEST_SUMMATION_ALLOWANCE
                     + ", was " + summationAllowance);
@@ -94,14 +112,14 @@ public final class GaussianNoise {
             throw new IllegalArgumentException(
                     "noiseMultiplier * clippingNorm must be between 1e-280 and 1e280, was " + nominal);
         }
-        double roundingPerUnit = noiseMultiplier * Math.sqrt((double) dimension);
+        double roundingPerUnit = noiseMultiplier * Math.sqrt((double) dimension) * (1 + mixingRounding / 2);
         if (!(roundingPerUnit <= 0x1p25)) {
-            throw new IllegalArgumentException(
-                    "noiseMultiplier * sqrt(dimension) must be <= 2^25 for the noise to cover its own rounding, was "
-                            + roundingPerUnit);
+            throw new IllegalArgumentException("noiseMultiplier * sqrt(dimension)"
+                    + (mixingRounding > 0 ? " * " + (1 + mixingRounding / 2) : "")
+                    + " must be <= 2^25 for the noise to cover its own rounding, was " + roundingPerUnit);
         }
         this.dimension = dimension;
-        // Solves s = z (C (1 + allowance) + 2 g sqrt(d)) with g = s 2^-GRID_BITS for s.
+        // Solves s = z (C (1 + allowance) + (2 + R) g sqrt(d)) with g = s 2^-GRID_BITS for s.
         this.standardDeviation =
                 nominal * (1.0 + summationAllowance) / (1.0 - 2.0 * Math.scalb(roundingPerUnit, -GRID_BITS));
         this.gridStep = Math.scalb(standardDeviation, -GRID_BITS);
@@ -185,6 +203,23 @@ public final class GaussianNoise {
             });
         }
 
+        /**
+         * Adds the noise of coordinates {@code from} (inclusive) to {@code to} (exclusive), mixed with that of earlier releases, to a sum on the grid.
+         *
+         * @param mixer what the noise of this run is mixed by
+         * @throws IndexOutOfBoundsException if not {@code 0 <= from <= to <=} both lengths
+         * @throws IllegalStateException if a coordinate of the range has its noise already, or if more coordinates would
+         *     get noise than the dimension that the noise was made for
+         */
+        public void addTo(long[] sum, double[] into, int from, int to, NoiseMixer mixer) {
+            claim(Math.min(sum.length, into.length), from, to);
+            mixer.mix(this, from, to, (integers, origin, start, end) -> {
+                for (int i = start; i < end; i++) {
+                    into[i] = noise.perturb(sum[i], integers[i - origin]);
+                }
+            });
+        }
+
         /** Returns whether all coordinates that the noise was made for have been claimed by a call of {@code addTo}. */
         public synchronized boolean isComplete() {
             return noised == noise.dimension;
@@ -209,7 +244,8 @@ public final class GaussianNoise {
             noised += to - from;
         }
 
-        private void forEachSegment(int from, int to, SegmentAction action) {
+        /** Draws the integers of a range, as often as it is asked for. */
+        void forEachSegment(int from, int to, SegmentAction action) {
             if (from == to) {
                 return;
             }
@@ -231,7 +267,7 @@ public final class GaussianNoise {
 
     /** Adds noise to the coordinates of one keystream segment: {@code integers[i - origin]} to coordinate i. */
     @FunctionalInterface
-    private interface SegmentAction {
+    interface SegmentAction {
         void run(long[] integers, int origin, int start, int end);
     }
 

@@ -102,7 +102,9 @@ public final class Spending implements AutoCloseable {
     }
 
     private void updateLimit() {
-        limit = history.isEmpty() || plan.target().isEmpty()
+        // Correlated noise that begins anew costs more than if it had gone on.
+        boolean asPlanned = history.isEmpty() && (plan.mechanism().correlation().isEmpty() || chargesBefore == 0);
+        limit = asPlanned || plan.target().isEmpty()
                 ? Long.MAX_VALUE
                 : affordableCharges(plan.target().get().epsilon());
     }
@@ -129,7 +131,8 @@ public final class Spending implements AutoCloseable {
         account.sessions().forEach((id, session) -> {
             long known = sessions.getOrDefault(id, 0L);
             if (session.charges() > known) {
-                more.add(session.mechanism().events(session.from() + known, session.from() + session.charges()));
+                more.add(session.mechanism()
+                        .events(session.from(), session.from() + known, session.from() + session.charges()));
                 sessions.put(id, session.charges());
                 history.add(session.inWords());
             }
@@ -166,6 +169,10 @@ public final class Spending implements AutoCloseable {
     private static List<String> inWords(PrivacyLedger ledger, CompletePlan plan, long charges) {
         var words = new ArrayList<String>();
         var own = LedgerEvents.own(plan, charges);
+        if (plan.mechanism().correlation().isPresent()) {
+            // Noise that began anew is charged with the same events again.
+            plan.mechanism().possibleEvents().forEach(event -> own.put(event, Long.MAX_VALUE));
+        }
         for (PrivacyLedger.Charge charge : ledger.charges()) {
             long count = charge.count() - own.getOrDefault(charge.event(), 0L);
             if (count > 0) {
@@ -293,6 +300,16 @@ public final class Spending implements AutoCloseable {
         return charges.next();
     }
 
+    /** As {@link #nextCharge()}, for the first lot of a pass over given batches. */
+    public Charge nextChargeOfNewPass() {
+        return charges.nextOfNewPass();
+    }
+
+    /** The passes over given batches that were begun since the run was taken up, with correlated noise. */
+    public long passes() {
+        return charges.passes();
+    }
+
     /** Whether a charge was not recorded, and another one was in its place: a new one must pay for what it was to pay for. */
     public boolean isOvertaken(Charge charge) {
         return !charge.isRecorded() && charge.number() <= charges.made();
@@ -357,7 +374,7 @@ public final class Spending implements AutoCloseable {
 
     private void composeCharges() {
         if (composed < charges()) {
-            DpEvent event = plan.mechanism().events(composed, charges());
+            DpEvent event = plan.mechanism().events(charges.began(), composed, charges());
             accountant.compose(event);
             if (moments != null) {
                 moments.compose(event);

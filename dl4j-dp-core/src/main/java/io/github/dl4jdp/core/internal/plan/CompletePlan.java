@@ -49,6 +49,6 @@ public record CompletePlan(
 
     /** The number of passes over the data set, the last one possibly short. */
     public long passes() {
-        return mechanism.passOf(mechanism.steps());
+        return mechanism.passes();
     }
 }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.plan;
 
+import io.github.dl4jdp.accountant.CorrelatedNoise;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.Correlation;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 
@@ -33,6 +36,8 @@ public final class MechanismJson {
             "noiseStages",
             "releasesPerLot",
             "augmentationMultiplicity",
+            "correlatedNoise",
+            "separation",
             "seed");
 
     private MechanismJson() {}
@@ -62,6 +67,10 @@ public final class MechanismJson {
         if (mechanism.copies() > 1) {
             map.put("augmentationMultiplicity", mechanism.copies());
         }
+        mechanism.correlation().ifPresent(one -> {
+            map.put("correlatedNoise", one.noise().code());
+            map.put("separation", one.separation());
+        });
         mechanism.seed().ifPresent(seed -> map.put("seed", seed));
     }
 
@@ -104,7 +113,16 @@ public final class MechanismJson {
                         ? number(map, "augmentationMultiplicity").intValue()
                         : 1,
                 number(map, "steps").longValue(),
+                correlation(map),
                 map.containsKey("seed") ? OptionalLong.of(number(map, "seed").longValue()) : OptionalLong.empty());
+    }
+
+    private static Optional<Correlation> correlation(Map<String, Object> map) {
+        return map.containsKey("correlatedNoise")
+                ? Optional.of(new Correlation(
+                        CorrelatedNoise.parse(text(map, "correlatedNoise")),
+                        number(map, "separation").longValue()))
+                : Optional.empty();
     }
 
     private static Clipping clipping(Map<String, Object> map) {

@@ -93,6 +93,9 @@ public final class GivenBatches extends LotSupply {
         if (paidWith == null || training.spending().isOvertaken(paidWith)) {
             paidWith = training.beginPass();
             charge = paidWith;
+        } else if (paidWith.isRecorded() && !training.plan().mechanism().chargesByPass()) {
+            paidWith = training.spending().nextCharge();
+            charge = paidWith;
         }
         last = paidWith;
         MultiDataSet lot = unreleased();

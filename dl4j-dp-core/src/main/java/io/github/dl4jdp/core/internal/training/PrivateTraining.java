@@ -151,7 +151,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         this.augmentedLots = summer.augmentedLots();
         this.spending = spending;
         // Where every lot is charged, the ledger may know of more lots than the model.
-        this.steps = mechanism.sampling().chargesByPass() ? progress.steps() : spending.charges();
+        this.steps = mechanism.chargesByPass() ? progress.steps() : spending.charges();
+        step.continueAfter(steps);
         this.desk = new LotDesk(model, this::isGiven, this::withdraw);
         this.before = progress;
         this.account = progress.account().withReleases(plan.others().byIdentity());
@@ -219,7 +220,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     /** The number of lots that the plan still allows. */
     public long remainingSteps() {
         long planned = Math.max(0, mechanism.steps() - steps);
-        return mechanism.sampling().chargesByPass() ? planned : Math.min(planned, spending.remainingCharges());
+        return mechanism.chargesByPass() ? planned : Math.min(planned, spending.remainingCharges());
     }
 
     /**
@@ -417,7 +418,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         takeUpChanges();
         network.requireFiniteParameters();
         requirePassesLeft();
-        return spending.nextCharge();
+        return spending.nextChargeOfNewPass();
     }
 
     private void requirePassesLeft() {
@@ -431,7 +432,9 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
 
     /** The passes over the user's own iterator that the plan still allows to begin. */
     public long remainingPasses() {
-        return Math.min(Math.max(0, plan.passes() - spending.charges()), spending.remainingCharges());
+        return mechanism.chargesByPass()
+                ? Math.min(Math.max(0, plan.passes() - spending.charges()), spending.remainingCharges())
+                : Math.min(Math.max(0, plan.passes() - spending.passes()), remainingSteps());
     }
 
     private void noteProgress() {
@@ -573,8 +576,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
                 requireIntact();
                 network.requireReleasable();
                 requireUnchanged(lot);
-                if (mechanism.sampling().chargesByPass()
-                        && !Objects.requireNonNull(charge).isRecorded()) {
+                if (mechanism.chargesByPass() && !Objects.requireNonNull(charge).isRecorded()) {
                     requirePassesLeft();
                 }
             }

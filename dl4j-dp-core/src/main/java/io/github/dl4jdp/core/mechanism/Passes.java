@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.mechanism;
+
+/**
+ * The passes over given batches under correlated noise: it holds what the sensitivity of the matrix assumes about the lots of an example.
+ *
+ * <p><b>Formal guarantee.</b> Let every pass give its examples in the same order, each at most once. An example is then in at most k lots, k the passes of the plan, and between two of them at least the separation b lots apart: a pass is begun only after the one
+ * before it had at least b lots, so that the same place of two passes in a row is at least b lots apart. (With b = 1 the order may change from pass to pass: an example is in at most one lot of a pass.)
+ */
+final class Passes {
+    private final Mechanism mechanism;
+    private long begun;
+    private long lots;
+    private long examples;
+
+    Passes(Mechanism mechanism) {
+        this.mechanism = mechanism;
+    }
+
+    /** How many have begun: had a release. */
+    long begun() {
+        return begun;
+    }
+
+    /**
+     * Refuses a pass that must not begin yet.
+     *
+     * @throws IllegalStateException if there are no more, or the last one was too short
+     */
+    void requireNext() {
+        if (begun == mechanism.passes()) {
+            throw new IllegalStateException("the plan is exhausted: all of its " + begun + " passes were begun");
+        }
+        long separation = mechanism.correlation().orElseThrow().separation();
+        if (begun > 0 && lots < separation) {
+            throw new IllegalStateException(
+                    "a pass must have at least " + separation
+                            + " lots before the next one begins, since the noise of an example's lots is shared by lots that are closer; it had "
+                            + lots
+                            + ". Read every pass to its end, or declare a smaller separation by withCorrelatedNoise(noise, separation)");
+        }
+    }
+
+    /**
+     * Refuses a release that the plan has no room for.
+     *
+     * @param pass the pass of the lot, from 1
+     * @throws IllegalStateException if the pass must not begin yet, or has more examples than the data set
+     */
+    void require(long pass, long examplesOfLot) {
+        long before = 0;
+        if (pass != begun) {
+            requireNext();
+        } else {
+            before = examples;
+        }
+        if (Math.addExact(before, examplesOfLot) > mechanism.examples()) {
+            throw new IllegalStateException("a pass must be over at most " + mechanism.examples()
+                    + " examples, was over " + (before + examplesOfLot) + "; nothing of this lot was released");
+        }
+    }
+
+    /** Counts a release that {@link #require} accepted. */
+    void add(long pass, long examplesOfLot) {
+        if (pass != begun) {
+            begun++;
+            lots = 0;
+            examples = 0;
+        }
+        lots++;
+        examples += examplesOfLot;
+    }
+}

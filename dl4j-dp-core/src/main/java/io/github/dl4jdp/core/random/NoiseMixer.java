@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.random;
+
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+
+/**
+ * Mixes the noise of a release with that of earlier releases of a run, in integers.
+ *
+ * <p>With N_t the integer draw of release t in one coordinate, release t adds, in units of its grid,
+ *
+ * <pre>{@code
+ * m_t = N_t + rint( w_1 N_(t-1) + ... + w_p N_(t-p) )     where the inverse of C has bands
+ * m_t = N_t - rint( c_1 m_(t-1) + ... + c_p m_(t-p) )     where C has bands
+ * }</pre>
+ *
+ * with terms before the first release left out. Coefficients are multiples of 2^-24 and sums are exact; rint rounds to the nearest integer, halves upwards.
+ *
+ * <p>In the first form, earlier draws are drawn again from the keys of their releases, and nothing else is kept. In the second, the last p vectors m are kept: 8 p bytes for every coordinate of the sum. Both are as secret as the data.
+ *
+ * <p><b>Formal guarantee.</b> m_t is a function of the draws of releases 1 to t, each drawn once and each the same wherever it is used: see {@code core.mechanism} for what that protects. A release counts from {@link #keep} on; one that
+ * was not kept is as if it had not been, and must not leave.
+ *
+ * <p>Several threads may mix disjoint ranges of one release at the same time.
+ */
+public final class NoiseMixer {
+    private static final int FRACTION_BITS = 24;
+    private static final long HALF = 1L << (FRACTION_BITS - 1);
+
+    private final long[] weights;
+    private final boolean keepsNoise;
+    /** The last releases, the latest first; where vectors are kept, none. */
+    private final Deque<GaussianNoise.Release> releases = new ArrayDeque<>();
+    /** The last noise vectors, the latest first. */
+    private final Deque<long[]> vectors = new ArrayDeque<>();
+
+    private long[] next = {};
+
+    /**
+     * A mixer before its first release.
+     *
+     * @param weights the coefficients of {@code N_(t-1), N_(t-2), ...}, or of {@code m_(t-1), ...}, in units of 2^-24
+     * @param keepsNoise whether they are of the noise of earlier releases instead of their draws
+     */
+    public NoiseMixer(long[] weights, boolean keepsNoise) {
+        this.weights = weights.clone();
+        this.keepsNoise = keepsNoise;
+    }
+
+    /** Hands the mixed integers of a range to an action, segment by segment. */
+    void mix(GaussianNoise.Release release, int from, int to, GaussianNoise.SegmentAction action) {
+        if (keepsNoise) {
+            List<long[]> earlier = new ArrayList<>(vectors);
+            long[] kept = vector(to);
+            release.forEachSegment(from, to, (integers, origin, start, end) -> {
+                var sums = new long[end - start];
+                for (int j = 0; j < earlier.size(); j++) {
+                    long[] vector = earlier.get(j);
+                    for (int i = start; i < end && i < vector.length; i++) {
+                        sums[i - start] -= weights[j] * vector[i];
+                    }
+                }
+                for (int i = start; i < end; i++) {
+                    integers[i - origin] += rounded(sums[i - start]);
+                    kept[i] = integers[i - origin];
+                }
+                action.run(integers, origin, start, end);
+            });
+            return;
+        }
+        var sums = new long[to - from];
+        int j = 0;
+        for (GaussianNoise.Release earlier : releases) {
+            long weight = weights[j++];
+            earlier.forEachSegment(from, to, (integers, origin, start, end) -> {
+                for (int i = start; i < end; i++) {
+                    sums[i - from] += weight * integers[i - origin];
+                }
+            });
+        }
+        release.forEachSegment(from, to, (integers, origin, start, end) -> {
+            for (int i = start; i < end; i++) {
+                integers[i - origin] += rounded(sums[i - from]);
+            }
+            action.run(integers, origin, start, end);
+        });
+    }
+
+    private static long rounded(long sum) {
+        return (sum + HALF) >> FRACTION_BITS;
+    }
+
+    /** Long enough for a range; grown where a release is longer than those before it, which is the first one's length as a rule. */
+    private synchronized long[] vector(int length) {
+        if (next.length < length) {
+            throw new IllegalStateException(
+                    "the mixer must be begun for " + length + " coordinates, was for " + next.length);
+        }
+        return next;
+    }
+
+    /** Begins a release of a sum of {@code length} coordinates; one that was begun and not kept is dropped. */
+    public synchronized void begin(int length) {
+        if (keepsNoise && next.length != length) {
+            next = new long[length];
+        }
+    }
+
+    /** Counts a release, all of whose coordinates were mixed, as one that later ones are mixed with. */
+    public synchronized void keep(GaussianNoise.Release release) {
+        if (weights.length == 0) {
+            return;
+        }
+        if (keepsNoise) {
+            vectors.addFirst(next);
+            next = vectors.size() > weights.length ? vectors.removeLast() : new long[next.length];
+            return;
+        }
+        releases.addFirst(release);
+        if (releases.size() > weights.length) {
+            releases.removeLast();
+        }
+    }
+}
