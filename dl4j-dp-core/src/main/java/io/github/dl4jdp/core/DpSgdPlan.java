@@ -490,7 +490,7 @@ public final class DpSgdPlan {
      * <p>With {@link #poisson}, matrices with bands only: lot t is drawn from the part of the data set whose examples have the number {@code t - 1} modulo {@code bands}, each with probability {@code bands q}. The relation is {@link NeighboringRelation#ZERO_OUT} then, and
      * T steps cost as much as {@code ceil(T / bands)} compositions of {@code PoissonSampled(bands q, Gaussian)}.
      *
-     * <p>A network that is attached again begins its noise anew, because the key of the noise is never stored: what was released before and after are two runs, whose costs add up, and a calibrated plan ends earlier for it. Train without interruption, or plan
+     * <p>A network that is attached again begins its noise anew, because the key of the noise is never stored: what was released before and after are two runs, whose costs add up, and a calibrated plan may end earlier for it. Train without interruption, or plan
      * each part for itself.
      *
      * <p>Sources: Kairouz et al. 2021 (arXiv 2103.00039), Choquette-Choo et al. 2023 (arXiv 2306.08153), and those at {@link CorrelatedNoise.Strategy}.

@@ -85,8 +85,12 @@ final class ExecutorRun implements AutoCloseable {
                 summer = ShardSummer.of(run.newNetwork(), mechanism, GradientRules.builtIn(), execution.threads());
             }
             int physicalBatchSize = summer.physicalBatchSize(execution);
-            long[] members =
-                    mechanism.draw(step.task().key(), step.task().lot(), shard.first(), shard.first() + shard.count(), manifest.size());
+            long[] members = mechanism.draw(
+                    step.task().key(),
+                    step.task().lot(),
+                    shard.first(),
+                    shard.first() + shard.count(),
+                    manifest.size());
             ShardSum sum = summer.sum(
                     step.task(),
                     step.parameters(),
