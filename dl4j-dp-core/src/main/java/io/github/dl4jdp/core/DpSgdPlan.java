@@ -516,6 +516,10 @@ public final class DpSgdPlan {
             throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept
                     + " for correlated noise, was under " + target.relation());
         }
+        if (relationGiven && relation != kept) {
+            throw new IllegalArgumentException(
+                    "the relation that the plan was given must be " + kept + " for correlated noise, was " + relation);
+        }
         return recalibrated(plan -> {
             plan.correlation = correlated;
             plan.relation = kept;

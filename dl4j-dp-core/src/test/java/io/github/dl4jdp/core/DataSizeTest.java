@@ -121,7 +121,7 @@ class DataSizeTest {
         for (int lot = 1; lot <= 12; lot++) {
             double[] one = all.releases().get(lot - 1);
             double[] other = less.releases().get(lot - 1);
-            long[] members = mechanism.draw(streams.lotKey(lot), 0, EXAMPLES, EXAMPLES);
+            long[] members = mechanism.draw(streams.lotKey(lot), lot, 0, EXAMPLES, EXAMPLES);
             if (Arrays.stream(members).anyMatch(member -> member == EXAMPLES - 1)) {
                 double distance = 0;
                 for (int i = 0; i < one.length; i++) {
@@ -142,8 +142,8 @@ class DataSizeTest {
         var streams = RandomStreams.seeded(3);
         int cutWithTheLast = 0;
         for (int lot = 1; lot <= 300; lot++) {
-            long[] all = mechanism.draw(streams.lotKey(lot), 0, EXAMPLES, EXAMPLES);
-            long[] less = mechanism.draw(streams.lotKey(lot), 0, EXAMPLES - 1, EXAMPLES - 1);
+            long[] all = mechanism.draw(streams.lotKey(lot), lot, 0, EXAMPLES, EXAMPLES);
+            long[] less = mechanism.draw(streams.lotKey(lot), lot, 0, EXAMPLES - 1, EXAMPLES - 1);
             assertThat(less)
                     .isEqualTo(Arrays.stream(all)
                             .filter(member -> member < EXAMPLES - 1)

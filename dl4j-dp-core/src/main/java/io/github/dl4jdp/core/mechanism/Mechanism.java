@@ -203,8 +203,10 @@ public record Mechanism(
                 correlation.isPresent()
                         ? LotSampler.cyclic(key, samplingProbability(), (lot - 1) % bands(), bands(), from, to)
                         : isCut()
-                                // An absent example is an empty record: it takes its place among those that are cut down.
-                                ? within(from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, examples)))
+                                // An absent example is an empty record: it takes its place among those that are cut
+                                // down.
+                                ? within(
+                                        from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, examples)))
                                 : LotSampler.poisson(key, samplingProbability(), from, to);
             case FIXED_SIZE -> within(from, to, LotSampler.fixedSize(key.stream(LotSampler.STREAM, 0), size, lotSize));
             case GIVEN_BATCHES -> throw new IllegalStateException("a " + sampling + " plan does not draw lots");
