@@ -4,6 +4,7 @@ package io.github.dl4jdp.examples;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.examples.data.AdultData;
 import io.github.dl4jdp.examples.data.TrainTest;
 import java.io.IOException;
@@ -11,12 +12,10 @@ import java.util.List;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Adam;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -68,11 +67,9 @@ public final class AdultQuickstart extends ExampleMain {
         DpSgdPlan plan = plan(epochs, privacy().epsilon());
         print(plan);
 
-        cell("Private training: DL4J's own fit, on the engine's lots");
         MultiLayerNetwork network = network(train.numInputs(), LEARNING_RATE, privacy().seed);
         PrivacyEngine engine = PrivacyEngine.attach(network, plan);
-        fitWithProgress(network, engine, train);
-        print(engine.report());
+        trainPrivately(network, engine, RandomAccessExamples.of(train));
 
         cell("The same network without privacy");
         MultiLayerNetwork plain = network(train.numInputs(), PLAIN_LEARNING_RATE, privacy().seed);
@@ -82,14 +79,14 @@ public final class AdultQuickstart extends ExampleMain {
         double majority = 1 - test.getLabels().getColumn(1).meanNumber().doubleValue();
         print(new Table("model", "epsilon", "test accuracy")
                 .row("always \"<=50K\"", "0", percent(majority))
-                .row("private", number("%.3f", engine.epsilon()), percent(accuracy(network, test)))
-                .row("without privacy", "infinity", percent(accuracy(plain, test))));
+                .row("private", number("%.3f", engine.epsilon()), percent(Networks.accuracy(network, List.of(test))))
+                .row("without privacy", "infinity", percent(Networks.accuracy(plain, List.of(test)))));
         engine.close();
 
         if (withCurve) {
             cell("The same at other epsilons");
             UtilityCurve curve = new UtilityCurve();
-            curve.add(Double.POSITIVE_INFINITY, accuracy(plain, test));
+            curve.add(Double.POSITIVE_INFINITY, Networks.accuracy(plain, List.of(test)));
             for (double epsilon : privacy().quick ? QUICK_CURVE : CURVE) {
                 for (int run = 0; run < plot.runs; run++) {
                     curve.add(epsilon, privateAccuracy(plan(epochs, epsilon), train, test, run));
@@ -113,11 +110,11 @@ public final class AdultQuickstart extends ExampleMain {
         try (PrivacyEngine engine = PrivacyEngine.attach(network, plan)) {
             fitWithProgress(network, engine, train);
         }
-        return accuracy(network, test);
+        return Networks.accuracy(network, List.of(test));
     }
 
     private static MultiLayerNetwork network(int inputs, double learningRate, int seed) {
-        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+        return Networks.create(new NeuralNetConfiguration.Builder()
                 .seed(seed)
                 .updater(new Adam(learningRate))
                 .list()
@@ -126,16 +123,7 @@ public final class AdultQuickstart extends ExampleMain {
                         .nOut(32)
                         .activation(Activation.TANH)
                         .build())
-                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nOut(AdultData.CLASSES.size())
-                        .activation(Activation.SOFTMAX)
-                        .build())
+                .layer(Networks.softmax(AdultData.CLASSES.size()))
                 .build());
-        network.init();
-        return network;
-    }
-
-    private static double accuracy(MultiLayerNetwork network, DataSet test) {
-        return network.evaluate(new ExistingDataSetIterator(List.of(test))).accuracy();
     }
 }

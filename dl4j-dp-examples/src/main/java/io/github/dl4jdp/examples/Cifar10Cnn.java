@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ParameterAverage;
 import io.github.dl4jdp.core.PrivacyEngine;
@@ -13,20 +12,16 @@ import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.TrainTest;
 import io.github.dl4jdp.features.DrawnPatchWeights;
 import java.io.IOException;
-import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
+import java.util.List;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration.ListBuilder;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.ActivationLayer;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
-import org.deeplearning4j.nn.conf.layers.PoolingType;
-import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Nesterovs;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -107,10 +102,9 @@ public final class Cifar10Cnn extends ExampleMain {
         boolean quick = privacy().quick;
         cell(
                 "The data: 50,000 small photographs to learn from, 10,000 to test; pixels from -2 to 2 by a public constant");
-        TrainTest<ImageSet> cifar = CifarData.load(data.folder);
-        DataSet train = scaled(shortened(cifar.train(), QUICK_EXAMPLES));
-        DataSet test = scaled(shortened(cifar.test(), QUICK_EXAMPLES));
-        print(train.numExamples() + " training images, " + test.numExamples() + " test images");
+        TrainTest<ImageSet> cifar = shortened(CifarData.load(data.folder), QUICK_EXAMPLES);
+        DataSet train = scaled(cifar.train());
+        List<DataSet> test = scaled(cifar.test()).batchBy(500);
 
         cell("The plan: what will run, and its cost; the number of photographs is a public constant, not a count");
         int photographs = size(50_000, train.numExamples());
@@ -118,8 +112,7 @@ public final class Cifar10Cnn extends ExampleMain {
                 .withEpochs(quick ? 2 : epochs)
                 .withClippingNorm(CLIPPING_NORM)
                 .withAugmentationMultiplicity(augmentations == 0 ? 1 : augmentations)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+                .calibratedTo(privacy().target());
         print(plan);
 
         cell("Private training: DL4J's own fit, on the engine's lots; averaging the parameters costs nothing");
@@ -139,8 +132,8 @@ public final class Cifar10Cnn extends ExampleMain {
         String epsilon = number("%.3f", engine.epsilon());
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "10.00 %")
-                .row("private", epsilon, percent(accuracy(network, test)))
-                .row("private, parameters averaged", epsilon, percent(accuracy(averaged, test))));
+                .row("private", epsilon, percent(Networks.accuracy(network, test)))
+                .row("private, parameters averaged", epsilon, percent(Networks.accuracy(averaged, test))));
         engine.close();
     }
 
@@ -162,14 +155,9 @@ public final class Cifar10Cnn extends ExampleMain {
                 .list();
         block(layers, first);
         block(layers, convolution(3).padding(1, 1));
-        var network = new MultiLayerNetwork(layers.layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nOut(10)
-                        .activation(Activation.SOFTMAX)
-                        .build())
+        return Networks.create(layers.layer(Networks.softmax(10))
                 .setInputType(InputType.convolutional(32, 32, 3))
                 .build());
-        network.init();
-        return network;
     }
 
     /** A convolution, its normalization if there is one, tanh, and the maximum over 2x2. */
@@ -181,7 +169,7 @@ public final class Cifar10Cnn extends ExampleMain {
                     .layer(new GroupNormalization.Builder(GROUPS).build())
                     .layer(new ActivationLayer(Activation.TANH));
         }
-        layers.layer(halve());
+        layers.layer(Networks.halve());
     }
 
     private ConvolutionLayer.Builder convolution(int kernel) {
@@ -189,16 +177,5 @@ public final class Cifar10Cnn extends ExampleMain {
                 ? new WeightStandardizedConvolution.Builder(kernel, kernel)
                 : new ConvolutionLayer.Builder(kernel, kernel);
         return builder.nOut(FILTERS);
-    }
-
-    private static SubsamplingLayer halve() {
-        return new SubsamplingLayer.Builder(PoolingType.MAX)
-                .kernelSize(2, 2)
-                .stride(2, 2)
-                .build();
-    }
-
-    private static double accuracy(MultiLayerNetwork network, DataSet test) {
-        return network.evaluate(new ExistingDataSetIterator(test.batchBy(500))).accuracy();
     }
 }

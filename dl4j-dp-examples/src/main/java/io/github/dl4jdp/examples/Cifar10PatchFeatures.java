@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.examples.data.CifarData;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.TrainTest;
-import io.github.dl4jdp.features.FeatureFile;
 import io.github.dl4jdp.features.PatchFeatures;
 import java.io.IOException;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -51,27 +49,20 @@ public final class Cifar10PatchFeatures extends ExampleMain {
     void run() throws IOException {
         boolean quick = privacy().quick;
         cell("The data: 50,000 small photographs to learn from, 10,000 to test");
-        TrainTest<ImageSet> cifar = CifarData.load(data.folder);
-        ImageSet train = shortened(cifar.train(), QUICK_EXAMPLES);
-        ImageSet test = shortened(cifar.test(), QUICK_EXAMPLES);
-        print(train.size() + " training images, " + test.size() + " test images");
+        TrainTest<ImageSet> cifar = shortened(CifarData.load(data.folder), QUICK_EXAMPLES);
 
         cell(
                 "Features learned from drawn pictures: they use no photograph and no statistic of the data, so they cost no privacy");
-        PatchFeatures extractor = extractor(train, quick);
-        String suffix = quick ? "-quick" : "";
-        FeatureFile trainFeatures = features.open("cifar10-patches-train" + suffix, extractor, train);
-        FeatureFile testFeatures = features.open("cifar10-patches-test" + suffix, extractor, test);
-        print(trainFeatures.shape()[0] + " features an image");
+        TrainTest<FeatureSet> sets = features.open("cifar10-patches", extractor(cifar.train(), quick), cifar, quick);
+        FeatureSet train = sets.train();
+        print(train.shape()[0] + " features an image");
 
         cell("The plan: what will run, and its cost");
-        DpSgdPlan plan = plan(size(50_000, train.size()), privacy().epsilon(), quick)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+        DpSgdPlan plan =
+                plan(size(50_000, train.images().size()), privacy().epsilon(), quick).calibratedTo(privacy().target());
         print(plan);
 
-        MultiLayerNetwork network = network(trainFeatures, train, privacy().seed);
-        trainLinearModel(network, plan, trainFeatures, train, testFeatures, test);
+        trainOnFeatures("private, linear", network(train, privacy().seed), plan, sets);
     }
 
     /** The extractor of the photographs' features. */
@@ -92,7 +83,7 @@ public final class Cifar10PatchFeatures extends ExampleMain {
     }
 
     /** A new model of the features. */
-    static MultiLayerNetwork network(FeatureFile features, ImageSet images, int seed) {
-        return LinearModel.create(features.shape(), images.classes(), LEARNING_RATE, seed);
+    static MultiLayerNetwork network(FeatureSet train, int seed) {
+        return Networks.linear(train.shape(), train.images().classes(), LEARNING_RATE, seed);
     }
 }

@@ -8,7 +8,6 @@ import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.examples.data.CifarData;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.TrainTest;
-import io.github.dl4jdp.features.FeatureFile;
 import io.github.dl4jdp.features.PatchFeatures;
 import java.io.IOException;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -44,23 +43,21 @@ public final class Cifar10PrivacyUtility extends ExampleMain {
     void run() throws IOException {
         boolean quick = privacy().quick;
         cell("The data, and features learned from drawn pictures, which cost no privacy");
-        TrainTest<ImageSet> cifar = CifarData.load(data.folder);
-        ImageSet train = shortened(cifar.train(), Cifar10PatchFeatures.QUICK_EXAMPLES);
-        ImageSet test = shortened(cifar.test(), Cifar10PatchFeatures.QUICK_EXAMPLES);
-        PatchFeatures extractor = Cifar10PatchFeatures.extractor(train, quick);
-        String suffix = quick ? "-quick" : "";
-        FeatureFile trainFeatures = features.open("cifar10-patches-train" + suffix, extractor, train);
-        FeatureFile testFeatures = features.open("cifar10-patches-test" + suffix, extractor, test);
-        RandomAccessExamples examples = trainFeatures.withLabels(train.oneHotLabels());
+        TrainTest<ImageSet> cifar = shortened(CifarData.load(data.folder), Cifar10PatchFeatures.QUICK_EXAMPLES);
+        PatchFeatures extractor = Cifar10PatchFeatures.extractor(cifar.train(), quick);
+        TrainTest<FeatureSet> sets = features.open("cifar10-patches", extractor, cifar, quick);
+        FeatureSet train = sets.train();
+        RandomAccessExamples examples = train.examples();
 
         cell("Private training at each epsilon; without noise it is the same training, clipping and all");
         UtilityCurve curve = new UtilityCurve();
         for (double epsilon : EPSILONS) {
             for (int run = 0; run < (quick ? 1 : plot.runs); run++) {
-                MultiLayerNetwork network = Cifar10PatchFeatures.network(trainFeatures, train, privacy().seed + run);
-                PrivacyEngine engine = PrivacyEngine.attach(network, plan(size(50_000, train.size()), epsilon));
+                MultiLayerNetwork network = Cifar10PatchFeatures.network(train, privacy().seed + run);
+                PrivacyEngine engine =
+                        PrivacyEngine.attach(network, plan(size(50_000, train.images().size()), epsilon));
                 fitWithProgress(network, engine, examples);
-                double accuracy = LinearModel.accuracy(network, testFeatures, test);
+                double accuracy = sets.test().accuracy(network);
                 print(number("epsilon %.3f: ", engine.epsilon()) + percent(accuracy));
                 curve.add(epsilon, accuracy);
                 engine.close();

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.examples.data.CifarData;
 import io.github.dl4jdp.examples.data.ImageSet;
@@ -9,7 +8,6 @@ import io.github.dl4jdp.examples.data.TrainTest;
 import io.github.dl4jdp.features.ChannelNormalization;
 import io.github.dl4jdp.features.DrawnPictures;
 import io.github.dl4jdp.features.FeatureExtractor;
-import io.github.dl4jdp.features.FeatureFile;
 import io.github.dl4jdp.features.PrivateNormalization;
 import io.github.dl4jdp.features.ReleasedNormalization;
 import io.github.dl4jdp.features.ScatteringTransform;
@@ -116,37 +114,35 @@ public final class Cifar10ScatterNet extends ExampleMain {
                     "--normalization must be private for --model cnn: whitened features have no image positions");
         }
         cell("The data: 50,000 small photographs to learn from, 10,000 to test");
-        TrainTest<ImageSet> cifar = CifarData.load(data.folder);
-        ImageSet train = shortened(cifar.train(), QUICK_EXAMPLES);
-        ImageSet test = shortened(cifar.test(), QUICK_EXAMPLES);
-        print(train.size() + " training images, " + test.size() + " test images");
+        TrainTest<ImageSet> cifar = shortened(CifarData.load(data.folder), QUICK_EXAMPLES);
         if (normalization == Normalization.WHITENED) {
-            runWhitened(train, test);
+            runWhitened(cifar);
         } else {
-            runPrivatelyNormalized(train, test);
+            runPrivatelyNormalized(cifar);
         }
     }
 
-    private void runPrivatelyNormalized(ImageSet train, ImageSet test) throws IOException {
+    private void runPrivatelyNormalized(TrainTest<ImageSet> cifar) throws IOException {
         cell("Features: scattering, every channel scaled by drawn pictures; no photograph is used");
+        ImageSet train = cifar.train();
         var scattering = ScatteringTransform.of(train.channels(), train.height(), train.width());
         FeatureExtractor extractor =
                 ChannelNormalization.learn(scattering, drawings(train)).after(scattering);
-        FeatureFile trainFeatures = open("scattering-maps-train", extractor, train);
-        FeatureFile testFeatures = open("scattering-maps-test", extractor, test);
+        TrainTest<FeatureSet> sets = features.open("cifar10-scattering-maps", extractor, cifar, privacy().quick);
+        long[] shape = sets.train().shape();
 
         cell("Means and variances of the photographs' channels, released with noise");
         DpSgdPlan plan = plan(size(50_000, train.size()), CLIPPING_NORM);
         ReleasedNormalization released = PrivateNormalization.of(
                         plan.examples(), MEAN_BOUND, SQUARE_BOUND, NORMALIZATION_NOISE)
-                .release(trainFeatures.withLabels(train.oneHotLabels()));
-        print(trainFeatures.shape()[0] + " channels: " + released.event());
+                .release(sets.train().examples());
+        print(shape[0] + " channels: " + released.event());
 
         cell("The plan: release and training together meet the guarantee");
         DpSgdPlan charged = released.chargedTo(plan);
         print(charged);
         MultiLayerNetwork network = model.create(
-                trainFeatures.shape(),
+                shape,
                 train.classes(),
                 orDefault(learningRate, largeLots() ? LEARNING_RATE_BELOW_EPSILON_2 : LEARNING_RATE),
                 privacy().seed);
@@ -154,37 +150,28 @@ public final class Cifar10ScatterNet extends ExampleMain {
                 model == ScatterNetworks.CNN ? "private, convolutional" : "private, linear",
                 network,
                 charged,
-                trainFeatures.normalizedBy(released.normalization()),
-                train,
-                testFeatures.normalizedBy(released.normalization()),
-                test);
+                sets.map(set -> set.normalizedBy(released.normalization())));
     }
 
-    private void runWhitened(ImageSet train, ImageSet test) throws IOException {
+    private void runWhitened(TrainTest<ImageSet> cifar) throws IOException {
         cell("Features: scattering, decorrelated by drawn pictures; no photograph is used");
+        ImageSet train = cifar.train();
         FeatureExtractor extractor = WhitenedFeatures.learn(
                 ScatteringTransform.of(train.channels(), train.height(), train.width()),
                 GROUPS,
                 drawings(train),
                 privacy().quick ? QUICK_COMPONENTS : COMPONENTS,
                 DAMPING);
-        FeatureFile trainFeatures = open("scattering-train", extractor, train);
-        FeatureFile testFeatures = open("scattering-test", extractor, test);
-        print(trainFeatures.shape()[0] + " features an image");
+        TrainTest<FeatureSet> sets = features.open("cifar10-scattering", extractor, cifar, privacy().quick);
+        long[] shape = sets.train().shape();
+        print(shape[0] + " features an image");
 
         cell("The plan: the whole data set in every lot, which needs the least noise for a given epsilon");
         DpSgdPlan plan = plan(size(50_000, train.size()), WHITENED_CLIPPING_NORM);
         print(plan);
-        MultiLayerNetwork network = LinearModel.create(
-                trainFeatures.shape(),
-                train.classes(),
-                orDefault(learningRate, WHITENED_LEARNING_RATE),
-                privacy().seed);
-        trainLinearModel(network, plan, trainFeatures, train, testFeatures, test);
-    }
-
-    private FeatureFile open(String name, FeatureExtractor extractor, ImageSet images) throws IOException {
-        return features.open("cifar10-" + name + (privacy().quick ? "-quick" : ""), extractor, images);
+        MultiLayerNetwork network = Networks.linear(
+                shape, train.classes(), orDefault(learningRate, WHITENED_LEARNING_RATE), privacy().seed);
+        trainOnFeatures("private, linear", network, plan, sets);
     }
 
     private float[] drawings(ImageSet images) {
@@ -213,8 +200,7 @@ public final class Cifar10ScatterNet extends ExampleMain {
         } else {
             plan = plan.withEpochs(LINEAR_EPOCHS);
         }
-        return plan.calibratedTo(
-                new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+        return plan.calibratedTo(privacy().target());
     }
 
     private static double orDefault(@Nullable Double given, double value) {

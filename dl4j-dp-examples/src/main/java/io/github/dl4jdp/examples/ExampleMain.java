@@ -8,8 +8,7 @@ import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.monitor.PrivacyProgress;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MissingDataException;
-import io.github.dl4jdp.features.FeatureFile;
-import java.io.IOException;
+import io.github.dl4jdp.examples.data.TrainTest;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.concurrent.Callable;
@@ -75,9 +74,11 @@ abstract class ExampleMain implements Callable<Integer> {
         out().flush();
     }
 
-    /** The images; with {@code --quick} the first {@code count} of them, if there are more. */
-    final ImageSet shortened(ImageSet images, int count) {
-        return privacy.quick && images.size() > count ? images.first(count) : images;
+    /** Images, with {@code --quick} the first {@code count} of each kind, if there are more; prints how many there are. */
+    final TrainTest<ImageSet> shortened(TrainTest<ImageSet> images, int count) {
+        TrainTest<ImageSet> used = images.map(all -> privacy.quick && all.size() > count ? all.first(count) : all);
+        print(used.train().size() + " training images, " + used.test().size() + " test images");
+        return used;
     }
 
     /**
@@ -118,40 +119,22 @@ abstract class ExampleMain implements Callable<Integer> {
         }
     }
 
-    /** The last cells of the mains that train a linear model of features: private training, and the test accuracy. */
-    void trainLinearModel(
-            MultiLayerNetwork network,
-            DpSgdPlan plan,
-            FeatureFile trainFeatures,
-            ImageSet train,
-            FeatureFile testFeatures,
-            ImageSet test)
-            throws IOException {
-        trainOnFeatures("private, linear", network, plan, trainFeatures, train, testFeatures, test);
+    /** The cell of private training, for the whole plan, with its report. */
+    final void trainPrivately(MultiLayerNetwork network, PrivacyEngine engine, RandomAccessExamples train) {
+        cell("Private training: DL4J's own fit, on the engine's lots");
+        fitWithProgress(network, engine, train);
+        print(engine.report());
     }
 
-    /** As above, for any model; {@code name} is its line in the table. */
-    void trainOnFeatures(
-            String name,
-            MultiLayerNetwork network,
-            DpSgdPlan plan,
-            FeatureFile trainFeatures,
-            ImageSet train,
-            FeatureFile testFeatures,
-            ImageSet test)
-            throws IOException {
-        cell("Private training: DL4J's own fit, on the engine's lots");
+    /** The last cells of the mains that train on features: private training, and the test accuracy; {@code name} is the model's line in the table. */
+    final void trainOnFeatures(String name, MultiLayerNetwork network, DpSgdPlan plan, TrainTest<FeatureSet> sets) {
         PrivacyEngine engine = PrivacyEngine.attach(network, plan);
-        fitWithProgress(network, engine, trainFeatures.withLabels(train.oneHotLabels()));
-        print(engine.report());
+        trainPrivately(network, engine, sets.train().examples());
 
         cell("Test accuracy");
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "10.00 %")
-                .row(
-                        name,
-                        number("%.3f", engine.epsilon()),
-                        percent(LinearModel.accuracy(network, testFeatures, test))));
+                .row(name, number("%.3f", engine.epsilon()), percent(sets.test().accuracy(network))));
         engine.close();
     }
 

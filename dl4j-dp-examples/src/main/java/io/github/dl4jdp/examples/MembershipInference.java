@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.TradeOffCurve;
 import io.github.dl4jdp.audit.Lira;
 import io.github.dl4jdp.audit.MembershipScores;
@@ -17,7 +16,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.Random;
 import java.util.function.DoubleUnaryOperator;
 import java.util.function.Function;
@@ -27,13 +25,11 @@ import java.util.stream.IntStream;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import picocli.CommandLine.Command;
@@ -91,8 +87,8 @@ public final class MembershipInference extends ExampleMain {
             this.losses = MembershipScores.negativeLosses(network, pool);
             this.confidences = MembershipScores.logitConfidences(network, pool);
             this.members = members;
-            this.trainAccuracy = accuracy(network, train);
-            this.testAccuracy = accuracy(network, test);
+            this.trainAccuracy = Networks.accuracy(network, List.of(train));
+            this.testAccuracy = Networks.accuracy(network, List.of(test));
         }
     }
 
@@ -114,8 +110,7 @@ public final class MembershipInference extends ExampleMain {
         DpSgdPlan plan = DpSgdPlan.poisson(size, size / 4)
                 .withEpochs(privacy().quick ? 4 : PRIVATE_EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+                .calibratedTo(privacy().target());
         print(plan);
 
         cell("Training without privacy");
@@ -154,16 +149,12 @@ public final class MembershipInference extends ExampleMain {
                         "",
                         ""));
 
-        new RocPlot(String.format(Locale.ROOT, "Membership inference on %d examples", size), LEAST_RATE)
+        new RocPlot("Membership inference on " + size + " examples", LEAST_RATE)
                 .curve("without privacy, LiRA", plainLira, new Color(0xB2182B))
                 .curve("without privacy, loss", plainLoss, new Color(0xF4A582))
                 .curve("private, LiRA", dpLira, new Color(0x2166AC))
                 .curve("private, loss", dpLoss, new Color(0x92C5DE))
-                .limit(
-                        String.format(
-                                Locale.ROOT, "most at epsilon %.3g", privacy().epsilon()),
-                        most,
-                        Color.GRAY)
+                .limit(number("most at epsilon %.3g", privacy().epsilon()), most, Color.GRAY)
                 .limit("guessing", rate -> rate, Color.LIGHT_GRAY)
                 .save(plot);
         print("The curves are in " + plot);
@@ -222,7 +213,7 @@ public final class MembershipInference extends ExampleMain {
     }
 
     private MultiLayerNetwork network(DataSet members, double learningRate) {
-        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+        return Networks.create(new NeuralNetConfiguration.Builder()
                 .seed(privacy().seed)
                 .updater(new Adam(learningRate))
                 .list()
@@ -231,13 +222,8 @@ public final class MembershipInference extends ExampleMain {
                         .nOut(256)
                         .activation(Activation.TANH)
                         .build())
-                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nOut(members.numOutcomes())
-                        .activation(Activation.SOFTMAX)
-                        .build())
+                .layer(Networks.softmax(members.numOutcomes()))
                 .build());
-        network.init();
-        return network;
     }
 
     private static RocCurve lossThreshold(List<Attacked> targets) {
@@ -269,7 +255,7 @@ public final class MembershipInference extends ExampleMain {
         return new String[] {
             network,
             attack,
-            String.format(Locale.ROOT, "%.3f", curve.auc()),
+            number("%.3f", curve.auc()),
             percent(curve.truePositiveRate(0.001)),
             percent(curve.truePositiveRate(0.01)),
             percent(average(targets, target -> target.trainAccuracy)),
@@ -279,9 +265,5 @@ public final class MembershipInference extends ExampleMain {
 
     private static double average(List<Attacked> targets, ToDoubleFunction<Attacked> value) {
         return targets.stream().mapToDouble(value).average().orElseThrow();
-    }
-
-    private static double accuracy(MultiLayerNetwork network, DataSet set) {
-        return network.evaluate(new ExistingDataSetIterator(List.of(set))).accuracy();
     }
 }

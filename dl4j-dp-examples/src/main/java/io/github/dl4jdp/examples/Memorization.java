@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.audit.Exposure;
 import io.github.dl4jdp.audit.MembershipScores;
 import io.github.dl4jdp.core.DpSgdPlan;
@@ -105,8 +104,7 @@ public final class Memorization extends ExampleMain {
         DpSgdPlan plan = DpSgdPlan.poisson(lineCount, LOT_SIZE)
                 .withEpochs(privacy().quick ? 2 : PRIVATE_EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+                .calibratedTo(privacy().target());
         MultiLayerNetwork dp = network(PRIVATE_LEARNING_RATE);
         PrivacyEngine engine = PrivacyEngine.attach(dp, plan);
         fitWithProgress(dp, engine, text);
@@ -159,7 +157,7 @@ public final class Memorization extends ExampleMain {
     }
 
     private MultiLayerNetwork network(double learningRate) {
-        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+        return Networks.create(new NeuralNetConfiguration.Builder()
                 .seed(privacy().seed)
                 .updater(new Adam(learningRate))
                 .list()
@@ -173,8 +171,6 @@ public final class Memorization extends ExampleMain {
                         .activation(Activation.SOFTMAX)
                         .build())
                 .build());
-        network.init();
-        return network;
     }
 
     private static double loss(MultiLayerNetwork network, DataSet text) {
@@ -218,6 +214,6 @@ public final class Memorization extends ExampleMain {
     }
 
     private static String decimal(double value) {
-        return String.format(Locale.ROOT, "%.2f", value);
+        return number("%.2f", value);
     }
 }

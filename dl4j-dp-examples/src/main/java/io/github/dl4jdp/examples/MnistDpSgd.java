@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MnistData;
 import io.github.dl4jdp.examples.data.TrainTest;
 import java.io.IOException;
 import java.util.Locale;
-import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.PoolingType;
 import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Nesterovs;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -54,40 +51,34 @@ public final class MnistDpSgd extends ExampleMain {
     @Override
     void run() throws IOException {
         cell("The data: 28x28 gray images, scaled to [0, 1] by a public constant");
-        TrainTest<ImageSet> mnist = MnistData.load(data.folder);
-        DataSet train = shortened(mnist.train(), QUICK_EXAMPLES).toDataSet();
-        DataSet test = shortened(mnist.test(), QUICK_EXAMPLES).toDataSet();
-        print("training images " + train.numExamples() + ", test images " + test.numExamples());
+        TrainTest<DataSet> mnist =
+                shortened(MnistData.load(data.folder), QUICK_EXAMPLES).map(ImageSet::toDataSet);
+        DataSet train = mnist.train();
 
         cell("The plan: what will run, and its cost; the number of images is a public constant, not a count");
         int images = size(60_000, train.numExamples());
         DpSgdPlan plan = DpSgdPlan.poisson(images, Math.min(LOT_SIZE, images))
                 .withEpochs(privacy().quick ? 1 : EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+                .calibratedTo(privacy().target());
         print(plan);
 
-        cell("Private training: DL4J's own fit, on the engine's lots");
         MultiLayerNetwork network = network();
         PrivacyEngine engine =
                 PrivacyEngine.attach(network, plan, ExecutionOptions.defaults().withPhysicalBatchSize(512));
-        fitWithProgress(network, engine, train);
-        print(engine.report());
+        trainPrivately(network, engine, RandomAccessExamples.of(train));
 
         cell("Test accuracy");
-        double accuracy = network.evaluate(new ExistingDataSetIterator(test.batchBy(1000)))
-                .accuracy();
         print(String.format(
                 Locale.ROOT,
                 "epsilon = %.3f, delta = %.1e: test accuracy %.2f %%",
                 engine.epsilon(),
                 plan.delta(),
-                100 * accuracy));
+                100 * Networks.accuracy(network, mnist.test().batchBy(1000))));
     }
 
     private MultiLayerNetwork network() {
-        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+        return Networks.create(new NeuralNetConfiguration.Builder()
                 .seed(privacy().seed)
                 .activation(Activation.TANH)
                 .updater(new Nesterovs(LEARNING_RATE, MOMENTUM))
@@ -107,13 +98,8 @@ public final class MnistDpSgd extends ExampleMain {
                         .stride(1, 1)
                         .build())
                 .layer(new DenseLayer.Builder().nOut(32).build())
-                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nOut(10)
-                        .activation(Activation.SOFTMAX)
-                        .build())
+                .layer(Networks.softmax(10))
                 .setInputType(InputType.convolutional(28, 28, 1))
                 .build());
-        network.init();
-        return network;
     }
 }

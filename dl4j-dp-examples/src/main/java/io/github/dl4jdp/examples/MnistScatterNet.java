@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MnistData;
 import io.github.dl4jdp.examples.data.TrainTest;
 import io.github.dl4jdp.features.DrawnPictures;
 import io.github.dl4jdp.features.FeatureExtractor;
-import io.github.dl4jdp.features.FeatureFile;
 import io.github.dl4jdp.features.ScatteringTransform;
 import io.github.dl4jdp.features.WhitenedFeatures;
 import java.io.IOException;
@@ -59,10 +57,8 @@ public final class MnistScatterNet extends ExampleMain {
     void run() throws IOException {
         boolean quick = privacy().quick;
         cell("The data: 60,000 handwritten digits to learn from, 10,000 to test");
-        TrainTest<ImageSet> mnist = MnistData.load(data.folder);
-        ImageSet train = shortened(mnist.train(), QUICK_EXAMPLES);
-        ImageSet test = shortened(mnist.test(), QUICK_EXAMPLES);
-        print(train.size() + " training images, " + test.size() + " test images");
+        TrainTest<ImageSet> mnist = shortened(MnistData.load(data.folder), QUICK_EXAMPLES);
+        ImageSet train = mnist.train();
 
         cell("Features: scattering, decorrelated by drawn pen strokes; no digit is used, so they cost no privacy");
         FeatureExtractor extractor = WhitenedFeatures.learn(
@@ -71,10 +67,9 @@ public final class MnistScatterNet extends ExampleMain {
                 DrawnPictures.strokes(train.height(), train.width(), quick ? QUICK_DRAWINGS : DRAWINGS, DRAWING_SEED),
                 quick ? QUICK_COMPONENTS : COMPONENTS,
                 DAMPING);
-        String suffix = quick ? "-quick" : "";
-        FeatureFile trainFeatures = features.open("mnist-scattering-train" + suffix, extractor, train);
-        FeatureFile testFeatures = features.open("mnist-scattering-test" + suffix, extractor, test);
-        print(trainFeatures.shape()[0] + " features an image");
+        TrainTest<FeatureSet> sets = features.open("mnist-scattering", extractor, mnist, quick);
+        long[] shape = sets.train().shape();
+        print(shape[0] + " features an image");
 
         cell("The plan: the whole data set in every lot, which needs the least noise for a given epsilon");
         boolean tight = privacy().epsilon() < 2;
@@ -83,15 +78,11 @@ public final class MnistScatterNet extends ExampleMain {
         DpSgdPlan plan = DpSgdPlan.poisson(images, images)
                 .withEpochs(quick ? 5 : steps)
                 .withClippingNorm(CLIPPING_NORM)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+                .calibratedTo(privacy().target());
         print(plan);
 
-        MultiLayerNetwork network = LinearModel.create(
-                trainFeatures.shape(),
-                train.classes(),
-                tight ? LEARNING_RATE : LEARNING_RATE_FROM_EPSILON_2,
-                privacy().seed);
-        trainLinearModel(network, plan, trainFeatures, train, testFeatures, test);
+        MultiLayerNetwork network = Networks.linear(
+                shape, train.classes(), tight ? LEARNING_RATE : LEARNING_RATE_FROM_EPSILON_2, privacy().seed);
+        trainOnFeatures("private, linear", network, plan, sets);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -55,6 +56,11 @@ final class PrivacyOptions {
             return;
         }
         throw new ParameterException(mixee.commandLine(), "Invalid value for --delta: must be in (0, 1), was " + value);
+    }
+
+    /** The target. */
+    PrivacyGuarantee target() {
+        return new PrivacyGuarantee(epsilon, delta);
     }
 
     /** The target epsilon. */

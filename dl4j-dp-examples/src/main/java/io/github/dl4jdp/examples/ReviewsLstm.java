@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.examples.data.ReviewData;
 import io.github.dl4jdp.examples.data.ReviewData.Review;
 import io.github.dl4jdp.examples.data.TrainTest;
@@ -15,7 +15,6 @@ import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.EmbeddingSequenceLayer;
 import org.deeplearning4j.nn.conf.layers.LSTM;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.activations.Activation;
@@ -24,7 +23,6 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.IUpdater;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 
@@ -80,15 +78,12 @@ public final class ReviewsLstm extends ExampleMain {
         DpSgdPlan plan = DpSgdPlan.poisson(count, Math.min(LOT_SIZE, count))
                 .withEpochs(quick ? 1 : EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)
-                .calibratedTo(
-                        new PrivacyGuarantee(privacy().epsilon(), privacy().delta()));
+                .calibratedTo(privacy().target());
         print(plan);
 
-        cell("Private training: DL4J's own fit, on the engine's lots");
         MultiLayerNetwork network = network(new Adam(LEARNING_RATE));
         PrivacyEngine engine = PrivacyEngine.attach(network, plan);
-        fitWithProgress(network, engine, train);
-        print(engine.report());
+        trainPrivately(network, engine, RandomAccessExamples.of(train));
 
         cell("The same network without privacy");
         MultiLayerNetwork plain = network(new Adam(PLAIN_LEARNING_RATE));
@@ -98,8 +93,8 @@ public final class ReviewsLstm extends ExampleMain {
         cell("Test accuracy: on " + test.numExamples() + " reviews, so with an error of about 3 points");
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "50.00 %")
-                .row("private", number("%.3f", engine.epsilon()), percent(accuracy(network, test)))
-                .row("without privacy", "infinity", percent(accuracy(plain, test))));
+                .row("private", number("%.3f", engine.epsilon()), percent(Networks.accuracy(network, List.of(test))))
+                .row("without privacy", "infinity", percent(Networks.accuracy(plain, List.of(test)))));
         engine.close();
     }
 
@@ -131,7 +126,7 @@ public final class ReviewsLstm extends ExampleMain {
     }
 
     private MultiLayerNetwork network(IUpdater updater) {
-        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+        return Networks.create(new NeuralNetConfiguration.Builder()
                 .seed(privacy().seed)
                 .updater(updater)
                 .list()
@@ -144,17 +139,8 @@ public final class ReviewsLstm extends ExampleMain {
                         .nOut(WIDTH)
                         .activation(Activation.TANH)
                         .build()))
-                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nOut(2)
-                        .activation(Activation.SOFTMAX)
-                        .build())
+                .layer(Networks.softmax(2))
                 .setInputType(InputType.recurrent(ROWS, TOKENS))
                 .build());
-        network.init();
-        return network;
-    }
-
-    private static double accuracy(MultiLayerNetwork network, DataSet test) {
-        return network.evaluate(new ExistingDataSetIterator(List.of(test))).accuracy();
     }
 }

@@ -4,13 +4,9 @@ package io.github.dl4jdp.examples;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
-import org.deeplearning4j.nn.conf.layers.PoolingType;
-import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.learning.config.Nesterovs;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** Models of scattering features that kept their places: [channels, height, width]. */
 enum ScatterNetworks {
@@ -18,7 +14,7 @@ enum ScatterNetworks {
     LINEAR {
         @Override
         MultiLayerNetwork create(long[] shape, int classes, double learningRate, int seed) {
-            return LinearModel.create(shape, classes, learningRate, seed);
+            return Networks.linear(shape, classes, learningRate, seed);
         }
     },
 
@@ -26,24 +22,16 @@ enum ScatterNetworks {
     CNN {
         @Override
         MultiLayerNetwork create(long[] shape, int classes, double learningRate, int seed) {
-            var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+            return Networks.create(new NeuralNetConfiguration.Builder()
                     .seed(seed)
                     .updater(new Nesterovs(learningRate, MOMENTUM))
                     .list()
                     .layer(convolution())
-                    .layer(new SubsamplingLayer.Builder(PoolingType.MAX)
-                            .kernelSize(2, 2)
-                            .stride(2, 2)
-                            .build())
+                    .layer(Networks.halve())
                     .layer(convolution())
-                    .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                            .nOut(classes)
-                            .activation(Activation.SOFTMAX)
-                            .build())
+                    .layer(Networks.softmax(classes))
                     .setInputType(InputType.convolutional(shape[1], shape[2], shape[0]))
                     .build());
-            network.init();
-            return network;
         }
     };
 

@@ -6,8 +6,6 @@ import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
-import org.deeplearning4j.nn.conf.layers.PoolingType;
-import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.zoo.model.LeNet;
 import org.nd4j.linalg.activations.Activation;
@@ -20,7 +18,7 @@ enum TransferBody {
     SMALL(32, 0.5) {
         @Override
         MultiLayerNetwork create(int classes, int seed) {
-            var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+            return Networks.create(new NeuralNetConfiguration.Builder()
                     .seed(seed)
                     .activation(Activation.TANH)
                     .updater(new Adam(PUBLIC_LEARNING_RATE))
@@ -30,15 +28,13 @@ enum TransferBody {
                             .stride(2, 2)
                             .padding(2, 2)
                             .build())
-                    .layer(halve())
+                    .layer(Networks.halve())
                     .layer(new ConvolutionLayer.Builder(4, 4).nOut(32).build())
-                    .layer(halve())
+                    .layer(Networks.halve())
                     .layer(new DenseLayer.Builder().nOut(features()).build())
                     .layer(head(classes))
                     .setInputType(InputType.convolutional(28, 28, 1))
                     .build());
-            network.init();
-            return network;
         }
     },
 
@@ -87,13 +83,6 @@ enum TransferBody {
                 .nIn(features)
                 .nOut(classes)
                 .activation(Activation.SOFTMAX)
-                .build();
-    }
-
-    private static SubsamplingLayer halve() {
-        return new SubsamplingLayer.Builder(PoolingType.MAX)
-                .kernelSize(2, 2)
-                .stride(2, 2)
                 .build();
     }
 }

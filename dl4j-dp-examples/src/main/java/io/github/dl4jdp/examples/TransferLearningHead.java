@@ -9,6 +9,7 @@ import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MnistData;
 import io.github.dl4jdp.examples.data.TrainTest;
 import java.io.IOException;
+import java.util.List;
 import java.util.stream.Stream;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.api.Layer;
@@ -91,14 +92,13 @@ public final class TransferLearningHead extends ExampleMain {
     void run() throws IOException {
         boolean quick = privacy().quick;
         cell("The data: digits 0 to 4 are public, digits 5 to 9 are private");
-        TrainTest<ImageSet> mnist = MnistData.load(data.folder);
-        ImageSet train = shortened(mnist.train(), QUICK_EXAMPLES);
-        ImageSet test = shortened(mnist.test(), QUICK_EXAMPLES);
-        DataSet publicTrain = train.ofClasses(0, PUBLIC_CLASSES).toDataSet();
-        DataSet privateTrain = train.ofClasses(PUBLIC_CLASSES, train.classes()).toDataSet();
-        DataSet privateTest = test.ofClasses(PUBLIC_CLASSES, test.classes()).toDataSet();
-        print(publicTrain.numExamples() + " public training images, " + privateTrain.numExamples() + " private, "
-                + privateTest.numExamples() + " to test");
+        TrainTest<ImageSet> mnist = shortened(MnistData.load(data.folder), QUICK_EXAMPLES);
+        DataSet publicTrain = mnist.train().ofClasses(0, PUBLIC_CLASSES).toDataSet();
+        TrainTest<DataSet> privateDigits =
+                mnist.map(all -> all.ofClasses(PUBLIC_CLASSES, all.classes()).toDataSet());
+        DataSet privateTrain = privateDigits.train();
+        List<DataSet> privateTest = privateDigits.test().batchBy(500);
+        print(publicTrain.numExamples() + " public training images, " + privateTrain.numExamples() + " private");
 
         cell("The body: plain training on the public digits");
         MultiLayerNetwork source = body.create(PUBLIC_CLASSES, privacy().seed);
@@ -129,8 +129,7 @@ public final class TransferLearningHead extends ExampleMain {
             table.row(
                     trained ? "trained on public digits" : "random",
                     number("%.3f", engine.epsilon()),
-                    percent(network.evaluate(new ExistingDataSetIterator(privateTest.batchBy(500)))
-                            .accuracy()));
+                    percent(Networks.accuracy(network, privateTest)));
             engine.close();
         }
 
