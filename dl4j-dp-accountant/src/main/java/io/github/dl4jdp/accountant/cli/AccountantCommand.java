@@ -28,11 +28,11 @@ import picocli.CommandLine.Model.CommandSpec;
         versionProvider = AccountantCommand.Version.class,
         description = "Differential privacy accounting for DP-SGD.",
         subcommands = {
-            EpsilonCommand.class,
-            NoiseCommand.class,
-            DeltaCommand.class,
-            StepsCommand.class,
-            LotSizeCommand.class,
+            Questions.Epsilon.class,
+            Questions.Noise.class,
+            Questions.Delta.class,
+            Questions.Steps.class,
+            Questions.LotSize.class,
             SearchCommand.class,
             StatementCommand.class,
             PlotCommand.class
@@ -134,12 +134,10 @@ public final class AccountantCommand {
             print(err, (message.isEmpty() ? "bad arguments" : message) + help);
             return CommandLine.ExitCode.USAGE;
         }
-        if (e instanceof PrivacyLedgerException) {
+        if (e instanceof PrivacyLedgerException || e instanceof IllegalStateException) {
             print(err, message);
         } else if (e instanceof IOException) {
             print(err, "cannot read or write: " + reason(e) + message);
-        } else if (e instanceof IllegalStateException) {
-            print(err, message);
         } else if (e instanceof OutOfMemoryError) {
             print(err, "not enough memory; give java a larger -Xmx, or reduce the question");
         } else {

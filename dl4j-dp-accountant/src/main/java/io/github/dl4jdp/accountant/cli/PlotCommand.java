@@ -47,9 +47,8 @@ final class PlotCommand extends SettingCommand {
     @Nullable
     Path output;
 
-    @Override
-    List<Parameter> parameters() {
-        return and(without(RUN, Parameter.ACCOUNTANT), Parameter.NOISE_MULTIPLIER, Parameter.DELTA);
+    PlotCommand() {
+        super(and(without(RUN, Parameter.ACCOUNTANT), Parameter.NOISE_MULTIPLIER, Parameter.DELTA));
     }
 
     @Override

@@ -44,11 +44,29 @@ abstract class QuestionCommand extends SettingCommand {
     @Nullable
     List<String> otherColumns;
 
-    /** The answer. */
-    abstract Parameter answerName();
+    private final Parameter answerName;
+
+    /**
+     * @param answerName what the number is
+     * @param parameters what can be asked
+     */
+    QuestionCommand(Parameter answerName, List<Parameter> parameters) {
+        super(parameters);
+        this.answerName = answerName;
+    }
+
+    /** What the number is, in words. */
+    abstract String subject(Setting setting);
 
     /** What is said after the number. */
-    abstract String explanation(Setting setting);
+    String explanation(Setting setting) {
+        return "is " + subject(setting) + " (" + circumstances(setting) + ", " + answeredBy(setting) + ")";
+    }
+
+    /** What the answer is about, in a few words. */
+    String circumstances(Setting setting) {
+        return setting.description();
+    }
 
     abstract double answer(Setting setting);
 
@@ -72,8 +90,8 @@ abstract class QuestionCommand extends SettingCommand {
                         + " exclude each other; remove one of them");
             }
             Set<String> others = otherColumns == null ? Set.of() : Set.copyOf(otherColumns);
-            SettingTable table = SettingTable.read(
-                    csv, new SettingTable.Question(parameters(), answerName(), given.keySet(), others));
+            SettingTable table =
+                    SettingTable.read(csv, new SettingTable.Question(parameters(), answerName, given.keySet(), others));
             out().print(table(table, setting));
         } else if (otherColumns != null) {
             throw new IllegalArgumentException("other-columns must come with csv, whose columns they are");
@@ -102,20 +120,24 @@ abstract class QuestionCommand extends SettingCommand {
     }
 
     /** The number that an explanation follows. */
-    String plain(double value) {
-        return rounded(value);
+    private String plain(double value) {
+        return isCount() ? exact(value) : rounded(value);
     }
 
     /** All digits. */
-    String exact(double value) {
-        return Double.toString(value);
+    private String exact(double value) {
+        return isCount() ? Setting.text(value) : Double.toString(value);
+    }
+
+    private boolean isCount() {
+        return answerName == Parameter.STEPS || answerName == Parameter.LOT_SIZE;
     }
 
     private String json(Setting setting, double answer, Map<String, String> others) throws IOException {
         StringWriter text = new StringWriter();
         try (JsonGenerator generator = new JsonFactory().createGenerator(text)) {
             generator.writeStartObject();
-            generator.writeFieldName(answerName().column());
+            generator.writeFieldName(answerName.column());
             write(generator, answer, exact(answer));
             Map<String, Object> values = new TreeMap<>();
             shown(setting).forEach((parameter, value) -> values.put(parameter.column(), value));
@@ -155,7 +177,7 @@ abstract class QuestionCommand extends SettingCommand {
         try (CSVPrinter printer = new CSVPrinter(
                 text, CSVFormat.DEFAULT.builder().setRecordSeparator('\n').build())) {
             List<String> header = new ArrayList<>(table.header());
-            header.add(answerName().column());
+            header.add(answerName.column());
             printer.printRecord(header);
             for (SettingTable.Row row : table.rows()) {
                 Setting setting = defaults.with(row.values());

@@ -7,7 +7,6 @@ import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.RunCount;
 import java.util.EnumMap;
-import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import picocli.CommandLine.Command;
@@ -40,21 +39,17 @@ final class SearchCommand extends QuestionCommand {
         }
     }
 
-    @Override
-    List<Parameter> parameters() {
-        return and(
-                without(RUN, Parameter.EARLIER_RELEASES, Parameter.EARLIER_LEDGER),
-                Parameter.NOISE_MULTIPLIER,
-                Parameter.RUN_EPSILON,
-                Parameter.DELTA,
-                Parameter.EXPECTED_RUNS,
-                Parameter.DISTRIBUTION,
-                Parameter.SHAPE);
-    }
-
-    @Override
-    Parameter answerName() {
-        return Parameter.EPSILON;
+    SearchCommand() {
+        super(
+                Parameter.EPSILON,
+                and(
+                        without(RUN, Parameter.EARLIER_RELEASES, Parameter.EARLIER_LEDGER),
+                        Parameter.NOISE_MULTIPLIER,
+                        Parameter.RUN_EPSILON,
+                        Parameter.DELTA,
+                        Parameter.EXPECTED_RUNS,
+                        Parameter.DISTRIBUTION,
+                        Parameter.SHAPE));
     }
 
     /** Selections have a Renyi bound only; the option is about a single run. */
@@ -71,7 +66,19 @@ final class SearchCommand extends QuestionCommand {
     }
 
     @Override
+    String subject(Setting setting) {
+        RunCount count = setting.runs();
+        return "epsilon at delta " + setting.number(Parameter.DELTA) + " of the best of " + Setting.text(count.mean())
+                + " runs expected";
+    }
+
+    @Override
     String explanation(Setting setting) {
+        return super.explanation(setting) + ASSUMPTIONS;
+    }
+
+    @Override
+    String circumstances(Setting setting) {
         RunCount count = setting.runs();
         String name = "shape " + Setting.text(count.shape());
         for (Distribution known : Distribution.values()) {
@@ -79,9 +86,7 @@ final class SearchCommand extends QuestionCommand {
                 name = known.name().toLowerCase(Locale.ROOT);
             }
         }
-        return "is epsilon at delta " + setting.number(Parameter.DELTA) + " of the best of "
-                + Setting.text(count.mean()) + " runs expected (" + name + ", " + setting.description() + ", RDP)"
-                + ASSUMPTIONS;
+        return name + ", " + setting.description();
     }
 
     @Override

@@ -40,8 +40,16 @@ abstract class SettingCommand implements Callable<Integer> {
     @Nullable
     CommandSpec spec;
 
-    /** What can be asked. */
-    abstract List<Parameter> parameters();
+    private final List<Parameter> parameters;
+
+    /** @param parameters what can be asked */
+    SettingCommand(List<Parameter> parameters) {
+        this.parameters = parameters;
+    }
+
+    List<Parameter> parameters() {
+        return parameters;
+    }
 
     static List<Parameter> and(List<Parameter> some, Parameter... more) {
         List<Parameter> all = new ArrayList<>(some);
@@ -69,7 +77,7 @@ abstract class SettingCommand implements Callable<Integer> {
     /** The options that were given. */
     Map<Parameter, Object> given() {
         Map<Parameter, Object> values = new EnumMap<>(Parameter.class);
-        for (Parameter parameter : parameters()) {
+        for (Parameter parameter : parameters) {
             Object value = spec().commandLine().getParseResult().matchedOptionValue(parameter.option(), null);
             if (value != null) {
                 values.put(parameter, value);

@@ -2,7 +2,6 @@
 package io.github.dl4jdp.accountant.cli;
 
 import java.io.IOException;
-import java.util.List;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 
@@ -11,16 +10,15 @@ final class StatementCommand extends SettingCommand {
     @Option(names = "--json", description = "JSON instead of Markdown.")
     boolean json;
 
-    @Override
-    List<Parameter> parameters() {
-        return and(
+    StatementCommand() {
+        super(and(
                 without(RUN, Parameter.GROUP_SIZE),
                 Parameter.NOISE_MULTIPLIER,
                 Parameter.DELTA,
                 Parameter.EVENT,
                 Parameter.LEDGER,
                 Parameter.GROUPS,
-                Parameter.CLIPPING_NORM);
+                Parameter.CLIPPING_NORM));
     }
 
     @Override

@@ -113,11 +113,11 @@ class CommandLineFuzzTest {
         String command = any(COMMANDS, random);
         List<Parameter> parameters =
                 switch (command) {
-                    case "epsilon" -> new EpsilonCommand().parameters();
-                    case "noise" -> new NoiseCommand().parameters();
-                    case "delta" -> new DeltaCommand().parameters();
-                    case "steps" -> new StepsCommand().parameters();
-                    case "lot-size" -> new LotSizeCommand().parameters();
+                    case "epsilon" -> new Questions.Epsilon().parameters();
+                    case "noise" -> new Questions.Noise().parameters();
+                    case "delta" -> new Questions.Delta().parameters();
+                    case "steps" -> new Questions.Steps().parameters();
+                    case "lot-size" -> new Questions.LotSize().parameters();
                     case "search" -> new SearchCommand().parameters();
                     case "statement" -> new StatementCommand().parameters();
                     default -> new PlotCommand().parameters();

@@ -143,11 +143,11 @@ class CsvTest {
     }
 
     private static final Map<String, List<Parameter>> ASKED = Map.of(
-            "epsilon", new EpsilonCommand().parameters(),
-            "delta", new DeltaCommand().parameters(),
-            "noise", new NoiseCommand().parameters(),
-            "steps", new StepsCommand().parameters(),
-            "lot-size", new LotSizeCommand().parameters(),
+            "epsilon", new Questions.Epsilon().parameters(),
+            "delta", new Questions.Delta().parameters(),
+            "noise", new Questions.Noise().parameters(),
+            "steps", new Questions.Steps().parameters(),
+            "lot-size", new Questions.LotSize().parameters(),
             "search", new SearchCommand().parameters());
 
     /** No mistyped name of any parameter of any command ever passes, whatever else is in the file. */
