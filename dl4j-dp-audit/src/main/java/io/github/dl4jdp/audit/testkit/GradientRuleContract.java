@@ -124,7 +124,7 @@ public abstract class GradientRuleContract {
         DataSet data = gradientCase.data(network, examples * copies, 10);
         double[] weights = weights(examples);
         INDArray rows = run(network, data, ones(examples * copies)).rows();
-        RecordedPass pass = RecordedPass.ofCopies(network, rules(), data, weights, Set.of(), copies);
+        RecordedPass pass = RecordedPass.run(network, rules(), data, weights, Set.of(), copies);
         INDArray expectedSum = Nd4j.zeros(DataType.DOUBLE, network.numParams());
         for (int i = 0; i < examples; i++) {
             INDArray expected = Nd4j.zeros(DataType.DOUBLE, network.numParams());
@@ -140,10 +140,10 @@ public abstract class GradientRuleContract {
 
         int bad = examples - 1;
         weights[bad] = 0;
-        INDArray expected = RecordedPass.ofCopies(network, rules(), data, weights, Set.of(), copies)
+        INDArray expected = RecordedPass.run(network, rules(), data, weights, Set.of(), copies)
                 .sum();
         data.getLabels().get(NDArrayIndex.point(bad)).assign(Double.NaN);
-        pass = RecordedPass.ofCopies(network, rules(), data, weights, Set.of(bad), copies);
+        pass = RecordedPass.run(network, rules(), data, weights, Set.of(bad), copies);
         assertSame(network, pass.sum(), expected, tolerance(type));
         for (int i = 0; i < examples; i++) {
             assertThat(Double.isFinite(pass.squaredNorms()[i])).isEqualTo(i != bad);
@@ -180,7 +180,7 @@ public abstract class GradientRuleContract {
         if (gradientCase.vocabulary() == 0) {
             data.getFeatures().get(NDArrayIndex.point(bad)).assign(Double.NaN);
         }
-        RecordedPass pass = RecordedPass.run(network, rules(), data, weights, Set.of(bad));
+        RecordedPass pass = RecordedPass.run(network, rules(), data, weights, Set.of(bad), 1);
         assertSame(network, pass.sum(), expected, tolerance(type));
         for (int i = 0; i < examples; i++) {
             assertThat(Double.isFinite(pass.squaredNorms()[i])).isEqualTo(i != bad);
@@ -192,7 +192,7 @@ public abstract class GradientRuleContract {
             @ForAll("gradientCases") GradientCase gradientCase, @ForAll("types") DataType type) {
         MultiLayerNetwork network = gradientCase.network(type);
         DataSet data = gradientCase.data(network, 1, 8);
-        RecordedPass pass = RecordedPass.run(network, rules(), data, new double[] {0}, Set.of(0));
+        RecordedPass pass = RecordedPass.run(network, rules(), data, new double[] {0}, Set.of(0), 1);
         assertThat(pass.sum().normmaxNumber().doubleValue()).isZero();
     }
 
@@ -224,19 +224,16 @@ public abstract class GradientRuleContract {
             again.setParams(params);
             return again;
         };
-        new NeighboringRuns(networks, multi(data), multi(replacement), rules()).check(clippingNorm);
-    }
-
-    private static MultiDataSet multi(DataSet data) {
-        return new MultiDataSet(
-                new INDArray[] {data.getFeatures()},
-                new INDArray[] {data.getLabels()},
-                new INDArray[] {data.getFeaturesMaskArray()},
-                new INDArray[] {data.getLabelsMaskArray()});
+        new NeighboringRuns(
+                        networks,
+                        (MultiDataSet) data.toMultiDataSet(),
+                        (MultiDataSet) replacement.toMultiDataSet(),
+                        rules())
+                .check(clippingNorm);
     }
 
     private RecordedPass run(MultiLayerNetwork network, DataSet data, double[] weights) {
-        return RecordedPass.run(network, rules(), data, weights, Set.of());
+        return RecordedPass.run(network, rules(), data, weights, Set.of(), 1);
     }
 
     /** DL4J's own gradient of a batch of one [numParams], in double precision. */

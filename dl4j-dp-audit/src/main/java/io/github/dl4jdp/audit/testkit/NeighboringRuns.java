@@ -4,12 +4,11 @@ package io.github.dl4jdp.audit.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
-import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import org.deeplearning4j.nn.api.Model;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.indexing.NDArrayIndex;
@@ -95,18 +94,6 @@ public record NeighboringRuns(
     }
 
     private static MultiDataSet copy(MultiDataSet data) {
-        return new MultiDataSet(
-                copy(data.getFeatures()),
-                copy(data.getLabels()),
-                copy(data.getFeaturesMaskArrays()),
-                copy(data.getLabelsMaskArrays()));
-    }
-
-    private static INDArray @Nullable [] copy(INDArray @Nullable [] arrays) {
-        return arrays == null
-                ? null
-                : Arrays.stream(arrays)
-                        .map(array -> array == null ? null : array.dup())
-                        .toArray(INDArray[]::new);
+        return (MultiDataSet) InMemoryExamples.map(data, INDArray::dup);
     }
 }

@@ -31,20 +31,14 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
 @SuppressWarnings("ArrayRecordComponent") // read-only carrier of the tests, never compared
 record RecordedPass(INDArray rows, double[] squaredNorms, INDArray sum, INDArray gradientViews) {
 
-    /** Runs a batch through {@code network} with its layers hooked; the network is as before afterwards. */
-    static RecordedPass run(
-            MultiLayerNetwork network, GradientRules rules, DataSet data, double[] weights, Set<Integer> discarded) {
-        return new Run(network, rules, data, weights, discarded, 1).result();
-    }
-
     /**
-     * As {@link #run}, for the sums of the gradients of copies: row {@code k * examples + i} of the data is copy k of example i, and everything is by
-     * example.
+     * Runs a batch through {@code network} with its layers hooked; the network is as before afterwards.
      *
-     * @param copies of each example
+     * @param copies of each example: row {@code k * examples + i} of the data is copy k of example i, and everything is by example, about the sum of the
+     *     gradients of its copies
      * @throws java.util.NoSuchElementException if a tape has no way of its own to make the sums
      */
-    static RecordedPass ofCopies(
+    static RecordedPass run(
             MultiLayerNetwork network,
             GradientRules rules,
             DataSet data,

@@ -179,10 +179,7 @@ public final class GradientRules {
             Class<? extends org.deeplearning4j.nn.conf.layers.Layer> configuration,
             Model network,
             DataSet... realBatches) {
-        return withFallback(
-                configuration,
-                network,
-                Arrays.stream(realBatches).map(DataSet::toMultiDataSet).toArray(MultiDataSet[]::new));
+        return withFallback(configuration, network, multi(realBatches));
     }
 
     /** As {@link #withFallback(Class, Model, DataSet...)}, for networks of several inputs or outputs. */
@@ -195,9 +192,7 @@ public final class GradientRules {
             throw new IllegalArgumentException(
                     "network must have a layer of configuration " + configuration.getName() + ", has none");
         }
-        if (realBatches.length == 0) {
-            throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
-        }
+        requireSome(realBatches);
         var all = new ArrayList<>(fallbacks);
         layers.forEach((name, layer) -> {
             String called = name + " (" + layer.getClass().getSimpleName() + ")";
@@ -239,10 +234,7 @@ public final class GradientRules {
      *     a batch has no two different examples
      */
     public GradientRules withPart(Class<?> part, Model network, DataSet... realBatches) {
-        return withPart(
-                part,
-                network,
-                Arrays.stream(realBatches).map(DataSet::toMultiDataSet).toArray(MultiDataSet[]::new));
+        return withPart(part, network, multi(realBatches));
     }
 
     /** As {@link #withPart(Class, Model, DataSet...)}, for networks of several inputs or outputs. */
@@ -255,9 +247,7 @@ public final class GradientRules {
             throw new IllegalArgumentException("part must be a class that the library does not know, was "
                     + part.getName() + ": known parts need no opt-in");
         }
-        if (realBatches.length == 0) {
-            throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
-        }
+        requireSome(realBatches);
         PartCheck.require(part, words, network, realBatches);
         boolean underMasks = Arrays.stream(realBatches).anyMatch(MultiDataSet::hasMaskArrays);
         return trusting(
@@ -288,7 +278,7 @@ public final class GradientRules {
                     preProcessor.preProcess(data);
                     return data.toMultiDataSet();
                 },
-                Arrays.stream(realBatches).map(DataSet::toMultiDataSet).toArray(MultiDataSet[]::new));
+                multi(realBatches));
     }
 
     /** As {@link #withPreProcessor(DataSetPreProcessor, DataSet...)}, for networks of several inputs or outputs. */
@@ -304,9 +294,7 @@ public final class GradientRules {
 
     private GradientRules withPreProcessor(
             Object preProcessor, UnaryOperator<MultiDataSet> preProcess, MultiDataSet... realBatches) {
-        if (realBatches.length == 0) {
-            throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
-        }
+        requireSome(realBatches);
         String called = "the preprocessor " + preProcessor.getClass().getName();
         for (MultiDataSet batch : realBatches) {
             PreProcessorCheck.require(called, preProcess, batch);
@@ -317,6 +305,16 @@ public final class GradientRules {
                 true,
                 called + " computes every example independently (opted in to; checked on " + realBatches.length
                         + " batches)");
+    }
+
+    private static void requireSome(MultiDataSet... realBatches) {
+        if (realBatches.length == 0) {
+            throw new IllegalArgumentException("realBatches must have at least one batch, was empty");
+        }
+    }
+
+    private static MultiDataSet[] multi(DataSet... batches) {
+        return Arrays.stream(batches).map(DataSet::toMultiDataSet).toArray(MultiDataSet[]::new);
     }
 
     /** These rules and a part that was looked at. */

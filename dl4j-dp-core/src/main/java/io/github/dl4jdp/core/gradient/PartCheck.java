@@ -322,7 +322,8 @@ final class PartCheck {
                 array -> array.castTo(DataType.DOUBLE));
     }
 
-    private static MultiDataSet map(MultiDataSet batch, UnaryOperator<INDArray> function) {
+    /** A new data set of what the function makes of every array that is there. */
+    static MultiDataSet map(MultiDataSet batch, UnaryOperator<INDArray> function) {
         return new org.nd4j.linalg.dataset.MultiDataSet(
                 map(batch.getFeatures(), function),
                 map(batch.getLabels(), function),
@@ -339,7 +340,7 @@ final class PartCheck {
     }
 
     /** The rows of some examples, in that order: a copy. */
-    private static INDArray rows(INDArray array, int[] members) {
+    static INDArray rows(INDArray array, int[] members) {
         INDArray[] rows = Arrays.stream(members)
                 .mapToObj(i -> Slices.range(array, 0, i, i + 1))
                 .toArray(INDArray[]::new);

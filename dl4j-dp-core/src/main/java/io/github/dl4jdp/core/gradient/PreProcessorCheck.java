@@ -7,7 +7,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -92,24 +91,6 @@ final class PreProcessorCheck {
     }
 
     private static MultiDataSet rows(MultiDataSet data, int[] members) {
-        return new org.nd4j.linalg.dataset.MultiDataSet(
-                rows(data.getFeatures(), members),
-                rows(data.getLabels(), members),
-                rows(data.getFeaturesMaskArrays(), members),
-                rows(data.getLabelsMaskArrays(), members));
-    }
-
-    private static INDArray @Nullable [] rows(INDArray @Nullable [] arrays, int[] members) {
-        return arrays == null
-                ? null
-                : Arrays.stream(arrays)
-                        .map(array -> array == null
-                                ? null
-                                : Nd4j.concat(
-                                        0,
-                                        Arrays.stream(members)
-                                                .mapToObj(i -> row(array, i))
-                                                .toArray(INDArray[]::new)))
-                        .toArray(INDArray[]::new);
+        return PartCheck.map(data, array -> PartCheck.rows(array, members));
     }
 }

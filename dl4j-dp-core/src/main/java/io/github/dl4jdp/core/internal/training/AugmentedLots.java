@@ -2,11 +2,11 @@
 package io.github.dl4jdp.core.internal.training;
 
 import io.github.dl4jdp.core.data.Augmentation;
+import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.random.KeystreamGenerator;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -43,19 +43,15 @@ public final class AugmentedLots {
                             + "; train without augmentation, or augment the examples where they are read");
         }
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            INDArray features = repeated(examples.getFeatures(0));
+            MultiDataSet all = InMemoryExamples.map(examples, this::repeated);
             KeystreamGenerator random = streams.lotKey(lot).stream(STREAM, 0);
             for (int k = 0; k < copies; k++) {
                 for (int i = 0; i < members.length; i++) {
                     random.restart(keyOf(members[i], k));
-                    augment(features, (long) k * members.length + i, augmentation, random);
+                    augment(all.getFeatures(0), (long) k * members.length + i, augmentation, random);
                 }
             }
-            return new org.nd4j.linalg.dataset.MultiDataSet(
-                    new INDArray[] {features},
-                    repeated(examples.getLabels()),
-                    repeated(examples.getFeaturesMaskArrays()),
-                    repeated(examples.getLabelsMaskArrays()));
+            return all;
         }
     }
 
@@ -108,18 +104,6 @@ public final class AugmentedLots {
     /** Whether lots of augmented examples were asked for. */
     public boolean wasUsed() {
         return used;
-    }
-
-    private @Nullable INDArray @Nullable [] repeated(@Nullable INDArray @Nullable [] arrays) {
-        if (arrays == null) {
-            return null;
-        }
-        @Nullable INDArray[] all = new @Nullable INDArray[arrays.length];
-        for (int i = 0; i < arrays.length; i++) {
-            INDArray array = arrays[i];
-            all[i] = array == null ? null : repeated(array);
-        }
-        return all;
     }
 
     /** All rows, {@code copies} times one after the other. */

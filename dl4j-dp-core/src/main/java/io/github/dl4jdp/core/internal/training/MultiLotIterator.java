@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
-import org.jspecify.annotations.Nullable;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import io.github.dl4jdp.core.data.InMemoryExamples;
+import java.util.function.UnaryOperator;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
 import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
@@ -34,15 +34,7 @@ public final class MultiLotIterator extends Lots<MultiDataSet, MultiDataSetPrePr
     /** What happens to the object handed out must not reach the one that the engine compares with. */
     @Override
     MultiDataSet handedOut(MultiDataSet lot) {
-        return new org.nd4j.linalg.dataset.MultiDataSet(
-                copy(lot.getFeatures()),
-                copy(lot.getLabels()),
-                copy(lot.getFeaturesMaskArrays()),
-                copy(lot.getLabelsMaskArrays()));
-    }
-
-    private static INDArray @Nullable [] copy(INDArray @Nullable [] arrays) {
-        return arrays == null ? null : arrays.clone();
+        return InMemoryExamples.map(lot, UnaryOperator.identity());
     }
 
     @Override
