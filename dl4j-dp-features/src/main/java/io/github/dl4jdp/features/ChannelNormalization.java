@@ -3,9 +3,15 @@ package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import java.nio.ByteBuffer;
+import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.HexFormat;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Shifts and scales every channel of the features by constants: \( y_{cp} = (x_{cp} - \mu_c) / s_c \) for channel c and position p.
@@ -132,12 +138,12 @@ public final class ChannelNormalization {
      */
     public FeatureExtractor after(FeatureExtractor extractor) {
         requireChannels(extractor.outputShape()[0]);
-        return new NormalizedFeatures(extractor, this);
+        return new Features(extractor, this);
     }
 
     /** The same examples with normalized features; labels and masks stay as they are. Examples must have one array of features. */
     public RandomAccessExamples normalize(RandomAccessExamples examples) {
-        return new NormalizedExamples(examples, this);
+        return new Examples(examples, this);
     }
 
     /**
@@ -198,5 +204,69 @@ public final class ChannelNormalization {
 
     static int length(long[] shape) {
         return Math.toIntExact(Arrays.stream(shape).reduce(1, Math::multiplyExact));
+    }
+
+    /** Features of another extractor, every channel shifted and scaled. */
+    private record Features(FeatureExtractor base, ChannelNormalization normalization) implements FeatureExtractor {
+        @Override
+        public long[] inputShape() {
+            return base.inputShape();
+        }
+
+        @Override
+        public long[] outputShape() {
+            return base.outputShape();
+        }
+
+        @Override
+        public String identity() {
+            MessageDigest digest = FeatureFileHeader.sha256();
+            for (double[] values : new double[][] {normalization.mean(), normalization.deviation()}) {
+                ByteBuffer bytes = ByteBuffer.allocate(Double.BYTES * values.length);
+                bytes.asDoubleBuffer().put(values);
+                digest.update(bytes);
+            }
+            return "normalized by " + HexFormat.of().formatHex(digest.digest()) + " version=1 of " + base.identity();
+        }
+
+        @Override
+        public float[] extract(float[] examples) {
+            float[] features = base.extract(examples);
+            int length = ChannelNormalization.length(base.outputShape());
+            for (int from = 0; from < features.length; from += length) {
+                normalization.normalize(features, from, length);
+            }
+            return features;
+        }
+    }
+
+    /** Examples whose one array of features is normalized when a lot needs them. */
+    private record Examples(RandomAccessExamples examples, ChannelNormalization normalization)
+            implements RandomAccessExamples {
+        @Override
+        public boolean hasFixedShapes() {
+            return examples.hasFixedShapes();
+        }
+
+        @Override
+        public long size() {
+            return examples.size();
+        }
+
+        @Override
+        public MultiDataSet get(long[] indices) {
+            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+                MultiDataSet raw = examples.get(indices);
+                if (raw.numFeatureArrays() != 1) {
+                    throw new IllegalArgumentException(
+                            "examples must have one array of features, have " + raw.numFeatureArrays());
+                }
+                return new org.nd4j.linalg.dataset.MultiDataSet(
+                        new INDArray[] {normalization.normalize(raw.getFeatures(0))},
+                        raw.getLabels(),
+                        raw.getFeaturesMaskArrays(),
+                        raw.getLabelsMaskArrays());
+            }
+        }
     }
 }

@@ -7,10 +7,13 @@ import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import java.io.IOException;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
@@ -119,7 +122,7 @@ public final class FeatureFile {
     }
 
     /** The same into an array of that shape, in C order. */
-    void read(int[] indices, INDArray to) {
+    private void read(int[] indices, INDArray to) {
         float[] row = new float[length];
         for (int i = 0; i < indices.length; i++) {
             read(indices[i], row, 0);
@@ -134,6 +137,44 @@ public final class FeatureFile {
      * @throws IllegalArgumentException if the labels have another shape
      */
     public RandomAccessExamples withLabels(INDArray labels) {
-        return new LabeledFeatures(this, labels);
+        if (labels.rank() != 2 || labels.size(0) != size) {
+            throw new IllegalArgumentException(
+                    "labels must have shape [" + size + ", classes], was " + Arrays.toString(labels.shape()));
+        }
+        return new Labeled(this, labels.dup('c'));
+    }
+
+    /** Examples whose features stay in their file until a lot needs them. */
+    private record Labeled(FeatureFile features, INDArray labels) implements RandomAccessExamples {
+        @Override
+        public boolean hasFixedShapes() {
+            return true;
+        }
+
+        @Override
+        public long size() {
+            return features.size();
+        }
+
+        @Override
+        public MultiDataSet get(long[] indices) {
+            int[] rows = intRows(indices);
+            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+                return new org.nd4j.linalg.dataset.MultiDataSet(
+                        features.read(rows), Nd4j.pullRows(labels, 1, rows, 'c'));
+            }
+        }
+
+        @Override
+        public MultiDataSet get(long[] indices, MultiDataSet reuse) {
+            int[] rows = intRows(indices);
+            features.read(rows, reuse.getFeatures(0));
+            Nd4j.pullRows(labels, reuse.getLabels(0), 1, rows);
+            return reuse;
+        }
+
+        private static int[] intRows(long[] indices) {
+            return Arrays.stream(indices).mapToInt(Math::toIntExact).toArray();
+        }
     }
 }

@@ -79,11 +79,7 @@ final class FeatureFileHeader {
 
     /** Numbers per example. */
     int length() {
-        long length = 1;
-        for (long dimension : shape) {
-            length = Math.multiplyExact(length, dimension);
-        }
-        return Math.toIntExact(length);
+        return ChannelNormalization.length(shape);
     }
 
     /** Whether the file begins with this header and is as long as it says. */

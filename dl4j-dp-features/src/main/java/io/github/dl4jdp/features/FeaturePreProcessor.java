@@ -46,13 +46,13 @@ public final class FeaturePreProcessor implements DataSetPreProcessor {
      */
     public INDArray apply(INDArray examples) {
         int count = Math.toIntExact(examples.size(0));
-        int each = Math.toIntExact(product(extractor.inputShape()));
+        int each = ChannelNormalization.length(extractor.inputShape());
         if (examples.length() != (long) count * each) {
             throw new IllegalArgumentException("examples must have shape [batch, "
                     + Arrays.toString(extractor.inputShape()) + "], was " + Arrays.toString(examples.shape()));
         }
         float[] input = examples.castTo(DataType.FLOAT).dup('c').data().asFloat();
-        int length = Math.toIntExact(product(extractor.outputShape()));
+        int length = ChannelNormalization.length(extractor.outputShape());
         float[] output = new float[Math.multiplyExact(count, length)];
         IntStream.range(0, (count + CHUNK - 1) / CHUNK).parallel().forEach(chunk -> {
             int from = chunk * CHUNK;
@@ -69,13 +69,5 @@ public final class FeaturePreProcessor implements DataSetPreProcessor {
     private void writeObject(ObjectOutputStream out) throws IOException {
         throw new NotSerializableException(
                 FeaturePreProcessor.class.getName() + ": its extractor need not be serializable");
-    }
-
-    private static long product(long[] shape) {
-        long product = 1;
-        for (long dimension : shape) {
-            product *= dimension;
-        }
-        return product;
     }
 }

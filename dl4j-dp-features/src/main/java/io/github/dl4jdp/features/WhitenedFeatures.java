@@ -59,7 +59,7 @@ public final class WhitenedFeatures implements FeatureExtractor {
         this.base = base;
         this.groups = groups;
         this.components = components;
-        this.length = Math.toIntExact(product(base.outputShape()));
+        this.length = ChannelNormalization.length(base.outputShape());
         this.identity = String.format(
                 Locale.ROOT,
                 "whitened groups=%d components=%d damping=%s public=%s version=1 of %s",
@@ -92,12 +92,12 @@ public final class WhitenedFeatures implements FeatureExtractor {
             throw new IllegalArgumentException(
                     "groups must divide the extractor's " + channels + " channels, was " + groups);
         }
-        long each = product(extractor.inputShape());
+        long each = ChannelNormalization.length(extractor.inputShape());
         if (publicExamples.length == 0 || publicExamples.length % each != 0) {
             throw new IllegalArgumentException("length of publicExamples must be a positive multiple of " + each
                     + ", was " + publicExamples.length);
         }
-        long most = Math.min(publicExamples.length / each - 1, product(extractor.outputShape()));
+        long most = Math.min(publicExamples.length / each - 1, ChannelNormalization.length(extractor.outputShape()));
         if (components < 1 || components > most) {
             throw new IllegalArgumentException("components must be in [1, " + most + "], was " + components);
         }
@@ -108,7 +108,7 @@ public final class WhitenedFeatures implements FeatureExtractor {
     }
 
     private float[][] normalizedFeatures(float[] examples) {
-        int each = Math.toIntExact(product(base.inputShape()));
+        int each = ChannelNormalization.length(base.inputShape());
         float[][] rows = new float[examples.length / each][];
         IntStream.range(0, (rows.length + BLOCK - 1) / BLOCK).parallel().forEach(block -> {
             int from = block * BLOCK;
@@ -251,13 +251,5 @@ public final class WhitenedFeatures implements FeatureExtractor {
         MessageDigest digest = FeatureFileHeader.sha256();
         digest.update(bytes);
         return HexFormat.of().formatHex(digest.digest());
-    }
-
-    private static long product(long[] shape) {
-        long product = 1;
-        for (long dimension : shape) {
-            product *= dimension;
-        }
-        return product;
     }
 }
