@@ -273,11 +273,7 @@ public final class PrivacyLedger implements AutoCloseable {
     public synchronized Head charge(DpEvent event, long steps) {
         Objects.requireNonNull(event, "event");
         requireRoom(steps);
-        Terms terms = history.terms();
-        if (!terms.event().equals(event)) {
-            startSession(new Terms(
-                    terms.planDigest(), terms.configurationDigest(), terms.libraryVersion(), terms.relation(), event));
-        }
+        turnTo(event);
         return charge(steps);
     }
 
@@ -298,13 +294,18 @@ public final class PrivacyLedger implements AutoCloseable {
                             + "\"");
         }
         requireRoom(1);
+        turnTo(event);
+        append(PrivacyLedgerLine.release(history.lines(), history.hash(), identity));
+        return history.head();
+    }
+
+    /** Starts a session of this event, unless the last one is of it. */
+    private void turnTo(DpEvent event) {
         Terms terms = history.terms();
         if (!terms.event().equals(event)) {
             startSession(new Terms(
                     terms.planDigest(), terms.configurationDigest(), terms.libraryVersion(), terms.relation(), event));
         }
-        append(PrivacyLedgerLine.release(history.lines(), history.hash(), identity));
-        return history.head();
     }
 
     /** What is written must be readable: nothing is, where the sum of all steps does not fit. */

@@ -62,17 +62,24 @@ public final class PrivacyLedgerHistory {
      *     follow from one another, INPUT_OUTPUT if it cannot be read
      */
     public static PrivacyLedgerHistory read(Path path) {
-        PrivacyLedgerHistory history = new PrivacyLedgerHistory(path.toString(), null);
         if (!Files.exists(path)) {
             throw PrivacyLedger.missing(path);
         }
+        PrivacyLedgerHistory history = scanned(path, new HashSet<>());
+        if (history.lines == 0) {
+            throw new PrivacyLedgerException(Reason.MISSING, "privacy ledger " + path + " has no complete line");
+        }
+        return history;
+    }
+
+    /** @param missing lines that are looked for: those that the file has are removed */
+    private static PrivacyLedgerHistory scanned(Path path, Set<Head> missing) {
+        PrivacyLedgerHistory history = new PrivacyLedgerHistory(path.toString(), null);
+        history.missing = missing;
         try (InputStream in = new FileInputStream(path.toFile())) {
             history.scan(in, Files.size(path));
         } catch (IOException e) {
             throw PrivacyLedger.failure(e, history.name, "read");
-        }
-        if (history.lines == 0) {
-            throw new PrivacyLedgerException(Reason.MISSING, "privacy ledger " + path + " has no complete line");
         }
         return history;
     }
@@ -141,13 +148,7 @@ public final class PrivacyLedgerHistory {
      */
     public static boolean containsAll(Path path, Collection<Head> heads) {
         var missing = new HashSet<>(heads);
-        PrivacyLedgerHistory history = new PrivacyLedgerHistory(path.toString(), null);
-        history.missing = missing;
-        try (InputStream in = new FileInputStream(path.toFile())) {
-            history.scan(in, Files.size(path));
-        } catch (IOException e) {
-            throw PrivacyLedger.failure(e, path.toString(), "read");
-        }
+        scanned(path, missing);
         return missing.isEmpty();
     }
 

@@ -20,44 +20,20 @@ final class ColumnNames {
     private static final Pattern UNDERSCORE = Pattern.compile("_");
 
     /** Other names in use. */
-    private static final Map<String, Parameter> SYNONYMS = Map.ofEntries(
-            Map.entry("q", Parameter.SAMPLING_PROBABILITY),
-            Map.entry("p", Parameter.SAMPLING_PROBABILITY),
-            Map.entry("samplerate", Parameter.SAMPLING_PROBABILITY),
-            Map.entry("t", Parameter.STEPS),
-            Map.entry("iterations", Parameter.STEPS),
-            Map.entry("iters", Parameter.STEPS),
-            Map.entry("rounds", Parameter.STEPS),
-            Map.entry("updates", Parameter.STEPS),
-            Map.entry("n", Parameter.EXAMPLES),
-            Map.entry("rows", Parameter.EXAMPLES),
-            Map.entry("records", Parameter.EXAMPLES),
-            Map.entry("datasetsize", Parameter.EXAMPLES),
-            Map.entry("l", Parameter.LOT_SIZE),
-            Map.entry("b", Parameter.LOT_SIZE),
-            Map.entry("batch", Parameter.LOT_SIZE),
-            Map.entry("batchsize", Parameter.LOT_SIZE),
-            Map.entry("passes", Parameter.EPOCHS),
-            Map.entry("s", Parameter.NOISE_MULTIPLIER),
-            Map.entry("sigma", Parameter.NOISE_MULTIPLIER),
-            Map.entry("\u03c3", Parameter.NOISE_MULTIPLIER),
-            Map.entry("z", Parameter.NOISE_MULTIPLIER),
-            Map.entry("std", Parameter.NOISE_MULTIPLIER),
-            Map.entry("d", Parameter.DELTA),
-            Map.entry("\u03b4", Parameter.DELTA),
-            Map.entry("e", Parameter.EPSILON),
-            Map.entry("\u03b5", Parameter.EPSILON),
-            Map.entry("\u03f5", Parameter.EPSILON),
-            Map.entry("eps", Parameter.EPSILON),
-            Map.entry("lots", Parameter.SAMPLING),
-            Map.entry("sampler", Parameter.SAMPLING),
-            Map.entry("neighbors", Parameter.RELATION),
-            Map.entry("neighbours", Parameter.RELATION),
-            Map.entry("neighboring", Parameter.RELATION),
-            Map.entry("neighbouring", Parameter.RELATION),
-            Map.entry("adjacency", Parameter.RELATION),
-            Map.entry("schedule", Parameter.NOISE_SCHEDULE),
-            Map.entry("k", Parameter.GROUP_SIZE));
+    private static final Map<Parameter, List<String>> SYNONYMS = Map.ofEntries(
+            Map.entry(Parameter.SAMPLING_PROBABILITY, List.of("q", "p", "samplerate")),
+            Map.entry(Parameter.STEPS, List.of("t", "iterations", "iters", "rounds", "updates")),
+            Map.entry(Parameter.EXAMPLES, List.of("n", "rows", "records", "datasetsize")),
+            Map.entry(Parameter.LOT_SIZE, List.of("l", "b", "batch", "batchsize")),
+            Map.entry(Parameter.EPOCHS, List.of("passes")),
+            Map.entry(Parameter.NOISE_MULTIPLIER, List.of("s", "sigma", "\u03c3", "z", "std")),
+            Map.entry(Parameter.DELTA, List.of("d", "\u03b4")),
+            Map.entry(Parameter.EPSILON, List.of("e", "\u03b5", "\u03f5", "eps")),
+            Map.entry(Parameter.SAMPLING, List.of("lots", "sampler")),
+            Map.entry(
+                    Parameter.RELATION, List.of("neighbors", "neighbours", "neighboring", "neighbouring", "adjacency")),
+            Map.entry(Parameter.NOISE_SCHEDULE, List.of("schedule")),
+            Map.entry(Parameter.GROUP_SIZE, List.of("k")));
 
     private ColumnNames() {}
 
@@ -77,9 +53,10 @@ final class ColumnNames {
                 .filter(part -> !part.isEmpty())
                 .toList();
         String joined = String.join("", parts);
-        Parameter synonym = SYNONYMS.get(joined);
-        if (synonym != null && used.contains(synonym)) {
-            return synonym;
+        for (Parameter parameter : used) {
+            if (SYNONYMS.getOrDefault(parameter, List.of()).contains(joined)) {
+                return parameter;
+            }
         }
         for (Parameter parameter : Parameter.values()) {
             String other = parameter.column().replace("_", "");

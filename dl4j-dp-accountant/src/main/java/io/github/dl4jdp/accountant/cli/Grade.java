@@ -41,28 +41,19 @@ record Grade(Level level, String sentence) {
                 ? "which of two values any one example had"
                 : "whether any one example was in the data";
         if (!(epsilon < Double.POSITIVE_INFINITY)) {
-            return new Grade(
-                    Level.NONE,
-                    "**There is no guarantee**: epsilon is infinite, and the release may reveal everything.");
+            return none("**There is no guarantee**: epsilon is infinite, and the release may reveal everything.");
         }
         if (delta >= share) {
-            return new Grade(
-                    Level.NONE,
-                    "**This guarantee means nothing**: delta is not below 1 / (number of examples), which is "
-                            + Setting.significant(share)
-                            + "; publishing one example outright would have the same delta.");
+            return none("**This guarantee means nothing**: delta is not below 1 / (number of examples), which is "
+                    + Setting.significant(share) + "; publishing one example outright would have the same delta.");
         }
         if (delta >= LARGEST_DELTA) {
-            return new Grade(
-                    Level.NONE,
-                    "**This guarantee means nothing**: with probability delta, which is " + delta
-                            + ", it guarantees nothing about the release.");
+            return none("**This guarantee means nothing**: with probability delta, which is " + delta
+                    + ", it guarantees nothing about the release.");
         }
         if (truePositives >= TELLS_ALL) {
-            return new Grade(
-                    Level.NONE,
-                    "**This protects nothing**: epsilon is so large that the release may reveal, almost surely, "
-                            + secret + ".");
+            return none("**This protects nothing**: epsilon is so large that the release may reveal, almost surely, "
+                    + secret + ".");
         }
         if (epsilon > MODERATE) {
             return new Grade(
@@ -73,6 +64,10 @@ record Grade(Level level, String sentence) {
         return epsilon > STRONG
                 ? new Grade(Level.MODERATE, RELEASED + "limit how well anyone can tell " + secret + ".")
                 : new Grade(Level.STRONG, RELEASED + "hide " + secret + ".");
+    }
+
+    private static Grade none(String sentence) {
+        return new Grade(Level.NONE, sentence);
     }
 
     /** What to say on standard error. */

@@ -116,6 +116,10 @@ final class Statement {
         return kind == AccountantKind.PLD ? "privacy loss distributions" : "moments accountant";
     }
 
+    private static String withArticle(AccountantKind kind) {
+        return (kind == AccountantKind.RDP ? "the " : "") + name(kind);
+    }
+
     private String mechanism() {
         if (setting.isOfEvent()) {
             return "Accounted releases: " + setting.releases() + ".";
@@ -180,42 +184,41 @@ final class Statement {
     }
 
     String markdown() {
-        StringBuilder text =
-                new StringBuilder("# Privacy statement\n\n").append(mechanism()).append('\n');
+        StringBuilder text = new StringBuilder("# Privacy statement\n\n" + mechanism() + "\n");
         if (setting.hasEarlier()) {
             text.append("Other releases about the same data are included.\n");
         }
-        warnings.forEach(
-                warning -> text.append("\n> **Warning**: ").append(warning).append('\n'));
-        text.append("\n## Guarantee\n**Epsilon ")
-                .append(number(epsilon))
-                .append(" at delta ")
-                .append(delta);
-        text.append("**, for ")
-                .append(Parameter.text(relation))
-                .append(", which means: two data sets are neighbors if ");
-        text.append(relation.description())
-                .append(".\n")
-                .append(grade.sentence())
-                .append('\n');
-        text.append("* Unit of privacy: one example.\n");
-        groups.forEach((size, of) -> text.append("* For ")
-                .append(size == 2 ? "two" : size.toString())
-                .append(" examples of one person together: epsilon ")
-                .append(of.isPresent() ? number(of) : "not bounded by this accountant")
-                .append(".\n"));
-        text.append("* In other words: at a false-positive rate of 1 %, an attacker detects at most ")
-                .append(number(100 * truePositives))
-                .append(" % of the members (the examples in the data).\n");
-        text.append("* Computed with ")
-                .append(kind == AccountantKind.RDP ? "the " : "")
-                .append(name(kind));
-        text.append(" (an upper bound); by ").append(otherKind() == AccountantKind.RDP ? "the " : "");
-        text.append(name(otherKind())).append(" it is ").append(number(other)).append(".\n");
-        text.append("* Setting: central. A trusted party holds the data and trains.\n");
-        text.append("* Computed by dl4j-dp-accountant, version ")
-                .append(AccountantCommand.Version.number())
-                .append(".\n");
+        warnings.forEach(warning -> text.append("\n> **Warning**: " + warning + "\n"));
+        text.append(String.format(
+                Locale.ROOT,
+                """
+
+                ## Guarantee
+                **Epsilon %s at delta %s**, for %s, which means: two data sets are neighbors if %s.
+                %s
+                * Unit of privacy: one example.
+                """,
+                number(epsilon),
+                delta,
+                Parameter.text(relation),
+                relation.description(),
+                grade.sentence()));
+        groups.forEach((size, of) -> text.append("* For " + (size == 2 ? "two" : size)
+                + " examples of one person together: epsilon "
+                + (of.isPresent() ? number(of) : "not bounded by this accountant") + ".\n"));
+        text.append(String.format(
+                Locale.ROOT,
+                """
+                * In other words: at a false-positive rate of 1 %%, an attacker detects at most %s %% of the members (the examples in the data).
+                * Computed with %s (an upper bound); by %s it is %s.
+                * Setting: central. A trusted party holds the data and trains.
+                * Computed by dl4j-dp-accountant, version %s.
+                """,
+                number(100 * truePositives),
+                withArticle(kind),
+                withArticle(otherKind()),
+                number(other),
+                AccountantCommand.Version.number()));
         shuffled.ifPresent(
                 value -> text.append(String.format(Locale.ROOT, """
 
