@@ -16,9 +16,7 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.layers.LayerConstraint;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.shade.jackson.annotation.JsonCreator;
-import org.nd4j.shade.jackson.annotation.JsonIgnore;
-import org.nd4j.shade.jackson.annotation.JsonIgnoreProperties;
-import org.nd4j.shade.jackson.annotation.JsonProperty;
+import org.nd4j.shade.jackson.annotation.JsonValue;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -29,7 +27,6 @@ import org.slf4j.LoggerFactory;
  * <p>It constrains nothing. DL4J applies it after every update, so it sees the updates that no engine made: after {@code detach()} they are announced and noted, in any
  * other case refused.
  */
-@JsonIgnoreProperties({"params"})
 final class AccountConstraint implements LayerConstraint {
     private static final long serialVersionUID = 1L;
     private static final Logger log = LoggerFactory.getLogger(AccountConstraint.class);
@@ -47,22 +44,21 @@ final class AccountConstraint implements LayerConstraint {
     /** Those of unknown origin in a layer that was trained. */
     private final List<String> changed;
 
-    @JsonCreator
     private AccountConstraint(
-            @JsonProperty("progress") @Nullable Map<String, Object> progress,
-            @JsonProperty("plan") @Nullable Map<String, Object> plan,
-            @JsonProperty("detached") boolean detached,
-            @JsonProperty("parameters") long parameters,
-            @JsonProperty("fingerprints") @Nullable List<String> fingerprints,
-            @JsonProperty("released") @Nullable List<String> released,
-            @JsonProperty("changed") @Nullable List<String> changed) {
-        this.progress = progress == null ? Map.of() : progress;
+            Map<String, Object> progress,
+            @Nullable Map<String, Object> plan,
+            boolean detached,
+            long parameters,
+            List<String> fingerprints,
+            List<String> released,
+            List<String> changed) {
+        this.progress = progress;
         this.plan = plan;
         this.detached = detached;
         this.parameters = parameters;
-        this.fingerprints = fingerprints == null ? List.of() : List.copyOf(fingerprints);
-        this.released = released == null ? List.of() : List.copyOf(released);
-        this.changed = changed == null ? List.of() : List.copyOf(changed);
+        this.fingerprints = fingerprints;
+        this.released = released;
+        this.changed = changed;
     }
 
     /**
@@ -118,38 +114,14 @@ final class AccountConstraint implements LayerConstraint {
         return TrainingProgress.fromMap(progress);
     }
 
-    @JsonIgnore
     @Nullable
     Map<String, Object> storedPlan() {
         return plan;
     }
 
-    @JsonProperty("progress")
-    Map<String, Object> storedProgress() {
-        return progress;
-    }
-
-    @JsonProperty("plan")
-    @Nullable
-    Map<String, Object> jsonPlan() {
-        return plan;
-    }
-
-    @JsonProperty("detached")
-    boolean storedDetached() {
-        return detached;
-    }
-
     /** The number of parameters of the layer. */
-    @JsonProperty("parameters")
     long parameters() {
         return parameters;
-    }
-
-    /** The fingerprints; of a layer that is being trained, those of now among them. */
-    @JsonProperty("fingerprints")
-    List<String> storedFingerprints() {
-        return hexadecimal(fingerprints());
     }
 
     /** The fingerprints that were noted. */
@@ -163,38 +135,30 @@ final class AccountConstraint implements LayerConstraint {
         return all;
     }
 
-    @JsonProperty("released")
-    List<String> storedReleased() {
-        return hexadecimal(released());
-    }
-
-    @JsonProperty("changed")
-    List<String> storedChanged() {
-        return changed;
-    }
-
     /** The fingerprints of parameters of unknown origin. */
     Set<Long> changed() {
         return numbers(changed);
     }
 
     /** As plain values. */
+    @JsonValue
     Map<String, Object> toMap() {
         var map = new LinkedHashMap<String, Object>();
         map.put("progress", progress);
         map.put("plan", plan);
         map.put("detached", detached);
         map.put("parameters", parameters);
-        map.put("fingerprints", storedFingerprints());
-        map.put("released", storedReleased());
+        map.put("fingerprints", hexadecimal(fingerprints()));
+        map.put("released", hexadecimal(released()));
         map.put("changed", changed);
         return map;
     }
 
     /** Reads back {@link #toMap()}. */
+    @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
     static AccountConstraint fromMap(Map<String, Object> map) {
         return new AccountConstraint(
-                map.get("progress") == null ? null : PrivacyAccount.values(map.get("progress")),
+                map.get("progress") == null ? Map.of() : PrivacyAccount.values(map.get("progress")),
                 map.get("plan") == null ? null : PrivacyAccount.values(map.get("plan")),
                 Boolean.TRUE.equals(map.get("detached")),
                 MechanismJson.number(map, "parameters").longValue(),
@@ -219,6 +183,7 @@ final class AccountConstraint implements LayerConstraint {
         return all;
     }
 
+    /** The fingerprints; of a layer that is being trained, those of now among them. */
     Set<Long> fingerprints() {
         Set<Long> all = noted();
         AccountCarriers owner = carriers;
@@ -299,13 +264,11 @@ final class AccountConstraint implements LayerConstraint {
     }
 
     @Override
-    @JsonIgnore
     public void setParams(Set<String> params) {
         // It is about all of the layer's.
     }
 
     @Override
-    @JsonIgnore
     public Set<String> getParams() {
         return Set.of();
     }
