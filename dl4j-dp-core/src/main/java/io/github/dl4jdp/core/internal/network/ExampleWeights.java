@@ -48,6 +48,7 @@ public record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [
                 if (mask.length() == mask.size(0)) {
                     weights[i] =
                             mask.reshape(mask.length()).castTo(DataType.DOUBLE).toDoubleVector();
+                    requireNoOtherMask(batch.getLabels(i), weights[i], batch.getFeaturesMaskArrays());
                     kept[i] = null;
                     changes = true;
                 } else if (!isBinary(mask)) {
@@ -64,6 +65,39 @@ public record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [
                                 batch.getFeatures(), batch.getLabels(), batch.getFeaturesMaskArrays(), anyOf(kept)),
                         weights)
                 : new ExampleWeights(batch, null);
+    }
+
+    /**
+     * Labels of one time step: their mask is also one of examples, and would have stood above one of the features at the output, where there is none any more.
+     *
+     * @throws IllegalArgumentException if a mask of features could take its place there
+     */
+    private static void requireNoOtherMask(
+            INDArray labels, double[] weights, @Nullable INDArray @Nullable [] featuresMasks) {
+        if (labels.rank() != 3 || labels.size(2) != 1 || featuresMasks == null) {
+            return;
+        }
+        for (INDArray mask : featuresMasks) {
+            if (mask != null && !coversWeights(mask, weights)) {
+                throw new IllegalArgumentException(
+                        "labels of one time step must not have a mask besides a mask of the features, whose shape is "
+                                + Arrays.toString(mask.shape())
+                                + ", that masks other steps or examples; nothing of this lot was released. Use labels [examples, classes] below a LastTimeStep or pooling layer");
+            }
+        }
+    }
+
+    private static boolean coversWeights(INDArray mask, double[] weights) {
+        if (mask.length() != weights.length) {
+            return false;
+        }
+        double[] values = mask.reshape(mask.length()).castTo(DataType.DOUBLE).toDoubleVector();
+        for (int i = 0; i < weights.length; i++) {
+            if (values[i] == 0 && weights[i] != 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static MultiDataSet typed(MultiDataSet batch, DataType type) {

@@ -271,6 +271,25 @@ class ExampleWeightsTest {
                 .hasMessageContaining("masks of features must be 0 and 1");
     }
 
+    /** A mask of one step is also one of examples; DL4J puts it above the mask of the features, whatever that masks. */
+    @Test
+    void materialize_oneStepAndAMaskOfFeaturesThatMasksMore_isRefused() {
+        MultiLayerNetwork network = network(new LossMSE(), "rnn output", 3);
+        INDArray x = Nd4j.rand(DataType.DOUBLE, 2, 3, 1);
+        INDArray y = Nd4j.rand(DataType.DOUBLE, 2, 2, 1);
+        INDArray weights = Nd4j.createFromArray(new double[][] {{0}, {0.5}});
+        INDArray covers = Nd4j.createFromArray(new double[][] {{0}, {1}});
+        INDArray plain = PerExampleGradients.materialize(network, new DataSet(x, y, null, weights));
+        INDArray rows = PerExampleGradients.materialize(network, new DataSet(x, y, covers, weights));
+        assertThat(rows.distance2(plain)).isLessThan(1e-12);
+        for (double[][] other : new double[][][] {{{1}, {0}}, {{1, 1, 1}, {1, 1, 1}}}) {
+            INDArray mask = Nd4j.createFromArray(other);
+            assertThatThrownBy(() -> PerExampleGradients.materialize(network, new DataSet(x, y, mask, weights)))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("labels of one time step");
+        }
+    }
+
     /** Each output of a graph has weights of its own. */
     @Test
     void materialize_twoOutputs_areWeighedApart() {
