@@ -58,8 +58,8 @@ public final class Cifar10PatchFeatures extends ExampleMain {
         print(train.shape()[0] + " features an image");
 
         cell("The plan: what will run, and its cost");
-        DpSgdPlan plan =
-                plan(size(50_000, train.images().size()), privacy().epsilon(), quick).calibratedTo(privacy().target());
+        DpSgdPlan plan = plan(size(50_000, train.images().size()), privacy().epsilon(), quick)
+                .calibratedTo(privacy().target());
         print(plan);
 
         trainOnFeatures("private, linear", network(train, privacy().seed), plan, sets);

@@ -54,8 +54,8 @@ public final class Cifar10PrivacyUtility extends ExampleMain {
         for (double epsilon : EPSILONS) {
             for (int run = 0; run < (quick ? 1 : plot.runs); run++) {
                 MultiLayerNetwork network = Cifar10PatchFeatures.network(train, privacy().seed + run);
-                PrivacyEngine engine =
-                        PrivacyEngine.attach(network, plan(size(50_000, train.images().size()), epsilon));
+                PrivacyEngine engine = PrivacyEngine.attach(
+                        network, plan(size(50_000, train.images().size()), epsilon));
                 fitWithProgress(network, engine, examples);
                 double accuracy = sets.test().accuracy(network);
                 print(number("epsilon %.3f: ", engine.epsilon()) + percent(accuracy));

@@ -6,14 +6,14 @@ import io.github.dl4jdp.core.internal.layers.GroupNormalizationLayer;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import org.deeplearning4j.nn.api.ParamInitializer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.Layer;
+import org.deeplearning4j.nn.params.EmptyParamInitializer;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The parameters of {@link GroupNormalization}: gamma, then beta, one of each for a channel. */
-enum GroupNormalizationParams implements ParamInitializer {
-    INSTANCE;
+final class GroupNormalizationParams extends EmptyParamInitializer {
+    static final GroupNormalizationParams INSTANCE = new GroupNormalizationParams();
 
     @Override
     public long numParams(NeuralNetConfiguration conf) {
@@ -28,26 +28,6 @@ enum GroupNormalizationParams implements ParamInitializer {
     @Override
     public List<String> paramKeys(Layer layer) {
         return List.of(GroupNormalizationLayer.GAMMA, GroupNormalizationLayer.BETA);
-    }
-
-    @Override
-    public List<String> weightKeys(Layer layer) {
-        return List.of();
-    }
-
-    @Override
-    public List<String> biasKeys(Layer layer) {
-        return List.of();
-    }
-
-    @Override
-    public boolean isWeightParam(Layer layer, String key) {
-        return false;
-    }
-
-    @Override
-    public boolean isBiasParam(Layer layer, String key) {
-        return false;
     }
 
     @Override

@@ -14,16 +14,12 @@ import org.deeplearning4j.nn.params.ConvolutionParamInitializer;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** The parameters of {@link WeightStandardizedConvolution}: those of a convolution, then the gains. */
-enum WeightStandardizedConvolutionParams implements ParamInitializer {
-    INSTANCE;
+final class WeightStandardizedConvolutionParams extends ConvolutionParamInitializer {
+    static final WeightStandardizedConvolutionParams INSTANCE = new WeightStandardizedConvolutionParams();
 
+    /** Not {@code super}, which would take the gains for weights. */
     private static ParamInitializer convolution() {
         return ConvolutionParamInitializer.getInstance();
-    }
-
-    @Override
-    public long numParams(NeuralNetConfiguration conf) {
-        return numParams(conf.getLayer());
     }
 
     @Override
@@ -36,26 +32,6 @@ enum WeightStandardizedConvolutionParams implements ParamInitializer {
         var keys = new ArrayList<>(convolution().paramKeys(layer));
         keys.add(WeightStandardizedConvolutionLayer.GAIN);
         return keys;
-    }
-
-    @Override
-    public List<String> weightKeys(Layer layer) {
-        return convolution().weightKeys(layer);
-    }
-
-    @Override
-    public List<String> biasKeys(Layer layer) {
-        return convolution().biasKeys(layer);
-    }
-
-    @Override
-    public boolean isWeightParam(Layer layer, String key) {
-        return convolution().isWeightParam(layer, key);
-    }
-
-    @Override
-    public boolean isBiasParam(Layer layer, String key) {
-        return convolution().isBiasParam(layer, key);
     }
 
     @Override

@@ -329,7 +329,7 @@ public record Mechanism(
     }
 
     /** What charge number {@code charge} would cost with secret noise. */
-    public DpEvent nominalEvent(long charge) {
+    private DpEvent nominalEvent(long charge) {
         Require.positive("charge", charge);
         if (noiseMultiplier == 0) {
             return new DpEvent.NonPrivate();
@@ -409,11 +409,6 @@ public record Mechanism(
     /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
     public long chargesFor(long lots) {
         return chargesByPass() && lots > 0 ? passOf(lots) : lots;
-    }
-
-    /** The most lots that one charge pays for. */
-    public long lotsPerCharge() {
-        return chargesByPass() ? lotsAfter(1) : 1;
     }
 
     /** The number of lots of the first {@code passes} passes over the data set: {@code ceil(passes N / L)}. */

@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Collectors;
 
 /**
@@ -25,36 +26,17 @@ import java.util.stream.Collectors;
  * <p>It appends to an existing file, so a resumed run continues it. The file is for people and plots; the ledger records what was spent.
  */
 public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable {
-    /** How a status becomes a line. */
-    private enum Format {
-        CSV {
-            @Override
-            String line(PrivacyStatus status) {
-                return status.values().values().stream().map(Object::toString).collect(Collectors.joining(","));
-            }
-        },
-        JSON_LINES {
-            @Override
-            String line(PrivacyStatus status) {
-                return status.toJson();
-            }
-        };
-
-        abstract String line(PrivacyStatus status);
-    }
-
     private final Path path;
-    private final Format format;
+    /** How a status becomes a line. */
+    private final Function<PrivacyStatus, String> format;
+
     private final BufferedWriter writer;
 
-    private StatusFile(Path path, Format format) throws IOException {
+    private StatusFile(Path path, Function<PrivacyStatus, String> format) throws IOException {
         this.path = path;
         this.format = format;
         this.writer = Files.newBufferedWriter(
                 path, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
-        if (format == Format.CSV && Files.size(path) == 0) {
-            line(String.join(",", PrivacyStatus.names()));
-        }
     }
 
     /**
@@ -63,7 +45,13 @@ public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable 
      * @throws IOException if the file cannot be opened for writing
      */
     public static StatusFile csv(Path path) throws IOException {
-        return new StatusFile(path, Format.CSV);
+        var file = new StatusFile(path, status -> status.values().values().stream()
+                .map(Object::toString)
+                .collect(Collectors.joining(",")));
+        if (Files.size(path) == 0) {
+            file.line(String.join(",", PrivacyStatus.names()));
+        }
+        return file;
     }
 
     /**
@@ -72,7 +60,7 @@ public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable 
      * @throws IOException if the file cannot be opened for writing
      */
     public static StatusFile jsonLines(Path path) throws IOException {
-        return new StatusFile(path, Format.JSON_LINES);
+        return new StatusFile(path, PrivacyStatus::toJson);
     }
 
     /**
@@ -83,7 +71,7 @@ public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable 
     @Override
     public void accept(PrivacyStatus status) {
         try {
-            line(format.line(status));
+            line(format.apply(status));
         } catch (IOException e) {
             throw new UncheckedIOException("could not write the privacy status to " + path, e);
         }

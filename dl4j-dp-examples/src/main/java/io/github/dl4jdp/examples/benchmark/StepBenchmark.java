@@ -93,7 +93,7 @@ public final class StepBenchmark implements Callable<Integer> {
             for (int count : threads) {
                 for (Natives natives : Natives.values()) {
                     if (natives.isOn(classPath)) {
-                        measure(workload, count, natives, classPath, out);
+                        measure(new Setting(workload, count, natives, classPath), out);
                     }
                 }
             }
@@ -101,35 +101,42 @@ public final class StepBenchmark implements Callable<Integer> {
         return 0;
     }
 
-    private void measure(Workload workload, int threadCount, Natives natives, List<String> classPath, PrintWriter out) {
-        int examples = batch > 0 ? batch : workload.batch();
-        List<Variant> variants = new ArrayList<>(natives.variants());
-        if (naive && natives == Natives.STOCK && threadCount == threads[0]) {
+    /** What the variants of a process have in common. */
+    private record Setting(Workload workload, int threads, Natives natives, List<String> classPath) {}
+
+    private int examples(Workload workload) {
+        return batch > 0 ? batch : workload.batch();
+    }
+
+    private void measure(Setting setting, PrintWriter out) {
+        int examples = examples(setting.workload);
+        boolean isFirst = setting.threads == threads[0];
+        List<Variant> variants = new ArrayList<>(setting.natives.variants());
+        if (naive && setting.natives == Natives.STOCK && isFirst) {
             variants.add(Variant.NAIVE);
         }
-        List<Measurement> times = run("time", workload, examples, variants, threadCount, natives, classPath).stream()
+        List<Measurement> times = run("time", setting, variants).stream()
                 .flatMap(line -> Measurement.parse(line).stream())
                 .toList();
         if (times.size() != variants.size()) {
-            throw new IllegalStateException("the process that times " + workload + " gave " + times.size() + " of "
-                    + variants.size() + " results");
+            throw new IllegalStateException("the process that times " + setting.workload + " gave " + times.size()
+                    + " of " + variants.size() + " results");
         }
-        boolean withMemory = !withoutMemory && threadCount == threads[0];
         long plainPeak = 0;
         for (Measurement time : times) {
             String memory = " | | ";
-            if (withMemory && time.variant() != Variant.NAIVE) {
-                String[] mib = memory(workload, examples, time.variant(), threadCount, natives, classPath);
+            if (!withoutMemory && isFirst && time.variant() != Variant.NAIVE) {
+                String[] mib = memory(setting, time.variant());
                 long peak = Long.parseLong(mib[1]);
                 plainPeak = time.variant() == variants.get(0) ? peak : plainPeak;
                 memory = String.join(" | ", mib[1], format("%.2f", (double) peak / plainPeak), mib[2]);
             }
             out.println(String.join(
                     " | ",
-                    "| " + workload,
+                    "| " + setting.workload,
                     Integer.toString(examples),
-                    Integer.toString(threadCount),
-                    natives.title(),
+                    Integer.toString(setting.threads),
+                    setting.natives.title(),
                     time.variant().title(),
                     format("%.1f", time.cpu()),
                     format("%.3f", time.cpu() / times.get(0).cpu()),
@@ -141,29 +148,16 @@ public final class StepBenchmark implements Callable<Integer> {
     }
 
     /** What {@code StepTimer} says of one variant's memory, word by word. */
-    private String[] memory(
-            Workload workload,
-            int examples,
-            Variant variant,
-            int threadCount,
-            Natives natives,
-            List<String> classPath) {
-        return run(MEMORY, workload, examples, List.of(variant), threadCount, natives, classPath).stream()
+    private String[] memory(Setting setting, Variant variant) {
+        return run(MEMORY, setting, List.of(variant)).stream()
                 .filter(line -> line.startsWith(MEMORY + " "))
                 .map(line -> line.split(" ", -1))
                 .findFirst()
-                .orElseThrow(() -> new IllegalStateException("no memory measured for " + workload));
+                .orElseThrow(() -> new IllegalStateException("no memory measured for " + setting.workload));
     }
 
     /** Runs {@link StepTimer} in a process of its own and returns what it printed. */
-    private List<String> run(
-            String what,
-            Workload workload,
-            int examples,
-            List<Variant> variants,
-            int threadCount,
-            Natives natives,
-            List<String> classPath) {
+    private List<String> run(String what, Setting setting, List<Variant> variants) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xmx" + heap,
@@ -171,15 +165,15 @@ public final class StepBenchmark implements Callable<Integer> {
                 "-Xmn32m",
                 "-XX:+UseSerialGC",
                 "-cp",
-                String.join(File.pathSeparator, natives.choose(classPath)),
+                String.join(File.pathSeparator, setting.natives.choose(setting.classPath)),
                 StepTimer.class.getName(),
                 what,
-                workload.name(),
-                Integer.toString(examples),
+                setting.workload.name(),
+                Integer.toString(examples(setting.workload)),
                 Integer.toString(blocks)));
         variants.forEach(variant -> command.add(variant.name()));
         var builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
-        builder.environment().put("OMP_NUM_THREADS", Integer.toString(threadCount));
+        builder.environment().put("OMP_NUM_THREADS", Integer.toString(setting.threads));
         try {
             Process process = builder.start();
             List<String> lines = process.inputReader().lines().toList();
@@ -191,7 +185,7 @@ public final class StepBenchmark implements Callable<Integer> {
             throw new UncheckedIOException(e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-            throw new IllegalStateException("interrupted while " + workload + " was timed", e);
+            throw new IllegalStateException("interrupted while " + setting.workload + " was timed", e);
         }
     }
 

@@ -19,7 +19,8 @@ enum Variant {
     PLAIN("plain DL4J") {
         @Override
         Step step(Workload workload, DataSet data) {
-            return plain(workload, data);
+            Model network = workload.network();
+            return () -> fit(network, data);
         }
     },
     /** DL4J with its oneDNN layer helpers, which 1.0.0-M2.1 keeps from working: see {@code docs/performance.md}. */
@@ -63,8 +64,7 @@ enum Variant {
     NAIVE("private, batches of one") {
         @Override
         Step step(Workload workload, DataSet data) {
-            Model network = workload.network();
-            return new BatchesOfOne(network, data)::step;
+            return new BatchesOfOne(workload.network(), data)::step;
         }
     };
 
@@ -87,11 +87,6 @@ enum Variant {
 
     String title() {
         return title;
-    }
-
-    private static Step plain(Workload workload, DataSet data) {
-        Model network = workload.network();
-        return () -> fit(network, data);
     }
 
     private static void fit(Model network, DataSet data) {

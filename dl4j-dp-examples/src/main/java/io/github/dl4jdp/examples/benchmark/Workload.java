@@ -38,10 +38,7 @@ enum Workload {
                     .layer(pool(2, 1))
                     .layer(conv(32, 4, 2, 0, Activation.RELU))
                     .layer(pool(2, 1))
-                    .layer(new DenseLayer.Builder()
-                            .nOut(32)
-                            .activation(Activation.RELU)
-                            .build());
+                    .layer(dense(32, Activation.RELU));
         }
     },
     /** A CIFAR-10 network with tanh activations. */
@@ -53,24 +50,14 @@ enum Workload {
                         .layer(conv(width, 3, 1, 1, Activation.TANH))
                         .layer(pool(2, 2));
             }
-            list.layer(new DenseLayer.Builder()
-                    .nOut(128)
-                    .activation(Activation.TANH)
-                    .build());
+            list.layer(dense(128, Activation.TANH));
         }
     },
     /** A multi-layer perceptron. */
     W3(1024, 784, 1, 1) {
         @Override
         void layers(NeuralNetConfiguration.ListBuilder list) {
-            list.layer(new DenseLayer.Builder()
-                            .nOut(512)
-                            .activation(Activation.RELU)
-                            .build())
-                    .layer(new DenseLayer.Builder()
-                            .nOut(256)
-                            .activation(Activation.RELU)
-                            .build());
+            list.layer(dense(512, Activation.RELU)).layer(dense(256, Activation.RELU));
         }
     },
     /** Token sequences: embedding, LSTM, the last time step. */
@@ -218,14 +205,13 @@ enum Workload {
     }
 
     private static ConvolutionLayer convWithoutBias(int channels, int kernel, int stride) {
-        return new ConvolutionLayer.Builder(kernel, kernel)
-                .nOut(channels)
-                .stride(stride, stride)
-                .padding(kernel / 2, kernel / 2)
-                .convolutionMode(ConvolutionMode.Truncate)
-                .activation(Activation.IDENTITY)
-                .hasBias(false)
-                .build();
+        ConvolutionLayer layer = conv(channels, kernel, stride, kernel / 2, Activation.IDENTITY);
+        layer.setHasBias(false);
+        return layer;
+    }
+
+    private static DenseLayer dense(int units, Activation activation) {
+        return new DenseLayer.Builder().nOut(units).activation(activation).build();
     }
 
     /** Group normalization and relu; returns the name of the last layer. */

@@ -571,28 +571,23 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         for (int i = 0; i < layers.length; i++) {
             past.add(pastOf(layers[i], own.get(i).getLayer(), name(layers[i], i)));
         }
-        boolean isSpent = past.stream().anyMatch(one -> one.account().isSpent());
-        for (int i = 0; i < layers.length && isSpent && iterations() > 0; i++) {
-            // An engine leaves carriers in every layer. The network has made updates, and this one came to it without
-            // any.
-            if (isNew(layers[i], own.get(i).getLayer())) {
-                Set<Long> now = ParameterFingerprints.of(layers[i]);
-                past.set(
-                        i,
-                        new LayerPast(
-                                past.get(i)
-                                        .account()
-                                        .withUnprotected(
-                                                "new-"
-                                                        + Long.toHexString(
-                                                                now.iterator().next()),
-                                                "layer \"" + name(layers[i], i)
-                                                        + "\" was trained without privacy on the output of privately trained layers"),
-                                past.get(i).released(),
-                                now));
-            }
+        if (past.stream().anyMatch(one -> one.account().isSpent()) && iterations() > 0) {
+            // An engine leaves carriers in every layer. The network has made updates, and these came to it without any.
+            newOnes().forEach(i -> past.set(i, trainedOpenly(past.get(i), layers[i], name(layers[i], i))));
         }
         return past;
+    }
+
+    private static LayerPast trainedOpenly(LayerPast past, Layer layer, String name) {
+        Set<Long> now = ParameterFingerprints.of(layer);
+        return new LayerPast(
+                past.account()
+                        .withUnprotected(
+                                "new-" + Long.toHexString(now.iterator().next()),
+                                "layer \"" + name
+                                        + "\" was trained without privacy on the output of privately trained layers"),
+                past.released(),
+                now);
     }
 
     private static boolean isNew(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf) {
@@ -604,12 +599,12 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
 
     /** The layers that came into a network with a private past without any of their own. */
     List<String> newLayers() {
-        Layer[] layers = layers();
-        List<NeuralNetConfiguration> own = configurations();
-        return IntStream.range(0, layers.length)
-                .filter(i -> isNew(layers[i], own.get(i).getLayer()))
-                .mapToObj(i -> name(layers[i], i))
-                .toList();
+        return newOnes().mapToObj(i -> name(layers()[i], i)).toList();
+    }
+
+    private IntStream newOnes() {
+        return IntStream.range(0, layers().length)
+                .filter(i -> isNew(layers()[i], configurations().get(i).getLayer()));
     }
 
     /** Sets DL4J's counts of iterations and epochs, which schedules follow. */

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.internal.network;
 
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.random.IndexedKeystream;
+import java.util.function.IntToDoubleFunction;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -35,53 +36,43 @@ final class RowDraws {
             throw new IllegalStateException("the probability of a random part must be a number, was NaN");
         }
         return type == DataType.DOUBLE
-                ? ofDoubles(type, shape, word -> (words[word] & 0xffffffffL) < limit ? kept : dropped)
+                ? ofDoubles(type, shape, false, word -> (words[word] & 0xffffffffL) < limit ? kept : dropped)
                 : ofFloats(type, shape, limit, (float) kept, (float) dropped);
     }
 
     /** Values uniform on [from, to). */
     INDArray uniform(DataType type, long[] shape, double from, double to) {
         double unit = (to - from) / TWO_TO_32;
-        return ofDoubles(type, shape, word -> from + unit * (words[word] & 0xffffffffL));
+        return ofDoubles(type, shape, false, word -> from + unit * (words[word] & 0xffffffffL));
     }
 
     /** Normal values. */
     INDArray normal(DataType type, long[] shape, double mean, double standardDeviation) {
+        return ofDoubles(type, shape, true, place -> mean + standardDeviation * normals[place]);
+    }
+
+    private INDArray ofDoubles(DataType type, long[] shape, boolean isNormal, IntToDoubleFunction value) {
         Layout layout = new Layout(shape);
         IndexedKeystream keystream = part.keystream();
         LotDraws.Rows rows = part.rows(shape);
-        if (normals.length < layout.length) {
+        if (!isNormal) {
+            ensureWords(layout.length);
+        } else if (normals.length < layout.length) {
             normals = new double[layout.length];
         }
-        ensureDoubles(layout.total);
-        for (int row = 0; row < layout.rows; row++) {
-            keystream.gaussians(rows.key(row), rows.step(row), layout.majors, layout.minors, normals, 0);
-            int at = row * layout.length;
-            for (int minor = 0; minor < layout.minors; minor++) {
-                for (int major = 0; major < layout.majors; major++) {
-                    doubles[at++] = mean + standardDeviation * normals[major * layout.minors + minor];
-                }
-            }
+        if (doubles.length < layout.total) {
+            doubles = new double[layout.total];
         }
-        return array(DataType.DOUBLE, shape, layout.total, type);
-    }
-
-    private interface Value {
-        double of(int word);
-    }
-
-    private INDArray ofDoubles(DataType type, long[] shape, Value value) {
-        Layout layout = new Layout(shape);
-        IndexedKeystream keystream = part.keystream();
-        LotDraws.Rows rows = part.rows(shape);
-        ensureWords(layout.length);
-        ensureDoubles(layout.total);
         for (int row = 0; row < layout.rows; row++) {
-            keystream.words(rows.key(row), rows.step(row), layout.majors, layout.minors, words, 0);
+            if (isNormal) {
+                keystream.gaussians(rows.key(row), rows.step(row), layout.majors, layout.minors, normals, 0);
+            } else {
+                keystream.words(rows.key(row), rows.step(row), layout.majors, layout.minors, words, 0);
+            }
             int at = row * layout.length;
             for (int minor = 0; minor < layout.minors; minor++) {
                 for (int major = 0; major < layout.majors; major++) {
-                    doubles[at++] = value.of(major * layout.minors + minor);
+                    doubles[at++] = value.applyAsDouble(major * layout.minors + minor);
                 }
             }
         }
@@ -118,12 +109,6 @@ final class RowDraws {
     private void ensureWords(int length) {
         if (words.length < length) {
             words = new int[length];
-        }
-    }
-
-    private void ensureDoubles(int length) {
-        if (doubles.length < length) {
-            doubles = new double[length];
         }
     }
 
