@@ -142,7 +142,7 @@ final class CpuConvolution {
             int n = Math.min(chunk.length, size - from);
             FloatPointer part = CpuMemory.at(z, from);
             part.get(chunk, 0, n);
-            activation.apply(chunk, n, scratch);
+            activation.apply(chunk, 0, n, scratch);
             part.put(chunk, 0, n);
         }
     }

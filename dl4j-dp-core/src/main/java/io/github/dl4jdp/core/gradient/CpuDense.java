@@ -116,7 +116,7 @@ final class CpuDense {
             float[] chunk = values.get(worker, CHUNK);
             FloatPointer part = CpuMemory.at(memory, from);
             part.get(chunk, 0, n);
-            activation.apply(chunk, n, others.get(worker, 2 * CHUNK));
+            activation.apply(chunk, 0, n, others.get(worker, 2 * CHUNK));
             part.put(chunk, 0, n);
         });
     }

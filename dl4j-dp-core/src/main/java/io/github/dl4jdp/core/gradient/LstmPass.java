@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.CpuLstm;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import io.github.dl4jdp.core.internal.arrays.LstmSequence;
+import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.arrays.Sums;
 import io.github.dl4jdp.core.internal.arrays.TimeMajor;
@@ -15,13 +17,14 @@ import org.deeplearning4j.nn.workspace.ArrayType;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.activations.IActivation;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * One layer's passes over an {@link LstmSequence} and the tape that comes of them: with {@code A = [x 1]} and {@code H'} the hidden state before
- * every step, {@code dW, db = A^T D} and {@code dR = H'^T D}.
+ * every step, {@code dW, db = A^T D} and {@code dR = H'^T D}. Where there is a {@link CpuLstm}, A and H' are one factor.
  *
  * <p>The forward pass is made once; DL4J repeats it in its backward pass.
  */
@@ -37,17 +40,20 @@ final class LstmPass {
     private final IActivation activation;
     private final IActivation gate;
     private final boolean hasPeepholes;
+    private final CpuLstm.@Nullable Factory factory;
+    private @Nullable CpuLstm fast;
     private @Nullable LstmSequence sequence;
     private @Nullable INDArray x;
     private @Nullable INDArray delta;
 
-    LstmPass(TapeRecorder recorder, AbstractLSTM conf, boolean hasPeepholes) {
+    LstmPass(TapeRecorder recorder, AbstractLSTM conf, DataType type, boolean hasPeepholes) {
         this.hidden = conf.getNOut();
         this.activation = conf.getActivationFn();
         this.gate = conf.getGateActivationFn();
         this.hasPeepholes = hasPeepholes;
-        if (hidden <= SMALL) {
-            recorder.sharesWork(); // ND4J's threads would only slow it down
+        this.factory = CpuLstm.find(type, activation, gate, hasPeepholes, new ParallelRanges(recorder.threads()));
+        if (factory != null || hidden <= SMALL) {
+            recorder.sharesWork(); // ND4J's threads would only slow a small one down
         }
     }
 
@@ -64,6 +70,9 @@ final class LstmPass {
             Function<String, INDArray> parameters,
             @Nullable INDArray mask,
             LayerWorkspaceMgr workspaceMgr) {
+        if (factory != null) {
+            return forward(factory, series, parameters, mask, workspaceMgr);
+        }
         INDArray out;
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             INDArray left = TimeMajor.withOnes(series.permute(2, 0, 1));
@@ -72,9 +81,7 @@ final class LstmPass {
                 current = new LstmSequence(
                         left.dataType(), (int) left.size(0), (int) left.size(1), (int) hidden, activation, gate);
             }
-            INDArray w = Nd4j.createUninitialized(left.dataType(), new long[] {left.size(2), 4 * hidden}, 'f');
-            Slices.range(w, 0, 0, left.size(2) - 1).assign(parameters.apply(WEIGHT));
-            Slices.at(w, 0, left.size(2) - 1).assign(parameters.apply(BIAS).reshape(4 * hidden));
+            INDArray w = weightsAndBias(parameters, left.dataType());
             INDArray recurrent = parameters.apply(RECURRENT);
             out = current.forward(
                     left,
@@ -87,6 +94,44 @@ final class LstmPass {
         }
         INDArray result = workspaceMgr.createUninitialized(ArrayType.ACTIVATIONS, out.dataType(), out.shape(), 'c');
         return result.assign(out).permute(1, 2, 0);
+    }
+
+    private INDArray forward(
+            CpuLstm.Factory make,
+            INDArray series,
+            Function<String, INDArray> parameters,
+            @Nullable INDArray mask,
+            LayerWorkspaceMgr workspaceMgr) {
+        int examples = (int) series.size(0);
+        int inputs = (int) series.size(1);
+        int steps = (int) series.size(2);
+        INDArray result = workspaceMgr.createUninitialized(
+                ArrayType.ACTIVATIONS, DataType.FLOAT, new long[] {steps, examples, hidden}, 'c');
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            CpuLstm current = fast;
+            if (current == null || !current.fits(steps, examples)) {
+                current = make.create(steps, examples, inputs, (int) hidden);
+            }
+            current.forward(
+                    series.permute(2, 0, 1),
+                    weightsAndBias(parameters, DataType.FLOAT),
+                    parameters.apply(RECURRENT),
+                    mask == null ? null : mask.castTo(DataType.FLOAT),
+                    result);
+            fast = current;
+            x = current.left();
+        }
+        return result.permute(1, 2, 0);
+    }
+
+    /** [nIn + 1, 4H], f order. */
+    private INDArray weightsAndBias(Function<String, INDArray> parameters, DataType type) {
+        INDArray weights = parameters.apply(WEIGHT);
+        long inputs = weights.size(0);
+        INDArray both = Nd4j.createUninitialized(type, new long[] {inputs + 1, 4 * hidden}, 'f');
+        Slices.range(both, 0, 0, inputs).assign(weights);
+        Slices.at(both, 0, inputs).assign(parameters.apply(BIAS).reshape(4 * hidden));
+        return both;
     }
 
     /** Whether a forward pass is waiting for its backward pass. */
@@ -110,6 +155,11 @@ final class LstmPass {
      * @throws IllegalStateException if there was no forward pass
      */
     LayerTape backward(INDArray epsilon, Function<String, INDArray> parameters, @Nullable INDArray deltaMask) {
+        CpuLstm quick = fast;
+        if (quick != null && x != null) {
+            x = null;
+            return backward(quick, epsilon, parameters);
+        }
         LstmSequence current = sequence;
         INDArray left = x;
         if (current == null || left == null) {
@@ -142,6 +192,21 @@ final class LstmPass {
         }
     }
 
+    private LayerTape backward(CpuLstm current, INDArray epsilon, Function<String, INDArray> parameters) {
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            INDArray d =
+                    current.backward(TimeMajor.ofSeries(epsilon.castTo(DataType.FLOAT)), parameters.apply(RECURRENT));
+            delta = d;
+            return new SequenceTape(
+                    List.of(new SequenceTape.Factor(current.left(), (map, product) -> {
+                        long all = product.size(0);
+                        SequenceTape.denseTarget(WEIGHT, BIAS).add(map, Slices.range(product, 0, 0, all - hidden));
+                        Sums.add(Sums.parameter(map, RECURRENT), Slices.range(product, 0, all - hidden, all));
+                    })),
+                    d);
+        }
+    }
+
     /** D W^T [B, nIn, T], after {@link #backward}. */
     INDArray inputGradient(Function<String, INDArray> parameters, LayerWorkspaceMgr workspaceMgr) {
         INDArray d = delta;
@@ -150,6 +215,14 @@ final class LstmPass {
                     "the input gradient of a recurrent layer needs its backward pass before it");
         }
         delta = null;
+        CpuLstm current = fast;
+        if (current != null) {
+            INDArray weights = parameters.apply(WEIGHT);
+            INDArray below = workspaceMgr.createUninitialized(
+                    ArrayType.ACTIVATION_GRAD, DataType.FLOAT, new long[] {d.size(0), d.size(1), weights.size(0)}, 'c');
+            current.inputGradient(weights, below);
+            return below.permute(1, 2, 0);
+        }
         return InputGradients.timeMajor(parameters.apply(WEIGHT), d, workspaceMgr);
     }
 }

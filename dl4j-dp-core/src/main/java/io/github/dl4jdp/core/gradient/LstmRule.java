@@ -88,7 +88,7 @@ final class LstmRule {
             hook = new Hook(
                     this,
                     recorder,
-                    new LstmPass(recorder, layerConf(), false),
+                    new LstmPass(recorder, layerConf(), dataType, false),
                     this::input,
                     this::backpropDropOutIfPresent,
                     this::permuteIfNWC,
@@ -132,7 +132,7 @@ final class LstmRule {
             hook = new Hook(
                     this,
                     recorder,
-                    new LstmPass(recorder, layerConf(), true),
+                    new LstmPass(recorder, layerConf(), dataType, true),
                     this::input,
                     this::backpropDropOutIfPresent,
                     this::permuteIfNWC,

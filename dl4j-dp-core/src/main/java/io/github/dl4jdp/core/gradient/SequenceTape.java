@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.CpuBlas;
+import io.github.dl4jdp.core.internal.arrays.CpuMemory;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
@@ -16,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.bytedeco.javacpp.FloatPointer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -122,7 +125,7 @@ final class SequenceTape implements BoundedTape {
                 } else {
                     takeNormsOfGrams();
                 }
-                chooseRows(rowsCost <= gramCost ? 0 : widest() + delta.size(2) + 2);
+                chooseRows(rowsCost <= gramCost ? 0 : widest() + delta.size(2) + 1 + factors.size());
             }
             for (int i = 0; i < examples; i++) {
                 into[i] = Norms.together(into[i], norms[i]);
@@ -183,6 +186,11 @@ final class SequenceTape implements BoundedTape {
     }
 
     private void takeNormsOfGrams(int from, int to) {
+        CpuBlas blas = CpuBlas.find();
+        if (blas != null && delta.dataType() == DataType.FLOAT) {
+            takeNormsOfGrams(blas, from, to);
+            return;
+        }
         double[] ofDelta = grams(delta, from, to);
         double[] ofLeft = grams(factors.get(0).left(), from, to);
         for (Factor factor : factors.subList(1, factors.size())) {
@@ -203,16 +211,57 @@ final class SequenceTape implements BoundedTape {
         }
     }
 
+    /** Of one example after the other: only the triangles below the diagonal, from rows where they lie. */
+    private void takeNormsOfGrams(CpuBlas blas, int from, int to) {
+        int length = steps * steps;
+        var ofLeft = new float[length];
+        var ofDelta = new float[length];
+        try (FloatPointer memory = new FloatPointer(length)) {
+            blas.withSingleThreadedProducts(() -> {
+                for (int i = from; i < to; i++) {
+                    for (int f = 0; f < factors.size(); f++) {
+                        addGram(blas, factors.get(f).left(), i, f == 0 ? 0 : 1, memory);
+                    }
+                    memory.get(ofLeft, 0, length);
+                    addGram(blas, delta, i, 0, memory);
+                    memory.get(ofDelta, 0, length);
+                    double sum = 0;
+                    boolean inRange = true;
+                    for (int t = 0; t < steps; t++) {
+                        int row = t * steps;
+                        double below = 0;
+                        for (int s = 0; s < t; s++) {
+                            below += (double) ofLeft[row + s] * ofDelta[row + s];
+                        }
+                        sum += 2 * below + (double) ofLeft[row + t] * ofDelta[row + t];
+                        inRange &= inRange(ofLeft[row + t]) && inRange(ofDelta[row + t]);
+                    }
+                    norms[i] = sum < 0 ? 0 : Math.sqrt(sum);
+                    byRow[i] = !inRange;
+                }
+            });
+        }
+    }
+
+    private void addGram(CpuBlas blas, INDArray timeMajor, int example, float beta, FloatPointer into) {
+        int width = (int) timeMajor.size(2);
+        FloatPointer rows = CpuMemory.at(HostArrays.floats(timeMajor), (long) example * width);
+        blas.gram(steps, width, rows, examples * width, beta, into, steps);
+    }
+
     /** Whether no square of an example's Gram matrix may have left the range of numbers: its diagonal holds the squared norms of the terms. */
     private boolean inRange(double[] grams, int example) {
-        double smallest = delta.dataType() == DataType.FLOAT ? SMALLEST_FLOAT_SQUARE : SMALLEST_DOUBLE_SQUARE;
         for (int t = 0; t < steps; t++) {
-            double square = grams[(example * steps + t) * steps + t];
-            if (square != 0 && !(square >= smallest && square <= 1 / smallest)) {
+            if (!inRange(grams[(example * steps + t) * steps + t])) {
                 return false;
             }
         }
         return true;
+    }
+
+    private boolean inRange(double square) {
+        double smallest = delta.dataType() == DataType.FLOAT ? SMALLEST_FLOAT_SQUARE : SMALLEST_DOUBLE_SQUARE;
+        return square == 0 || (square >= smallest && square <= 1 / smallest);
     }
 
     /**

@@ -18,6 +18,7 @@ public final class CpuBlas {
     private static final int ROW_MAJOR = 101;
     private static final int NO_TRANS = 111;
     private static final int TRANS = 112;
+    private static final int LOWER = 122;
     /** Numbers whose squares are summed in single precision. */
     private static final int PIECE = 4096;
 
@@ -126,6 +127,16 @@ public final class CpuBlas {
             }
             return true;
         }
+    }
+
+    /**
+     * {@code c = a a^T + beta c}, on and below the diagonal; what lies above is left alone.
+     *
+     * @param a [n, k], each row {@code lda} after the one before
+     * @param c [n, n], each row {@code ldc} after the one before
+     */
+    public void gram(int n, int k, FloatPointer a, int lda, float beta, FloatPointer c, int ldc) {
+        openblas_nolapack.cblas_ssyrk(ROW_MAJOR, LOWER, NO_TRANS, n, k, 1f, a, lda, beta, c, ldc);
     }
 
     /** {@code y = w A} with {@code a} [rows, columns], each row {@code lda} after the one before, and {@code w} [rows]. */
