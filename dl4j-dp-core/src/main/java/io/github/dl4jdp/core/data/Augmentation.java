@@ -7,7 +7,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
  * Makes a randomly changed copy of an example: a picture shifted and mirrored, a signal with noise. Handed to {@link
- * PrivacyEngine#lots(org.nd4j.linalg.dataset.api.DataSet, Augmentation) engine.lots(data, augmentation)}.
+ * io.github.dl4jdp.core.PrivacyEngine#lots(org.nd4j.linalg.dataset.api.DataSet, Augmentation) engine.lots(data, augmentation)}.
  *
  * <p><b>Formal guarantee.</b> Clipping bounds what one example contributes only if its copies are made of that example, constants and randomness, and of
  * nothing else of the training set: an augmentation that mixes examples, or keeps statistics of those it has seen, voids the guarantee.

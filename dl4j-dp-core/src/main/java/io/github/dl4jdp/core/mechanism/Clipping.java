@@ -175,7 +175,7 @@ public sealed interface Clipping {
      * Flat clipping to a norm that follows the quantile {@code gamma} of the gradients' norms:
      *
      * <pre>
-     *   b = 1/2 + (1/L) ( sum over the lot of (1{||g_i|| <= C} - 1/2)  +  N(0, sigma_b^2) )
+     *   b = 1/2 + (1/L) ( sum over the lot of (1{||g_i|| &lt;= C} - 1/2)  +  N(0, sigma_b^2) )
      *   C &lt;- C exp(-eta (b - gamma))        for the next lot
      * </pre>
      *

@@ -28,7 +28,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * A lot of number t, drawn by {@link #draw}, releases
  *
  * <pre>
- *   (1/L) ( sum over i in the lot of r_i  +  N(0, sigma^2 C^2 (1 + a)^2 I) ),     ||r_i|| <= C (1 + own)
+ *   (1/L) ( sum over i in the lot of r_i  +  N(0, sigma^2 C^2 (1 + a)^2 I) ),     ||r_i|| &lt;= C (1 + own)
  * </pre>
  *
  * (with correlated noise, {@code ( sum r_i + n_t ) / L}, {@code n_t} mixed from draws of that deviation by the coefficients of {@link io.github.dl4jdp.accountant.CorrelationMatrix}) on the coordinates that train and zero on the others, {@code r_i} depending on example i, the parameters and the lot's key alone; and with adaptive clipping the noised count

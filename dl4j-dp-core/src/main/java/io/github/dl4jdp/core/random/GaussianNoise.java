@@ -32,7 +32,7 @@ import javax.crypto.SecretKey;
  * up to a relative error below 2^-43; over d coordinates and T steps that costs a Renyi divergence of order a below
  * a d T 2^-87 (Prest 2017).
  *
- * <p>Reference: the attacks of Mironov 2012 (CCS), Jin, McMurtry, Rubinstein and Ohrimenko 2022 (IEEE S&P), Haney et al.
+ * <p>Reference: the attacks of Mironov 2012 (CCS), Jin, McMurtry, Rubinstein and Ohrimenko 2022 (IEEE S&amp;P), Haney et al.
  * 2022 (arXiv 2207.13793) and Casacuberta et al. 2022 (CCS); rounding to a public grid as in Mironov 2012, section 5, in
  * the integers as in Canonne, Kamath and Steinke 2020.
  *
