@@ -364,6 +364,14 @@ public final class PrivacyEngine implements AutoCloseable {
         return training.remainingSteps();
     }
 
+    /**
+     * The number of passes that {@code net.fit(engine.lots(data), passes)} needs to release all {@link #remainingSteps()}: the plan's epochs for a new
+     * run, fewer for one that was resumed.
+     */
+    public int remainingEpochs() {
+        return Math.toIntExact(training.remainingEpochs());
+    }
+
     /** The epsilon spent so far, at {@code plan.delta()} and under {@code plan.relation()}; infinite without noise. */
     public double epsilon() {
         return spending().epsilon();
@@ -426,7 +434,8 @@ public final class PrivacyEngine implements AutoCloseable {
      * @throws IllegalStateException if the engine is detached: the report does not cover what happened to the network since
      */
     public void exportForInference(File file) throws IOException {
-        training.requireAttached();
+        training.requireAttached(
+                "exportForInference must be called before close() or detach(): call it on a new engine, PrivacyEngine.attach(network), which continues the account");
         InferenceExport.write(training.exportable(), report(), file);
     }
 

@@ -7,6 +7,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Objects;
 import java.util.OptionalDouble;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
@@ -21,6 +22,8 @@ import org.slf4j.LoggerFactory;
  */
 public final class PrivacyListener extends BaseTrainingListener {
     private static final Logger log = LoggerFactory.getLogger(PrivacyListener.class);
+    /** Why costs do not add up is worth explaining once, not at every run of a process. */
+    private static final AtomicBoolean EXPLAINED = new AtomicBoolean();
 
     /** One lot's noise drowns its signal: the estimate is an average, to which every report adds a tenth. */
     private static final double MEMORY = 0.9;
@@ -75,11 +78,16 @@ public final class PrivacyListener extends BaseTrainingListener {
     public void onEpochStart(Model model) {
         if (!announced) {
             announced = true;
-            log.info(announcement(engine.plan()));
+            String cost = announcement(engine.plan());
+            boolean isLong = cost.lines().count() > 1;
+            log.info(
+                    isLong && EXPLAINED.getAndSet(true)
+                            ? cost.lines().findFirst().orElseThrow()
+                            : cost);
         }
     }
 
-    /** The cost of a plan, in three lines. */
+    /** The cost of a plan in one line, and, if it has several epochs, why they cost less together than one by one. */
     public static String announcement(DpSgdPlan plan) {
         if (plan.noiseMultiplier() == 0) {
             return "The plan adds no noise: epsilon is infinite.";
@@ -91,25 +99,34 @@ public final class PrivacyListener extends BaseTrainingListener {
         if (!plan.noiseSchedule().isConstant() || !plan.others().isEmpty()) {
             return String.format(
                     Locale.ROOT,
-                    "The whole plan (%d epochs, %d steps)%s costs epsilon = %.4g, at delta = %.3g (%s), by the %s accountant.",
-                    epochs,
-                    plan.steps(),
+                    "The whole plan (%s, %s)%s costs epsilon = %.4g, at delta = %.3g (%s), by the %s accountant.",
+                    count(epochs, "epoch"),
+                    count(plan.steps(), "step"),
                     !plan.others().isEmpty() ? ", with the other releases," : "",
                     all,
                     plan.delta(),
                     plan.relation(),
                     plan.accountantKind());
         }
+        if (epochs == 1) {
+            return String.format(
+                    Locale.ROOT,
+                    "The plan's one epoch (%s) costs epsilon = %.4g, at delta = %.3g (%s).",
+                    count(plan.steps(), "step"),
+                    all,
+                    plan.delta(),
+                    plan.relation());
+        }
         return String.format(
                 Locale.ROOT,
-                "One epoch (%d steps) costs epsilon = %.4g, the whole plan (%d epochs, %d steps) epsilon = %.4g, at delta = %.3g (%s).%n"
+                "One epoch (%s) costs epsilon = %.4g, the whole plan (%s, %s) epsilon = %.4g, at delta = %.3g (%s).%n"
                         + "Adding up epoch by epoch would give %d x %.4g = %.4g: the %s accountant is smaller because it composes the"
                         + " privacy losses of the steps,%nwhose random parts cancel in part (the spread grows like the square root of the"
                         + " number of steps), and converts to epsilon once, at the end.",
-                oneEpoch,
+                count(oneEpoch, "step"),
                 one,
-                epochs,
-                plan.steps(),
+                count(epochs, "epoch"),
+                count(plan.steps(), "step"),
                 all,
                 plan.delta(),
                 plan.relation(),
@@ -117,6 +134,10 @@ public final class PrivacyListener extends BaseTrainingListener {
                 one,
                 epochs * one,
                 plan.accountantKind());
+    }
+
+    private static String count(long number, String unit) {
+        return number + " " + unit + (number == 1 ? "" : "s");
     }
 
     /** The released sum is seen here and nowhere later: the updater turns it into an update in place. */

@@ -5,13 +5,19 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import io.github.dl4jdp.core.mechanism.Mechanisms;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -31,6 +37,7 @@ import org.nd4j.linalg.learning.config.RmsProp;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.schedule.ExponentialSchedule;
 import org.nd4j.linalg.schedule.ScheduleType;
+import org.slf4j.LoggerFactory;
 
 class PrivacyEngineTest {
     private static final int EXAMPLES = 12;
@@ -385,9 +392,70 @@ class PrivacyEngineTest {
 
         assertThat(engine.steps()).isEqualTo(4);
         assertThat(engine.remainingSteps()).isZero();
+        assertThat(engine.remainingEpochs()).isZero();
         assertThat(kind.iterations(network)).isEqualTo(4);
         assertThatThrownBy(() -> engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)))
                 .hasMessageContaining("exhausted");
+    }
+
+    @Test
+    void fit_manyEpochsTooMany_warnsOnce() {
+        var appender = new ListAppender<ILoggingEvent>();
+        appender.start();
+        var logger = (Logger) LoggerFactory.getLogger("io.github.dl4jdp.core.internal.training.LotSource");
+        logger.addAppender(appender);
+        try {
+            var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+            var engine = PrivacyEngine.attach(network, plan(EXAMPLES, 6).withEpochs(2));
+            network.fit(engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)), 17);
+        } finally {
+            logger.detachAppender(appender);
+        }
+
+        assertThat(appender.list)
+                .singleElement()
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .asString()
+                .contains("remainingEpochs");
+    }
+
+    @Test
+    void remainingEpochs_anywhereInARun_passesThatReleaseAllThatIsLeft() {
+        var plan = plan(EXAMPLES, 5).withEpochs(3);
+        for (long done = 0; done < plan.steps(); done++) {
+            var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+            var engine = PrivacyEngine.attach(network, plan);
+            var lots = engine.lots(Networks.data(DataType.FLOAT, EXAMPLES));
+            for (long step = 0; step < done; step++) {
+                if (!lots.hasNext()) {
+                    lots.reset();
+                }
+                network.fit(lots.next());
+            }
+            int passes = engine.remainingEpochs();
+            assertThat(passes).as("after %d steps", done).isBetween(1, 3);
+
+            if (passes > 1) {
+                network.fit(engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)), passes - 1);
+            }
+            assertThat(engine.remainingSteps())
+                    .as("a pass less, after %d steps", done)
+                    .isPositive();
+            network.fit(engine.lots(Networks.data(DataType.FLOAT, EXAMPLES)), 1);
+            assertThat(engine.remainingSteps()).as("after %d steps", done).isZero();
+        }
+    }
+
+    @Test
+    void exportForInference_afterClose_namesTheOrder(@TempDir Path folder) {
+        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        var engine = PrivacyEngine.attach(network, plan(EXAMPLES, 6).withEpochs(2));
+        engine.close();
+
+        assertThatThrownBy(() ->
+                        engine.exportForInference(folder.resolve("model.zip").toFile()))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("before close()");
     }
 
     /** An example that stands in a lot twice would move the sum by two clipping norms. */

@@ -55,6 +55,42 @@ class PrivacyListenerTest {
     }
 
     @Test
+    void announcement_oneOfAKind_isSingular() {
+        assertThat(PrivacyListener.announcement(PLAN.withEpochs(1)))
+                .startsWith("The plan's one epoch (10 steps) costs epsilon = ");
+        assertThat(PrivacyListener.announcement(DpSgdPlan.poisson(100, 100)
+                        .withEpochs(3)
+                        .withClippingNorm(1)
+                        .withNoiseMultiplier(2)
+                        .withDelta(1e-5)))
+                .startsWith("One epoch (1 step) costs epsilon = ")
+                .contains("the whole plan (3 epochs, 3 steps)");
+    }
+
+    @Test
+    void onEpochStart_secondRunOfAProcess_doesNotExplainAgain() {
+        var appender = new ListAppender<ILoggingEvent>();
+        appender.start();
+        var logger = (Logger) LoggerFactory.getLogger(PrivacyListener.class);
+        logger.addAppender(appender);
+        try {
+            for (int run = 0; run < 3; run++) {
+                var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+                new PrivacyListener(PrivacyEngine.attach(network, PLAN), 7).onEpochStart(network);
+            }
+        } finally {
+            logger.detachAppender(appender);
+        }
+
+        assertThat(appender.list)
+                .hasSize(3)
+                .extracting(ILoggingEvent::getFormattedMessage)
+                .allMatch(line -> line.startsWith("One epoch (10 steps)"));
+        assertThat(appender.list.get(1).getFormattedMessage().lines()).hasSize(1);
+        assertThat(appender.list.get(2).getFormattedMessage().lines()).hasSize(1);
+    }
+
+    @Test
     void fit_pldPlan_showsTheMomentsAccountantBeside() {
         var plan = PLAN.withAccountant(AccountantKind.PLD);
         var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));

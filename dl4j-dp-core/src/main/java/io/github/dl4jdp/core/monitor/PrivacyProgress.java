@@ -35,13 +35,23 @@ public final class PrivacyProgress implements Consumer<PrivacyStatus>, AutoClose
     private @Nullable Display display;
     private long shown;
 
-    /** A bar that appears with the first status. */
+    /**
+     * A bar that appears with the first status.
+     *
+     * @throws IllegalStateException if {@code me.tongfei:progressbar} is not on the class path
+     */
     public PrivacyProgress() {
-        this(Progress::of);
+        this(bar());
     }
 
     PrivacyProgress(BiFunction<String, Long, Display> start) {
         this.start = start;
+    }
+
+    /** Before anything is linked that needs the jar. */
+    private static BiFunction<String, Long, Display> bar() {
+        OptionalJar.require("me.tongfei.progressbar.ProgressBar", "me.tongfei:progressbar:0.10.1", "PrivacyProgress");
+        return Progress::of;
     }
 
     @Override

@@ -25,6 +25,7 @@ public final class Progress implements PrivacyProgress.Display {
     static final long LOG_INTERVAL_NANOS = TimeUnit.SECONDS.toNanos(10);
 
     private static final Logger LOG = LoggerFactory.getLogger(Progress.class);
+    private static final int USUAL_WIDTH = 80;
 
     private final String task;
     private final long total;
@@ -51,7 +52,8 @@ public final class Progress implements PrivacyProgress.Display {
      * @param task what is done, in a few words
      */
     public static Progress of(String task, long total) {
-        if (!onTerminal()) {
+        int width = terminalWidth();
+        if (width == 0) {
             return logging(task, total, LOG, System::nanoTime);
         }
         ProgressBar bar = new ProgressBarBuilder()
@@ -59,18 +61,22 @@ public final class Progress implements PrivacyProgress.Display {
                 .setInitialMax(total)
                 .setStyle(ProgressBarStyle.ASCII)
                 .setUpdateIntervalMillis(200)
+                .setConsumer(new BarLine(width))
                 .build();
         return new Progress(task, total, bar, LOG, System::nanoTime);
     }
 
-    /** Not {@code System.console() != null}: from Java 22 on that is true for a pipe or a file as well. */
-    private static boolean onTerminal() {
+    /** Columns of the terminal, 0 if there is none. Not {@code System.console() != null}: from Java 22 on that is true for a pipe or a file as well. */
+    private static int terminalWidth() {
         try (Terminal terminal =
                 TerminalBuilder.builder().system(true).dumb(true).build()) {
-            return !terminal.getType().startsWith(Terminal.TYPE_DUMB);
+            if (terminal.getType().startsWith(Terminal.TYPE_DUMB)) {
+                return 0;
+            }
+            return terminal.getWidth() > 0 ? terminal.getWidth() : USUAL_WIDTH;
         } catch (IOException e) {
             LOG.debug("No terminal: progress goes to the log", e);
-            return false;
+            return 0;
         }
     }
 
@@ -98,8 +104,8 @@ public final class Progress implements PrivacyProgress.Display {
         double seconds = (now - start) / 1e9;
         String left =
                 done < total ? String.format(Locale.ROOT, ", about %.0f s left", seconds / done * (total - done)) : "";
-        return String.format(Locale.ROOT, "%s: %d of %d, %.0f s%s %s", task, done, total, seconds, left, note)
-                .stripTrailing();
+        String also = note.isEmpty() ? "" : ", " + note;
+        return String.format(Locale.ROOT, "%s: %d of %d, %.0f s%s%s", task, done, total, seconds, left, also);
     }
 
     @Override

@@ -30,34 +30,44 @@ public final class TrainingUi {
      *
      * @param port TCP port of a server that is started, 0 for any free one
      * @param session name of the run on the page
+     * @throws IllegalStateException if {@code org.deeplearning4j:deeplearning4j-ui} is not on the class path
      */
     public static Consumer<PrivacyStatus> open(int port, String session) {
-        var storage = new InMemoryStatsStorage();
-        try {
-            VertxUIServer running = VertxUIServer.getInstance();
-            UIServer server =
-                    running == null || running.isStopped() ? VertxUIServer.getInstance(port, false, null) : running;
-            server.attach(storage);
-            log.info("Privacy of \"{}\": {}/privacy", session, server.getAddress());
-            return new StatsStorageSink(storage, session);
-        } catch (RuntimeException e) {
-            log.error(
-                    "DL4J's training UI could not be started on port {} (is it in use?); training goes on without it",
-                    port,
-                    e);
-            stop();
-            return status -> {};
-        }
+        OptionalJar.require(
+                "org.deeplearning4j.ui.VertxUIServer", "org.deeplearning4j:deeplearning4j-ui:1.0.0-M2.1", "TrainingUi");
+        return Server.serve(port, session);
     }
 
-    /** DL4J keeps a server that failed to start as its instance, and would hand it out again. */
-    private static void stop() {
-        try {
-            VertxUIServer.stopInstance();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        } catch (Exception e) {
-            log.debug("The UI server failed to start and could not be stopped", e);
+    /** All that needs DL4J's UI: a class of its own, which is not linked before {@link #open} has looked for the jar. */
+    private static final class Server {
+        static Consumer<PrivacyStatus> serve(int port, String session) {
+            var storage = new InMemoryStatsStorage();
+            try {
+                VertxUIServer running = VertxUIServer.getInstance();
+                UIServer server =
+                        running == null || running.isStopped() ? VertxUIServer.getInstance(port, false, null) : running;
+                server.attach(storage);
+                log.info("Privacy of \"{}\": {}/privacy", session, server.getAddress());
+                return new StatsStorageSink(storage, session);
+            } catch (RuntimeException e) {
+                log.error(
+                        "DL4J's training UI could not be started on port {} (is it in use?); training goes on without it",
+                        port,
+                        e);
+                stop();
+                return status -> {};
+            }
+        }
+
+        /** DL4J keeps a server that failed to start as its instance, and would hand it out again. */
+        private static void stop() {
+            try {
+                VertxUIServer.stopInstance();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            } catch (Exception e) {
+                log.debug("The UI server failed to start and could not be stopped", e);
+            }
         }
     }
 }

@@ -34,9 +34,9 @@ class ProgressTest {
 
         assertThat(lines.list.stream().map(ILoggingEvent::getFormattedMessage))
                 .containsExactly(
-                        "training: 4 of 10, 10 s, about 15 s left epsilon 0.3",
-                        "training: 8 of 10, 20 s, about 5 s left epsilon 0.7",
-                        "training: 10 of 10, 25 s epsilon 0.9");
+                        "training: 4 of 10, 10 s, about 15 s left, epsilon 0.3",
+                        "training: 8 of 10, 20 s, about 5 s left, epsilon 0.7",
+                        "training: 10 of 10, 25 s, epsilon 0.9");
     }
 
     @Test

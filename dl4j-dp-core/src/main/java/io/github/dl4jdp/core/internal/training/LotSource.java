@@ -39,6 +39,8 @@ public final class LotSource extends LotSupply {
     /** A pass was begun with no step left: too many epochs were requested, if a lot of this pass is requested. */
     private boolean begunInVain;
 
+    private boolean warned;
+
     /** Arrays that may be filled again: what was in them has been accumulated. */
     private @Nullable MultiDataSet spent;
 
@@ -102,11 +104,11 @@ public final class LotSource extends LotSupply {
 
     @Override
     boolean hasLot() {
-        if (begunInVain) {
+        if (begunInVain && !warned) {
+            warned = true;
             // Only now: a loop of the user's own may reset the lots after its last pass, and ask for no more.
-            begunInVain = false;
             log.warn(
-                    "No lot is left after {} of the plan's {} steps; this pass is empty. net.fit was called with more epochs than the plan and its budget allow.",
+                    "No lot is left after {} of the plan's {} steps; this pass and all later ones are empty. net.fit was called with more epochs than the plan and its budget allow: pass engine.remainingEpochs().",
                     training.steps(),
                     training.plan().mechanism().steps());
         }

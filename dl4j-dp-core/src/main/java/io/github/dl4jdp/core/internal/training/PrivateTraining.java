@@ -21,6 +21,7 @@ import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.PrivateStep;
+import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
@@ -362,8 +363,13 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     }
 
     public void requireAttached() {
+        requireAttached("the engine was detached from its network; attach a new one");
+    }
+
+    /** @param message what to do about an engine that was detached */
+    public void requireAttached(String message) {
         if (lifecycle == Lifecycle.DETACHED) {
-            throw new IllegalStateException("the engine was detached from its network; attach a new one");
+            throw new IllegalStateException(message);
         }
     }
 
@@ -435,6 +441,15 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         return mechanism.chargesByPass()
                 ? Math.min(Math.max(0, plan.passes() - spending.charges()), spending.remainingCharges())
                 : Math.min(Math.max(0, plan.passes() - spending.passes()), remainingSteps());
+    }
+
+    /** The passes in which all remaining lots are released. */
+    public long remainingEpochs() {
+        long left = remainingSteps();
+        if (mechanism.sampling() == Sampling.GIVEN_BATCHES) {
+            return remainingPasses();
+        }
+        return left == 0 ? 0 : mechanism.passOf(steps + left) - mechanism.passOf(steps + 1) + 1;
     }
 
     private void noteProgress() {
