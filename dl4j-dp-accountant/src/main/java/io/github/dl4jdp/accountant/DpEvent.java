@@ -250,6 +250,31 @@ public sealed interface DpEvent {
     }
 
     /**
+     * A mechanism applied to each lot of a pass, every example being in exactly one of the lots, drawn uniformly and independently of all other examples: random allocation, or
+     * balls in bins.
+     *
+     * <p>If the mechanism on one lot distinguishes neighbors no better than N(1, s^2) from N(0, s^2), then the pass does no better than the mean of N(e_i, s^2 I) over the unit vectors
+     * e_1, ..., e_t from N(0, s^2 I) where an example is removed, and the same pair exchanged where one is added. The mechanism on a lot may depend on the outcomes before it. A pass that ends
+     * early is covered. <b>Not for shuffling</b>: there the lots of other examples depend on the example's own.
+     *
+     * @param lots t, the number of lots of a pass
+     * @param event the mechanism applied to each lot; its sensitivity is that of one example of the lot
+     * @see <a href="https://arxiv.org/abs/2502.08202">Feldman and Shenfeld 2025</a> (the pair)
+     * @see <a href="https://arxiv.org/abs/2602.17284">Feldman and Shenfeld 2026</a> (its privacy loss)
+     */
+    record RandomAllocation(long lots, DpEvent event) implements DpEvent {
+        /**
+         * A mechanism on each of several lots.
+         *
+         * @throws IllegalArgumentException if {@code lots < 1}
+         */
+        public RandomAllocation {
+            Arguments.atLeast("lots", 1, lots);
+            Objects.requireNonNull(event, "event");
+        }
+    }
+
+    /**
      * One mechanism run several times, each run free to depend on the outcomes before it.
      *
      * @param event the mechanism

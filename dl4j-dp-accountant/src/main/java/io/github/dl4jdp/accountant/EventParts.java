@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NoOp;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RandomAllocation;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
@@ -26,7 +27,7 @@ import org.jspecify.annotations.Nullable;
  * <p>A leaf is a mechanism that has one pair of dominating distributions: {@link NonPrivate}, {@link Gaussian},
  * {@link Laplace}, {@link GaussianMixture}, {@link EpsilonDelta}, and {@link PoissonSampled},
  * {@link TruncatedPoissonSampled} or {@link SampledWithoutReplacement} around one {@link Gaussian} or {@link Laplace}, or a {@link
- * SampledWithoutReplacement} around a {@link GaussianMixture}, and a {@link TruncatedPoissonSampledGroup}. An {@link EpsilonDelta} on a sample is another {@link EpsilonDelta}. A
+ * SampledWithoutReplacement} around a {@link GaussianMixture}, a {@link TruncatedPoissonSampledGroup} and a {@link RandomAllocation} of a {@link Gaussian}. An {@link EpsilonDelta} on a sample is another {@link EpsilonDelta}. A
  * {@link RepeatAndSelect} is a leaf too, whatever its runs are. The order of leaves does not matter to any accountant here, so
  * equal ones are counted together.
  */
@@ -93,6 +94,8 @@ final class EventParts {
             addTruncatedGroup(sampled, count);
         } else if (event instanceof SampledWithoutReplacement sampled) {
             addWithoutReplacement(sampled, count);
+        } else if (event instanceof RandomAllocation allocation) {
+            addAllocation(allocation, count);
         } else if (event instanceof RepeatAndSelect selection) {
             addSelection(selection, count);
         } else if (!(event instanceof NoOp)) {
@@ -175,6 +178,21 @@ final class EventParts {
             addLeaf(inner, count);
         } else if (!(inner instanceof NoOp)) {
             throw refuse(sampled, "only Gaussian noise can be amplified by a sample of fixed size");
+        }
+    }
+
+    private void addAllocation(RandomAllocation allocation, long count) {
+        if (allocation.lots() == 1) {
+            add(allocation.event(), count);
+            return;
+        }
+        DpEvent inner = onOneSample(allocation, allocation.event());
+        if (inner instanceof Gaussian) {
+            addLeaf(new RandomAllocation(allocation.lots(), inner), count);
+        } else if (inner instanceof NonPrivate) {
+            addLeaf(inner, count);
+        } else if (!(inner instanceof NoOp)) {
+            throw refuse(allocation, "only Gaussian noise can be amplified by random allocation");
         }
     }
 

@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NoOp;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RandomAllocation;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
@@ -41,13 +42,13 @@ public final class GroupPrivacy {
      *
      * <p><b>Formal guarantee.</b> Composed into an accountant under a relation that the event itself can be bounded under, with "one" read as one group of at most
      * {@code groupSize} examples, the answers of the accountant hold for the original mechanism. Poisson samples are bounded so under {@link
-     * NeighboringRelation#ADD_OR_REMOVE_ONE} and {@link NeighboringRelation#ZERO_OUT}, truncated ones under {@link NeighboringRelation#ZERO_OUT}, samples of fixed
+     * NeighboringRelation#ADD_OR_REMOVE_ONE} and {@link NeighboringRelation#ZERO_OUT}, random allocation too (without amplification), truncated ones under {@link NeighboringRelation#ZERO_OUT}, samples of fixed
      * size under {@link NeighboringRelation#REPLACE_ONE}.
      *
      * @param event what ran
      * @param groupSize k, from 1 to 1000
      * @throws IllegalArgumentException if {@code groupSize} is not in [1, 1000], or a part of the event is not a Gaussian,
-     *     Laplace or (epsilon, delta) mechanism, a Poisson sample of Gaussian or (epsilon, delta) mechanisms, a truncated Poisson sample or a sample of fixed size of Gaussian
+     *     Laplace or (epsilon, delta) mechanism, a Poisson sample of Gaussian or (epsilon, delta) mechanisms, a truncated Poisson sample, a sample of fixed size or random allocation of Gaussian
      *     mechanisms, or a composition of these
      */
     public static DpEvent event(DpEvent event, int groupSize) {
@@ -85,10 +86,26 @@ public final class GroupPrivacy {
         if (event instanceof TruncatedPoissonSampled sampled) {
             return truncated(sampled, k);
         }
+        if (event instanceof RandomAllocation allocation) {
+            return allocated(allocation, k);
+        }
         throw new IllegalArgumentException(
                 "event must consist of Gaussian, Laplace and (epsilon, delta) mechanisms, samples of such by"
                         + " Poisson, truncated or of fixed size and compositions for a bound on groups to be known; found "
                         + event);
+    }
+
+    /**
+     * Wherever the examples of the group fall, they move the sums of a pass by a vector of length k at most, and a mixture of such pairs is no easier to tell apart than the worst of them. A group of two or more is
+     * not amplified here: no tight pair is known for it.
+     */
+    private static DpEvent allocated(RandomAllocation allocation, int k) {
+        DpEvent inner = EventParts.onSample(allocation, allocation.event());
+        if (inner instanceof NoOp || inner instanceof NonPrivate || inner instanceof Gaussian) {
+            return group(inner, k);
+        }
+        throw new IllegalArgumentException(
+                "event must be Gaussian in a random allocation for a bound on groups to be known; found " + allocation);
     }
 
     /** k steps from neighbor to neighbor (Dwork and Roth 2014, theorem 2.2, with delta): (k epsilon, delta sum exp(i epsilon)). */

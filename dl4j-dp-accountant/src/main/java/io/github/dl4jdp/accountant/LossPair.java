@@ -27,4 +27,9 @@ interface LossPair {
     default boolean isSymmetric() {
         return false;
     }
+
+    /** A pair that the mechanism dominates, for bounds from below: this one where the pair is known exactly. */
+    default LossPair fromBelow() {
+        return this;
+    }
 }

@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.GaussianMixture;
 import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RandomAllocation;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
@@ -43,6 +44,9 @@ final class LossPairs {
             // Lebeda et al. 2024 show that no pair of data sets dominates there.
             return "Poisson sampled Laplace noise has no dominating pair under replace-one";
         }
+        if (leaf instanceof RandomAllocation && replace) {
+            return "random allocation can only be bounded under add-or-remove-one and zero-out";
+        }
         if (leaf instanceof SampledWithoutReplacement && !replace) {
             return "samples of fixed size can only be bounded under replace-one";
         }
@@ -69,6 +73,9 @@ final class LossPairs {
         }
         if (leaf instanceof PoissonSampled sampled) {
             return poisson(sampled, relation);
+        }
+        if (leaf instanceof RandomAllocation allocation && allocation.event() instanceof Gaussian gaussian) {
+            return allocation(allocation.lots(), gaussian.noiseMultiplier());
         }
         if (leaf instanceof SampledWithoutReplacement sampled && sampled.event() instanceof Gaussian gaussian) {
             double q = Math.nextUp((double) sampled.sampleSize() / sampled.sourceSize());
@@ -132,6 +139,16 @@ final class LossPairs {
     /** What says whether the example was sampled, and nothing else. */
     private static LossPair revealed(double q) {
         return new AtomPair(0, q);
+    }
+
+    /** Where noise is tiny, an attacker may as well know the lot: the mean over the lots is convex (and the noise of the other lots tells nothing). */
+    private static LossPair allocation(long lots, double sigma) {
+        if (sigma < SMALLEST_NOISE) {
+            return revealed(1);
+        }
+        return sigma < AllocationPair.SMALLEST_NOISE
+                ? GaussianPair.plain(sigma)
+                : new AllocationPair(lots, Math.min(sigma, AllocationPair.LARGEST_NOISE));
     }
 
     private static LossPair laplace(double q, double scale) {

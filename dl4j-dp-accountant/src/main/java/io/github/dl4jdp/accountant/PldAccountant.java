@@ -178,7 +178,8 @@ public final class PldAccountant implements PrivacyAccountant {
             double mu = mu();
             return mu == 0 ? 0 : GaussianTradeOff.epsilon(mu, delta) * (1 - 1e-11);
         }
-        Map<LossPair, Long> pairs = pairs();
+        Map<LossPair, Long> pairs = new LinkedHashMap<>();
+        pairs().forEach((pair, count) -> pairs.put(pair.fromBelow(), count));
         return new LossComposition(LossPlan.finest(pairs, delta), pairs).epsilonAtLeast(delta);
     }
 

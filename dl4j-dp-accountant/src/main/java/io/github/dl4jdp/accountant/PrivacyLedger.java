@@ -33,7 +33,8 @@ import org.jspecify.annotations.Nullable;
  * <p><b>Formal guarantee.</b> When {@link #charge} returns, the charge has been flushed to the storage device. A caller that
  * releases a step only afterwards finds, after any crash of the process or machine, a ledger that has charged every step
  * released, and at most the steps of one call more. This assumes a storage device that keeps what it acknowledges, and
- * no adversary who rewrites the file with fresh hashes: the chain detects accidents and forks, it is not a signature.
+ * no adversary who rewrites the file with fresh hashes: the chain detects accidents and forks, it is not a signature. Lines that are signed ({@link #openSigned}) show such a change to whom has the public key,
+ * but for lines that were cut off at the end.
  *
  * <p>Safe for use by several threads. An interrupt neither stops a charge nor harms the ledger.
  */
@@ -46,6 +47,7 @@ public final class PrivacyLedger implements AutoCloseable {
     private final PrivacyLedgerFile file;
     private final String name;
     private final PrivacyLedgerHistory history;
+    private final @Nullable PrivacyLedgerKey key;
     private final long recoveredBytes;
     private final long stepsBeyondModel;
     private boolean usable = true;
@@ -110,7 +112,9 @@ public final class PrivacyLedger implements AutoCloseable {
      */
     public record Charge(DpEvent event, long count) {}
 
-    private PrivacyLedger(PrivacyLedgerFile file, String name, PrivacyLedgerHistory history) {
+    private PrivacyLedger(
+            PrivacyLedgerFile file, String name, PrivacyLedgerHistory history, @Nullable PrivacyLedgerKey key) {
+        this.key = key;
         this.file = file;
         this.name = name;
         this.history = history;
@@ -125,7 +129,7 @@ public final class PrivacyLedger implements AutoCloseable {
      * @throws PrivacyLedgerException of reason LOCKED, BROKEN, OTHER_PLAN or INPUT_OUTPUT
      */
     public static PrivacyLedger open(Path path, Terms terms) {
-        return openOnDisk(path, terms, null, false);
+        return openOnDisk(path, terms, null, false, null);
     }
 
     /**
@@ -134,7 +138,7 @@ public final class PrivacyLedger implements AutoCloseable {
      * @throws PrivacyLedgerException of reason MISSING, LOCKED, SHORTENED, FORKED, BROKEN, OTHER_PLAN or INPUT_OUTPUT
      */
     public static PrivacyLedger open(Path path, Terms terms, Head expectedHead) {
-        return openOnDisk(path, terms, Objects.requireNonNull(expectedHead, "expectedHead"), false);
+        return openOnDisk(path, terms, Objects.requireNonNull(expectedHead, "expectedHead"), false, null);
     }
 
     /**
@@ -148,10 +152,24 @@ public final class PrivacyLedger implements AutoCloseable {
      */
     @SuppressWarnings("exports") // users need not have the annotations to compile
     public static PrivacyLedger openForChangedPlan(Path path, Terms terms, @Nullable Head expectedHead) {
-        return openOnDisk(path, terms, expectedHead, true);
+        return openOnDisk(path, terms, expectedHead, true, null);
     }
 
-    private static PrivacyLedger openOnDisk(Path path, Terms terms, @Nullable Head expectedHead, boolean changedPlan) {
+    /**
+     * Opens a ledger whose lines are signed, by the rules of the other methods: all of its lines must be signed by this key, and those to come will be.
+     *
+     * @param expectedHead the head stored with the model, or null for a model that has none
+     * @param changedPlan whether the last session may have had another plan, see {@link #openForChangedPlan}
+     * @throws PrivacyLedgerException as the other methods, or of reason OTHER_KEY if the ledger is not signed or signed by another key
+     */
+    @SuppressWarnings("exports") // users need not have the annotations to compile
+    public static PrivacyLedger openSigned(
+            Path path, Terms terms, @Nullable Head expectedHead, boolean changedPlan, PrivacyLedgerKey key) {
+        return openOnDisk(path, terms, expectedHead, changedPlan, Objects.requireNonNull(key, "key"));
+    }
+
+    private static PrivacyLedger openOnDisk(
+            Path path, Terms terms, @Nullable Head expectedHead, boolean changedPlan, @Nullable PrivacyLedgerKey key) {
         Objects.requireNonNull(terms, "terms");
         PrivacyLedgerFile file;
         try {
@@ -159,21 +177,32 @@ public final class PrivacyLedger implements AutoCloseable {
         } catch (IOException e) {
             throw failure(e, path.toString(), "open");
         }
-        return open(file, path.toString(), terms, expectedHead, changedPlan);
+        return open(file, path.toString(), terms, expectedHead, changedPlan, key);
     }
 
     /** Verifies the content of a file and starts a session; closes the file if that fails. */
     static PrivacyLedger open(
             PrivacyLedgerFile file, String name, Terms terms, @Nullable Head expectedHead, boolean changedPlan) {
+        return open(file, name, terms, expectedHead, changedPlan, null);
+    }
+
+    private static PrivacyLedger open(
+            PrivacyLedgerFile file,
+            String name,
+            Terms terms,
+            @Nullable Head expectedHead,
+            boolean changedPlan,
+            @Nullable PrivacyLedgerKey key) {
         boolean opened = false;
         try {
             PrivacyLedgerHistory history = new PrivacyLedgerHistory(name, expectedHead);
             try (InputStream in = file.read()) {
                 history.scan(in, file.length());
             }
+            history.requireKey(key == null ? null : key.publicKey());
             requireHead(name, history, expectedHead);
             requireTerms(name, history, terms, changedPlan);
-            PrivacyLedger ledger = new PrivacyLedger(file, name, history);
+            PrivacyLedger ledger = new PrivacyLedger(file, name, history, key);
             if (history.tornBytes() > 0) {
                 file.truncate(history.verifiedBytes());
             }
@@ -242,8 +271,9 @@ public final class PrivacyLedger implements AutoCloseable {
         PrivacyLedgerLine.Session session = new PrivacyLedgerLine.Session(
                 HexFormat.of().formatHex(nonce),
                 Instant.now().truncatedTo(ChronoUnit.SECONDS).toString(),
-                terms);
-        append(PrivacyLedgerLine.session(history.lines(), history.hash(), session));
+                terms,
+                key == null ? null : key.publicHex());
+        append(PrivacyLedgerLine.session(history.lines(), history.hash(), session, key));
     }
 
     /**
@@ -257,7 +287,7 @@ public final class PrivacyLedger implements AutoCloseable {
      */
     public synchronized Head charge(long steps) {
         requireRoom(steps);
-        append(PrivacyLedgerLine.steps(history.lines(), history.hash(), steps));
+        append(PrivacyLedgerLine.steps(history.lines(), history.hash(), steps, key));
         return history.head();
     }
 
@@ -295,7 +325,7 @@ public final class PrivacyLedger implements AutoCloseable {
         }
         requireRoom(1);
         turnTo(event);
-        append(PrivacyLedgerLine.release(history.lines(), history.hash(), identity));
+        append(PrivacyLedgerLine.release(history.lines(), history.hash(), identity, key));
         return history.head();
     }
 

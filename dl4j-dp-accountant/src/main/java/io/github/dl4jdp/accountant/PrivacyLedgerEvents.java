@@ -66,6 +66,9 @@ final class PrivacyLedgerEvents {
             json.writeNumberField("truncatedBatchSize", sampled.truncatedBatchSize());
             json.writeNumberField("groupSize", sampled.groupSize());
             writeField("event", sampled.event(), json);
+        } else if (event instanceof DpEvent.RandomAllocation allocation) {
+            json.writeNumberField("lots", allocation.lots());
+            writeField("event", allocation.event(), json);
         } else if (event instanceof DpEvent.SampledWithoutReplacement sampled) {
             json.writeNumberField("sourceSize", sampled.sourceSize());
             json.writeNumberField("sampleSize", sampled.sampleSize());
@@ -151,6 +154,8 @@ final class PrivacyLedgerEvents {
                     case "SampledWithoutReplacement" ->
                         new DpEvent.SampledWithoutReplacement(
                                 fields.integer("sourceSize"), fields.integer("sampleSize"), fields.event("event"));
+                    case "RandomAllocation" ->
+                        new DpEvent.RandomAllocation(fields.integer("lots"), fields.event("event"));
                     case "SelfComposed" -> new DpEvent.SelfComposed(fields.event("event"), fields.integer("count"));
                     case "RepeatAndSelect" ->
                         new DpEvent.RepeatAndSelect(

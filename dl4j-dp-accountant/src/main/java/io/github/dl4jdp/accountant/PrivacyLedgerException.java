@@ -24,6 +24,8 @@ public final class PrivacyLedgerException extends RuntimeException {
         BROKEN,
         /** The last session was run under another plan, network configuration or relation. */
         OTHER_PLAN,
+        /** The ledger is not signed by the key that was given, or is signed and no key was given. */
+        OTHER_KEY,
         /** The file was replaced, removed or written to by someone else while the ledger was open. */
         REPLACED,
         /** Reading, writing or flushing failed: disk full, no permission, input/output error. */

@@ -13,12 +13,16 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.security.PublicKey;
+import java.util.Base64;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -48,6 +52,12 @@ public final class PrivacyLedgerHistory {
     private long tornBytes;
     private long stepsAtSought;
     private boolean soughtFound;
+    /** The public key that the first session names, in hexadecimal. */
+    private @Nullable String key;
+
+    private @Nullable String lastSignature;
+    /** Checks the signature of every line, and not only of the last one, which stands for all before it. */
+    private @Nullable PublicKey checkedBy;
 
     /** An empty history that will note where it passes {@code sought}. */
     PrivacyLedgerHistory(String name, @Nullable Head sought) {
@@ -65,23 +75,85 @@ public final class PrivacyLedgerHistory {
         if (!Files.exists(path)) {
             throw PrivacyLedger.missing(path);
         }
-        PrivacyLedgerHistory history = scanned(path, new HashSet<>());
+        return complete(path, scanned(new PrivacyLedgerHistory(path.toString(), null), path));
+    }
+
+    private static PrivacyLedgerHistory complete(Path path, PrivacyLedgerHistory history) {
         if (history.lines == 0) {
             throw new PrivacyLedgerException(Reason.MISSING, "privacy ledger " + path + " has no complete line");
         }
         return history;
     }
 
-    /** @param missing lines that are looked for: those that the file has are removed */
-    private static PrivacyLedgerHistory scanned(Path path, Set<Head> missing) {
-        PrivacyLedgerHistory history = new PrivacyLedgerHistory(path.toString(), null);
-        history.missing = missing;
+    private static PrivacyLedgerHistory scanned(PrivacyLedgerHistory history, Path path) {
         try (InputStream in = new FileInputStream(path.toFile())) {
             history.scan(in, Files.size(path));
         } catch (IOException e) {
             throw PrivacyLedger.failure(e, history.name, "read");
         }
         return history;
+    }
+
+    /**
+     * Reads a signed ledger file, and verifies the signature of every line.
+     *
+     * @param key the public key of the one who trained, from elsewhere than the ledger
+     * @throws PrivacyLedgerException as {@link #read(Path)}, or of reason OTHER_KEY if the ledger is not signed or signed by another key, BROKEN if a signature is wrong
+     */
+    public static PrivacyLedgerHistory read(Path path, PublicKey key) {
+        PrivacyLedgerHistory history = new PrivacyLedgerHistory(path.toString(), null);
+        history.checkedBy = Objects.requireNonNull(key, "key");
+        if (!Files.exists(path)) {
+            throw PrivacyLedger.missing(path);
+        }
+        return complete(path, scanned(history, path));
+    }
+
+    /**
+     * The Ed25519 public key in a text: PEM as of {@code openssl pkey -pubout}, or the X.509 encoding in Base64 or hexadecimal.
+     *
+     * @throws IllegalArgumentException if there is none
+     */
+    public static PublicKey publicKey(String text) {
+        String base64 = text.replaceAll("-----(BEGIN|END) PUBLIC KEY-----", "").replaceAll("\\s", "");
+        byte[] encoded;
+        try {
+            encoded = base64.matches("[0-9a-f]{88}")
+                    ? HexFormat.of().parseHex(base64)
+                    : Base64.getDecoder().decode(base64);
+        } catch (IllegalArgumentException e) {
+            throw new IllegalArgumentException("the public key must be PEM, Base64 or hexadecimal, was neither", e);
+        }
+        return PrivacyLedgerKey.publicKey(encoded);
+    }
+
+    /** Returns the SHA-256 of the public key that the ledger says it is signed by, in hexadecimal; empty if its lines are not signed. */
+    public Optional<String> keyFingerprint() {
+        return Optional.ofNullable(key).map(hex -> PrivacyLedgerKey.fingerprint(publicKeyOf(hex)));
+    }
+
+    /** Refuses a ledger that is not signed by this key, or is signed where there is none; an empty one may become either. */
+    void requireKey(@Nullable PublicKey expected) {
+        if (lines > 0) {
+            requireSameKey(expected);
+        }
+    }
+
+    private void requireSameKey(@Nullable PublicKey expected) {
+        String expectedHex = expected == null ? null : PrivacyLedgerKey.hex(expected);
+        if (Objects.equals(key, expectedHex)) {
+            return;
+        }
+        throw new PrivacyLedgerException(
+                Reason.OTHER_KEY,
+                "privacy ledger " + name
+                        + (key == null
+                                ? " is not signed; continue it without a key, or begin a new one that is"
+                                : expected == null
+                                        ? " is signed; give the key that signs it, by plan.withLedger(path).signedBy(privateKey)"
+                                        : " is signed by another key, of SHA-256 "
+                                                + keyFingerprint().orElseThrow() + ", not by that of SHA-256 "
+                                                + PrivacyLedgerKey.fingerprint(expected)));
     }
 
     /** Returns the last line's number and hash. */
@@ -147,9 +219,9 @@ public final class PrivacyLedgerHistory {
      * @throws PrivacyLedgerException as {@link #read}
      */
     public static boolean containsAll(Path path, Collection<Head> heads) {
-        var missing = new HashSet<>(heads);
-        scanned(path, missing);
-        return missing.isEmpty();
+        PrivacyLedgerHistory history = new PrivacyLedgerHistory(path.toString(), null);
+        history.missing = new HashSet<>(heads);
+        return scanned(history, path).missing.isEmpty();
     }
 
     boolean isEmpty() {
@@ -203,6 +275,24 @@ public final class PrivacyLedgerHistory {
         if (lines == 0 && tornBytes > 0 && !isTornFirstLine(line.toString(StandardCharsets.UTF_8))) {
             throw broken("is not the start of a ledger");
         }
+        String named = key;
+        if (named != null && checkedBy == null) {
+            requireSignature(lines, publicKeyOf(named), hash, lastSignature);
+        }
+    }
+
+    private PublicKey publicKeyOf(String hex) {
+        try {
+            return PrivacyLedgerKey.publicKey(HexFormat.of().parseHex(hex));
+        } catch (IllegalArgumentException e) {
+            throw broken(1, "names a key that is none of Ed25519");
+        }
+    }
+
+    private void requireSignature(long line, PublicKey by, String signed, @Nullable String signature) {
+        if (signature == null || !PrivacyLedgerKey.verifies(by, signed, signature)) {
+            throw broken(line, "is not signed by the ledger's key");
+        }
     }
 
     /**
@@ -233,6 +323,13 @@ public final class PrivacyLedgerHistory {
     void add(PrivacyLedgerLine line, int bytes) {
         PrivacyLedgerLine.Session session = line.session();
         if (session != null) {
+            if (lines > 0 && !Objects.equals(session.key(), key)) {
+                throw broken("changes the key that signs the ledger");
+            }
+            key = session.key();
+            if (checkedBy != null) {
+                requireSameKey(checkedBy);
+            }
             if (terms != null && session.terms().relation() != terms.relation()) {
                 throw broken("changes the relation from " + terms.relation() + " to "
                         + session.terms().relation());
@@ -251,6 +348,13 @@ public final class PrivacyLedgerHistory {
                 releases.add(line.release());
             }
         }
+        if ((line.signature() == null) != (key == null)) {
+            throw broken(key == null ? "has a signature, but no session names a key" : "is not signed");
+        }
+        if (checkedBy != null && key != null) {
+            requireSignature(lines + 1, checkedBy, line.hash(), line.signature());
+        }
+        lastSignature = line.signature();
         hash = line.hash();
         lines++;
         if (!missing.isEmpty()) {
@@ -264,9 +368,13 @@ public final class PrivacyLedgerHistory {
     }
 
     private PrivacyLedgerException broken(String what) {
+        return broken(lines + 1, what);
+    }
+
+    private PrivacyLedgerException broken(long line, String what) {
         return new PrivacyLedgerException(
                 Reason.BROKEN,
-                "privacy ledger " + name + ": line " + (lines + 1) + " " + what
+                "privacy ledger " + name + ": line " + line + " " + what
                         + "; restore the original file, or its guarantee is lost");
     }
 }

@@ -17,6 +17,7 @@ import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NoOp;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RandomAllocation;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
@@ -59,6 +60,7 @@ class DpEventTest {
             Map.entry(TruncatedPoissonSampled.class, new Bounds(NONE, EnumSet.of(ZERO_OUT))),
             Map.entry(TruncatedPoissonSampledGroup.class, new Bounds(NONE, EnumSet.of(ZERO_OUT))),
             Map.entry(SampledWithoutReplacement.class, new Bounds(EnumSet.of(REPLACE_ONE), EnumSet.of(REPLACE_ONE))),
+            Map.entry(RandomAllocation.class, new Bounds(NONE, SAME_SENSITIVITY)),
             Map.entry(SelfComposed.class, new Bounds(SAME_SENSITIVITY, ALL)),
             Map.entry(Composed.class, new Bounds(ALL, ALL)),
             Map.entry(RepeatAndSelect.class, new Bounds(ALL, NONE)));
@@ -153,7 +155,8 @@ class DpEventTest {
             List<DpEvent> samplers = List.of(
                     new PoissonSampled(0.1, inside),
                     new TruncatedPoissonSampled(0.1, 1000, 120, inside),
-                    new SampledWithoutReplacement(1000, 100, inside));
+                    new SampledWithoutReplacement(1000, 100, inside),
+                    new RandomAllocation(10, inside));
             for (DpEvent sampler : samplers) {
                 for (NeighboringRelation relation : NeighboringRelation.values()) {
                     PldAccountant accountant = new PldAccountant(relation);
@@ -211,6 +214,7 @@ class DpEventTest {
     @Test
     void constructors_countsOutOfRange_throw() {
         assertInvalid(() -> new SelfComposed(GAUSSIAN, -1), "count must be >= 0, was -1");
+        assertInvalid(() -> new RandomAllocation(0, GAUSSIAN), "lots must be >= 1, was 0");
         assertInvalid(() -> new TruncatedPoissonSampled(0.1, 0, 5, GAUSSIAN), "sourceSize must be >= 1, was 0");
         assertInvalid(
                 () -> new TruncatedPoissonSampledGroup(0.1, 10, 5, 1001, GAUSSIAN),

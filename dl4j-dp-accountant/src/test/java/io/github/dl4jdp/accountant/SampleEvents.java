@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NoOp;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RandomAllocation;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
@@ -31,6 +32,7 @@ final class SampleEvents {
             new TruncatedPoissonSampled(1e-3, 60_000, 128, GAUSSIAN),
             new TruncatedPoissonSampledGroup(1e-3, 60_000, 128, 3, GAUSSIAN),
             new SampledWithoutReplacement(100_000, 256, GAUSSIAN),
+            new RandomAllocation(128, GAUSSIAN),
             new SelfComposed(new PoissonSampled(0.01, GAUSSIAN), 1_234),
             new Composed(List.of(GAUSSIAN, new Composed(List.of()), new Laplace(1.0))),
             new RepeatAndSelect(GAUSSIAN, new RunCount(10, 0.5)));

@@ -68,6 +68,7 @@ public final class AccountantCommand {
         commands.put("search", () -> new SearchCommand());
         commands.put("statement", () -> new StatementCommand());
         commands.put("plot", () -> new PlotCommand());
+        commands.put("verify", () -> new VerifyCommand());
         return commands;
     }
 

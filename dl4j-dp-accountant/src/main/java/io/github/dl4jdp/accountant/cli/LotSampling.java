@@ -12,6 +12,9 @@ enum LotSampling {
     /** Every lot is a uniformly drawn subset of one size. */
     FIXED_SIZE("lots of fixed size"),
 
+    /** Every example joins exactly one of the lots of a pass, drawn uniformly by its own coin. A pass is one release. */
+    RANDOM_ALLOCATION("random allocation"),
+
     /** Batches in an order that does not depend on the data, each example at most once a pass. A pass is one release. */
     GIVEN_BATCHES("given batches");
 
@@ -34,8 +37,14 @@ enum LotSampling {
                         NeighboringRelation.ZERO_OUT,
                         NeighboringRelation.REPLACE_ONE);
             case FIXED_SIZE -> List.of(NeighboringRelation.REPLACE_ONE);
+            case RANDOM_ALLOCATION -> List.of(NeighboringRelation.ADD_OR_REMOVE_ONE, NeighboringRelation.ZERO_OUT);
             case GIVEN_BATCHES -> List.of(NeighboringRelation.ZERO_OUT, NeighboringRelation.REPLACE_ONE);
         };
+    }
+
+    /** Whether a charge is for a pass over the data instead of one lot. */
+    boolean chargesByPass() {
+        return this == RANDOM_ALLOCATION || this == GIVEN_BATCHES;
     }
 
     NeighboringRelation usualRelation() {

@@ -18,15 +18,16 @@ enum Parameter {
     EXAMPLES("N", "Examples in the data set."),
     LOT_SIZE("L", "Size of a lot, the batch sampled for one step; for Poisson lots the expected size. Q is L / N."),
     EPOCHS("E", "Epochs instead of steps; T is E N / L, rounded up."),
-    SAMPLING("poisson|fixed-size|given-batches", "How lots are sampled (default: poisson)."),
+    LOTS_PER_PASS("LOTS", "Random allocation: the lots of a pass; every example is in exactly one of them."),
+    SAMPLING("poisson|fixed-size|random-allocation|given-batches", "How lots are sampled (default: poisson)."),
     RELATION(
             "add-or-remove-one|zero-out|replace-one",
-            "Which data sets are neighbors (default: add-or-remove-one for Poisson lots, replace-one for lots of fixed"
-                    + " size, zero-out for given batches)."),
+            "Which data sets are neighbors (default: add-or-remove-one for Poisson lots and random allocation, replace-one"
+                    + " for lots of fixed size, zero-out for given batches)."),
     NOISE_MULTIPLIER("S", "Noise standard deviation / clipping norm."),
     NOISE_SCHEDULE(
             "FROM:FACTOR,...",
-            "Factors of the noise multiplier, each from a step on; for given batches, from a pass on."),
+            "Factors of the noise multiplier, each from a step on; for random allocation and given batches, from a pass on."),
     COUNT_NOISE("B", "Adaptive clipping: noise standard deviation of the count, in examples."),
     RELEASES_PER_LOT("K", "Truncated backpropagation: noised sums about one lot (default: 1)."),
     GROUP_SIZE("G", "Examples that join or leave together, such as those of one person (default: 1)."),

@@ -123,7 +123,7 @@ final class Questions {
             super(
                     Parameter.LOT_SIZE,
                     and(
-                            without(RUN, Parameter.SAMPLING_PROBABILITY, Parameter.LOT_SIZE),
+                            without(RUN, Parameter.SAMPLING_PROBABILITY, Parameter.LOT_SIZE, Parameter.LOTS_PER_PASS),
                             Parameter.NOISE_MULTIPLIER,
                             Parameter.EPSILON,
                             Parameter.DELTA));
@@ -136,9 +136,10 @@ final class Questions {
 
         @Override
         double answer(Setting setting) {
-            if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
+            if (setting.sampling().chargesByPass()) {
                 throw new IllegalArgumentException(
-                        "sampling must be poisson or fixed-size, was given-batches, whose cost does not depend on the lot size");
+                        "sampling must be poisson or fixed-size, was " + Parameter.text(setting.sampling())
+                                + ", whose cost does not depend on the lot size");
             }
             warn(setting.deltaWarning());
             double sigma = setting.number(Parameter.NOISE_MULTIPLIER);

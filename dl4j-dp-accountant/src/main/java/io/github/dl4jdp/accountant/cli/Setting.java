@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RandomAllocation;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.GroupPrivacy;
@@ -33,6 +34,7 @@ final class Setting {
             Parameter.SAMPLING_PROBABILITY,
             Parameter.STEPS,
             Parameter.LOT_SIZE,
+            Parameter.LOTS_PER_PASS,
             Parameter.EPOCHS,
             Parameter.SAMPLING,
             Parameter.NOISE_MULTIPLIER,
@@ -163,6 +165,9 @@ final class Setting {
 
     /** The probability with which an example is in a lot. */
     double samplingProbability() {
+        if (sampling() == LotSampling.RANDOM_ALLOCATION) {
+            return 1.0 / lotsPerPass();
+        }
         if (has(Parameter.SAMPLING_PROBABILITY)) {
             exclude(Parameter.SAMPLING_PROBABILITY, Parameter.LOT_SIZE);
             if (sampling() != LotSampling.POISSON) {
@@ -180,15 +185,35 @@ final class Setting {
         return lot / examples;
     }
 
+    /** The lots of a pass of random allocation, and nothing that may contradict them. */
+    private long lotsPerPass() {
+        for (Parameter parameter : List.of(Parameter.SAMPLING_PROBABILITY, Parameter.LOT_SIZE)) {
+            if (has(parameter)) {
+                throw new IllegalArgumentException(
+                        parameter.column() + " must not be given for random allocation; give lots_per_pass");
+            }
+        }
+        return (long) whole(Parameter.LOTS_PER_PASS);
+    }
+
     long steps() {
         exclude(Parameter.STEPS, Parameter.EPOCHS);
         if (has(Parameter.STEPS)) {
             return (long) whole(Parameter.STEPS);
         }
+        if (sampling() == LotSampling.RANDOM_ALLOCATION) {
+            BigDecimal steps =
+                    BigDecimal.valueOf(positive(Parameter.EPOCHS)).multiply(BigDecimal.valueOf(lotsPerPass()));
+            return fewEnough(steps.setScale(0, RoundingMode.CEILING));
+        }
         // Exactly: where a product of doubles is rounded down, a step would be missing.
         BigDecimal steps = BigDecimal.valueOf(positive(Parameter.EPOCHS))
                 .multiply(BigDecimal.valueOf(whole(Parameter.EXAMPLES)))
                 .divide(BigDecimal.valueOf(positive(Parameter.LOT_SIZE)), 0, RoundingMode.CEILING);
+        return fewEnough(steps);
+    }
+
+    private long fewEnough(BigDecimal steps) {
         if (!(steps.doubleValue() < LARGEST_COUNT)) {
             throw new IllegalArgumentException(
                     "epochs must lead to fewer than 2^53 steps, was " + text(number(Parameter.EPOCHS)));
@@ -206,6 +231,9 @@ final class Setting {
     }
 
     private long passes(long steps) {
+        if (sampling() == LotSampling.RANDOM_ALLOCATION) {
+            return Math.max(1, -Math.floorDiv(-steps, lotsPerPass()));
+        }
         if (has(Parameter.SAMPLING_PROBABILITY)) {
             return Math.max(1, (long) Math.ceil(steps * samplingProbability() - 1e-9));
         }
@@ -295,7 +323,7 @@ final class Setting {
     }
 
     private boolean chargedByPass() {
-        return sampling() == LotSampling.GIVEN_BATCHES;
+        return sampling().chargesByPass();
     }
 
     private long charges() {
@@ -337,6 +365,10 @@ final class Setting {
     }
 
     private DpEvent charge(double noiseMultiplier) {
+        if (has(Parameter.LOTS_PER_PASS) && sampling() != LotSampling.RANDOM_ALLOCATION) {
+            throw new IllegalArgumentException("lots_per_pass must not be given for "
+                    + sampling().description() + "; give --sampling random-allocation, or remove it");
+        }
         DpEvent releases = releases(noiseMultiplier);
         return switch (sampling()) {
             case POISSON -> new PoissonSampled(samplingProbability(), releases);
@@ -344,6 +376,7 @@ final class Setting {
                 samplingProbability(); // checks the sizes
                 yield new SampledWithoutReplacement(examples(), (long) whole(Parameter.LOT_SIZE), releases);
             }
+            case RANDOM_ALLOCATION -> new RandomAllocation(lotsPerPass(), releases);
             case GIVEN_BATCHES -> {
                 if (has(Parameter.SAMPLING_PROBABILITY) || has(Parameter.LOT_SIZE)) {
                     samplingProbability();

@@ -21,6 +21,7 @@ abstract class SettingCommand implements Callable<Integer> {
             Parameter.STEPS,
             Parameter.EXAMPLES,
             Parameter.LOT_SIZE,
+            Parameter.LOTS_PER_PASS,
             Parameter.EPOCHS,
             Parameter.SAMPLING,
             Parameter.RELATION,

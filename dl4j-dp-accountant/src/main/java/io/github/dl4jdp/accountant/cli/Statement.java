@@ -79,9 +79,11 @@ final class Statement {
         return kind == AccountantKind.PLD ? AccountantKind.RDP : AccountantKind.PLD;
     }
 
-    /** Whether privacy is amplified by Poisson samples, which shuffled data are not. */
+    /** Whether privacy is amplified by coins of every example, which shuffled data are not. */
     private boolean ofSamples() {
-        return !setting.isOfEvent() && !setting.hasEarlier() && setting.sampling() == LotSampling.POISSON;
+        return !setting.isOfEvent()
+                && !setting.hasEarlier()
+                && (setting.sampling() == LotSampling.POISSON || setting.sampling() == LotSampling.RANDOM_ALLOCATION);
     }
 
     private OptionalDouble epsilonUnderZeroOut(Setting withoutSampling) {
@@ -127,6 +129,13 @@ final class Statement {
         StringBuilder text = new StringBuilder("The model was trained with DP-SGD: ");
         if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
             text.append(setting.passes()).append(" passes over the data in given batches");
+        } else if (setting.sampling() == LotSampling.RANDOM_ALLOCATION) {
+            text.append(setting.steps())
+                    .append(" steps in ")
+                    .append(setting.passes())
+                    .append(" passes over the data, each of ")
+                    .append(Setting.text(setting.number(Parameter.LOTS_PER_PASS)))
+                    .append(" lots, of which an example takes part in exactly one, drawn at random");
         } else {
             text.append(setting.steps())
                     .append(" steps, each on lots in which an example takes part with probability ")
@@ -167,6 +176,9 @@ final class Statement {
                     case POISSON ->
                         "Every lot is a Poisson sample: each example takes part in each step independently with the same"
                                 + " probability.";
+                    case RANDOM_ALLOCATION ->
+                        "In every pass, each example takes part in exactly one lot, drawn uniformly and independently of all other"
+                                + " examples and passes.";
                     case FIXED_SIZE ->
                         "Every lot is drawn uniformly among all sets of its size, independently for each step, and the number of"
                                 + " examples is public.";
@@ -219,15 +231,20 @@ final class Statement {
                 withArticle(otherKind()),
                 number(other),
                 AccountantCommand.Version.number()));
-        shuffled.ifPresent(
-                value -> text.append(String.format(Locale.ROOT, """
+        shuffled.ifPresent(value -> text.append(String.format(
+                Locale.ROOT,
+                """
 
-                ## If lots were not Poisson samples
+                ## If lots were not %s
                 Where the data were only shuffled, or walked in a fixed order, amplification by sampling does not hold. What
                 holds then is **epsilon %s** at delta %s, for zero-out (an example replaced by an empty one), with one noisy
                 release per pass over the data, %d passes, each example at most once a pass, in an order that does not depend
                 on the data.
-                """, number(value), delta, setting.passes())));
+                """,
+                setting.sampling() == LotSampling.POISSON ? "Poisson samples" : "drawn by random allocation",
+                number(value),
+                delta,
+                setting.passes())));
         list(text.append("\n## Assumptions\n"), assumptions());
         list(text.append("\n## Not covered\n"), NOT_COVERED);
         return text.toString();
@@ -274,7 +291,10 @@ final class Statement {
             json.writeEndObject();
             array(json, "warnings", warnings);
             if (shuffled.isPresent()) {
-                json.writeObjectFieldStart("without_poisson_sampling");
+                json.writeObjectFieldStart(
+                        setting.sampling() == LotSampling.POISSON
+                                ? "without_poisson_sampling"
+                                : "without_random_allocation");
                 epsilon(json, "epsilon", shuffled);
                 json.writeNumberField("delta", delta);
                 json.writeStringField("relation", "zero-out");
@@ -297,6 +317,10 @@ final class Statement {
             json.writeStringField("sampling", Parameter.text(setting.sampling()));
             if (setting.sampling() == LotSampling.GIVEN_BATCHES) {
                 json.writeNumberField("passes", setting.passes());
+            } else if (setting.sampling() == LotSampling.RANDOM_ALLOCATION) {
+                json.writeNumberField("passes", setting.passes());
+                json.writeNumberField("lots_per_pass", setting.number(Parameter.LOTS_PER_PASS));
+                json.writeNumberField("steps", setting.steps());
             } else {
                 json.writeNumberField("sampling_probability", setting.samplingProbability());
                 json.writeNumberField("steps", setting.steps());

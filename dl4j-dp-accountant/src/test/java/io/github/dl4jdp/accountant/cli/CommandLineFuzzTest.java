@@ -89,7 +89,8 @@ class CommandLineFuzzTest {
             case EXAMPLES -> any(List.of("1000", "60000"), random);
             case LOT_SIZE -> any(List.of("1", "256", "1000", "31.5"), random);
             case EPOCHS -> any(List.of("1", "0.5", "10"), random);
-            case SAMPLING -> any(List.of("poisson", "fixed-size", "GIVEN_BATCHES"), random);
+            case LOTS_PER_PASS -> any(List.of("1", "8", "50"), random);
+            case SAMPLING -> any(List.of("poisson", "fixed-size", "GIVEN_BATCHES", "random-allocation"), random);
             case RELATION -> any(List.of("add-or-remove-one", "zero-out", "replace-one"), random);
             case NOISE_MULTIPLIER -> any(List.of("1.1", "4", "0.7", "20"), random);
             case NOISE_SCHEDULE -> any(List.of("1:1", "1:1.2,50:1", "1:1,2:2,3:3"), random);

@@ -7,6 +7,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
+import io.github.dl4jdp.accountant.DpEvent.RandomAllocation;
 import io.github.dl4jdp.accountant.DpEvent.SampledWithoutReplacement;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.GroupPrivacy;
@@ -53,6 +54,10 @@ class PlanQuestionsTest {
                 RUN + "--sampling fixed-size",
                 NeighboringRelation.REPLACE_ONE,
                 new SelfComposed(new SampledWithoutReplacement(60_000, 256, new Gaussian(0.55)), 3516));
+        String allocation = "--sampling random-allocation --lots-per-pass 234 --epochs 15 --noise-multiplier 1.1 ";
+        DpEvent passes = new SelfComposed(new RandomAllocation(234, new Gaussian(1.1)), 15);
+        assertEpsilon(allocation, NeighboringRelation.ADD_OR_REMOVE_ONE, passes);
+        assertEpsilon(allocation + "--relation zero-out", NeighboringRelation.ZERO_OUT, passes);
         assertEpsilon(
                 RUN + "--sampling given-batches",
                 NeighboringRelation.ZERO_OUT,
@@ -61,6 +66,26 @@ class PlanQuestionsTest {
                 RUN + "--sampling given-batches --relation replace-one",
                 NeighboringRelation.REPLACE_ONE,
                 new SelfComposed(new Gaussian(0.55), 15));
+    }
+
+    /** A pass that has begun is charged as a whole. */
+    @Test
+    void epsilon_randomAllocationBySteps_countsThePassesThatBegin() {
+        String lots = "--sampling random-allocation --lots-per-pass 20 --noise-multiplier 2 --steps ";
+        DpEvent pass = new RandomAllocation(20, new Gaussian(2));
+        assertEpsilon(lots + 1, NeighboringRelation.ADD_OR_REMOVE_ONE, pass);
+        assertEpsilon(lots + 20, NeighboringRelation.ADD_OR_REMOVE_ONE, pass);
+        assertEpsilon(lots + 21, NeighboringRelation.ADD_OR_REMOVE_ONE, new SelfComposed(pass, 2));
+        assertEpsilon(
+                lots + "60 --noise-schedule 1:1.2,2:1",
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                new Composed(List.of(new RandomAllocation(20, new Gaussian(2.4)), new SelfComposed(pass, 2))));
+        String answer = Outcome.of("steps --epsilon 3 --delta 1e-5 --sampling random-allocation --lots-per-pass 20"
+                        + " --noise-multiplier 2")
+                .answered()
+                .out();
+        assertThat(Long.parseLong(answer.substring(0, answer.indexOf(' '))) % 20)
+                .isZero();
     }
 
     /** 235 batches of 256 end the first pass over 60,000 examples: the next one begins another. */
@@ -248,6 +273,17 @@ class PlanQuestionsTest {
                 .refused("sampling_probability must not be given for lots of fixed size");
         Outcome.of(run + "--epochs 3 --sampling-probability 0.1 --sampling given-batches")
                 .refused("sampling_probability must not be given for given batches");
+        Outcome.of(run + "--epochs 3 --lots-per-pass 9 --sampling random-allocation --lot-size 2")
+                .refused("lot_size must not be given for random allocation; give lots_per_pass");
+        Outcome.of(run + "--epochs 3 --lots-per-pass 9 --sampling random-allocation --relation replace-one")
+                .refused("relation must be one of add-or-remove-one, zero-out for random allocation");
+        Outcome.of(run + "--epochs 3 --lots-per-pass 9 --sampling random-allocation --accountant rdp")
+                .refused("use --accountant pld");
+        Outcome.of(run + "--epochs 3 --sampling random-allocation").refused("lots_per_pass is missing");
+        Outcome.of(run + "--epochs 3 --lots-per-pass 2.5 --sampling random-allocation")
+                .refused("lots_per_pass must be a whole number");
+        Outcome.of(run + "--steps 3 --sampling-probability 0.1 --lots-per-pass 9")
+                .refused("lots_per_pass must not be given for Poisson lots");
         Outcome.of(run + "--steps 3 --examples 10 --lot-size 2.5 --sampling fixed-size")
                 .refused("lot_size must be a whole number");
         Outcome.of(run + "--steps 3 --examples 10 --lot-size 20 --sampling given-batches")
