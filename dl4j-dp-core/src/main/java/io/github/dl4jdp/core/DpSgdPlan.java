@@ -8,6 +8,7 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.PrivacyLedgerKey;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
@@ -20,6 +21,7 @@ import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import java.nio.file.Path;
+import java.security.PrivateKey;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.Objects;
@@ -59,6 +61,9 @@ public final class DpSgdPlan {
     private final long examples;
     private final long lotSize;
     private long maximumLotSize;
+    /** 0 unless lots are those of a random allocation. */
+    private long lotsPerPass;
+
     private NeighboringRelation relation;
     /** Whether the relation was asked for. */
     private boolean relationGiven;
@@ -85,6 +90,7 @@ public final class DpSgdPlan {
     private @Nullable PrivacyGuarantee target;
     private @Nullable Long seed;
     private @Nullable Path ledger;
+    private @Nullable PrivacyLedgerKey ledgerKey;
     private boolean continuing;
 
     private DpSgdPlan(Sampling sampling, String sizeName, long examples, long lotSize) {
@@ -106,6 +112,7 @@ public final class DpSgdPlan {
         examples = plan.examples;
         lotSize = plan.lotSize;
         maximumLotSize = plan.maximumLotSize;
+        lotsPerPass = plan.lotsPerPass;
         relation = plan.relation;
         relationGiven = plan.relationGiven;
         steps = plan.steps;
@@ -123,6 +130,7 @@ public final class DpSgdPlan {
         target = plan.target;
         seed = plan.seed;
         ledger = plan.ledger;
+        ledgerKey = plan.ledgerKey;
         continuing = plan.continuing;
     }
 
@@ -170,6 +178,7 @@ public final class DpSgdPlan {
                 examples,
                 lotSize,
                 maximumLotSize,
+                lotsPerPass,
                 relation,
                 clipping == null ? Clipping.flat(1) : clipping,
                 sigma,
@@ -198,6 +207,7 @@ public final class DpSgdPlan {
     static DpSgdPlan of(Mechanism mechanism, boolean singlePass) {
         var plan = new DpSgdPlan(mechanism.sampling(), "lotSize", mechanism.examples(), mechanism.lotSize());
         plan.maximumLotSize = mechanism.maximumLotSize();
+        plan.lotsPerPass = mechanism.lotsPerPass();
         plan.relation = mechanism.relation();
         plan.steps = mechanism.steps();
         plan.clipping = mechanism.clipping();
@@ -223,6 +233,7 @@ public final class DpSgdPlan {
                 examples,
                 lotSize,
                 maximumLotSize,
+                lotsPerPass,
                 relation,
                 clipping(),
                 noiseMultiplier(),
@@ -275,6 +286,28 @@ public final class DpSgdPlan {
      */
     public static DpSgdPlan fixedSize(long examples, long lotSize) {
         return new DpSgdPlan(Sampling.FIXED_SIZE, "lotSize", examples, lotSize);
+    }
+
+    /**
+     * Lots by random allocation: in every pass, each example joins exactly one of the pass's {@code lotsPerPass} lots, drawn uniformly by a coin of its own. An epoch is an epoch, lots are of nearly one size, and
+     * less noise is needed than with Poisson lots of the same mean size. The relation is {@link NeighboringRelation#ADD_OR_REMOVE_ONE}, or {@link NeighboringRelation#ZERO_OUT} by {@link #withRelation}.
+     *
+     * <p>A pass costs one {@code RandomAllocation} event, charged when its first lot is released, however many of its lots follow. A run that stops in the middle of a pass and is taken up again draws the
+     * rest of that pass anew and is charged another pass for it, out of the plan's: stop at the end of a pass. The accountant is {@link AccountantKind#PLD}. Not for shuffled data, and not for a cluster.
+     *
+     * <p>Source: Feldman and Shenfeld, Privacy Amplification by Random Allocation, 2025 (arXiv 2502.08202); for the accounting, 2026 (arXiv 2602.17284).
+     *
+     * @param examples number of examples of the data set, a public constant, at least 1
+     * @param lotsPerPass number of lots of a pass, a public constant, at least 1; the divisor of every sum is {@code examples / lotsPerPass}, rounded, at least 1
+     * @throws IllegalArgumentException if {@code examples < 1} or {@code lotsPerPass < 1}
+     */
+    public static DpSgdPlan randomAllocation(long examples, long lotsPerPass) {
+        Require.positive("examples", examples);
+        Require.positive("lotsPerPass", lotsPerPass);
+        var plan = new DpSgdPlan(
+                Sampling.RANDOM_ALLOCATION, "lotSize", examples, Mechanism.allocatedLotSize(examples, lotsPerPass));
+        plan.lotsPerPass = lotsPerPass;
+        return plan;
     }
 
     /**
@@ -352,7 +385,7 @@ public final class DpSgdPlan {
     }
 
     /**
-     * The length of the run in passes over the data set: {@code ceil(epochs * examples / expectedLotSize)} steps.
+     * The length of the run in passes over the data set: {@code ceil(epochs * examples / expectedLotSize)} steps, or {@code epochs} times the lots of a pass for {@link #randomAllocation}.
      *
      * @throws IllegalArgumentException if {@code epochs < 1}
      */
@@ -362,7 +395,7 @@ public final class DpSgdPlan {
             throw new IllegalArgumentException("a plan of data that come once must have no number of epochs, was "
                     + epochs + "; use DpSgdPlan.givenBatches for data that are read several times");
         }
-        return withSteps(Mechanism.lotsAfter(epochs, examples, lotSize));
+        return withSteps(nominal(0).lotsAfter(epochs));
     }
 
     /**
@@ -652,6 +685,28 @@ public final class DpSgdPlan {
     }
 
     /**
+     * Signs every line of the ledger: {@code plan.withLedger(file).signedBy(privateKey)}. Who has the public key, and not from this machine, can verify by {@code PrivacyLedgerHistory.read(file, publicKey)} or {@code
+     * dl4j-dp-accountant verify} that no line was altered, inserted or removed in the middle. It does not show that lines were cut off at the end, and protects from nobody who has the private key: see
+     * docs/threat-model.md. The key is not stored with the model: {@code attach} needs a plan that has it each time, and refuses a ledger of another key.
+     *
+     * @param privateKey an Ed25519 key of the JDK, of {@code KeyPairGenerator.getInstance("Ed25519")}
+     * @throws IllegalStateException if the plan has no ledger
+     * @throws IllegalArgumentException if it is another kind of key, or its bytes cannot be read
+     */
+    public DpSgdPlan signedBy(PrivateKey privateKey) {
+        return signedBy(PrivacyLedgerKey.of(privateKey));
+    }
+
+    /** As {@link #signedBy(PrivateKey)}, for a private key whose bytes cannot be read: {@code PrivacyLedgerKey.of(privateKey, publicKey)}. */
+    public DpSgdPlan signedBy(PrivacyLedgerKey key) {
+        if (ledger == null) {
+            throw new IllegalStateException("the plan has no ledger to sign: call withLedger first");
+        }
+        Objects.requireNonNull(key, "key");
+        return with(plan -> plan.ledgerKey = key);
+    }
+
+    /**
      * Lets this plan continue another one: attached to a network, or to a ledger, that was trained under a plan with other noise, clipping, lots or
      * length, it continues from there. Earlier charges stay as they were, and epsilon covers everything together. A
      * plan that is {@link #calibratedTo} a guarantee ends before the step with which everything together would exceed it. {@link #steps()} counts from
@@ -793,6 +848,11 @@ public final class DpSgdPlan {
         return Optional.ofNullable(ledger);
     }
 
+    /** The key that signs the ledger, if one does. */
+    Optional<PrivacyLedgerKey> ledgerKey() {
+        return Optional.ofNullable(ledgerKey);
+    }
+
     /** Whether the plan may follow on another one, see {@link #continuing()}. */
     boolean isContinuing() {
         return continuing;
@@ -858,7 +918,7 @@ public final class DpSgdPlan {
     }
 
     /**
-     * The event of one charge, what an accountant composes: for each lot, or for each pass over the user's own iterator.
+     * The event of one charge, what an accountant composes: for each lot, or for each pass of random allocation or over the user's own iterator.
      *
      * @throws IllegalStateException if the plan's noise changes over the run: use {@link #stepEvent(long)}
      */
@@ -878,7 +938,7 @@ public final class DpSgdPlan {
     /**
      * The event of one charge.
      *
-     * @param charge its number, from 1: that of the lot, or of the pass over the user's own iterator
+     * @param charge its number, from 1: that of the lot, or of the pass of random allocation or over the user's own iterator
      * @throws IllegalArgumentException if {@code charge < 1}
      */
     public DpEvent stepEvent(long charge) {
@@ -950,7 +1010,8 @@ public final class DpSgdPlan {
     @Override
     public String toString() {
         return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize
-                + (maximumLotSize < examples ? ", maximumLotSize=" + maximumLotSize : "") + ", steps=" + steps
+                + (maximumLotSize < examples ? ", maximumLotSize=" + maximumLotSize : "")
+                + (lotsPerPass > 0 ? ", lotsPerPass=" + lotsPerPass : "") + ", steps=" + steps
                 + ", clipping=" + (clipping == null ? "none" : clipping.describe()) + ", noiseMultiplier="
                 + noiseMultiplier
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())

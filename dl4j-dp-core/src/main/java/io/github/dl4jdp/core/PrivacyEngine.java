@@ -99,7 +99,7 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions)}, with rules for your own layers. */
     public static PrivacyEngine attach(Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
-        return attach(network, plan, options, rules, LedgerOpener.ON_DISK);
+        return attach(network, plan, options, rules, LedgerOpener.onDisk(plan.ledgerKey()));
     }
 
     /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions, GradientRules)}, with ledgers opened otherwise. */

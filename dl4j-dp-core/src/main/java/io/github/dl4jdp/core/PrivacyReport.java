@@ -169,6 +169,13 @@ public final class PrivacyReport {
         };
     }
 
+    /**
+     * The points of a review after NIST SP 800-226, in a fixed order: each answered for this run, or declared outside of what the library can know. docs/sp800-226.md explains them.
+     */
+    public Map<String, String> review() {
+        return ReviewPoints.of(this);
+    }
+
     /** What is computed from the training data and has no guarantee. */
     public List<String> notCovered() {
         var notCovered = new ArrayList<String>();
@@ -228,7 +235,9 @@ public final class PrivacyReport {
         facts.put(
                 "sampling",
                 plan.sampling() + ", " + plan.examples() + " examples, expected lot size " + plan.expectedLotSize()
-                        + ", probability " + plan.samplingProbability());
+                        + (plan.sampling() == Sampling.RANDOM_ALLOCATION
+                                ? ", each in one of the " + plan.mechanism().lotsPerPass() + " lots of every pass"
+                                : ", probability " + plan.samplingProbability()));
         facts.put(
                 "clipping norm",
                 plan.clipping().describe()
@@ -274,7 +283,10 @@ public final class PrivacyReport {
                 plan.seed().isPresent() ? "a seed (for tests only, not private)" : "cryptographic generator");
         facts.put(
                 "ledger",
-                ledger().map(line -> "line " + line.sequenceNumber() + ", SHA-256 " + line.hash())
+                ledger().map(line -> "line " + line.sequenceNumber() + ", SHA-256 " + line.hash()
+                                + plan.ledgerKey()
+                                        .map(key -> ", signed by the key of SHA-256 " + key.fingerprint())
+                                        .orElse(""))
                         .orElse("none"));
         facts.put("trained layers", String.join(", ", layers()));
         versions.forEach(facts::put);
@@ -373,7 +385,7 @@ public final class PrivacyReport {
     /**
      * The report as JSON: {@code title}, {@code private}, {@code epsilon}, {@code delta}, {@code relation}, {@code unit}, {@code steps}, {@code
      * plan}, {@code history}, {@code forgotten}, {@code notPrivate}, {@code spent} (the event), {@code ledger} (hash of its last line or null), {@code truePositiveRates} by false positive rate, {@code layers},
-     * {@code versions}, {@code evaluation}, {@code plainWords}, {@code assumptions}, {@code notCovered}. An infinite epsilon is the string {@code
+     * {@code versions}, {@code evaluation}, {@code plainWords}, {@code assumptions}, {@code notCovered}, {@code review} (answers by point). An infinite epsilon is the string {@code
      * "Infinity"}.
      */
     public String toJson() {
@@ -388,6 +400,7 @@ public final class PrivacyReport {
         json.put("steps", steps());
         json.put("plan", PlanJson.toMap(plan));
         json.put("ledger", ledger().map(Head::hash).orElse(null));
+        plan.ledgerKey().ifPresent(key -> json.put("ledgerKey", key.fingerprint()));
         json.put("spent", new RawValue(spent().toJson()));
         json.put("truePositiveRates", isPrivate() ? truePositiveRates() : Map.of());
         json.put("history", history());
@@ -399,6 +412,7 @@ public final class PrivacyReport {
         json.put("plainWords", plainWords());
         json.put("assumptions", assumptions());
         json.put("notCovered", notCovered());
+        json.put("review", review());
         try {
             return new ObjectMapper().writerWithDefaultPrettyPrinter().writeValueAsString(json);
         } catch (JsonProcessingException e) {

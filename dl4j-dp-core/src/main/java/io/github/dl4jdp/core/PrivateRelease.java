@@ -71,8 +71,9 @@ public final class PrivateRelease implements AutoCloseable {
         CompletePlan complete = plan.complete();
         var mechanism = complete.mechanism();
         if (mechanism.sampling().chargesByPass() || mechanism.releasesPerLot() > 1) {
-            throw new IllegalArgumentException("plan must draw its lots and release one sum about each, was " + plan
-                    + "; use DpSgdPlan.poisson or fixedSize without truncated backpropagation");
+            throw new IllegalArgumentException(
+                    "plan must draw and charge lot by lot and release one sum about each, was " + plan
+                            + "; use DpSgdPlan.poisson or fixedSize without truncated backpropagation");
         }
         if (!(mechanism.clipping() instanceof Clipping.Flat)) {
             throw new IllegalArgumentException(
@@ -88,7 +89,8 @@ public final class PrivateRelease implements AutoCloseable {
         return new PrivateRelease(
                 complete,
                 dimension,
-                Spending.resume(complete, "sums of " + dimension, TrainingProgress.NONE, LedgerOpener.ON_DISK),
+                Spending.resume(
+                        complete, "sums of " + dimension, TrainingProgress.NONE, LedgerOpener.onDisk(plan.ledgerKey())),
                 new PrivateStep(mechanism, RandomStreams.of(mechanism.seed()), dimension, SUMMATION_ALLOWANCE));
     }
 

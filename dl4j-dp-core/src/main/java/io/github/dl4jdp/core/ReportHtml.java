@@ -65,6 +65,7 @@ final class ReportHtml {
         list(page, "Layers that trained", report.layers());
         list(page, "Assumed", report.assumptions());
         list(page, "Not covered", report.notCovered());
+        table(page, "P" + ReportText.REVIEW.substring(1), report.review());
         return page.append("</body>\n</html>\n").toString();
     }
 

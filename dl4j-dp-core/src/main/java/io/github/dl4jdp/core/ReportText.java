@@ -10,6 +10,9 @@ import java.util.Map;
 
 /** A {@link PrivacyReport} as plain text and as Markdown: the same content in the same order. */
 final class ReportText {
+    /** The title of what {@link ReviewPoints} answers. */
+    static final String REVIEW = "points of a review after NIST SP 800-226";
+
     private ReportText() {}
 
     static String plain(PrivacyReport report) {
@@ -20,6 +23,12 @@ final class ReportText {
         list(lines, "in plain words", report.plainWords());
         list(lines, "assumed", report.assumptions());
         list(lines, "not covered", report.notCovered());
+        list(
+                lines,
+                REVIEW,
+                report.review().entrySet().stream()
+                        .map(point -> point.getKey() + ": " + point.getValue())
+                        .toList());
         return String.join(System.lineSeparator(), lines);
     }
 
@@ -51,6 +60,8 @@ final class ReportText {
         }
         section(lines, "Assumed", report.assumptions());
         section(lines, "Not covered", report.notCovered());
+        section(lines, "P" + REVIEW.substring(1), List.of());
+        table(lines, report.review());
         return String.join("\n", lines) + "\n";
     }
 

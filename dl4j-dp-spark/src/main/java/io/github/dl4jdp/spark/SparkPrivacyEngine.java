@@ -101,6 +101,11 @@ public final class SparkPrivacyEngine implements AutoCloseable {
             throw new IllegalArgumentException(
                     "the plan's sampling must not be GIVEN_BATCHES on a cluster, which draws lots itself: use DpSgdPlan.poisson or fixedSize");
         }
+        if (mechanism.sampling() == Sampling.RANDOM_ALLOCATION) {
+            throw new IllegalArgumentException(
+                    "the plan's sampling must not be RANDOM_ALLOCATION on a cluster: executors draw their part of a lot from a key, and the key of a random"
+                            + " allocation would tell them the members of all lots of the pass, those to come included. Use DpSgdPlan.poisson, or train in one process, by PrivacyEngine");
+        }
         if (mechanism.releasesPerLot() > 1) {
             throw new IllegalArgumentException(
                     "the plan must have no truncated backpropagation through time on a cluster: each segment needs the update that the one before made."

@@ -5,7 +5,7 @@ package io.github.dl4jdp.core.mechanism;
  * What a release is paid with. Only {@link Charges} makes one, and only {@link PrivateStep} uses it: a release without a charge does not compile.
  *
  * <p>It is recorded when the first release that it pays for is computed and not yet visible, and it pays for no more than the event that was recorded: the releases about one
- * lot, or about the lots of one pass, which together have no more examples than the data set.
+ * lot, or about the lots of one pass, which together have no more examples than the data set, or are each another lot of the same random allocation.
  */
 public final class Charge {
     private final Charges charges;
@@ -14,6 +14,8 @@ public final class Charge {
     private boolean recorded;
     private long releasesOfLot;
     private long examples;
+    /** The last lot that it paid for, 0 before the first. */
+    private long lastLot;
 
     Charge(Charges charges, long number, long pass) {
         this.charges = charges;
@@ -45,17 +47,24 @@ public final class Charge {
      * Pays for one release, and records the charge first if it is the first one.
      *
      * @param isFirstOfLot whether it is the first release about its lot
+     * @param lot the number of the lot in the run
      * @param examplesOfLot how many examples the lot has
      * @throws IllegalStateException if the charge does not pay for this release
      */
-    void pay(boolean isFirstOfLot, long examplesOfLot) {
+    void pay(boolean isFirstOfLot, long lot, long examplesOfLot) {
         Mechanism mechanism = charges.mechanism();
         boolean byPass = mechanism.chargesByPass();
         if (isFirstOfLot && recorded && !byPass) {
             throw new IllegalStateException("charge " + number + " pays for one lot, but was used for a second one");
         }
         long examplesSoFar = isFirstOfLot ? Math.addExact(examples, examplesOfLot) : examples;
-        if (byPass && examplesSoFar > mechanism.examples()) {
+        if (mechanism.sampling() == Sampling.RANDOM_ALLOCATION && recorded && isFirstOfLot) {
+            if (lot <= lastLot || mechanism.passOf(lot) != mechanism.passOf(lastLot)) {
+                throw new IllegalStateException(
+                        "charge " + number + " pays once for each lot of one pass, has paid for lot " + lastLot
+                                + ", and was used for lot " + lot);
+            }
+        } else if (byPass && mechanism.sampling() == Sampling.GIVEN_BATCHES && examplesSoFar > mechanism.examples()) {
             throw new IllegalStateException("charge " + number + " pays for a pass over " + mechanism.examples()
                     + " examples, but was used for " + examplesSoFar);
         }
@@ -69,6 +78,7 @@ public final class Charge {
             charges.record(this, examplesOfLot);
             recorded = true;
         }
+        lastLot = lot;
         examples = examplesSoFar;
         releasesOfLot = releasesSoFar;
     }

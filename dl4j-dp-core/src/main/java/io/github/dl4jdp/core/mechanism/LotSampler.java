@@ -9,6 +9,8 @@ import java.util.Arrays;
 final class LotSampler {
     static final String STREAM = "sampling";
 
+    private static final String ANOTHER_COIN = "sampling again";
+
     private LotSampler() {}
 
     /**
@@ -42,6 +44,41 @@ final class LotSampler {
         return Arrays.stream(poisson(lot, probability, from, to))
                 .filter(member -> member % parts == part)
                 .toArray();
+    }
+
+    /**
+     * The members of one lot of a pass among the examples from {@code from} (inclusive) to {@code to} (exclusive), ascending, where each example is in one of {@code lots} lots.
+     *
+     * <p>Proof of uniformity and independence: example {@code i} is in the lot that value {@code i} of the pass's stream leaves as its remainder, if the value is below the largest multiple of {@code lots} in
+     * 64 bits, below which every remainder is equally frequent; otherwise in one that a stream of the example's own draws. Its coin depends on the key and {@code i} alone, so that neighboring data sets meet the
+     * same coins, and each example is in one lot and no other.
+     *
+     * @param pass the key of the pass, which tells the members of all its lots
+     * @param lot which one, from 0
+     */
+    static long[] allocated(LotKey pass, long lots, long lot, long from, long to) {
+        long largest = largestFairCoin(lots);
+        KeystreamGenerator coins = pass.stream(STREAM, 0, from);
+        var members = new long[64];
+        int count = 0;
+        for (long i = from; i < to; i++) {
+            long coin = coins.nextLong();
+            long joined = Long.compareUnsigned(coin, largest) <= 0
+                    ? Long.remainderUnsigned(coin, lots)
+                    : pass.stream(ANOTHER_COIN, i).nextLong(lots);
+            if (joined == lot) {
+                if (count == members.length) {
+                    members = Arrays.copyOf(members, 2 * count);
+                }
+                members[count++] = i;
+            }
+        }
+        return Arrays.copyOf(members, count);
+    }
+
+    /** The largest value, unsigned, of 64 bits up to which every remainder modulo {@code lots} is equally frequent. */
+    static long largestFairCoin(long lots) {
+        return -1 - Long.remainderUnsigned(-lots, lots);
     }
 
     /**

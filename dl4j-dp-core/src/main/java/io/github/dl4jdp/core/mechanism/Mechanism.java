@@ -27,6 +27,7 @@ import java.util.stream.Collectors;
  * @param examples N, the number of examples of the data set, a public constant, at least 1
  * @param lotSize L, the expected number of examples of a lot and the divisor of every sum, from 1 to N
  * @param maximumLotSize the most examples of a Poisson lot, from L to N: a larger one is cut down to a uniformly drawn part of it; N where nothing is cut
+ * @param lotsPerPass t, the lots of a pass of random allocation, of {@code N / t} examples on average, rounded to L; 0 for other lots
  * @param relation the neighboring relation, one that the cost of the sampling is known under
  * @param clipping how gradients are clipped, an adaptive one's count noise filled in
  * @param noiseMultiplier sigma, finite and at least 0; 0 is no noise, and no privacy
@@ -42,6 +43,7 @@ public record Mechanism(
         long examples,
         long lotSize,
         long maximumLotSize,
+        long lotsPerPass,
         NeighboringRelation relation,
         Clipping clipping,
         double noiseMultiplier,
@@ -72,6 +74,7 @@ public record Mechanism(
                 examples,
                 lotSize,
                 maximumLotSize,
+                0,
                 relation,
                 clipping,
                 noiseMultiplier,
@@ -80,6 +83,38 @@ public record Mechanism(
                 copies,
                 steps,
                 Optional.empty(),
+                seed);
+    }
+
+    /** Of other lots than those of random allocation. */
+    public Mechanism(
+            Sampling sampling,
+            long examples,
+            long lotSize,
+            long maximumLotSize,
+            NeighboringRelation relation,
+            Clipping clipping,
+            double noiseMultiplier,
+            NoiseSchedule noiseSchedule,
+            long releasesPerLot,
+            int copies,
+            long steps,
+            Optional<Correlation> correlation,
+            OptionalLong seed) {
+        this(
+                sampling,
+                examples,
+                lotSize,
+                maximumLotSize,
+                0,
+                relation,
+                clipping,
+                noiseMultiplier,
+                noiseSchedule,
+                releasesPerLot,
+                copies,
+                steps,
+                correlation,
                 seed);
     }
 
@@ -97,6 +132,16 @@ public record Mechanism(
         if (maximumLotSize < examples && sampling != Sampling.POISSON) {
             throw new IllegalArgumentException("maximumLotSize must be for Poisson lots, was " + maximumLotSize
                     + " for " + sampling + " lots, whose size does not vary");
+        }
+        if (sampling == Sampling.RANDOM_ALLOCATION) {
+            Require.positive("lotsPerPass", lotsPerPass);
+            if (lotSize != allocatedLotSize(examples, lotsPerPass)) {
+                throw new IllegalArgumentException("lotSize must be examples / lotsPerPass, rounded, "
+                        + allocatedLotSize(examples, lotsPerPass) + ", was " + lotSize);
+            }
+        } else if (lotsPerPass != 0) {
+            throw new IllegalArgumentException("lotsPerPass must be 0 for " + sampling
+                    + " lots, which are no random allocation, was " + lotsPerPass);
         }
         var known = relations(sampling, maximumLotSize < examples, correlation.isPresent());
         if (!known.contains(relation)) {
@@ -123,7 +168,7 @@ public record Mechanism(
                     "augmentationMultiplicity must be 1 in a plan with truncated backpropagation through time, was "
                             + copies);
         }
-        if (copies > 1 && sampling.chargesByPass()) {
+        if (copies > 1 && sampling == Sampling.GIVEN_BATCHES) {
             throw new IllegalArgumentException(
                     "augmentationMultiplicity must be 1 in a plan of given batches, whose examples the engine does not copy, was "
                             + copies + "; use DpSgdPlan.poisson or fixedSize");
@@ -170,6 +215,8 @@ public record Mechanism(
                         }
                         yield maximumLotSize < examples ? "has no known cost for lots of a maximum size" : "";
                     }
+                    case RANDOM_ALLOCATION ->
+                        "has no known cost for random allocation, in which the steps of an example may follow on each other; use DpSgdPlan.givenBatches, singlePass or poisson";
                     case GIVEN_BATCHES -> "";
                 };
         if (reason.isEmpty() && clipping instanceof Clipping.Adaptive) {
@@ -209,8 +256,30 @@ public record Mechanism(
                                         from, to, cut(key, LotSampler.poisson(key, samplingProbability(), 0, examples)))
                                 : LotSampler.poisson(key, samplingProbability(), from, to);
             case FIXED_SIZE -> within(from, to, LotSampler.fixedSize(key.stream(LotSampler.STREAM, 0), size, lotSize));
+            case RANDOM_ALLOCATION ->
+                throw new IllegalStateException(
+                        "lots of random allocation are drawn from the key of their pass: use drawOfPass");
             case GIVEN_BATCHES -> throw new IllegalStateException("a " + sampling + " plan does not draw lots");
         };
+    }
+
+    /**
+     * The members of a lot of random allocation among the examples from {@code from} (inclusive) to {@code to} (exclusive), ascending.
+     *
+     * @param key that of the lot's pass
+     * @param lot its number in the run, from 1
+     * @throws IllegalStateException if the sampling is another one
+     */
+    public long[] drawOfPass(LotKey key, long lot, long from, long to) {
+        if (sampling != Sampling.RANDOM_ALLOCATION) {
+            throw new IllegalStateException("only lots of random allocation are drawn by pass, was " + sampling);
+        }
+        return LotSampler.allocated(key, lotsPerPass, (lot - 1) % lotsPerPass, from, to);
+    }
+
+    /** L for random allocation: the mean size of a lot, rounded, at least 1. */
+    public static long allocatedLotSize(long examples, long lotsPerPass) {
+        return Math.max(1, examples / lotsPerPass + (examples % lotsPerPass >= (lotsPerPass + 1) / 2 ? 1 : 0));
     }
 
     /** At most {@link #maximumLotSize} of the members, every subset equally likely: those at the places that a lot of fixed size would have among them. */
@@ -273,8 +342,11 @@ public record Mechanism(
         return maximumLotSize < examples;
     }
 
-    /** The probability {@code q = L / N} with which an example joins a lot; with correlated noise, {@code b q}, with which it joins a lot of its part. */
+    /** The probability {@code q = L / N} with which an example joins a lot; {@code 1 / t} for random allocation; with correlated noise {@code b q}, with which it joins a lot of its part. */
     public double samplingProbability() {
+        if (sampling == Sampling.RANDOM_ALLOCATION) {
+            return 1.0 / lotsPerPass;
+        }
         return correlation.isPresent() && sampling == Sampling.POISSON
                 ? (double) lotSize * bands() / examples
                 : (double) lotSize / examples;
@@ -341,6 +413,7 @@ public record Mechanism(
                         ? new DpEvent.TruncatedPoissonSampled(samplingProbability(), examples, maximumLotSize, releases)
                         : new DpEvent.PoissonSampled(samplingProbability(), releases);
             case FIXED_SIZE -> new DpEvent.SampledWithoutReplacement(examples, lotSize, releases);
+            case RANDOM_ALLOCATION -> new DpEvent.RandomAllocation(lotsPerPass, releases);
             case GIVEN_BATCHES -> releases;
         };
     }
@@ -411,9 +484,11 @@ public record Mechanism(
         return chargesByPass() && lots > 0 ? passOf(lots) : lots;
     }
 
-    /** The number of lots of the first {@code passes} passes over the data set: {@code ceil(passes N / L)}. */
+    /** The number of lots of the first {@code passes} passes over the data set: {@code ceil(passes N / L)}, or {@code passes t} for random allocation. */
     public long lotsAfter(long passes) {
-        return lotsAfter(passes, examples, lotSize);
+        return sampling == Sampling.RANDOM_ALLOCATION
+                ? Math.multiplyExact(passes, lotsPerPass)
+                : lotsAfter(passes, examples, lotSize);
     }
 
     /** The number of lots of {@code lotSize} in {@code passes} passes over {@code examples} examples. */
@@ -423,6 +498,9 @@ public record Mechanism(
 
     /** The 1-based pass over the data set that lot number {@code lot} (from 1) belongs to. */
     public long passOf(long lot) {
+        if (sampling == Sampling.RANDOM_ALLOCATION) {
+            return Math.max(1, -Math.floorDiv(-lot, lotsPerPass));
+        }
         long pass = Math.max(1, Math.multiplyExact(lot, lotSize) / examples);
         while (lotsAfter(pass) < lot) {
             pass++;
@@ -436,7 +514,8 @@ public record Mechanism(
     @Override
     public String toString() {
         return sampling + " lots, examples=" + examples + ", lotSize=" + lotSize
-                + (isCut() ? ", maximumLotSize=" + maximumLotSize : "") + ", steps=" + steps + ", clipping="
+                + (isCut() ? ", maximumLotSize=" + maximumLotSize : "")
+                + (lotsPerPass > 0 ? ", lotsPerPass=" + lotsPerPass : "") + ", steps=" + steps + ", clipping="
                 + clipping.describe() + ", noiseMultiplier=" + noiseMultiplier
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
                 + correlation.map(one -> ", correlatedNoise=" + one.describe()).orElse("")

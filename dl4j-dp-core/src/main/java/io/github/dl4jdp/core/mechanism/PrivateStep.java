@@ -268,7 +268,9 @@ public final class PrivateStep {
         var key = new Drawn(lot, size);
         long[] members = drawn.get(key);
         if (members == null) {
-            members = mechanism.draw(streams.lotKey(lot), lot, 0, size, size);
+            members = mechanism.sampling() == Sampling.RANDOM_ALLOCATION
+                    ? mechanism.drawOfPass(streams.passKey(mechanism.passOf(lot)), lot, 0, size)
+                    : mechanism.draw(streams.lotKey(lot), lot, 0, size, size);
             drawn.put(key, members);
             if (drawn.size() > DRAWN) {
                 drawn.remove(drawn.keySet().iterator().next());
@@ -428,7 +430,7 @@ public final class PrivateStep {
             long number = (lot - 1) * mechanism.releasesPerLot() + release + 1;
             double[] values = noised(number);
             double next = isFirst ? nextNorm() : norm;
-            charge.pay(isFirst, examples + (local == null ? 0 : local.examples()));
+            charge.pay(isFirst, lot, examples + (local == null ? 0 : local.examples()));
             if (mixer != null && draws != null) {
                 mixer.keep(draws);
             }

@@ -22,6 +22,11 @@ public enum Sampling {
      */
     FIXED_SIZE,
     /**
+     * In every pass each example joins exactly one of the pass's lots, drawn uniformly by a coin of its own that no other example shares: lots of nearly one size. Amplifies privacy; a pass is charged as one
+     * release when it starts. The number of lots of a pass is a public constant.
+     */
+    RANDOM_ALLOCATION,
+    /**
      * The batches of the user's own iterator, in its order. Not amplified; a pass is charged as one release when it starts, since an example
      * appears in it at most once. Removing an example would shift every later batch, so only its replacement can be bounded: by nothing
      * ({@link NeighboringRelation#ZERO_OUT}) or by another example ({@link NeighboringRelation#REPLACE_ONE}, at half the noise multiplier).
@@ -33,12 +38,13 @@ public enum Sampling {
         return switch (this) {
             case POISSON -> List.of(NeighboringRelation.ADD_OR_REMOVE_ONE, NeighboringRelation.ZERO_OUT);
             case FIXED_SIZE -> List.of(NeighboringRelation.REPLACE_ONE);
+            case RANDOM_ALLOCATION -> List.of(NeighboringRelation.ADD_OR_REMOVE_ONE, NeighboringRelation.ZERO_OUT);
             case GIVEN_BATCHES -> List.of(NeighboringRelation.ZERO_OUT, NeighboringRelation.REPLACE_ONE);
         };
     }
 
     /** Whether a charge pays for a whole pass over the data set instead of one lot. */
     public boolean chargesByPass() {
-        return this == GIVEN_BATCHES;
+        return this == GIVEN_BATCHES || this == RANDOM_ALLOCATION;
     }
 }

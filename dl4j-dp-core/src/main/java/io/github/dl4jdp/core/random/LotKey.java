@@ -21,6 +21,9 @@ public final class LotKey {
     /** No other stream has this label. */
     static final String LABEL = "lot key";
 
+    /** Nor this one, of the key that tells the members of all lots of a pass. */
+    static final String PASS_LABEL = "pass key";
+
     private static final int KEY_BYTES = 32;
     private static final int STREAM_KEY_BYTES = 16;
     /** A block of AES has 16 bytes. */
@@ -108,5 +111,9 @@ public final class LotKey {
 
     static LotKey of(SecretKey runKey, long lot) {
         return new LotKey(tag(runKey, LABEL, lot));
+    }
+
+    static LotKey ofPass(SecretKey runKey, long pass) {
+        return new LotKey(tag(runKey, PASS_LABEL, pass));
     }
 }

@@ -103,7 +103,7 @@ public final class RandomStreams {
 
     /** Returns the key of a stream, by the rules of {@link #stream}. */
     SecretKey streamKey(String label, long index) {
-        if (label.equals(LotKey.LABEL)) {
+        if (label.equals(LotKey.LABEL) || label.equals(LotKey.PASS_LABEL)) {
             throw new IllegalArgumentException("label must not be that of lot keys, \"" + label + "\"");
         }
         SecretKey streamKey = LotKey.streamKey(key, label, index);
@@ -120,6 +120,15 @@ public final class RandomStreams {
      */
     public LotKey lotKey(long lot) {
         return LotKey.of(key, lot);
+    }
+
+    /**
+     * Returns the key of a pass, from which the members of all its lots follow. Unlike a lot's key it must not be given to those who compute single lots: it tells who is in the lots to come.
+     *
+     * @param pass its number, {@code >= 0}
+     */
+    public LotKey passKey(long pass) {
+        return LotKey.ofPass(key, pass);
     }
 
     private synchronized void claim(String label, long index) {

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.core.random.LotKey;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.math.BigInteger;
 import java.util.Arrays;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.Test;
@@ -84,6 +85,31 @@ class LotSamplerTest {
         long[] first = sampler.drawFixed(1, EXAMPLES, 20);
         assertThat(sampler.drawFixed(1, EXAMPLES, 20)).isEqualTo(first);
         assertThat(sampler.drawFixed(2, EXAMPLES, 20)).isNotEqualTo(first);
+    }
+
+    @Test
+    void largestFairCoin_anyNumberOfLots_isOneBelowTheLargestMultiple() {
+        BigInteger all = BigInteger.ONE.shiftLeft(64);
+        for (long lots : new long[] {1, 2, 3, 5, 64, 234, 1_000_003, 1L << 40, (1L << 62) + 1, Long.MAX_VALUE}) {
+            BigInteger coins =
+                    new BigInteger(Long.toUnsignedString(LotSampler.largestFairCoin(lots))).add(BigInteger.ONE);
+            assertThat(coins.mod(BigInteger.valueOf(lots))).isZero();
+            assertThat(all.subtract(coins)).isBetween(BigInteger.ZERO, BigInteger.valueOf(lots - 1));
+        }
+    }
+
+    /** A quarter of the coins is thrown again, which never leaves an example without a lot. */
+    @Test
+    void allocated_coinsThatAreNotFair_areThrownAgain() {
+        var key = RandomStreams.seeded(6).passKey(1);
+        long lots = 3L << 61;
+        int thrownAgain = 0;
+        var coins = key.stream(LotSampler.STREAM, 0);
+        for (int i = 0; i < EXAMPLES; i++) {
+            thrownAgain += Long.compareUnsigned(coins.nextLong(), LotSampler.largestFairCoin(lots)) > 0 ? 1 : 0;
+        }
+        assertThat(thrownAgain).isBetween(20, 80);
+        assertThat(LotSampler.allocated(key, lots, 0, 0, EXAMPLES)).isEmpty();
     }
 
     /** What a cluster draws shard by shard is what is drawn in one place. */

@@ -308,6 +308,43 @@ class PrivateStepTest {
         assertThat(book).hasSize(1);
     }
 
+    /** A charge for a pass pays once for each of the pass's lots, in order, and for no lot of another pass: an example would be in two lots that one charge pays. */
+    @Test
+    void release_randomAllocation_paysOncePerLotOfOnePass() {
+        var mechanism = new Mechanism(
+                Sampling.RANDOM_ALLOCATION,
+                12,
+                4,
+                12,
+                3,
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                Clipping.flat(2),
+                3,
+                NoiseSchedule.CONSTANT,
+                1,
+                1,
+                9,
+                OptionalLong.empty());
+        var book = new ArrayList<DpEvent>();
+        var charges = charges(mechanism, book);
+        var charge = charges.next();
+        var step = step(mechanism, RandomStreams.secure());
+        INDArray view = Nd4j.create(DataType.DOUBLE, 1, INPUTS + 1);
+        step.open(charge, 4, 0).release(view);
+        step.open(charge, 5, 0).release(view);
+        for (int lot : new int[] {5, 4, 3, 7, 8}) {
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> step.open(charge, lot, 0).release(view))
+                    .withMessageContaining("once for each lot of one pass");
+        }
+        step.open(charge, 6, 0).release(view);
+        step.open(charges.next(), 7, 0).release(view);
+        assertThat(book)
+                .containsExactly(
+                        new DpEvent.RandomAllocation(3, new DpEvent.Gaussian(3)),
+                        new DpEvent.RandomAllocation(3, new DpEvent.Gaussian(3)));
+    }
+
     @Test
     void release_bookThatFails_writesNothing() {
         var mechanism = mechanism(Sampling.POISSON, 1000, 50, Clipping.flat(2), 3, 1);

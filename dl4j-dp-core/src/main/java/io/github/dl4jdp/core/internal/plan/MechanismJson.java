@@ -23,6 +23,7 @@ public final class MechanismJson {
             "examples",
             "expectedLotSize",
             "maximumLotSize",
+            "lotsPerPass",
             "relation",
             "steps",
             "clipping",
@@ -49,6 +50,9 @@ public final class MechanismJson {
         map.put("expectedLotSize", mechanism.lotSize());
         if (mechanism.maximumLotSize() < mechanism.examples()) {
             map.put("maximumLotSize", mechanism.maximumLotSize());
+        }
+        if (mechanism.lotsPerPass() > 0) {
+            map.put("lotsPerPass", mechanism.lotsPerPass());
         }
         map.put("relation", mechanism.relation().name());
         map.put("steps", mechanism.steps());
@@ -102,6 +106,7 @@ public final class MechanismJson {
                 number(map, "expectedLotSize").longValue(),
                 number(map, map.containsKey("maximumLotSize") ? "maximumLotSize" : "examples")
                         .longValue(),
+                map.containsKey("lotsPerPass") ? number(map, "lotsPerPass").longValue() : 0,
                 NeighboringRelation.valueOf(text(map, "relation")),
                 clipping(map),
                 number(map, "noiseMultiplier").doubleValue(),

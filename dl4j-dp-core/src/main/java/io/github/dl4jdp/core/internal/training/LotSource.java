@@ -151,7 +151,7 @@ public final class LotSource extends LotSupply {
                 part -> read(lot, parts, part),
                 batch -> training.shapes().shaped(preProcess.apply(batch), data.hasFixedShapes()),
                 readAhead != null,
-                training.spending().nextCharge());
+                training.chargeOf(lot));
     }
 
     private LotParts parts(long[] members) {

@@ -106,6 +106,11 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
 
     private long steps;
 
+    /** What the pass of random allocation that is under way is paid with: this session drew its lots, and another one could not. */
+    private @Nullable Charge passCharge;
+
+    private long chargedPass;
+
     /** Whether DL4J has been through a whole pass over data of this run, the score at its end included. */
     private boolean rehearsed;
 
@@ -221,7 +226,34 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     /** The number of lots that the plan still allows. */
     public long remainingSteps() {
         long planned = Math.max(0, mechanism.steps() - steps);
+        if (mechanism.sampling() == Sampling.RANDOM_ALLOCATION) {
+            return Math.min(planned, payableLots());
+        }
         return mechanism.chargesByPass() ? planned : Math.min(planned, spending.remainingCharges());
+    }
+
+    /** The lots that the passes which are charged, or may be, have left. The rest of a pass that another session began is another pass. */
+    private long payableLots() {
+        long pass = mechanism.passOf(steps + 1);
+        Charge kept = passCharge;
+        boolean isPaid = kept != null && kept.isRecorded() && chargedPass == pass;
+        long passes = (isPaid ? 1 : 0) + Math.min(remainingPasses(), mechanism.steps());
+        return passes == 0 ? 0 : mechanism.lotsAfter(Math.addExact(pass - 1, passes)) - steps;
+    }
+
+    /** What a lot is paid with: a charge of its own, or that of its pass. */
+    Charge chargeOf(long lot) {
+        if (mechanism.sampling() != Sampling.RANDOM_ALLOCATION) {
+            return spending.nextCharge();
+        }
+        long pass = mechanism.passOf(lot);
+        Charge kept = passCharge;
+        if (kept == null || chargedPass != pass || spending.isOvertaken(kept)) {
+            kept = beginPass();
+            passCharge = kept;
+            chargedPass = pass;
+        }
+        return kept;
     }
 
     /**
@@ -417,7 +449,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         return plan.truncation().isEmpty() ? summer.physicalBatchSize(options) : Integer.MAX_VALUE;
     }
 
-    /** Begins a pass over the user's own iterator, before anything of it is looked at, and gives what its lots are paid with. */
+    /** Begins a pass that is charged as one, before anything of it is looked at, and gives what its lots are paid with. */
     Charge beginPass() {
         requireAttached();
         carriers.acceptUpdate();
@@ -436,7 +468,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         }
     }
 
-    /** The passes over the user's own iterator that the plan still allows to begin. */
+    /** The passes that the plan still allows to begin, where a pass is charged as one. */
     public long remainingPasses() {
         return mechanism.chargesByPass()
                 ? Math.min(Math.max(0, plan.passes() - spending.charges()), spending.remainingCharges())
@@ -480,12 +512,19 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     }
 
     public void requireStepsLeft() {
-        if (remainingSteps() == 0) {
-            throw new IllegalStateException(
-                    steps < mechanism.steps()
-                            ? spending.exhausted()
-                            : "the plan is exhausted: all of its " + mechanism.steps() + " steps are done");
+        if (remainingSteps() > 0) {
+            return;
         }
+        if (steps >= mechanism.steps()) {
+            throw new IllegalStateException(
+                    "the plan is exhausted: all of its " + mechanism.steps() + " steps are done");
+        }
+        throw new IllegalStateException(
+                spending.remainingCharges() == 0
+                        ? spending.exhausted()
+                        : "the plan is exhausted after " + steps + " of its " + mechanism.steps() + " steps: all of its "
+                                + plan.passes()
+                                + " passes are charged. A pass that was interrupted costs another one for its rest; stop at the end of a pass");
     }
 
     /**
