@@ -2,6 +2,7 @@
 package io.github.dl4jdp.audit;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.TradeOffCurve;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -32,7 +33,8 @@ import org.nd4j.linalg.dataset.DataSet;
  * {@link Result#epsilonLowerBound} exceeds epsilon with probability at most {@code 1 - confidence}, over the coins and the training. This rests
  * on the coins being independent and on nothing else: not on the model, the canaries or the scores. A bound of 0 means that this attack found nothing.
  *
- * <p>Source: Steinke, Nasr and Jagielski, Privacy Auditing with One (1) Training Run, NeurIPS 2023, theorem 5.2.
+ * <p>Source: Steinke, Nasr and Jagielski, Privacy Auditing with One (1) Training Run, NeurIPS 2023, theorem 5.2. The bounds by trade-off curves: Mahloujifar, Melis and Chaudhuri, Auditing f-Differential
+ * Privacy in One Run, ICML 2025.
  */
 public final class CanaryAudit {
     private final boolean[] included;
@@ -228,6 +230,82 @@ public final class CanaryAudit {
             double significance = 1 - AuditArguments.confidence(confidence);
             requireEnough("guesses", guesses, significance);
             return OneRunBound.epsilon(canaries, guesses, correct, AuditArguments.delta(delta), significance);
+        }
+
+        /**
+         * The largest epsilon that the guesses refute by the trade-off curve of (epsilon, delta), or by {@link #epsilonLowerBound} where that is larger: both bound the same probability, so that the larger
+         * one holds at the same confidence. It assumes nothing more, and is larger where delta matters.
+         *
+         * @param delta of the guarantee, in [0, 1)
+         * @param confidence in (0, 1)
+         * @return a lower bound of epsilon, 0 if the guesses refute nothing
+         * @throws IllegalArgumentException if an argument is out of range, or the guesses are too few for any bound at this confidence
+         */
+        public double tradeOffEpsilonLowerBound(double delta, double confidence) {
+            double known = epsilonLowerBound(delta, confidence);
+            return Math.max(
+                    known,
+                    TradeOffOneRunBound.parameter(
+                            epsilon -> TradeOffOneRunBound.ofGuarantee(epsilon, delta),
+                            canaries,
+                            guesses,
+                            correct,
+                            1 - confidence));
+        }
+
+        /**
+         * The epsilon at {@code delta} of the least private Gaussian mechanism that the guesses refute. <b>It assumes that the whole training is a Gaussian mechanism of some noise</b>, which runs of many steps nearly are: a lower
+         * bound of epsilon under this assumption, and much closer to the truth than the bounds without.
+         *
+         * <p><b>Formal guarantee.</b> If the training is mu-Gaussian differentially private under adding or removing one example, the result exceeds epsilon(mu, delta) with probability {@code 1 - confidence} at most.
+         *
+         * @param delta of the guarantee, in (0, 1)
+         * @param confidence in (0, 1)
+         * @return 0 if the guesses refute nothing
+         * @throws IllegalArgumentException if an argument is out of range, or the guesses are too few for any bound at this confidence
+         */
+        public double gaussianEpsilonLowerBound(double delta, double confidence) {
+            double significance = 1 - AuditArguments.confidence(confidence);
+            requireEnough("guesses", guesses, significance);
+            if (!(AuditArguments.delta(delta) > 0)) {
+                throw new IllegalArgumentException(
+                        "delta must be > 0 for a Gaussian mechanism, whose epsilon is infinite at 0, was " + delta);
+            }
+            double mu = TradeOffOneRunBound.parameter(
+                    TradeOffOneRunBound::ofGaussian, canaries, guesses, correct, significance);
+            return Claim.gaussianEpsilon(mu, delta);
+        }
+
+        /** An upper bound of the probability of so many right guesses under a trade-off curve: small where they contradict it. */
+        public double pValue(TradeOffCurve curve) {
+            return TradeOffOneRunBound.pValue(TradeOffOneRunBound.of(curve), canaries, guesses, correct);
+        }
+
+        /**
+         * Fails if the guesses contradict the trade-off curve of a run, {@code engine.report().tradeOff()}: sharper than {@link #assertConsistentWith(PrivacyGuarantee, double)}, which knows one point of it.
+         *
+         * @param curve under adding or removing one example
+         * @param confidence in (0, 1): a true curve is accused with probability {@code 1 - confidence} at most
+         * @throws AssertionError if they do
+         * @throws IllegalArgumentException if {@code confidence} is not in (0, 1), or as many guesses, all right, would not contradict the curve
+         */
+        public void assertConsistentWith(TradeOffCurve curve, double confidence) {
+            double significance = 1 - AuditArguments.confidence(confidence);
+            var least = TradeOffOneRunBound.of(curve);
+            if (!TradeOffOneRunBound.refutes(least, canaries, guesses, guesses, significance)) {
+                throw new IllegalArgumentException(
+                        "guesses must be so many that they could contradict the curve with confidence " + confidence
+                                + ", were " + guesses + " on " + canaries + " canaries");
+            }
+            if (TradeOffOneRunBound.refutes(least, canaries, guesses, correct, significance)) {
+                throw new AssertionError(String.format(
+                        Locale.ROOT,
+                        "%d of %d guesses on %d canaries were right: under the claimed trade-off curve the probability of that is at most %.2g",
+                        correct,
+                        guesses,
+                        canaries,
+                        pValue(curve)));
+            }
         }
 
         /** An upper bound of the probability of so many right guesses under a guarantee: small where they contradict it. */

@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Random;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -324,6 +325,7 @@ class PrivateStepTest {
                 1,
                 1,
                 9,
+                Optional.empty(),
                 OptionalLong.empty());
         var book = new ArrayList<DpEvent>();
         var charges = charges(mechanism, book);
