@@ -5,31 +5,14 @@ package io.github.dl4jdp.accountant;
  * A privacy loss on a lattice, rounded upwards: mass[i] at the grid's point first + i, of which unsure[i] may be padding, {@code infinite} beyond any bound.
  *
  * <p>Masses are upper bounds, so they may sum to a little more than one.
+ *
+ * @param first the lattice index of the first mass
  */
-final class LossMasses {
+record LossMasses(LossGrid grid, long first, double[] mass, double[] unsure, double infinite) {
     private static final int BLOCK = 64;
-
-    private final LossGrid grid;
-    private final long first;
-    private final double[] mass;
-    private final double[] unsure;
-    private final double infinite;
-
-    LossMasses(LossGrid grid, long first, double[] mass, double[] unsure, double infinite) {
-        this.grid = grid;
-        this.first = first;
-        this.mass = mass;
-        this.unsure = unsure;
-        this.infinite = infinite;
-    }
 
     int size() {
         return mass.length;
-    }
-
-    /** The lattice index of the first mass. */
-    long first() {
-        return first;
     }
 
     double mass(int i) {
@@ -38,10 +21,6 @@ final class LossMasses {
 
     double loss(int i) {
         return grid.loss(first + i);
-    }
-
-    double infinite() {
-        return infinite;
     }
 
     /** log of sum mass[i] exp(theta loss[i]), good to {@link #sumError} relative. */

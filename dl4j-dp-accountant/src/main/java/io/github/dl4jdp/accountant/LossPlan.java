@@ -10,8 +10,20 @@ import java.util.function.DoubleUnaryOperator;
  * How a composition is going to be computed: lattice step, transform length and, for each direction, tilt and window.
  *
  * <p>The plan decides how tight and how fast the bound is; that it is a bound does not depend on it.
+ *
+ * @param delta about the delta that this plan is for, or less
+ * @param coarse whether the step is larger than the tolerance asks for: the bound holds but may be loose
+ * @param leastEpsilon below this epsilon the bound holds but may be loose
  */
-final class LossPlan {
+record LossPlan(
+        double step,
+        int length,
+        double tail,
+        double delta,
+        boolean coarse,
+        double leastEpsilon,
+        Direction forward,
+        Direction backward) {
     /*
      * Rounding losses to a lattice of step h turns the log moment at lambda into one that is larger by at most about
      * T lambda (lambda + 1) h^2 / 8, and epsilon by that over lambda. The step follows from the error allowed.
@@ -79,35 +91,7 @@ final class LossPlan {
         }
     }
 
-    private final double step;
-    private final int length;
-    private final double tail;
-    private final double delta;
-    private final boolean coarse;
-    private final double leastEpsilon;
-    private final Direction forward;
-    private final Direction backward;
-
     private record Term(LossMoments moments, double count) {}
-
-    private LossPlan(
-            double step,
-            int length,
-            double tail,
-            double delta,
-            boolean coarse,
-            double leastEpsilon,
-            Direction forward,
-            Direction backward) {
-        this.step = step;
-        this.length = length;
-        this.tail = tail;
-        this.delta = delta;
-        this.coarse = coarse;
-        this.leastEpsilon = leastEpsilon;
-        this.forward = forward;
-        this.backward = backward;
-    }
 
     /**
      * A plan for epsilon at the given delta.
@@ -365,33 +349,6 @@ final class LossPlan {
                     .mapToDouble(t -> t.count * t.moments.addedVariance(reversed, step))
                     .sum();
         }
-    }
-
-    double step() {
-        return step;
-    }
-
-    int length() {
-        return length;
-    }
-
-    double tail() {
-        return tail;
-    }
-
-    /** About the delta that this plan is for, or less. */
-    double delta() {
-        return delta;
-    }
-
-    /** Below this epsilon the bound holds but may be loose. */
-    double leastEpsilon() {
-        return leastEpsilon;
-    }
-
-    /** Whether the step is larger than the tolerance asks for: the bound holds but may be loose. */
-    boolean coarse() {
-        return coarse;
     }
 
     Direction direction(boolean reversed) {

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.training.Execution;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
@@ -27,9 +28,7 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
         if (physicalBatchSize < 0) {
             throw new IllegalArgumentException("physicalBatchSize must be at least 0, was " + physicalBatchSize);
         }
-        if (shards < 1) {
-            throw new IllegalArgumentException("shards must be at least 1, was " + shards);
-        }
+        Require.positive("shards", shards);
         if (threads < 0) {
             throw new IllegalArgumentException("threads must be at least 0, was " + threads);
         }
@@ -49,9 +48,7 @@ public record ExecutionOptions(int physicalBatchSize, boolean prefetch, int thre
      * @throws IllegalArgumentException if {@code physicalBatchSize < 1}
      */
     public ExecutionOptions withPhysicalBatchSize(int physicalBatchSize) {
-        if (physicalBatchSize < 1) {
-            throw new IllegalArgumentException("physicalBatchSize must be at least 1, was " + physicalBatchSize);
-        }
+        Require.positive("physicalBatchSize", physicalBatchSize);
         return new ExecutionOptions(physicalBatchSize, prefetch, threads, shards);
     }
 

@@ -131,12 +131,10 @@ public final class PerExampleGradients {
 
     /** As {@link #clippedSum(Model, DataSet, double)}, with rules for your own layers and parts. */
     public static INDArray clippedSum(Model model, MultiDataSet data, double clippingNorm, GradientRules rules) {
-        if (!(clippingNorm > 0 && clippingNorm < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException("clippingNorm must be finite and > 0, was " + clippingNorm);
-        }
+        Clipping clipping = Clipping.flat(clippingNorm);
         return run(model, data, rules, (network, tapes) -> {
             var sum = new ClippedSum(
-                    Clipping.flat(clippingNorm),
+                    clipping,
                     1,
                     rows(data),
                     network.trainable(),

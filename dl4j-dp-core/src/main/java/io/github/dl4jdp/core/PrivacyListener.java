@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.core.internal.Require;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -44,9 +45,7 @@ public final class PrivacyListener extends BaseTrainingListener {
      * @throws IllegalArgumentException if {@code every < 1}
      */
     public PrivacyListener(PrivacyEngine engine, int every) {
-        if (every < 1) {
-            throw new IllegalArgumentException("every must be at least 1, was " + every);
-        }
+        Require.positive("every", every);
         this.engine = Objects.requireNonNull(engine, "engine");
         this.every = every;
     }

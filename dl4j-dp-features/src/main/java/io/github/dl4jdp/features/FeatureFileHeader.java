@@ -19,22 +19,12 @@ import java.util.Arrays;
  * <p>Little endian: "DL4JDPF1"; SHA-256 of the extractor's identity; SHA-256 of the examples; number of examples; rank and
  * shape of one example's features; zeros up to {@link #BYTES}. Then the features as 32-bit floats.
  */
-final class FeatureFileHeader {
+record FeatureFileHeader(int size, long[] shape, byte[] bytes) {
     /** A page, so that the features behind it are aligned. */
     static final int BYTES = 4096;
 
     private static final byte[] MAGIC = "DL4JDPF1".getBytes(StandardCharsets.US_ASCII);
     private static final int DIGEST_CHUNK = 1024;
-
-    private final int size;
-    private final long[] shape;
-    private final byte[] bytes;
-
-    private FeatureFileHeader(int size, long[] shape, byte[] bytes) {
-        this.size = size;
-        this.shape = shape;
-        this.bytes = bytes;
-    }
 
     static FeatureFileHeader of(FeatureExtractor extractor, FeatureFile.Examples examples) {
         long[] shape = extractor.outputShape();
@@ -69,11 +59,8 @@ final class FeatureFileHeader {
         }
     }
 
-    int size() {
-        return size;
-    }
-
-    long[] shape() {
+    @Override
+    public long[] shape() {
         return shape.clone();
     }
 

@@ -47,11 +47,7 @@ record AveragedTape(BoundedTape sums, int copies) implements BoundedTape {
             LayerTape sums = tape.sumOfCopies(copies)
                     .orElseGet(() ->
                             new SummedRowsTape(tape, trainable.conf(), trainable.length(), dataType, examples, copies));
-            averaged.add(new AveragedTape(
-                    sums instanceof BoundedTape bounded
-                            ? bounded
-                            : new SummedRowsTape(sums, trainable.conf(), trainable.length(), dataType, examples, 1),
-                    copies));
+            averaged.add(new AveragedTape(trainable.bounded(sums, dataType, examples), copies));
         }
         return averaged;
     }

@@ -3,12 +3,11 @@ package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.core.gradient.BoundedTape;
 import io.github.dl4jdp.core.gradient.LayerTape;
-import io.github.dl4jdp.core.gradient.SummedRowsTape;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Rounding;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.IntStream;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -145,23 +144,11 @@ public final class ClippedSum {
         return totals;
     }
 
-    /** Tapes whose sums are known to be of what they measured: those of other people's rules give their rows only. */
     private static List<BoundedTape> bounded(
             List<LayerTape> tapes, List<TrainableLayer> layers, DataType dataType, int rows) {
-        var bounded = new ArrayList<BoundedTape>();
-        for (int layer = 0; layer < tapes.size(); layer++) {
-            bounded.add(
-                    tapes.get(layer) instanceof BoundedTape tape
-                            ? tape
-                            : new SummedRowsTape(
-                                    tapes.get(layer),
-                                    layers.get(layer).conf(),
-                                    layers.get(layer).length(),
-                                    dataType,
-                                    rows,
-                                    1));
-        }
-        return bounded;
+        return IntStream.range(0, tapes.size())
+                .mapToObj(layer -> layers.get(layer).bounded(tapes.get(layer), dataType, rows))
+                .toList();
     }
 
     /** The norms of the examples' gradients. */

@@ -10,34 +10,26 @@ import io.github.dl4jdp.core.random.GaussianNoise;
  *
  * <p><b>Formal guarantee.</b> One example of the part moves {@code gridStep * units} by at most {@code C (1 + a) + g sqrt(d)}, and {@link #twiceShiftedCount} by 1. The parts of a lot
  * are made by index, so that an example is in one part only, whatever other examples there are: it moves the sum over all parts by no more.
+ *
+ * @param units the clipped sum [numParams] in units of the grid step, in the order of the parameters, 0 where nothing trains; not a copy
+ * @param twiceShiftedCount twice the number of examples within the clipping norm, less half of all, see {@link LotClipping#twiceShiftedCount}; 0 unless clipping is adaptive
+ * @param examples the number of examples in it
+ * @param gridStep g, the unit of the sum, that of the lot
+ * @param clippingNorm C, the norm that every example's gradient was clipped to, that of the lot
  */
-public final class ShardSum {
-    private final long[] units;
-    private final long twiceShiftedCount;
-    private final long examples;
-    private final double gridStep;
-    private final double clippingNorm;
-
+public record ShardSum(long[] units, long twiceShiftedCount, long examples, double gridStep, double clippingNorm) {
     /**
      * A sum that was computed elsewhere.
      *
-     * @param units the clipped sum [numParams] in units of the grid step, in the order of the parameters, 0 where nothing trains
-     * @param twiceShiftedCount see {@link LotClipping#twiceShiftedCount}; 0 unless clipping is adaptive
-     * @param examples the number of examples in it
-     * @param gridStep g, that of the lot
-     * @param clippingNorm C, that of the lot
      * @throws IllegalArgumentException if {@code examples < 0}, the count is beyond it, or g or C is not finite and positive
      */
-    public ShardSum(long[] units, long twiceShiftedCount, long examples, double gridStep, double clippingNorm) {
+    public ShardSum {
         if (examples < 0 || Math.abs(twiceShiftedCount) > examples) {
             throw new IllegalArgumentException("examples must be at least 0 and |twiceShiftedCount|, was " + examples
                     + " for " + twiceShiftedCount);
         }
-        this.units = units;
-        this.twiceShiftedCount = twiceShiftedCount;
-        this.examples = examples;
-        this.gridStep = Require.positive("gridStep", gridStep);
-        this.clippingNorm = Require.positive("clippingNorm", clippingNorm);
+        Require.positive("gridStep", gridStep);
+        Require.positive("clippingNorm", clippingNorm);
     }
 
     /**
@@ -53,30 +45,5 @@ public final class ShardSum {
             units[i] = GaussianNoise.units(sum[i], gridStep);
         }
         return new ShardSum(units, twiceShiftedCount, examples, gridStep, clippingNorm);
-    }
-
-    /** The sum in units of {@link #gridStep}, not a copy. */
-    public long[] units() {
-        return units;
-    }
-
-    /** Twice the number of examples within the clipping norm, less half of all. */
-    public long twiceShiftedCount() {
-        return twiceShiftedCount;
-    }
-
-    /** The number of examples. */
-    public long examples() {
-        return examples;
-    }
-
-    /** g, the unit of the sum. */
-    public double gridStep() {
-        return gridStep;
-    }
-
-    /** C, the norm that every example's gradient was clipped to. */
-    public double clippingNorm() {
-        return clippingNorm;
     }
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
+import io.github.dl4jdp.core.gradient.BoundedTape;
+import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.gradient.SummedRowsTape;
 import io.github.dl4jdp.core.internal.arrays.ParameterViews;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.util.Map;
@@ -8,6 +11,7 @@ import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
 /**
@@ -28,6 +32,13 @@ public record TrainableLayer(
     /** Whether a layer that backpropagation comes to has parameters that train. */
     public static boolean trains(Layer layer) {
         return layer.numParams() > 0 && !(layer instanceof FrozenLayer) && !(layer instanceof FrozenLayerWithBackprop);
+    }
+
+    /** A tape whose sums are known to be of what it measured: that of another's rule gives its rows only. */
+    BoundedTape bounded(LayerTape tape, DataType dataType, int rows) {
+        return tape instanceof BoundedTape bounded
+                ? bounded
+                : new SummedRowsTape(tape, conf, length, dataType, rows, 1);
     }
 
     /** This layer's part of a flat array in the order of {@code model.params()}, as views by parameter name. */
