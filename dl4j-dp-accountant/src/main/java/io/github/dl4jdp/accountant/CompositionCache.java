@@ -2,6 +2,7 @@
 package io.github.dl4jdp.accountant;
 
 import java.util.Map;
+import java.util.function.DoubleFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Keeps a composition for as long as its plan serves: the next step of training then costs one product of spectra. */
@@ -127,16 +128,11 @@ final class CompositionCache {
         return kept;
     }
 
-    @FunctionalInterface
-    private interface Planning {
-        Composition composed(double growth);
-    }
-
-    private Composition remember(Map<LossPair, Long> pairs, double newTarget, Planning planning) {
+    private Composition remember(Map<LossPair, Long> pairs, double newTarget, DoubleFunction<Composition> planning) {
         double total = total(pairs);
         double ahead = Math.min(MOST_HEADROOM, (total + LEAST_HEADROOM) / total);
         double growth = composition == null ? 1 : Math.max(HEADROOM, ahead);
-        Composition fresh = planning.composed(growth);
+        Composition fresh = planning.apply(growth);
         composition = fresh;
         composed = Map.copyOf(pairs);
         target = newTarget;

@@ -3,6 +3,7 @@ package io.github.dl4jdp.accountant;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.DoubleBinaryOperator;
 import org.apache.commons.numbers.gamma.Erfc;
 import org.apache.commons.numbers.gamma.Erfcx;
 
@@ -35,15 +36,11 @@ final class GaussianPair implements LossPair {
     private final double[] base;
     private final double[] difference;
     private final double sigma;
-    private final Inverse inverse;
+    /** The outcome of a loss; one that is near may be found faster from the outcome of a smaller loss, its second argument. */
+    private final DoubleBinaryOperator inverse;
 
-    /** The outcome of a loss; one that is near may be found faster from the outcome of a smaller loss. */
-    @FunctionalInterface
-    private interface Inverse {
-        double at(double loss, double smaller);
-    }
-
-    private GaussianPair(double[] center, double[] base, double[] difference, double sigma, Inverse inverse) {
+    private GaussianPair(
+            double[] center, double[] base, double[] difference, double sigma, DoubleBinaryOperator inverse) {
         this.center = center;
         this.base = base;
         this.difference = difference;
@@ -265,10 +262,10 @@ final class GaussianPair implements LossPair {
         long last = Math.max(first + 1, grid.floor(loss(highest(tail))) + 1);
         LossLattice lattice = new LossLattice(grid, first, last);
         double furthest = 0;
-        Point low = new Point(inverse.at(grid.loss(first), Double.NEGATIVE_INFINITY));
+        Point low = new Point(inverse.applyAsDouble(grid.loss(first), Double.NEGATIVE_INFINITY));
         outside(lattice, low, true);
         for (long j = first; j < last; j++) {
-            Point high = new Point(inverse.at(grid.loss(j + 1), low.x));
+            Point high = new Point(inverse.applyAsDouble(grid.loss(j + 1), low.x));
             add(lattice, j, low, high);
             if (low.x > Double.NEGATIVE_INFINITY) {
                 furthest = Math.max(furthest, Math.abs(low.x));

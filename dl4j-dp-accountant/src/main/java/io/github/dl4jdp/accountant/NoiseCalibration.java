@@ -3,7 +3,9 @@ package io.github.dl4jdp.accountant;
 
 import java.util.Objects;
 import java.util.function.DoubleFunction;
+import java.util.function.DoubleUnaryOperator;
 import java.util.function.LongFunction;
+import java.util.function.LongToDoubleFunction;
 
 /**
  * Finds the noise multiplier, the number of steps or the lot size that just meets a privacy target.
@@ -109,25 +111,20 @@ public final class NoiseCalibration {
                 : event;
     }
 
-    private Curve bySparseOrders(DoubleFunction<DpEvent> event) {
+    private DoubleUnaryOperator bySparseOrders(DoubleFunction<DpEvent> event) {
         return s -> new RdpAccountant(target.relation(), SPARSE_ORDERS)
                 .compose(event.apply(s))
                 .epsilon(target.delta());
-    }
-
-    @FunctionalInterface
-    private interface Curve {
-        double at(double noiseMultiplier);
     }
 
     /**
      * Regula falsi (Illinois) on log epsilon over log noise, which is nearly linear, with bisection where that stalls. Aims
      * at the middle of the tolerated band, from below.
      */
-    private double search(Curve epsilon, double start, double tolerance) {
+    private double search(DoubleUnaryOperator epsilon, double start, double tolerance) {
         double goal = Math.log(target.epsilon()) + Math.log1p(-tolerance / 2);
         double good = Math.min(Math.max(start, SMALLEST_NOISE), LARGEST_NOISE);
-        double goodValue = epsilon.at(good);
+        double goodValue = epsilon.applyAsDouble(good);
         double bad = good;
         double badValue = goodValue;
         // Epsilon mostly falls at least as fast as noise grows, so a nearby start is bracketed closely.
@@ -143,7 +140,7 @@ public final class NoiseCalibration {
             badValue = goodValue;
             good = Math.min(LARGEST_NOISE, good * factor);
             factor = Math.max(FARTHEST_FIRST_STEP, factor * factor);
-            goodValue = epsilon.at(good);
+            goodValue = epsilon.applyAsDouble(good);
         }
         while (badValue <= target.epsilon()) {
             if (bad <= SMALLEST_NOISE) {
@@ -153,7 +150,7 @@ public final class NoiseCalibration {
             goodValue = badValue;
             bad = Math.max(SMALLEST_NOISE, bad / factor);
             factor = Math.max(FARTHEST_FIRST_STEP, factor * factor);
-            badValue = epsilon.at(bad);
+            badValue = epsilon.applyAsDouble(bad);
         }
         double low = Math.log(bad);
         double high = Math.log(good);
@@ -168,7 +165,7 @@ public final class NoiseCalibration {
             if (!(middle > low && middle < high) || i % 8 == 7) {
                 middle = (low + high) / 2;
             }
-            double value = epsilon.at(Math.exp(middle));
+            double value = epsilon.applyAsDouble(Math.exp(middle));
             double valueError = error(value, goal);
             if (value <= target.epsilon()) {
                 good = Math.exp(middle);
@@ -224,15 +221,10 @@ public final class NoiseCalibration {
             return largest(what, limit, 1, 4, count -> epsilon(AccountantKind.RDP, event.apply(count)));
         }
         PldMemory memory = new PldMemory();
-        CountCurve curve = count -> new PldAccountant(target.relation(), memory)
+        LongToDoubleFunction curve = count -> new PldAccountant(target.relation(), memory)
                 .compose(event.apply(count))
                 .epsilon(target.delta());
         return largest(what, limit, start(limit, event), 1.2, curve);
-    }
-
-    @FunctionalInterface
-    private interface CountCurve {
-        double at(long count);
     }
 
     /** The answer of the Renyi accountant at few orders, one where it has none. */
@@ -246,9 +238,9 @@ public final class NoiseCalibration {
         }
     }
 
-    private long largest(String what, long limit, long start, double growth, CountCurve curve) {
+    private long largest(String what, long limit, long start, double growth, LongToDoubleFunction curve) {
         long good = start;
-        double value = curve.at(good);
+        double value = curve.applyAsDouble(good);
         double goodError = error(value);
         long bad = good;
         double badError = goodError;
@@ -262,7 +254,7 @@ public final class NoiseCalibration {
             badError = goodError;
             good = Math.max(1, (long) (good / factor));
             factor *= factor;
-            value = curve.at(good);
+            value = curve.applyAsDouble(good);
             goodError = error(value);
         }
         while (bad == good) {
@@ -271,7 +263,7 @@ public final class NoiseCalibration {
             }
             long next = good > limit / factor ? limit : Math.max(good + 1, (long) (good * factor));
             factor *= factor;
-            value = curve.at(next);
+            value = curve.applyAsDouble(next);
             bad = next;
             badError = error(value);
             if (value <= target.epsilon()) {
@@ -282,7 +274,7 @@ public final class NoiseCalibration {
         int sameSide = 0;
         for (int i = 0; bad - good > 1; i++) {
             long middle = between(good, goodError, bad, badError, sameSide, i % 4 == 3);
-            value = curve.at(middle);
+            value = curve.applyAsDouble(middle);
             if (value <= target.epsilon()) {
                 good = middle;
                 goodError = error(value);

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.audit;
 
 import java.util.Arrays;
+import java.util.function.ObjIntConsumer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -36,7 +37,7 @@ public final class MembershipScores {
      */
     public static double[] negativeLosses(Model model, DataSet data) {
         var losses = new double[data.numExamples()];
-        forEachBatch(data, (from, batch) -> {
+        forEachBatch(data, (batch, from) -> {
             INDArray loss = losses(model, batch);
             for (int i = 0; i < loss.length(); i++) {
                 losses[from + i] = -loss.getDouble(i);
@@ -70,7 +71,7 @@ public final class MembershipScores {
                     + Arrays.toString(data.getLabels().shape()));
         }
         var confidences = new double[data.numExamples()];
-        forEachBatch(data, (from, batch) -> {
+        forEachBatch(data, (batch, from) -> {
             double[][] probabilities =
                     output(model, batch).castTo(DataType.DOUBLE).toDoubleMatrix();
             double[][] labels = batch.getLabels().castTo(DataType.DOUBLE).toDoubleMatrix();
@@ -113,15 +114,12 @@ public final class MembershipScores {
                 + model.getClass().getName());
     }
 
-    private interface BatchConsumer {
-        void accept(int from, DataSet batch);
-    }
-
-    private static void forEachBatch(DataSet data, BatchConsumer consumer) {
+    /** With each batch goes the number of its first example. */
+    private static void forEachBatch(DataSet data, ObjIntConsumer<DataSet> consumer) {
         int examples = data.numExamples();
         for (int from = 0; from < examples; from += BATCH) {
             int to = Math.min(examples, from + BATCH);
-            consumer.accept(from, examples <= BATCH ? data : (DataSet) data.getRange(from, to));
+            consumer.accept(examples <= BATCH ? data : (DataSet) data.getRange(from, to), from);
         }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import io.github.dl4jdp.core.internal.Require;
 import java.util.SplittableRandom;
 
 /**
@@ -23,9 +24,9 @@ public final class DrawnPictures {
         if (channels != 1 && channels != 3) {
             throw new IllegalArgumentException("channels must be 1 or 3, was " + channels);
         }
-        requirePositive("height", height);
-        requirePositive("width", width);
-        requirePositive("count", count);
+        Require.positive("height", height);
+        Require.positive("width", width);
+        Require.positive("count", count);
         int size = Math.max(height, width);
         DeadLeaves leaves = new DeadLeaves(new SplittableRandom(seed), size);
         int each = channels * height * width;
@@ -48,9 +49,9 @@ public final class DrawnPictures {
      * @throws IllegalArgumentException if {@code height}, {@code width} or {@code count} is below 1
      */
     public static float[] strokes(int height, int width, int count, long seed) {
-        requirePositive("height", height);
-        requirePositive("width", width);
-        requirePositive("count", count);
+        Require.positive("height", height);
+        Require.positive("width", width);
+        Require.positive("count", count);
         int each = height * width;
         float[] out = new float[Math.multiplyExact(count, each)];
         PenStrokes pen = new PenStrokes(new SplittableRandom(seed), height, width);
@@ -58,11 +59,5 @@ public final class DrawnPictures {
             System.arraycopy(pen.next(), 0, out, i * each, each);
         }
         return out;
-    }
-
-    private static void requirePositive(String name, int value) {
-        if (value < 1) {
-            throw new IllegalArgumentException(name + " must be at least 1, was " + value);
-        }
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import io.github.dl4jdp.core.internal.Require;
+
 /**
  * How {@link PatchFeatures} are made.
  *
@@ -53,9 +55,7 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
      * @throws IllegalArgumentException if {@code filters < 1} or {@code components} is not in [1, 2 filters]
      */
     static PatchOptions of(int filters, int components) {
-        if (filters < 1) {
-            throw new IllegalArgumentException("filters must be at least 1, was " + filters);
-        }
+        Require.positive("filters", filters);
         if (components < 1 || components > 2L * filters) {
             throw new IllegalArgumentException("components must be in [1, " + 2L * filters + "], was " + components);
         }

@@ -4,6 +4,7 @@ package io.github.dl4jdp.features;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.DataSize;
+import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.mechanism.PrivateMoments;
 import io.github.dl4jdp.core.random.RandomStreams;
@@ -50,8 +51,6 @@ import org.nd4j.linalg.factory.Nd4j;
  * appendix B (data normalization), where the bounds are medians of the private norms; here they are constants.
  */
 public final class PrivateNormalization {
-    /** As for Poisson lots: the size is private, and a larger difference is most likely a mistake. */
-
     /** Features that are read at a time: 16 MB. */
     private static final int CHUNK_FEATURES = 1 << 22;
 
@@ -61,7 +60,7 @@ public final class PrivateNormalization {
     private final double noiseMultiplier;
     private final NeighboringRelation relation;
     private final @Nullable Double varianceFloor;
-    private final @Nullable Long seed;
+    private final OptionalLong seed;
 
     private PrivateNormalization(
             long examples,
@@ -70,7 +69,7 @@ public final class PrivateNormalization {
             double noiseMultiplier,
             NeighboringRelation relation,
             @Nullable Double varianceFloor,
-            @Nullable Long seed) {
+            OptionalLong seed) {
         this.examples = examples;
         this.meanBound = meanBound;
         this.squareBound = squareBound;
@@ -96,12 +95,12 @@ public final class PrivateNormalization {
         }
         return new PrivateNormalization(
                 examples,
-                positive("meanBound", meanBound),
-                positive("squareBound", squareBound),
-                positive("noiseMultiplier", noiseMultiplier),
+                Require.positive("meanBound", meanBound),
+                Require.positive("squareBound", squareBound),
+                Require.positive("noiseMultiplier", noiseMultiplier),
                 NeighboringRelation.ADD_OR_REMOVE_ONE,
                 null,
-                null);
+                OptionalLong.empty());
     }
 
     /** This release under another relation: that of the plan which is to be charged. */
@@ -117,13 +116,13 @@ public final class PrivateNormalization {
      */
     public PrivateNormalization withVarianceFloor(double value) {
         return new PrivateNormalization(
-                examples, meanBound, squareBound, noiseMultiplier, relation, positive("value", value), seed);
+                examples, meanBound, squareBound, noiseMultiplier, relation, Require.positive("value", value), seed);
     }
 
     /** This release with noise from a seed. For tests: an adversary who knows the seed can subtract the noise, so the event is {@code NonPrivate}. */
     public PrivateNormalization withSeed(long value) {
         return new PrivateNormalization(
-                examples, meanBound, squareBound, noiseMultiplier, relation, varianceFloor, value);
+                examples, meanBound, squareBound, noiseMultiplier, relation, varianceFloor, OptionalLong.of(value));
     }
 
     /**
@@ -160,7 +159,7 @@ public final class PrivateNormalization {
 
     /** Adds the noise, and makes of the sum what is released. */
     ReleasedNormalization release(PrivateMoments sum) {
-        double[] noisy = sum.release(noiseMultiplier, seed());
+        double[] noisy = sum.release(noiseMultiplier, seed);
         int channels = noisy.length / 2;
         double floor = varianceFloor != null ? varianceFloor : Math.sqrt(2) * noiseMultiplier * squareBound / examples;
         double[] mean = new double[channels];
@@ -174,12 +173,8 @@ public final class PrivateNormalization {
                 ChannelNormalization.of(mean, deviation),
                 examples,
                 relation,
-                PrivateMoments.event(noiseMultiplier, relation, seed()),
+                PrivateMoments.event(noiseMultiplier, relation, seed),
                 RandomStreams.identity());
-    }
-
-    private OptionalLong seed() {
-        return seed == null ? OptionalLong.empty() : OptionalLong.of(seed);
     }
 
     private static INDArray features(RandomAccessExamples data, long from, int count) {
@@ -195,12 +190,5 @@ public final class PrivateNormalization {
                             + batch.numFeatureArrays() + " arrays, the first " + Arrays.toString(features.shape()));
         }
         return features;
-    }
-
-    private static double positive(String name, double value) {
-        if (value > 0 && value < Double.POSITIVE_INFINITY) {
-            return value;
-        }
-        throw new IllegalArgumentException(name + " must be finite and > 0, was " + value);
     }
 }

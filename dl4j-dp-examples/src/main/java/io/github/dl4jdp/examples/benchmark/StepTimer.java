@@ -2,7 +2,6 @@
 package io.github.dl4jdp.examples.benchmark;
 
 import com.sun.management.OperatingSystemMXBean;
-import io.github.dl4jdp.examples.benchmark.Variant.Step;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -103,7 +102,7 @@ final class StepTimer {
      */
     private static String memory(Workload workload, int batch, Variant variant) throws IOException {
         DataSet data = workload.data(batch);
-        Step step = variant.step(workload, data);
+        Runnable step = variant.step(workload, data);
         long before = 0;
         long peak = 0;
         for (int i = 0; i < MEMORY_STEPS; i++) {
@@ -131,13 +130,13 @@ final class StepTimer {
     private static final class Times {
         private final double blockMillis;
         private final Variant variant;
-        private final Step step;
+        private final Runnable step;
         private final double[] cpu;
         private final double[] wall;
         private int block = 1;
         private double warmUp;
 
-        Times(Variant variant, Step step, int blocks, double blockMillis) {
+        Times(Variant variant, Runnable step, int blocks, double blockMillis) {
             this.variant = variant;
             this.step = step;
             this.cpu = new double[blocks];

@@ -18,7 +18,7 @@ enum Variant {
     /** DL4J as it comes. */
     PLAIN("plain DL4J") {
         @Override
-        Step step(Workload workload, DataSet data) {
+        Runnable step(Workload workload, DataSet data) {
             Model network = workload.network();
             return () -> fit(network, data);
         }
@@ -26,7 +26,7 @@ enum Variant {
     /** DL4J with its oneDNN layer helpers, which 1.0.0-M2.1 keeps from working: see {@code docs/performance.md}. */
     HELPED("plain DL4J with oneDNN") {
         @Override
-        Step step(Workload workload, DataSet data) {
+        Runnable step(Workload workload, DataSet data) {
             System.setProperty(HELPERS_DISABLED, "false");
             try {
                 Model network = workload.network();
@@ -40,7 +40,7 @@ enum Variant {
     /** This library: clipping to 1, noise multiplier 1, noise from the secure generator. */
     PRIVATE("private") {
         @Override
-        Step step(Workload workload, DataSet data) {
+        Runnable step(Workload workload, DataSet data) {
             Model network = workload.network();
             int batch = data.numExamples();
             // Every lot is the whole batch, so that all variants do the same work.
@@ -63,16 +63,10 @@ enum Variant {
     /** The textbook way with plain DL4J: batches of one, each gradient clipped by itself. */
     NAIVE("private, batches of one") {
         @Override
-        Step step(Workload workload, DataSet data) {
+        Runnable step(Workload workload, DataSet data) {
             return new BatchesOfOne(workload.network(), data)::step;
         }
     };
-
-    /** A step that can be repeated. */
-    interface Step {
-        /** Trains one step. */
-        void run();
-    }
 
     private static final String HELPERS_DISABLED = "org.eclipse.deeplearning4j.helpers.disable";
 
@@ -83,7 +77,7 @@ enum Variant {
     }
 
     /** Builds a network; each run of the result is one step on {@code data}. */
-    abstract Step step(Workload workload, DataSet data);
+    abstract Runnable step(Workload workload, DataSet data);
 
     String title() {
         return title;

@@ -3,6 +3,8 @@ package io.github.dl4jdp.core.internal.training;
 
 import java.io.Serializable;
 import java.util.Iterator;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 
@@ -18,20 +20,9 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits LotIterator, MultiLotIterator {
     private static final long serialVersionUID = 1L;
 
-    /** Reads the preprocessor from where it is kept. */
-    interface Getter<P> {
-        @Nullable
-        P get();
-    }
-
-    /** Keeps the preprocessor. */
-    interface Setter<P> {
-        void set(@Nullable P preProcessor);
-    }
-
     final transient LotSupply supply;
-    private final transient Getter<P> getPreProcessor;
-    private final transient Setter<P> setPreProcessor;
+    private final transient Supplier<? extends @Nullable P> getPreProcessor;
+    private final transient Consumer<? super @Nullable P> setPreProcessor;
     private final transient boolean isDrawn;
     /** That of lots that the plan draws. */
     private transient @Nullable P own;
@@ -45,7 +36,10 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
     }
 
     /** Lots from a user's iterator, which keeps and applies its preprocessor. */
-    Lots(GivenBatches supply, Getter<P> getPreProcessor, Setter<P> setPreProcessor) {
+    Lots(
+            GivenBatches supply,
+            Supplier<? extends @Nullable P> getPreProcessor,
+            Consumer<? super @Nullable P> setPreProcessor) {
         this.supply = supply;
         this.getPreProcessor = getPreProcessor;
         this.setPreProcessor = setPreProcessor;
@@ -101,7 +95,7 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
                             + " be called; apply it where the examples are");
         }
         supply.training.noticePreProcessor(preProcessor);
-        setPreProcessor.set(preProcessor);
+        setPreProcessor.accept(preProcessor);
     }
 
     public @Nullable P getPreProcessor() {
