@@ -8,6 +8,7 @@ package io.github.dl4jdp.accountant;
  *
  * @param first the lattice index of the first mass
  */
+@SuppressWarnings("ArrayRecordComponent") // never compared
 record LossMasses(LossGrid grid, long first, double[] mass, double[] unsure, double infinite) {
     private static final int BLOCK = 64;
 

@@ -19,6 +19,7 @@ import java.util.Arrays;
  * <p>Little endian: "DL4JDPF1"; SHA-256 of the extractor's identity; SHA-256 of the examples; number of examples; rank and
  * shape of one example's features; zeros up to {@link #BYTES}. Then the features as 32-bit floats.
  */
+@SuppressWarnings("ArrayRecordComponent") // never compared
 record FeatureFileHeader(int size, long[] shape, byte[] bytes) {
     /** A page, so that the features behind it are aligned. */
     static final int BYTES = 4096;

@@ -17,6 +17,7 @@ import io.github.dl4jdp.core.random.GaussianNoise;
  * @param gridStep g, the unit of the sum, that of the lot
  * @param clippingNorm C, the norm that every example's gradient was clipped to, that of the lot
  */
+@SuppressWarnings("ArrayRecordComponent") // never compared
 public record ShardSum(long[] units, long twiceShiftedCount, long examples, double gridStep, double clippingNorm) {
     /**
      * A sum that was computed elsewhere.
