@@ -32,11 +32,13 @@ final class ReviewPoints {
         points.put(
                 "constants taken from the data",
                 "The plan's " + plan.examples() + " examples, its lot size and its " + plan.steps()
-                        + " steps are taken as public. " + OUTSIDE + "whether they were chosen without looking at the data.");
+                        + " steps are taken as public. " + OUTSIDE
+                        + "whether they were chosen without looking at the data.");
         points.put("utility", utility(report));
         points.put(
                 "bias",
-                OUTSIDE + "noise and clipping cost small groups more. Measure the accuracy of each group on public test data, and add it by"
+                OUTSIDE
+                        + "noise and clipping cost small groups more. Measure the accuracy of each group on public test data, and add it by"
                         + " withEvaluation.");
         points.put(
                 "randomness",
@@ -50,7 +52,8 @@ final class ReviewPoints {
                         : "Noise is drawn as integers and added to the sum as integers on a public grid; the noise pays for what rounding adds to the sensitivity.");
         points.put(
                 "timing, logs and errors",
-                OUTSIDE + "running time, memory and third-party logs depend on the data. This library's own log, listener and report show no private"
+                OUTSIDE
+                        + "running time, memory and third-party logs depend on the data. This library's own log, listener and report show no private"
                         + " statistics unless asked to.");
         points.put(
                 "trust model",
@@ -59,17 +62,19 @@ final class ReviewPoints {
         points.put("records", records(report));
         points.put(
                 "choice of model and hyper-parameters",
-                OUTSIDE + "choices by looking at the private data cost more; a search can be accounted for by RepeatAndSelect.");
+                OUTSIDE
+                        + "choices by looking at the private data cost more; a search can be accounted for by RepeatAndSelect.");
         points.put("data security", OUTSIDE + "access to the data, the machine, memory and backups.");
         points.put(
                 "data collection",
-                OUTSIDE + "what is collected, from whom, with what consent, and how long it is kept. The guarantee does not replace it.");
+                OUTSIDE
+                        + "what is collected, from whom, with what consent, and how long it is kept. The guarantee does not replace it.");
         return points;
     }
 
     private static String unit(PrivacyReport report) {
-        return "Two data sets are neighbors if " + report.guarantee().relation().description()
-                + ". " + OUTSIDE + "whether a unit has everything of one person.";
+        return "Two data sets are neighbors if " + report.guarantee().relation().description() + ". " + OUTSIDE
+                + "whether a unit has everything of one person.";
     }
 
     private static String releases(PrivacyReport report) {

@@ -247,7 +247,9 @@ class RandomAllocationTrainingTest {
             assertThat(engine.remainingSteps()).isEqualTo(3);
             assertThat(engine.epsilon()).isCloseTo(epsilon(2), withinPercentage(0.1));
             train(resumed, engine, 1);
-            assertThat(engine.epsilon()).isCloseTo(epsilon(3), withinPercentage(0.1)).isLessThanOrEqualTo(plan.guarantee().epsilon());
+            assertThat(engine.epsilon())
+                    .isCloseTo(epsilon(3), withinPercentage(0.1))
+                    .isLessThanOrEqualTo(plan.guarantee().epsilon());
             train(resumed, engine, 2);
             assertThat(engine.remainingSteps()).isZero();
             assertThat(engine.epsilon()).isCloseTo(epsilon(3), withinPercentage(0.1));

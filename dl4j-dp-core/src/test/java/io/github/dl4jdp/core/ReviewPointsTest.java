@@ -79,9 +79,7 @@ class ReviewPointsTest {
                         .review()
                         .get("all releases counted"))
                 .contains("other releases that the plan declares");
-        assertThat(report(plan().withClipping(Clipping.adaptive(1)))
-                        .review()
-                        .get("sensitivity and bounds"))
+        assertThat(report(plan().withClipping(Clipping.adaptive(1))).review().get("sensitivity and bounds"))
                 .contains("noised counts");
         assertThat(report(plan().withoutNoise()).review())
                 .containsEntry("floating point", "No noise was added.")

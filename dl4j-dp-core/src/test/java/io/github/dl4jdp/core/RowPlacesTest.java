@@ -46,41 +46,36 @@ class RowPlacesTest {
 
     private enum Kind {
         REGRESSION(InputType.feedForward(300), b -> {}),
-        DENSE(
-                InputType.feedForward(61),
-                b -> b.layer(new DenseLayer.Builder().nOut(67).build())
-                        .layer(new DenseLayer.Builder()
-                                .nOut(33)
-                                .activation(Activation.RELU)
-                                .build())),
+        DENSE(InputType.feedForward(61), b -> b.layer(
+                        new DenseLayer.Builder().nOut(67).build())
+                .layer(new DenseLayer.Builder()
+                        .nOut(33)
+                        .activation(Activation.RELU)
+                        .build())),
         DEEP(InputType.feedForward(30), b -> {
             for (int i = 0; i < 8; i++) {
                 b.layer(new DenseLayer.Builder().nOut(29).build());
             }
         }),
-        CONVOLUTION(
-                InputType.convolutional(9, 9, 3),
-                b -> b.layer(new ConvolutionLayer.Builder(3, 3).nOut(10).build())
-                        .layer(new SubsamplingLayer.Builder()
-                                .kernelSize(2, 2)
-                                .stride(2, 2)
-                                .build())
-                        .layer(new DenseLayer.Builder().nOut(17).build())),
-        LSTMS(
-                InputType.recurrent(7, 12),
-                b -> b.layer(new LSTM.Builder().nOut(13).build())
-                        .layer(new LastTimeStep(new LSTM.Builder().nOut(9).build()))),
+        CONVOLUTION(InputType.convolutional(9, 9, 3), b -> b.layer(
+                        new ConvolutionLayer.Builder(3, 3).nOut(10).build())
+                .layer(new SubsamplingLayer.Builder()
+                        .kernelSize(2, 2)
+                        .stride(2, 2)
+                        .build())
+                .layer(new DenseLayer.Builder().nOut(17).build())),
+        LSTMS(InputType.recurrent(7, 12), b -> b.layer(
+                        new LSTM.Builder().nOut(13).build())
+                .layer(new LastTimeStep(new LSTM.Builder().nOut(9).build()))),
         RECURRENT(
                 InputType.recurrent(7, 12),
                 b -> b.layer(new LastTimeStep(new SimpleRnn.Builder().nOut(13).build()))),
-        ATTENTION(
-                InputType.recurrent(7, 5),
-                b -> b.layer(new SelfAttentionLayer.Builder()
-                                .nOut(8)
-                                .nHeads(2)
-                                .projectInput(true)
-                                .build())
-                        .layer(new GlobalPoolingLayer()));
+        ATTENTION(InputType.recurrent(7, 5), b -> b.layer(new SelfAttentionLayer.Builder()
+                        .nOut(8)
+                        .nHeads(2)
+                        .projectInput(true)
+                        .build())
+                .layer(new GlobalPoolingLayer()));
 
         final InputType input;
         final UnaryOperator<ListBuilder> layers;

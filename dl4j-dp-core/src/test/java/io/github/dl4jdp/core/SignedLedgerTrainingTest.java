@@ -74,8 +74,8 @@ class SignedLedgerTrainingTest {
                 .doesNotContain(HexFormat.of().formatHex(pair.getPrivate().getEncoded()))
                 .doesNotContain("signedBy");
         assertThatThrownBy(() -> PrivacyEngine.attach(resumed))
-                .isInstanceOfSatisfying(
-                        PrivacyLedgerException.class, e -> assertThat(e.reason()).isEqualTo(Reason.OTHER_KEY))
+                .isInstanceOfSatisfying(PrivacyLedgerException.class, e -> assertThat(e.reason())
+                        .isEqualTo(Reason.OTHER_KEY))
                 .hasMessageContaining("signedBy(privateKey)");
         DpSgdPlan forged = plan().signedBy(pair().getPrivate());
         assertThatThrownBy(() -> PrivacyEngine.attach(resumed, forged)).hasMessageContaining("another key");

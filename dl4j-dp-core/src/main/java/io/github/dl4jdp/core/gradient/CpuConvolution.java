@@ -174,8 +174,12 @@ final class CpuConvolution {
         FloatPointer kept = patchMemory.ensure((long) (reuse ? examples : threads) * patches.size());
 
         OneDnn library = below != null && g.turnsAround((int) x.size(2), (int) x.size(3)) ? oneDnn : null;
-        boolean wholeBatch = !held || library != null;
-        INDArray all = !wholeBatch ? null : held ? workingMemory.apply(epsilon.shape()) : ownDelta(epsilon.shape());
+        // What comes from above is the delta, and lives as long as it is needed here.
+        boolean given = held && activation == CpuActivation.IDENTITY;
+        boolean wholeBatch = !held || library != null || given;
+        INDArray all = given
+                ? epsilon
+                : !wholeBatch ? null : held ? workingMemory.apply(epsilon.shape()) : ownDelta(epsilon.shape());
         FloatPointer deltaOf = all == null ? deltaMemory.ensure((long) threads * deltaSize) : HostArrays.floats(all);
         boolean folds = below != null && library == null;
         FloatPointer below2d = folds ? gradientPatchMemory.ensure((long) threads * patches.size()) : null;
@@ -188,7 +192,9 @@ final class CpuConvolution {
             float[] gather = gathered.get(worker, patches.size());
             float[] delta = deltas.get(worker, deltaSize);
             for (int i = from; i < to; i++) {
-                HostArrays.read(epsilon, (long) i * deltaSize, delta, deltaSize);
+                if (!given || hasBias) {
+                    HostArrays.read(epsilon, (long) i * deltaSize, delta, deltaSize);
+                }
                 if (activation != CpuActivation.IDENTITY) {
                     float[] out = outputs.get(worker, deltaSize);
                     HostArrays.read(output, (long) i * deltaSize, out, deltaSize);
@@ -198,7 +204,9 @@ final class CpuConvolution {
                     sumPositions(delta, g, biasGradients, i * g.outChannels());
                 }
                 FloatPointer d = CpuMemory.at(deltaOf, (long) (wholeBatch ? i : worker) * deltaSize);
-                d.put(delta, 0, deltaSize);
+                if (!given) {
+                    d.put(delta, 0, deltaSize);
+                }
                 FloatPointer p = CpuMemory.at(kept, (long) (reuse ? i : worker) * gather.length);
                 if (!reuse) {
                     HostArrays.read(x, (long) i * image.length, image, image.length);

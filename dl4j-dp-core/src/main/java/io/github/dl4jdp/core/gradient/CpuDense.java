@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.internal.arrays.CpuActivation;
 import io.github.dl4jdp.core.internal.arrays.CpuBlas;
+import io.github.dl4jdp.core.internal.arrays.CpuElements;
 import io.github.dl4jdp.core.internal.arrays.CpuMemory;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Norms;
@@ -21,27 +22,18 @@ import org.nd4j.linalg.factory.Nd4j;
  * makes the forward one twice a step.
  */
 final class CpuDense {
-    /** Elements that the activation and its slope are applied to at a time. */
-    private static final int CHUNK = CpuActivation.CHUNK;
-
-    private static final int CHUNKS = 32;
-
     /** Rows that stay in the last-level cache between their norms and their product. */
     private static final int NARROW_BLOCK = 64;
 
     private final CpuBlas blas;
     private final ParallelRanges ranges;
-    private final ParallelRanges.Floats values;
-    private final ParallelRanges.Floats others;
-    private final ParallelRanges.Floats starts;
+    private final CpuElements function;
     private @Nullable INDArray buffer;
 
     private CpuDense(CpuBlas blas, ParallelRanges ranges) {
         this.blas = blas;
         this.ranges = ranges;
-        values = new ParallelRanges.Floats(ranges);
-        others = new ParallelRanges.Floats(ranges);
-        starts = new ParallelRanges.Floats(ranges);
+        function = new CpuElements(ranges);
     }
 
     /** For one layer; null where the layer goes through ND4J. */
@@ -55,16 +47,18 @@ final class CpuDense {
     }
 
     /**
-     * {@code z = x W + b}.
+     * {@code z = act(x W + b)}.
      *
      * @param x [rows, nIn], c order
      * @param weights [nIn, nOut]
      * @param bias [1, nOut] or null
+     * @param activation is applied while the rows are in the cache
      * @param z [rows, nOut], c order
      * @return the norm of every row of x, where it comes almost for nothing: few columns make a product that waits for x, and while x is in the
      *     cache, its norms are taken as well. Null otherwise
      */
-    double @Nullable [] product(INDArray x, INDArray weights, @Nullable INDArray bias, INDArray z) {
+    double @Nullable [] product(
+            INDArray x, INDArray weights, @Nullable INDArray bias, CpuActivation activation, INDArray z) {
         int rows = (int) x.size(0);
         int nIn = (int) x.size(1);
         int nOut = (int) z.size(1);
@@ -82,13 +76,6 @@ final class CpuDense {
                 Norms.ofRows(x, from, to, norms);
             }
             FloatPointer c = CpuMemory.at(into, (long) from * nOut);
-            if (b != null) {
-                float[] start = starts.get(worker, (to - from) * nOut);
-                for (int i = 0; i < to - from; i++) {
-                    System.arraycopy(b, 0, start, i * nOut, nOut);
-                }
-                c.put(start, 0, start.length);
-            }
             blas.gemm(
                     false,
                     true,
@@ -99,26 +86,14 @@ final class CpuDense {
                     nIn,
                     right,
                     nIn,
-                    b == null ? 0f : 1f,
+                    0f,
                     c,
                     nOut);
+            if (b != null || activation != CpuActivation.IDENTITY) {
+                function.addBiasAndApply(activation, b, c, (long) (to - from) * nOut, nOut, worker);
+            }
         }));
         return norms;
-    }
-
-    /** Applies {@code activation} to a c-contiguous array in place. */
-    void activate(CpuActivation activation, INDArray z) {
-        if (activation == CpuActivation.IDENTITY) {
-            return;
-        }
-        FloatPointer memory = HostArrays.floats(z);
-        forEachChunk(z.length(), (worker, from, n) -> {
-            float[] chunk = values.get(worker, CHUNK);
-            FloatPointer part = CpuMemory.at(memory, from);
-            part.get(chunk, 0, n);
-            activation.apply(chunk, 0, n, others.get(worker, 2 * CHUNK));
-            part.put(chunk, 0, n);
-        });
     }
 
     /**
@@ -129,32 +104,8 @@ final class CpuDense {
      */
     INDArray delta(CpuActivation activation, INDArray epsilon, INDArray output) {
         INDArray delta = own(output.shape());
-        FloatPointer from = HostArrays.floats(epsilon);
-        FloatPointer out = HostArrays.floats(output);
-        FloatPointer into = HostArrays.floats(delta);
-        forEachChunk(output.length(), (worker, at, n) -> {
-            float[] gradient = values.get(worker, CHUNK);
-            float[] o = others.get(worker, 2 * CHUNK);
-            CpuMemory.at(from, at).get(gradient, 0, n);
-            CpuMemory.at(out, at).get(o, 0, n);
-            activation.multiplySlope(gradient, o, n);
-            CpuMemory.at(into, at).put(gradient, 0, n);
-        });
+        function.multiplySlope(activation, epsilon, output, delta);
         return delta;
-    }
-
-    private interface Chunk {
-        void run(int worker, long from, int length);
-    }
-
-    private void forEachChunk(long length, Chunk body) {
-        int chunks = (int) ((length + CHUNK - 1) / CHUNK);
-        ranges.run(chunks, CHUNKS, (worker, from, to) -> {
-            for (int k = from; k < to; k++) {
-                long at = (long) k * CHUNK;
-                body.run(worker, at, (int) Math.min(CHUNK, length - at));
-            }
-        });
     }
 
     /**

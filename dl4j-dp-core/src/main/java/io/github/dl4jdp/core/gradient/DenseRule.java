@@ -52,8 +52,7 @@ final class DenseRule extends DenseLayer {
         INDArray x = HostArrays.contiguous(input.castTo(dataType));
         INDArray z = workspaceMgr.createUninitialized(
                 ArrayType.ACTIVATIONS, dataType, new long[] {x.size(0), weights.size(1)}, 'c');
-        inputNorms = fast.product(x, weights, hasBias() ? bias : null, z);
-        fast.activate(activation, z);
+        inputNorms = fast.product(x, weights, hasBias() ? bias : null, activation, z);
         output = z;
         return z;
     }

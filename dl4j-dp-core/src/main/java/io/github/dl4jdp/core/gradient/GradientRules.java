@@ -13,7 +13,6 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
-import org.deeplearning4j.nn.layers.ActivationLayer;
 import org.deeplearning4j.nn.layers.DropoutLayer;
 import org.deeplearning4j.nn.layers.RepeatVector;
 import org.deeplearning4j.nn.layers.convolution.Cropping1DLayer;
@@ -60,7 +59,7 @@ public final class GradientRules {
             PReluRule.RULE,
             GroupNormalizationRule.RULE,
             ElementWiseMultiplicationRule.RULE,
-            LayerRule.exampleWise(ActivationLayer.class),
+            ActivationRule.RULE,
             LayerRule.exampleWise(DropoutLayer.class),
             SubsamplingRule.RULE,
             GlobalPoolingRule.RULE,

@@ -34,6 +34,9 @@ import org.nd4j.linalg.factory.Nd4j;
  * Small Cost, ICML 2023 (book-keeping).
  */
 final class OuterProductTape implements BoundedTape {
+    /** Numbers that stay in the first-level cache while they are scaled and added up. */
+    private static final int CHUNK = 4096;
+
     private final ParallelRanges ranges;
     /** [examples, nIn], c order; belongs to the network, so it is copied before it is changed. */
     private INDArray input;
@@ -164,15 +167,19 @@ final class OuterProductTape implements BoundedTape {
     private void scaleDelta(double[] weights, double[] biasSum) {
         int nOut = biasSum.length;
         if (delta.dataType() == DataType.FLOAT) {
-            float[] d = new float[weights.length * nOut];
-            HostArrays.read(delta, 0, d, d.length);
-            for (int i = 0; i < weights.length; i++) {
-                WeightedSteps.scale(d, i * nOut, nOut, weights[i]);
-                for (int j = 0; j < nOut; j++) {
-                    biasSum[j] += d[i * nOut + j];
+            int rows = Math.max(1, CHUNK / nOut);
+            float[] d = new float[Math.min(rows, weights.length) * nOut];
+            for (int first = 0; first < weights.length; first += rows) {
+                int count = Math.min(rows, weights.length - first);
+                HostArrays.read(delta, (long) first * nOut, d, count * nOut);
+                for (int k = 0; k < count; k++) {
+                    WeightedSteps.scale(d, k * nOut, nOut, weights[first + k]);
+                    for (int j = 0; j < nOut; j++) {
+                        biasSum[j] += d[k * nOut + j];
+                    }
                 }
+                HostArrays.write(d, delta, (long) first * nOut, count * nOut);
             }
-            HostArrays.write(d, delta, 0, d.length);
             return;
         }
         double[] d = new double[weights.length * nOut];

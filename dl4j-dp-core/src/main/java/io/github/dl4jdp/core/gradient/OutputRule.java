@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.CpuActivation;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import org.deeplearning4j.nn.gradient.Gradient;
@@ -63,7 +64,7 @@ final class OutputRule extends OutputLayer {
         INDArray bias = getParamWithNoise(DefaultParamInitializer.BIAS_KEY, true, workspaceMgr);
         INDArray x = HostArrays.contiguous(input.castTo(dataType));
         z = fast.own(new long[] {x.size(0), weights.size(1)});
-        inputNorms = fast.product(x, weights, hasBias() ? bias : null, z);
+        inputNorms = fast.product(x, weights, hasBias() ? bias : null, CpuActivation.IDENTITY, z);
         known = z;
         ofInput = input;
         return HostArrays.detached(z);

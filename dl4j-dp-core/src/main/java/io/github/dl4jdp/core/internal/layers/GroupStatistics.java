@@ -38,6 +38,8 @@ public final class GroupStatistics {
 
     /** Rows that a thread takes at a time. */
     private static final int BLOCK = 16;
+    /** Parts of floats that are added up in single precision, number by number, by vector instructions; the rest is done in double precision. */
+    private static final int PARTS = 8;
 
     private final Shape shape;
     /** Mean and scale of each group of each row. */
@@ -134,10 +136,11 @@ public final class GroupStatistics {
     private static void normalize(
             float[] x, float[] y, double[] gamma, double[] beta, double[] moments, int at, Shape s, double epsilon) {
         int length = s.groupLength();
+        var folded = new float[length / PARTS];
         for (int g = 0; g < s.groups(); g++) {
             int from = g * length;
-            double mean = sum(x, from, from + length) / length;
-            double variance = squaredDeviation(x, from, from + length, mean) / length;
+            double mean = sum(x, from, from + length, folded) / length;
+            double variance = squaredDeviation(x, from, from + length, mean, folded) / length;
             double scale = 1 / Math.sqrt(variance + epsilon);
             moments[2 * (at + g)] = mean;
             moments[2 * (at + g) + 1] = scale;
@@ -151,53 +154,105 @@ public final class GroupStatistics {
         }
     }
 
-    private static double sum(float[] values, int from, int to) {
+    private static double sum(float[] values, int from, int to, float[] folded) {
+        int part = (to - from) / PARTS;
+        for (int j = 0; j < part; j++) {
+            int k = from + j;
+            folded[j] = ((values[k] + values[k + part]) + (values[k + 2 * part] + values[k + 3 * part]))
+                    + ((values[k + 4 * part] + values[k + 5 * part]) + (values[k + 6 * part] + values[k + 7 * part]));
+        }
+        double rest = 0;
+        for (int j = from + PARTS * part; j < to; j++) {
+            rest += values[j];
+        }
+        double sum = rest + sum(folded, part);
+        if (Double.isFinite(sum)) {
+            return sum;
+        }
+        // Beyond the range of a float, or not finite at all.
+        sum = 0;
+        for (int j = from; j < to; j++) {
+            sum += values[j];
+        }
+        return sum;
+    }
+
+    private static double sum(float[] values, int length) {
         double a = 0;
         double b = 0;
         double c = 0;
         double d = 0;
-        int j = from;
-        for (; j + 3 < to; j += 4) {
+        int j = 0;
+        for (; j + 3 < length; j += 4) {
             a += values[j];
             b += values[j + 1];
             c += values[j + 2];
             d += values[j + 3];
         }
-        for (; j < to; j++) {
+        for (; j < length; j++) {
             a += values[j];
         }
         return (a + b) + (c + d);
     }
 
-    private static double squaredDeviation(float[] values, int from, int to, double mean) {
-        double a = 0;
-        double b = 0;
-        int j = from;
-        for (; j + 1 < to; j += 2) {
-            double first = values[j] - mean;
-            double second = values[j + 1] - mean;
-            a += first * first;
-            b += second * second;
+    private static double squaredDeviation(float[] values, int from, int to, double mean, float[] folded) {
+        float m = (float) mean;
+        int part = (to - from) / PARTS;
+        for (int j = 0; j < part; j++) {
+            folded[j] = 0;
         }
-        for (; j < to; j++) {
-            double last = values[j] - mean;
-            a += last * last;
+        for (int p = 0; p < PARTS; p++) {
+            addSquares(values, from + p * part, m, folded, part);
         }
-        return a + b;
+        double rest = 0;
+        for (int j = from + PARTS * part; j < to; j++) {
+            rest += ((double) values[j] - m) * ((double) values[j] - m);
+        }
+        // About m instead of the mean the squares are too large by that of their distance.
+        double squares = Math.max(0, rest + sum(folded, part) - (to - from) * (m - mean) * (m - mean));
+        if (squares < Double.POSITIVE_INFINITY) {
+            return squares;
+        }
+        squares = 0;
+        for (int j = from; j < to; j++) {
+            squares += (values[j] - mean) * (values[j] - mean);
+        }
+        return squares;
     }
 
-    private static double dot(float[] left, float[] right, int from, int to) {
-        double a = 0;
-        double b = 0;
-        int j = from;
-        for (; j + 1 < to; j += 2) {
-            a += (double) left[j] * right[j];
-            b += (double) left[j + 1] * right[j + 1];
+    private static void addSquares(float[] values, int from, float mean, float[] into, int length) {
+        for (int j = 0; j < length; j++) {
+            into[j] += (values[from + j] - mean) * (values[from + j] - mean);
         }
-        for (; j < to; j++) {
-            a += (double) left[j] * right[j];
+    }
+
+    private static double dot(float[] left, float[] right, int from, int to, float[] folded) {
+        int part = (to - from) / PARTS;
+        for (int j = 0; j < part; j++) {
+            folded[j] = 0;
         }
-        return a + b;
+        for (int p = 0; p < PARTS; p++) {
+            addProducts(left, right, from + p * part, folded, part);
+        }
+        double rest = 0;
+        for (int j = from + PARTS * part; j < to; j++) {
+            rest += (double) left[j] * right[j];
+        }
+        double sum = rest + sum(folded, part);
+        if (Double.isFinite(sum)) {
+            return sum;
+        }
+        sum = 0;
+        for (int j = from; j < to; j++) {
+            sum += (double) left[j] * right[j];
+        }
+        return sum;
+    }
+
+    private static void addProducts(float[] left, float[] right, int from, float[] into, int length) {
+        for (int j = 0; j < length; j++) {
+            into[j] += left[from + j] * right[from + j];
+        }
     }
 
     /** {@code above} becomes the derivative with respect to x. */
@@ -211,6 +266,7 @@ public final class GroupStatistics {
             double[] dGamma,
             double[] dBeta) {
         int length = s.groupLength();
+        var folded = new float[s.positions() / PARTS];
         for (int g = 0; g < s.groups(); g++) {
             double mean = moments[2 * (at + g)];
             double scale = moments[2 * (at + g) + 1];
@@ -218,8 +274,8 @@ public final class GroupStatistics {
             double meanProduct = 0;
             for (int c = g * s.channelsPerGroup(); c < (g + 1) * s.channelsPerGroup(); c++) {
                 int from = c * s.positions();
-                dBeta[c] = sum(above, from, from + s.positions());
-                dGamma[c] = (dot(x, above, from, from + s.positions()) - mean * dBeta[c]) * scale;
+                dBeta[c] = sum(above, from, from + s.positions(), folded);
+                dGamma[c] = (dot(x, above, from, from + s.positions(), folded) - mean * dBeta[c]) * scale;
                 meanGradient += gamma[c] * dBeta[c] / length;
                 meanProduct += gamma[c] * dGamma[c] / length;
             }

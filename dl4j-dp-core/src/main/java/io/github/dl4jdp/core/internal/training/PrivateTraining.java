@@ -522,7 +522,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         throw new IllegalStateException(
                 spending.remainingCharges() == 0
                         ? spending.exhausted()
-                        : "the plan is exhausted after " + steps + " of its " + mechanism.steps() + " steps: all of its "
+                        : "the plan is exhausted after " + steps + " of its " + mechanism.steps()
+                                + " steps: all of its "
                                 + plan.passes()
                                 + " passes are charged. A pass that was interrupted costs another one for its rest; stop at the end of a pass");
     }
