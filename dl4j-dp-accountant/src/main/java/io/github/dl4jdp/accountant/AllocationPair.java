@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class AllocationPair implements LossPair {
     /** Less noise than this is not looked at: the pair of an example whose lot is known bounds it. */
-    static final double SMALLEST_NOISE = 0.04;
+    static final double SMALLEST_NOISE = 0.1;
 
     /** More noise than this is counted as this much, which costs more: ratios would drown in the rounding of their place. */
     static final double LARGEST_NOISE = 1e5;

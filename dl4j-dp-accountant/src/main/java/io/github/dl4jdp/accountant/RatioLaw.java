@@ -36,8 +36,10 @@ final class RatioLaw {
     /** How much further apart points are in the tails: this part of their distance from one. */
     private static final double GROWTH = 0.012;
 
-    /** The largest distance of points, as a part of their value. */
+    /** The largest distance of points, as a part of their value, unless there would be too many: where ratios reach far, so does epsilon. */
     private static final double RELATIVE = 0.015;
+
+    private static final double MOST_POINTS = 4000;
 
     /** Ratios beyond these are told or forgotten. */
     private static final double LARGEST = 1e300;
@@ -79,7 +81,7 @@ final class RatioLaw {
     /**
      * The ratio of N(1, sigma^2) and N(0, sigma^2): its logarithm is normal, of mean -1 / (2 sigma^2) and variance 1 / sigma^2.
      *
-     * @param sigma at least 0.04, so that the ratio has a variance in the range of doubles
+     * @param sigma at least 0.04, so that the variance of the ratio is in the range of doubles
      * @param upper whether the law is to bound divergences from above, or from below
      * @param tail probability that may be moved beyond either end
      */
@@ -93,11 +95,18 @@ final class RatioLaw {
             Edge high = new Edge(cells.end(k), sigma);
             cells.mass[k] = low.to(high, 0);
             cells.moment[k] = low.to(high, 1);
-            cells.error[k] =
-                    Math.max(low.errorTo(high, 0) / cells.mass[k], low.errorTo(high, 1) / cells.moment[k]) + 4 * UNIT;
+            cells.error[k] = Math.max(
+                            relative(low.errorTo(high, 0), cells.mass[k]),
+                            relative(low.errorTo(high, 1), cells.moment[k]))
+                    + 4 * UNIT;
             low = high;
         }
         return cells.law(upper, 0, 0, 1, deviation, tail);
+    }
+
+    /** Of a mass that is too small for a double, nothing: what is missing is less than {@link #UNDERFLOW}. */
+    private static double relative(double error, double mass) {
+        return mass > 0 ? error / mass : 0;
     }
 
     /** A ratio, as a place on the axis of the standardized outcome, with the smaller tail of either Gaussian there. */
@@ -134,13 +143,14 @@ final class RatioLaw {
 
     /** Zero, and points between two values on either side of one, dense around one, where a mean of ratios has its mass. */
     private static double[] grid(double lowest, double highest, double deviation) {
+        double relative = Math.max(RELATIVE, (Math.log(highest) - Math.log(lowest)) / MOST_POINTS);
         double[] down = new double[64];
         int below = 0;
         for (double x = 1; x > lowest; x = down[below++]) {
             if (below == down.length) {
                 down = Arrays.copyOf(down, 2 * below);
             }
-            down[below] = Math.max(lowest, x - step(x, deviation));
+            down[below] = Math.max(lowest, x - step(x, deviation, relative));
         }
         double[] up = new double[64];
         int above = 0;
@@ -148,7 +158,7 @@ final class RatioLaw {
             if (above == up.length) {
                 up = Arrays.copyOf(up, 2 * above);
             }
-            up[above] = Math.min(highest, x + step(x, deviation));
+            up[above] = Math.min(highest, x + step(x, deviation, relative));
         }
         double[] grid = new double[below + above + 2];
         for (int i = 0; i < below; i++) {
@@ -159,8 +169,8 @@ final class RatioLaw {
         return grid;
     }
 
-    private static double step(double x, double deviation) {
-        return Math.min(RELATIVE * x, CENTER * deviation + GROWTH * Math.abs(x - 1));
+    private static double step(double x, double deviation, double relative) {
+        return Math.min(relative * x, CENTER * deviation + GROWTH * Math.abs(x - 1));
     }
 
     /**

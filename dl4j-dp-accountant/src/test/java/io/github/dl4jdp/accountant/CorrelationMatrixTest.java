@@ -180,8 +180,8 @@ class CorrelationMatrixTest {
             var released = new long[steps];
             var x = new long[steps];
             for (int t = 0; t < steps; t++) {
-                released[t] = random.nextInt(2001) - 1000;
-                x[t] = random.nextInt(2001) - 1000;
+                released[t] = random.nextInt(2001) - 1000L;
+                x[t] = random.nextInt(2001) - 1000L;
             }
             long[] other = x.clone();
             for (int j = 0, at = 0; j < 3; j++, at += b + random.nextInt(3)) {

@@ -147,7 +147,8 @@ class TradeOffOneRunBoundTest {
         double exact = new PldAccountant().compose(new DpEvent.Gaussian(1 / mu)).epsilon(1e-5);
         assertThat(median(guarantee)).isGreaterThanOrEqualTo(median(steinke));
         assertThat(median(gaussian)).isGreaterThan(1.3 * median(steinke)).isLessThan(exact);
-        assertThat(Arrays.stream(gaussian).filter(bound -> bound > exact).count()).isLessThan(5);
+        assertThat(Arrays.stream(gaussian).filter(bound -> bound > exact).count())
+                .isLessThan(5);
         assertThat(Files.readString(Path.of("..", "docs", "auditing.md")))
                 .contains(String.format(
                         Locale.ROOT,

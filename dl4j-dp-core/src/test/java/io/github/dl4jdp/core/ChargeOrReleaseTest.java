@@ -210,11 +210,16 @@ class ChargeOrReleaseTest {
             RNNFormat format = random.nextInt(3) == 0 ? RNNFormat.NWC : RNNFormat.NCW;
             Model network = network(random, sequences, format, truncated);
             DataSet data = data(random, sequences, format, 1 + random.nextInt(5));
-            boolean own = random.nextInt(4) == 0;
+            int kind = random.nextInt(4);
+            boolean own = kind == 0;
             Path ledger = folder.resolve(seed + "-" + round + ".ledger");
             DpSgdPlan plan = (own
                             ? DpSgdPlan.givenBatches(EXAMPLES, 4).withEpochs(2)
-                            : DpSgdPlan.poisson(EXAMPLES, 1 + random.nextInt(6)).withSteps(4))
+                            : kind == 1
+                                    ? DpSgdPlan.randomAllocation(EXAMPLES, 1 + random.nextInt(6))
+                                            .withSteps(4)
+                                    : DpSgdPlan.poisson(EXAMPLES, 1 + random.nextInt(6))
+                                            .withSteps(4))
                     .withClippingNorm(1)
                     .withNoiseMultiplier(random.nextInt(8) == 0 ? 1e7 : 2)
                     .withDelta(1e-5)
@@ -250,7 +255,7 @@ class ChargeOrReleaseTest {
                     assertThat(engine.steps()).as(what + thrown).isBetween(atLeast, watching.releases);
                     assertThat(PrivacyLedgerHistory.read(ledger).steps())
                             .as(what + thrown)
-                            .isEqualTo(own ? engine.plan().mechanism().chargesFor(engine.steps()) : engine.steps());
+                            .isEqualTo(engine.plan().mechanism().chargesFor(engine.steps()));
                     if (watching.releases == 0) {
                         assertThat(network.params()).as(what + thrown).isEqualTo(before);
                     }

@@ -137,9 +137,8 @@ final class Questions {
         @Override
         double answer(Setting setting) {
             if (setting.sampling().chargesByPass()) {
-                throw new IllegalArgumentException(
-                        "sampling must be poisson or fixed-size, was " + Parameter.text(setting.sampling())
-                                + ", whose cost does not depend on the lot size");
+                throw new IllegalArgumentException("sampling must be poisson or fixed-size, was "
+                        + Parameter.text(setting.sampling()) + ", whose cost does not depend on the lot size");
             }
             warn(setting.deltaWarning());
             double sigma = setting.number(Parameter.NOISE_MULTIPLIER);

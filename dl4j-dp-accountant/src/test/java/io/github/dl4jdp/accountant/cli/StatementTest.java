@@ -142,6 +142,16 @@ class StatementTest {
         assertThat(Outcome.of(run + "fixed-size").answered().out())
                 .contains("for replace-one", "uniformly among all sets of its size")
                 .doesNotContain("Poisson");
+        String allocation = "statement --sampling random-allocation --lots-per-pass 234 --epochs 15 --examples 60000"
+                + " --noise-multiplier 2 --delta 1e-6 ";
+        assertThat(Outcome.of(allocation).answered().out())
+                .contains(
+                        "15 passes over the data, each of 234 lots, of which an example takes part in exactly one",
+                        "takes part in exactly one lot, drawn uniformly and independently of all other examples",
+                        "## If lots were not drawn by random allocation",
+                        "by the moments accountant it is not known");
+        assertThat(Outcome.of(allocation + "--json").answered().out())
+                .contains("\"lots_per_pass\" : 234", "\"without_random_allocation\"", "\"passes\" : 15");
         assertThat(Outcome.of(run + "given-batches").answered().out())
                 .contains("15 passes over the data", "for zero-out", "at most once in a pass")
                 .doesNotContain("Poisson");

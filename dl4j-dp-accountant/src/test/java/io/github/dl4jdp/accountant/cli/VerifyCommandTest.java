@@ -68,9 +68,8 @@ class VerifyCommandTest {
         assertThat(Outcome.of(verify + " --public-key " + none).err()).contains("public key must be");
 
         String altered = Files.readString(ledger).replace("\"steps\":7", "\"steps\":1");
-        Outcome broken = Outcome.of(
-                "verify --ledger " + Files.writeString(folder.resolve("altered.ledger"), altered) + " --public-key "
-                        + publicKey(pair, "key.pem"));
+        Outcome broken = Outcome.of("verify --ledger " + Files.writeString(folder.resolve("altered.ledger"), altered)
+                + " --public-key " + publicKey(pair, "key.pem"));
         assertThat(broken.code()).isEqualTo(1);
         assertThat(broken.err()).contains("line 2");
     }
@@ -81,7 +80,8 @@ class VerifyCommandTest {
         PrivacyLedger.open(ledger, TERMS).close();
         assertThat(Outcome.of("verify --ledger " + ledger).answered().out())
                 .contains("0 charges in 1 session", "not signed");
-        assertThat(Outcome.of("verify --ledger " + folder.resolve("missing")).code()).isEqualTo(1);
+        assertThat(Outcome.of("verify --ledger " + folder.resolve("missing")).code())
+                .isEqualTo(1);
         assertThat(Outcome.of("verify").code()).isEqualTo(2);
     }
 }

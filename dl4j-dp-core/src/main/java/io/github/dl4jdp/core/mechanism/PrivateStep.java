@@ -268,15 +268,19 @@ public final class PrivateStep {
         var key = new Drawn(lot, size);
         long[] members = drawn.get(key);
         if (members == null) {
-            members = mechanism.sampling() == Sampling.RANDOM_ALLOCATION
-                    ? mechanism.drawOfPass(streams.passKey(mechanism.passOf(lot)), lot, 0, size)
-                    : mechanism.draw(streams.lotKey(lot), lot, 0, size, size);
+            members = drawAnew(lot, size);
             drawn.put(key, members);
             if (drawn.size() > DRAWN) {
                 drawn.remove(drawn.keySet().iterator().next());
             }
         }
         return members.clone();
+    }
+
+    private long[] drawAnew(long lot, long size) {
+        return mechanism.sampling() == Sampling.RANDOM_ALLOCATION
+                ? mechanism.drawOfPass(streams.passKey(mechanism.passOf(lot)), lot, 0, size)
+                : mechanism.draw(streams.lotKey(lot), lot, 0, size, size);
     }
 
     /**
