@@ -30,4 +30,13 @@ public enum NeighboringRelation {
     public String description() {
         return description;
     }
+
+    /**
+     * As {@link #description()}, between data sets that differ in another unit of privacy than an example.
+     *
+     * @param unit the word for one, such as "patient"
+     */
+    public String description(String unit) {
+        return description.replace("example", unit);
+    }
 }

@@ -42,6 +42,7 @@ public final class PrivacyLedger implements AutoCloseable {
 
     private static final Pattern TOKEN = Pattern.compile("[A-Za-z0-9.:_+/=-]{1,200}");
     private static final Pattern IDENTITY = Pattern.compile("[A-Za-z0-9-]{1,64}");
+    private static final Pattern UNIT = Pattern.compile("\\p{L}[\\p{L}\\p{N} _-]{0,39}");
     private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
 
     private final PrivacyLedgerFile file;
@@ -59,6 +60,7 @@ public final class PrivacyLedger implements AutoCloseable {
      * @param configurationDigest digest of the network's configuration, of the same form
      * @param libraryVersion version of the library that trains, of the same form
      * @param relation relation under which the event's cost is meant
+     * @param unit what neighboring data sets differ in one of, 1 to 40 letters, digits, spaces, hyphens or underscores; {@link #EXAMPLE} as a rule
      * @param event one step
      */
     public record Terms(
@@ -66,7 +68,21 @@ public final class PrivacyLedger implements AutoCloseable {
             String configurationDigest,
             String libraryVersion,
             NeighboringRelation relation,
+            String unit,
             DpEvent event) {
+        /** The unit where nothing else is stated. */
+        public static final String EXAMPLE = "example";
+
+        /** Terms of a session whose unit of privacy is an example. */
+        public Terms(
+                String planDigest,
+                String configurationDigest,
+                String libraryVersion,
+                NeighboringRelation relation,
+                DpEvent event) {
+            this(planDigest, configurationDigest, libraryVersion, relation, EXAMPLE, event);
+        }
+
         /**
          * Terms of a session.
          *
@@ -77,6 +93,11 @@ public final class PrivacyLedger implements AutoCloseable {
             requireToken("configurationDigest", configurationDigest);
             requireToken("libraryVersion", libraryVersion);
             Objects.requireNonNull(relation, "relation");
+            if (!UNIT.matcher(unit).matches()) {
+                throw new IllegalArgumentException(
+                        "unit must be 1 to 40 letters, digits, spaces, hyphens or underscores, beginning with a letter, was \""
+                                + unit + "\"");
+            }
             Objects.requireNonNull(event, "event");
         }
     }
@@ -248,6 +269,7 @@ public final class PrivacyLedger implements AutoCloseable {
         }
         Terms last = history.terms();
         requireSame(name, "relation", last.relation(), terms.relation(), "start a separate ledger for it");
+        requireSame(name, "unit", last.unit(), terms.unit(), "start a separate ledger for it");
         if (!changedPlan) {
             String remedy = "continue with the same one, or request the change explicitly";
             requireSame(name, "plan", last.planDigest(), terms.planDigest(), remedy);
@@ -334,7 +356,12 @@ public final class PrivacyLedger implements AutoCloseable {
         Terms terms = history.terms();
         if (!terms.event().equals(event)) {
             startSession(new Terms(
-                    terms.planDigest(), terms.configurationDigest(), terms.libraryVersion(), terms.relation(), event));
+                    terms.planDigest(),
+                    terms.configurationDigest(),
+                    terms.libraryVersion(),
+                    terms.relation(),
+                    terms.unit(),
+                    event));
         }
     }
 

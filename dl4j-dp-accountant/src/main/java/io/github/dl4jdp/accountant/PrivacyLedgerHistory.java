@@ -334,6 +334,10 @@ public final class PrivacyLedgerHistory {
                 throw broken("changes the relation from " + terms.relation() + " to "
                         + session.terms().relation());
             }
+            if (terms != null && !session.terms().unit().equals(terms.unit())) {
+                throw broken("changes the unit from " + terms.unit() + " to "
+                        + session.terms().unit());
+            }
             terms = session.terms();
             sessions++;
         } else if (terms == null) {

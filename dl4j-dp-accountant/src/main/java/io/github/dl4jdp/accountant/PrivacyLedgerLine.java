@@ -53,7 +53,7 @@ record PrivacyLedgerLine(
             + ",\"ledger\":1,\"session\":\"([0-9a-f]{32})\",\"opened\":\"([-0-9:TZ]{20})\""
             + ",\"library\":\"([^\"\\\\]*)\",\"plan\":\"([^\"\\\\]*)\",\"configuration\":\"([^\"\\\\]*)\""
             + "(?:,\"key\":\"([0-9a-f]{88})\")?"
-            + ",\"relation\":\"([A-Z_]+)\",\"event\":(\\{.*\\})");
+            + ",\"relation\":\"([A-Z_]+)\"(?:,\"unit\":\"([^\"\\\\]*)\")?,\"event\":(\\{.*\\})");
 
     /**
      * The start of a session.
@@ -79,7 +79,9 @@ record PrivacyLedgerLine(
                         + session.opened() + "\",\"library\":\"" + terms.libraryVersion() + "\",\"plan\":\""
                         + terms.planDigest() + "\",\"configuration\":\"" + terms.configurationDigest()
                         + (session.key() == null ? "" : "\",\"key\":\"" + session.key())
-                        + "\",\"relation\":\"" + terms.relation().name() + "\",\"event\":"
+                        + "\",\"relation\":\"" + terms.relation().name() + "\""
+                        + (terms.unit().equals(PrivacyLedger.Terms.EXAMPLE) ? "" : ",\"unit\":\"" + terms.unit() + "\"")
+                        + ",\"event\":"
                         + PrivacyLedgerEvents.write(terms.event()));
     }
 
@@ -143,7 +145,8 @@ record PrivacyLedgerLine(
                     session.group(6),
                     session.group(4),
                     NeighboringRelation.valueOf(session.group(8)),
-                    PrivacyLedgerEvents.read(session.group(9)));
+                    session.group(9) == null ? PrivacyLedger.Terms.EXAMPLE : session.group(9),
+                    PrivacyLedgerEvents.read(session.group(10)));
             Session opened = new Session(session.group(2), session.group(3), terms, session.group(7));
             return new PrivacyLedgerLine(sequenceNumber, hash, opened, 0, null, signature);
         } catch (IllegalArgumentException e) {

@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedgerKey;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
@@ -19,6 +20,7 @@ import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.Correlation;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
+import io.github.dl4jdp.core.mechanism.PrivacyUnit;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import java.nio.file.Path;
 import java.security.PrivateKey;
@@ -50,7 +52,7 @@ import org.jspecify.annotations.Nullable;
  * <h2>Formal guarantee</h2>
  *
  * After {@code t} steps the parameters satisfy {@code (epsilon, delta)}-differential privacy under
- * {@link #relation()}, with one example of the training set as the unit of privacy, for every {@code (epsilon, delta)} that a
+ * {@link #relation()}, with one example of the training set as the unit of privacy, or one owner of examples by {@link #withUnit}, for every {@code (epsilon, delta)} that a
  * sound accountant computes for {@code t} compositions of {@link #stepEvent()}. The number of examples, the lot
  * size and the number of steps are public constants. The initial parameters are assumed independent of the training data.
  *
@@ -84,6 +86,7 @@ public final class DpSgdPlan {
     /** Whether the data come once. */
     private boolean singlePass;
 
+    private PrivacyUnit unit = PrivacyUnit.EXAMPLE;
     /** Given or calibrated. */
     private @Nullable Double noiseMultiplier;
 
@@ -126,6 +129,7 @@ public final class DpSgdPlan {
         copies = plan.copies;
         correlation = plan.correlation;
         singlePass = plan.singlePass;
+        unit = plan.unit;
         noiseMultiplier = plan.noiseMultiplier;
         target = plan.target;
         seed = plan.seed;
@@ -185,6 +189,7 @@ public final class DpSgdPlan {
                 noiseSchedule,
                 releasesPerLot(),
                 copies,
+                unit,
                 Math.max(1, steps),
                 Optional.ofNullable(correlation),
                 OptionalLong.empty());
@@ -215,6 +220,7 @@ public final class DpSgdPlan {
         plan.copies = mechanism.copies();
         plan.singlePass = singlePass;
         plan.correlation = mechanism.correlation().orElse(null);
+        plan.unit = mechanism.unit();
         plan.noiseMultiplier = mechanism.noiseMultiplier();
         plan.seed = mechanism.seed().isPresent() ? mechanism.seed().getAsLong() : null;
         return plan;
@@ -240,6 +246,7 @@ public final class DpSgdPlan {
                 noiseSchedule,
                 releasesPerLot(),
                 copies,
+                unit,
                 steps(),
                 Optional.ofNullable(correlation),
                 seed());
@@ -377,6 +384,10 @@ public final class DpSgdPlan {
         if (target != null && target.relation() != kept) {
             throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept
                     + " for lots of a maximum size, was under " + target.relation());
+        }
+        if (relationGiven && relation != kept) {
+            throw new IllegalArgumentException("the relation that the plan was given must be " + kept
+                    + " for lots of a maximum size, was " + relation);
         }
         return recalibrated(plan -> {
             plan.maximumLotSize = examples;
@@ -630,6 +641,42 @@ public final class DpSgdPlan {
     }
 
     /**
+     * Makes a person, or another owner of rows, the unit of privacy: data come with the owner of each row ({@link GroupedExamples}), and the plan's numbers are numbers of owners.
+     *
+     * <pre>{@code
+     * DpSgdPlan plan = DpSgdPlan.poisson(10_000, 100)   // patients, expected patients of a lot
+     *         .withUnit("patient", 16)                  // at most 16 visits of each
+     *         ...
+     * net.fit(engine.lots(GroupedExamples.of(visits, patientIds)), plan.epochs());
+     * }</pre>
+     *
+     * <p><b>Formal guarantee.</b> Owners are sampled, not rows. Of each one in a lot at most {@code maximumRows} rows are chosen, uniformly and afresh for every lot, by the run's cryptographic stream; the owner's
+     * gradient is the mean of theirs,
+     *
+     * <pre>
+     *   g_p = (1/r) sum over the chosen rows j of the gradient of row j,   r = min(rows of p, maximumRows)
+     * </pre>
+     *
+     * and is clipped to {@code C} as one. Adding or removing an owner with all rows moves the sum by {@code C} at most: noise, event and epsilon are those of a plan of as many examples. It is assumed that every row has one
+     * owner, the same id standing for the same one.
+     *
+     * <p>A larger maximum makes an owner's gradient vary less from lot to lot, and takes as much more time; it does not change epsilon. The choice is about time and memory, and must not depend on the data: a unit's rows pass
+     * through the network together.
+     *
+     * @param name the word for one owner in the report and elsewhere, such as "patient" or "household"
+     * @param maximumRows the most rows of one owner in a lot, a public constant, at least 1
+     * @throws IllegalArgumentException if the name is "example" or not a word, {@code maximumRows < 1}, or the plan has {@link #withTruncatedBackprop} or is for {@link #givenBatches}
+     */
+    public DpSgdPlan withUnit(String name, int maximumRows) {
+        var owner = new PrivacyUnit(name, maximumRows);
+        if (name.equals(PrivacyUnit.EXAMPLE.name())) {
+            throw new IllegalArgumentException(
+                    "unit must be the word for an owner of rows, was \"example\", which is one row: leave withUnit out");
+        }
+        return with(plan -> plan.unit = owner);
+    }
+
+    /**
      * Other releases about the same data, before the training or beside it: private statistics for normalization, another model. It is
      * charged from the start: calibration, epsilon, ledger and report include it.
      *
@@ -734,7 +781,7 @@ public final class DpSgdPlan {
         return withNoise(noiseMultiplier, new PrivacyGuarantee(epsilon, delta(), relation));
     }
 
-    /** The number of examples of the data set, a public constant. */
+    /** The number of examples of the data set, a constant; with {@link #withUnit}, that of the owners of rows. */
     public long examples() {
         return examples;
     }
@@ -818,7 +865,21 @@ public final class DpSgdPlan {
         return delta;
     }
 
-    /** The neighboring relation under which the plan's guarantee holds; the unit of privacy is one example. */
+    /** What the guarantee protects as one: "example", or the name given by {@link #withUnit}. */
+    public String unit() {
+        return unit.name();
+    }
+
+    /** The most rows of one unit in a lot: 1, or as given by {@link #withUnit}. */
+    public int maximumRows() {
+        return unit.maximumRows();
+    }
+
+    PrivacyUnit privacyUnit() {
+        return unit;
+    }
+
+    /** The neighboring relation under which the plan's guarantee holds, between data sets that differ in one {@link #unit}. */
     public NeighboringRelation relation() {
         return relation;
     }
@@ -1021,6 +1082,7 @@ public final class DpSgdPlan {
                 + (truncation == null ? "" : ", truncatedBackprop=" + truncation.describe())
                 + (exampleShape.equals(ExampleShape.NONE) ? "" : ", exampleShape=" + exampleShape.describe())
                 + (copies == 1 ? "" : ", augmentationMultiplicity=" + copies)
+                + (unit.isGroup() ? ", unit=" + unit.name() + ", maximumRows=" + unit.maximumRows() : "")
                 + ", delta=" + delta
                 + ", relation=" + relation + ", accountant=" + accountantKind
                 + (seed == null ? "]" : ", seed=" + seed + "]");

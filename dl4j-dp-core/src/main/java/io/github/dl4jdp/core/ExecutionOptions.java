@@ -10,7 +10,7 @@ import org.nd4j.nativeblas.NativeOpsHolder;
  * How a plan is carried out on this machine. Nothing here can change what is released beyond rounding, nor the guarantee.
  *
  * @param physicalBatchSize the most examples that pass through the network at a time; a larger lot is accumulated over several
- *     physical batches and still makes one update. Copies that augmentation makes count, and those of one example stay together
+ *     physical batches and still makes one update. Copies that augmentation makes count, and those of one example, or of all rows of an owner that are in the lot, stay together
  * @param prefetch whether another thread reads the next physical batch while the network trains on this one: useful where examples come from files. {@link RandomAccessExamples} are then used by that thread, still one thread at a time
  * @param threads the largest number of threads for the library's own work, the training thread included; 0 for as many as ND4J uses:
  *     the environment variable {@code OMP_NUM_THREADS}, or one a processor. The library's results have the same bits for any number of threads

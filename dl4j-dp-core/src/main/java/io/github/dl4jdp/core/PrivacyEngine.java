@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.data.Augmentation;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.internal.DataSize;
@@ -58,8 +59,8 @@ import org.slf4j.LoggerFactory;
  * After {@code t} lots, the parameters, the updater's state, and every gradient that a listener can see are the output of {@code t} adaptively
  * composed releases {@code (sum of clipped gradients + N(0, (sigma C)^2 I)) / L}, or of {@code t} times {@link DpSgdPlan#releasesPerLot()} with
  * truncated backpropagation through time, and post-processing of them: they satisfy
- * {@link #guarantee()}, one training example being the unit of privacy. Assumed: the initial parameters do not depend on the
- * training data, each example is one row of the data set, and the random generator is secure. Not covered: the training score and
+ * {@link #guarantee()}, one training example being the unit of privacy, or one owner of examples by {@link DpSgdPlan#withUnit}. Assumed: the initial parameters do not depend on the
+ * training data, each example is one row of the data set, or has its owner's id, and the random generator is secure. Not covered: the training score and
  * anything else computed from the data (evaluation on it, statistics for normalization, early stopping by its score).
  */
 public final class PrivacyEngine implements AutoCloseable {
@@ -235,6 +236,11 @@ public final class PrivacyEngine implements AutoCloseable {
                     "a plan with truncated backpropagation through time cannot be summed in parts: each of its segments needs the update that the one"
                             + " before made; use engine.lots(data)");
         }
+        if (plan().privacyUnit().isGroup()) {
+            throw new IllegalArgumentException(
+                    "a plan whose unit is the " + plan().unit()
+                            + " cannot be summed in parts elsewhere, which are cut by rows and not by their owners; use engine.lots(GroupedExamples.of(data, ids))");
+        }
         requireLots(sums.size());
         return new LotSource(training, sums, options);
     }
@@ -247,7 +253,7 @@ public final class PrivacyEngine implements AutoCloseable {
     /**
      * The lots of the plan, for {@code net.fit(lots, plan.epochs())}.
      *
-     * @param data the training set, each example with one array of features and one of labels
+     * @param data the training set, each example with one array of features and one of labels; a {@link GroupedExamples} for a plan with {@link DpSgdPlan#withUnit}
      * @throws IllegalArgumentException under {@code ADD_OR_REMOVE_ONE}, if its size differs from {@code plan.examples()} by more than one example and more than 1 %, most likely a mistake: a check that reads
      *     the private data and is not covered by the guarantee; under {@code ZERO_OUT}, if it is larger (fewer examples are as if the missing ones were empty); under {@code REPLACE_ONE}, if it is another
      * @throws IllegalStateException if the plan's steps are done, the engine is detached, or the plan's augmentation multiplicity is more than 1
@@ -322,11 +328,25 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalStateException("the plan's augmentation multiplicity is " + plan.augmentationMultiplicity()
                     + ", but no augmentation makes the copies: use engine.lots(data, augmentation)");
         }
-        requireLots(data.size());
+        requireLots(units(data));
         return new LotSource(training, data, augmentation, options);
     }
 
-    /** Requires that lots can be drawn from a data set of this size. */
+    /** The number of units of a data set, which must be of the plan's kind. */
+    private long units(RandomAccessExamples data) {
+        boolean hasOwners = data instanceof GroupedExamples;
+        if (plan.privacyUnit().isGroup() && !hasOwners) {
+            throw new IllegalArgumentException("the data must have the " + plan.unit()
+                    + " of each row, the plan's unit of privacy: use engine.lots(GroupedExamples.of(data, ids))");
+        }
+        if (!plan.privacyUnit().isGroup() && hasOwners) {
+            throw new IllegalArgumentException(
+                    "the data have the owner of each row, but the plan's unit of privacy is one row: use plan.withUnit(\"patient\", maximumRows), or the data without owners");
+        }
+        return data instanceof GroupedExamples grouped ? grouped.units() : data.size();
+    }
+
+    /** Requires that lots can be drawn from a data set of so many units. */
     private void requireLots(long size) {
         training.requireAttached();
         if (plan.sampling() == Sampling.GIVEN_BATCHES) {
@@ -334,11 +354,17 @@ public final class PrivacyEngine implements AutoCloseable {
                     "the plan's sampling is GIVEN_BATCHES: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
         }
         training.requireStepsLeft();
-        DataSize.require(size, plan.examples(), plan.relation(), "plan.examples", "examples");
+        DataSize.require(
+                size,
+                plan.examples(),
+                plan.relation(),
+                "plan.examples",
+                plan.privacyUnit().isGroup() ? "owners of rows (unit: " + plan.unit() + ")" : "examples");
         if (!DataSize.isNear(size, plan.examples())) {
             log.warn(
-                    "The data set has {} examples, the plan {}: those that are missing are taken for empty records, and the divisor stays that of the plan.",
+                    "The data set has {} units (one {}), the plan {}: those that are missing are taken for empty records, and the divisor stays that of the plan.",
                     size,
+                    plan.unit(),
                     plan.examples());
         }
     }

@@ -104,7 +104,7 @@ public final class PrivacyListener extends BaseTrainingListener {
                     !plan.others().isEmpty() ? ", with the other releases," : "",
                     all,
                     plan.delta(),
-                    plan.relation(),
+                    relationAndUnit(plan),
                     plan.accountantKind());
         }
         if (epochs == 1) {
@@ -114,7 +114,7 @@ public final class PrivacyListener extends BaseTrainingListener {
                     count(plan.steps(), "step"),
                     all,
                     plan.delta(),
-                    plan.relation());
+                    relationAndUnit(plan));
         }
         return String.format(
                 Locale.ROOT,
@@ -128,7 +128,7 @@ public final class PrivacyListener extends BaseTrainingListener {
                 count(plan.steps(), "step"),
                 all,
                 plan.delta(),
-                plan.relation(),
+                relationAndUnit(plan),
                 epochs,
                 one,
                 epochs * one,
@@ -137,6 +137,10 @@ public final class PrivacyListener extends BaseTrainingListener {
 
     private static String count(long number, String unit) {
         return number + " " + unit + (number == 1 ? "" : "s");
+    }
+
+    private static String relationAndUnit(DpSgdPlan plan) {
+        return plan.relation() + (plan.privacyUnit().isGroup() ? ", one " + plan.unit() : "");
     }
 
     /** The released sum is seen here and nowhere later: the updater turns it into an update in place. */
@@ -168,6 +172,7 @@ public final class PrivacyListener extends BaseTrainingListener {
                 engine.runningEpsilon(),
                 plan.delta(),
                 plan.relation(),
+                plan.unit(),
                 engine.momentsEpsilon(),
                 plan.target()
                         .map(PrivacyGuarantee::epsilon)

@@ -110,7 +110,7 @@ public final class PrivacyReport {
     /** What the guarantee rests on. */
     public List<String> assumptions() {
         var assumptions = new ArrayList<String>(List.of(
-                "one row of the data set is one person's whole contribution",
+                unitAssumption(),
                 "the initial parameters and the updater's state do not depend on the training data",
                 "normalization and other preprocessing use no statistics of the training data",
                 sizeAssumption()));
@@ -154,16 +154,22 @@ public final class PrivacyReport {
         return assumptions;
     }
 
+    private String unitAssumption() {
+        return plan.privacyUnit().isGroup()
+                ? "all rows of one " + plan.unit() + " have the same id, and a row is about no other " + plan.unit()
+                : "one row of the data set is one person's whole contribution";
+    }
+
     /** What the relation takes the number of examples for. */
     private String sizeAssumption() {
         String others = "the expected lot size and the number of steps are public";
         return switch (plan.relation()) {
             case ADD_OR_REMOVE_ONE ->
-                "the number of examples, " + plan.examples()
+                "the number of " + units() + ", " + plan.examples()
                         + ", is a constant that was known without counting the training data; if it is their exact count, the"
                         + " guarantee is the same for ZERO_OUT instead; " + others;
             case ZERO_OUT, REPLACE_ONE ->
-                "the number of examples, " + plan.examples()
+                "the number of " + units() + ", " + plan.examples()
                         + ", may be the exact count of the training data: it is public, and the guarantee does not hide it; "
                         + others;
         };
@@ -174,6 +180,11 @@ public final class PrivacyReport {
      */
     public Map<String, String> review() {
         return ReviewPoints.of(this);
+    }
+
+    /** Several of the unit, in words. */
+    private String units() {
+        return plan.privacyUnit().isGroup() ? "owners of rows (unit: " + plan.unit() + ")" : "examples";
     }
 
     /** What is computed from the training data and has no guarantee. */
@@ -196,7 +207,7 @@ public final class PrivacyReport {
                 guarantee().epsilon(),
                 guarantee().delta());
         if (isPrivate()) {
-            return "(" + values + ")-differential privacy, " + guarantee().relation() + ", one example";
+            return "(" + values + ")-differential privacy, " + guarantee().relation() + ", one " + plan.unit();
         }
         if (plan.noiseMultiplier() == 0) {
             return "NOT PRIVATE: no noise was added";
@@ -234,10 +245,14 @@ public final class PrivacyReport {
         }
         facts.put(
                 "sampling",
-                plan.sampling() + ", " + plan.examples() + " examples, expected lot size " + plan.expectedLotSize()
+                plan.sampling() + ", " + plan.examples() + " " + units() + ", expected lot size "
+                        + plan.expectedLotSize()
                         + (plan.sampling() == Sampling.RANDOM_ALLOCATION
                                 ? ", each in one of the " + plan.mechanism().lotsPerPass() + " lots of every pass"
                                 : ", probability " + plan.samplingProbability()));
+        if (plan.privacyUnit().isGroup()) {
+            facts.put("unit of privacy", plan.privacyUnit().describe());
+        }
         facts.put(
                 "clipping norm",
                 plan.clipping().describe()
@@ -310,15 +325,19 @@ public final class PrivacyReport {
                 Locale.ROOT,
                 "Two data sets are neighbors if %s. For any two neighbors, every outcome of the training is at most %.4g times"
                         + " as likely with one as with the other (e to the power of epsilon), except with probability %.3g.",
-                guarantee().relation().description(),
+                guarantee().relation().description(plan.unit()),
                 Math.exp(guarantee().epsilon()),
                 guarantee().delta()));
         words.add(String.format(
                 Locale.ROOT,
-                "An attacker who knows all other examples and sees every model of the run detects, at a false-positive rate of"
-                        + " 1 %%, at most %.3g %% of the members (examples that were in the training data).",
+                "An attacker who knows all other %1$s and sees every model of the run detects, at a false-positive rate of"
+                        + " 1 %%, at most %2$.3g %% of the members (%1$s that were in the training data).",
+                units(),
                 100 * tradeOff().truePositiveRate(0.01)));
-        words.add("The guarantee protects one example. It is weaker for a person with several examples.");
+        words.add(
+                plan.privacyUnit().isGroup()
+                        ? "The guarantee protects one " + plan.unit() + " with all rows, however many they are."
+                        : "The guarantee protects one example. It is weaker for a person with several examples.");
         return words;
     }
 
@@ -396,7 +415,7 @@ public final class PrivacyReport {
         json.put("delta", guarantee().delta());
         momentsEpsilon().ifPresent(epsilon -> json.put("momentsEpsilon", epsilon));
         json.put("relation", guarantee().relation().name());
-        json.put("unit", "one example");
+        json.put("unit", "one " + plan.unit());
         json.put("steps", steps());
         json.put("plan", PlanJson.toMap(plan));
         json.put("ledger", ledger().map(Head::hash).orElse(null));

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.mechanism.PrivacyUnit;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -19,7 +20,8 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param remainingSteps lots that the plan still allows
  * @param epsilon privacy spent so far, at {@link #delta} and under {@link #relation}; infinite without noise
  * @param delta the plan's delta
- * @param relation the neighboring relation; the unit of privacy is one example
+ * @param relation the neighboring relation, between data sets that differ in one unit
+ * @param unit the unit of privacy: "example", or the plan's word for the owner of rows
  * @param momentsEpsilon the moments accountant's epsilon, where the plan's accountant is a tighter one
  * @param budget the epsilon that the plan was calibrated to, if it was
  * @param projectedEpsilon what the whole plan will have cost
@@ -33,6 +35,7 @@ public record PrivacyStatus(
         double epsilon,
         double delta,
         NeighboringRelation relation,
+        String unit,
         OptionalDouble momentsEpsilon,
         OptionalDouble budget,
         double projectedEpsilon,
@@ -50,19 +53,49 @@ public record PrivacyStatus(
             "noise_to_signal",
             "clipped_fraction_outside_the_guarantee");
 
+    /** A status of a run whose unit of privacy is one example. */
+    public PrivacyStatus(
+            long steps,
+            long remainingSteps,
+            double epsilon,
+            double delta,
+            NeighboringRelation relation,
+            OptionalDouble momentsEpsilon,
+            OptionalDouble budget,
+            double projectedEpsilon,
+            OptionalDouble noiseToSignal,
+            OptionalDouble clippedFraction) {
+        this(
+                steps,
+                remainingSteps,
+                epsilon,
+                delta,
+                relation,
+                PrivacyUnit.EXAMPLE.name(),
+                momentsEpsilon,
+                budget,
+                projectedEpsilon,
+                noiseToSignal,
+                clippedFraction);
+    }
+
+    private boolean isOfExamples() {
+        return unit.equals(PrivacyUnit.EXAMPLE.name());
+    }
+
     /** The names of {@link #values()}, in their order. */
     public static List<String> names() {
         return NAMES;
     }
 
-    /** The values by name: numbers, strings, {@code "Infinity"} for an infinite number and the empty string for an unknown one. */
+    /** The values by name, the relation with the unit if that is not the example: numbers, strings, {@code "Infinity"} for an infinite number and the empty string for an unknown one. */
     public Map<String, Object> values() {
         List<Object> values = List.of(
                 steps,
                 remainingSteps,
                 number(epsilon),
                 delta,
-                relation.name(),
+                isOfExamples() ? relation.name() : relation + " of one " + unit,
                 number(momentsEpsilon.orElse(Double.NaN)),
                 number(budget.orElse(Double.NaN)),
                 number(projectedEpsilon),
@@ -97,6 +130,7 @@ public record PrivacyStatus(
     @Override
     public String toString() {
         return String.format(Locale.ROOT, "step %d: epsilon = %.4g (delta = %.3g", steps, epsilon, delta)
+                + (isOfExamples() ? "" : ", one " + unit)
                 + (momentsEpsilon.isPresent()
                         ? String.format(Locale.ROOT, "; moments accountant: %.4g)", momentsEpsilon.getAsDouble())
                         : ")");

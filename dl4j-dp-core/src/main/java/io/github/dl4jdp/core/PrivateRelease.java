@@ -30,6 +30,8 @@ import org.slf4j.LoggerFactory;
  * }
  * }</pre>
  *
+ * <p>With {@link DpSgdPlan#withUnit} the members are owners of rows: each adds one vector for all of its rows, such as the mean of some of their gradients, clipped as one.
+ *
  * <h2>Formal guarantee</h2>
  *
  * What {@link #release} returns satisfies the plan's guarantee if the caller keeps two promises: the sum is over exactly the members of {@link #nextLot}, and each of them adds a vector of Euclidean norm at

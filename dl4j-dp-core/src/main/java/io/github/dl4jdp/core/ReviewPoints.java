@@ -73,8 +73,13 @@ final class ReviewPoints {
     }
 
     private static String unit(PrivacyReport report) {
-        return "Two data sets are neighbors if " + report.guarantee().relation().description() + ". " + OUTSIDE
-                + "whether a unit has everything of one person.";
+        DpSgdPlan plan = report.plan();
+        return "Two data sets are neighbors if "
+                + report.guarantee().relation().description(plan.unit()) + ". "
+                + (plan.privacyUnit().isGroup()
+                        ? "The unit is " + plan.privacyUnit().describe() + ". " + OUTSIDE
+                                + "whether all rows of one " + plan.unit() + " have the same id."
+                        : OUTSIDE + "whether a unit has everything of one person.");
     }
 
     private static String releases(PrivacyReport report) {

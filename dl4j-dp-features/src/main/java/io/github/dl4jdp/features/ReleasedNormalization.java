@@ -15,6 +15,9 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
 
 /** What {@link PrivateNormalization#release} released, and what it cost. */
 public final class ReleasedNormalization {
+    /** What the release is protected for: a row. */
+    private static final String UNIT = "example";
+
     private final ChannelNormalization normalization;
     private final long examples;
     private final NeighboringRelation relation;
@@ -105,7 +108,7 @@ public final class ReleasedNormalization {
      * The plan with this release charged to it, beside what it has been charged with {@link DpSgdPlan#withOtherReleases} already. It is charged once, and a
      * release that is made again is charged again: a script that runs more than once should {@link #save} it and {@link #load} it.
      *
-     * @throws IllegalArgumentException if the plan has another relation or another number of examples, or is calibrated to a guarantee
+     * @throws IllegalArgumentException if the plan has another relation, another unit of privacy than the example or another number of examples, or is calibrated to a guarantee
      *     that its earlier releases alone exceed
      */
     public DpSgdPlan chargedTo(DpSgdPlan plan) {
@@ -113,6 +116,12 @@ public final class ReleasedNormalization {
             throw new IllegalArgumentException("plan must have the relation of the release, " + relation
                     + ", has " + plan.relation()
                     + ": release under the plan's relation, by PrivateNormalization.withRelation");
+        }
+        if (!plan.unit().equals(UNIT)) {
+            throw new IllegalArgumentException("plan must have the unit of privacy of the release, one " + UNIT
+                    + ", has one " + plan.unit()
+                    + ": the release is protected for one row, not for a " + plan.unit()
+                    + " with several. Use public statistics, or a layer that needs none, such as GroupNormalization");
         }
         if (plan.examples() != examples) {
             throw new IllegalArgumentException(

@@ -243,6 +243,9 @@ class PrivateNormalizationTest {
                 .hasMessageContaining("has REPLACE_ONE");
         assertThatThrownBy(() -> released.chargedTo(DpSgdPlan.poisson(SIZE + 1, 50)))
                 .hasMessageContaining("500, has 501");
+        assertThatThrownBy(() -> released.chargedTo(DpSgdPlan.poisson(SIZE, 50).withUnit("patient", 3)))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("unit of privacy of the release, one example, has one patient");
     }
 
     @Test

@@ -111,6 +111,11 @@ public final class SparkPrivacyEngine implements AutoCloseable {
                     "the plan must have no truncated backpropagation through time on a cluster: each segment needs the update that the one before made."
                             + " Train it in one process, by PrivacyEngine");
         }
+        if (mechanism.unit().isGroup()) {
+            throw new IllegalArgumentException("the plan's unit of privacy must be the example on a cluster, was "
+                    + mechanism.unit().name()
+                    + ": shards are cut by examples, not by their owners. Train it in one process, by PrivacyEngine");
+        }
         if (mechanism.copies() > 1) {
             throw new IllegalArgumentException(
                     "the plan's augmentation multiplicity must be 1 on a cluster, was " + mechanism.copies()

@@ -36,7 +36,7 @@ public final class ImageFolderExamples implements RandomAccessExamples {
     private final int channels;
 
     private ImageFolderExamples(List<Path> images, List<String> labels, int height, int width, int channels) {
-        this.images = images;
+        this.images = List.copyOf(images);
         this.labels = labels;
         this.height = height;
         this.width = width;
@@ -88,6 +88,11 @@ public final class ImageFolderExamples implements RandomAccessExamples {
     /** The labels, in the order of the columns. */
     public List<String> labels() {
         return labels;
+    }
+
+    /** The files of the images, in the order of the examples. */
+    public List<Path> files() {
+        return images;
     }
 
     @Override

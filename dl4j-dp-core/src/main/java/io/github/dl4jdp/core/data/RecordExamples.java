@@ -7,6 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 import org.datavec.api.records.metadata.RecordMetaData;
 import org.datavec.api.records.reader.RecordReader;
+import org.datavec.api.writable.NullWritable;
+import org.datavec.api.writable.Writable;
 import org.deeplearning4j.datasets.datavec.RecordReaderDataSetIterator;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.dataset.DataSet;
@@ -68,6 +70,31 @@ public final class RecordExamples implements RandomAccessExamples {
             }
             return RandomAccessExamples.of(DataSet.merge(batches));
         }
+    }
+
+    /**
+     * A column of records: the owners of the examples, for {@link GroupedExamples#of(RandomAccessExamples, List)}. The reader that the examples are read through must not have the column, or must drop it by a
+     * {@code TransformProcess}: an id among the features is learned.
+     *
+     * @param reader over the same records in the same order, reset before and afterwards
+     * @param column number of the column, from 0
+     * @return the texts of the column, blank where the record has nothing there
+     * @throws IllegalArgumentException if a record has no such column
+     */
+    public static List<String> ids(RecordReader reader, int column) {
+        var ids = new ArrayList<String>();
+        reader.reset();
+        while (reader.hasNext()) {
+            List<Writable> record = reader.next();
+            if (column < 0 || column >= record.size()) {
+                throw new IllegalArgumentException("column must be in [0, " + record.size()
+                        + "), the columns of record " + ids.size() + ", was " + column);
+            }
+            Writable id = record.get(column);
+            ids.add(id instanceof NullWritable ? "" : id.toString());
+        }
+        reader.reset();
+        return ids;
     }
 
     @Override

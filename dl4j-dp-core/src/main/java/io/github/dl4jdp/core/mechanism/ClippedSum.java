@@ -73,17 +73,26 @@ public final class ClippedSum {
         clippedOfLot = 0;
     }
 
+    /** As {@link #add(List, int, int, int)}, for examples of one row. */
+    public void add(List<LayerTape> recorded, int examples, int rows) {
+        add(recorded, examples, rows, 1);
+    }
+
     /**
      * Clips and adds the gradients of one physical batch.
      *
      * @param recorded one tape for each trainable layer, of all copies of the examples
      * @param examples how many of the batch's examples count: the rest pad an empty lot and contribute nothing, whatever they hold
      * @param rows number of examples of the batch
+     * @param each how many rows every example of the batch has: copy k of row j of example i is row {@code (k each + j) rows + i}
      * @throws IllegalStateException if the lot has so many examples that rounding in double precision alone could take more than is allowed for
      */
-    public void add(List<LayerTape> recorded, int examples, int rows) {
-        List<BoundedTape> tapes =
-                bounded(AveragedTape.of(recorded, layers, dataType, rows, copies), layers, dataType, rows);
+    public void add(List<LayerTape> recorded, int examples, int rows, int each) {
+        List<BoundedTape> tapes = bounded(
+                AveragedTape.of(recorded, layers, dataType, rows, Math.multiplyExact(copies, each)),
+                layers,
+                dataType,
+                rows);
         double[][] norms = norms(tapes, rows);
         double[] whole = LotClipping.together(norms);
         for (int i = 0; i < rows; i++) {

@@ -8,6 +8,8 @@ import java.util.Arrays;
 /** Draws the members of lots: functions of the lot's key, so that a lot is the same wherever it is drawn. */
 final class LotSampler {
     static final String STREAM = "sampling";
+    /** Of the rows of members that have many. */
+    static final String ROWS = "rows of a unit";
 
     private static final String ANOTHER_COIN = "sampling again";
 

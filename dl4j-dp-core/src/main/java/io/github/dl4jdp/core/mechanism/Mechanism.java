@@ -14,7 +14,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.Collectors;
+import java.util.stream.LongStream;
 
 /**
  * Everything that decides on what a run releases, complete and frozen: the one object that draws lots, clips, adds noise, divides, and states its cost.
@@ -34,6 +36,7 @@ import java.util.stream.Collectors;
  * @param noiseSchedule factors of sigma by charge
  * @param releasesPerLot sums released about one lot, at least 1
  * @param copies K, the copies of an example whose gradients are averaged, at least 1
+ * @param unit what is sampled, clipped and counted: N, L and the maximum lot size are numbers of it
  * @param steps T, the number of lots of the run, at least 1
  * @param correlation how the noise of lots is mixed from shared draws, whose standard deviation is sigma C; empty for independent noise
  * @param seed of a repeatable run, which is not private; empty in a private one
@@ -50,12 +53,47 @@ public record Mechanism(
         NoiseSchedule noiseSchedule,
         long releasesPerLot,
         int copies,
+        PrivacyUnit unit,
         long steps,
         Optional<Correlation> correlation,
         OptionalLong seed) {
     private static final String CUT = "cut";
 
-    /** With independent noise. */
+    /** With the example as the unit. */
+    public Mechanism(
+            Sampling sampling,
+            long examples,
+            long lotSize,
+            long maximumLotSize,
+            long lotsPerPass,
+            NeighboringRelation relation,
+            Clipping clipping,
+            double noiseMultiplier,
+            NoiseSchedule noiseSchedule,
+            long releasesPerLot,
+            int copies,
+            long steps,
+            Optional<Correlation> correlation,
+            OptionalLong seed) {
+        this(
+                sampling,
+                examples,
+                lotSize,
+                maximumLotSize,
+                lotsPerPass,
+                relation,
+                clipping,
+                noiseMultiplier,
+                noiseSchedule,
+                releasesPerLot,
+                copies,
+                PrivacyUnit.EXAMPLE,
+                steps,
+                correlation,
+                seed);
+    }
+
+    /** With the example as the unit, and independent noise. */
     public Mechanism(
             Sampling sampling,
             long examples,
@@ -167,6 +205,18 @@ public record Mechanism(
             throw new IllegalArgumentException(
                     "augmentationMultiplicity must be 1 in a plan with truncated backpropagation through time, was "
                             + copies);
+        }
+        if (unit.isGroup() && releasesPerLot > 1) {
+            throw new IllegalArgumentException(
+                    "unit must be the example in a plan with truncated backpropagation through time, was "
+                            + unit.name()
+                            + ": a recurrent layer carries the state of one row from segment to segment. Use"
+                            + " standard backpropagation through time");
+        }
+        if (unit.isGroup() && sampling == Sampling.GIVEN_BATCHES) {
+            throw new IllegalArgumentException(
+                    "unit must be the example in a plan of given batches, was " + unit.name() + ": the rows of one "
+                            + unit.name() + " may be in any of your batches; use DpSgdPlan.poisson or fixedSize");
         }
         if (copies > 1 && sampling == Sampling.GIVEN_BATCHES) {
             throw new IllegalArgumentException(
@@ -280,6 +330,31 @@ public record Mechanism(
     /** L for random allocation: the mean size of a lot, rounded, at least 1. */
     public static long allocatedLotSize(long examples, long lotsPerPass) {
         return Math.max(1, examples / lotsPerPass + (examples % lotsPerPass >= (lotsPerPass + 1) / 2 ? 1 : 0));
+    }
+
+    /**
+     * The rows of the members of a lot that are in it: all of a member that has at most {@link PrivacyUnit#maximumRows}, of any other one as many, every subset equally likely.
+     *
+     * <p>Which ones depends on the lot's key, the member's number and how many rows it has, never on other members.
+     *
+     * @param key the lot's
+     * @param members their numbers
+     * @param rows how many rows a member has, by its number
+     * @return for each member the places of its chosen rows, ascending, from 0; empty for one without rows
+     */
+    public long[][] drawRows(LotKey key, long[] members, LongUnaryOperator rows) {
+        var coins = key.stream(LotSampler.ROWS, 0);
+        var chosen = new long[members.length][];
+        for (int i = 0; i < members.length; i++) {
+            long of = rows.applyAsLong(members[i]);
+            if (of <= unit.maximumRows()) {
+                chosen[i] = LongStream.range(0, of).toArray();
+            } else {
+                coins.restart(members[i]);
+                chosen[i] = LotSampler.fixedSize(coins, of, unit.maximumRows());
+            }
+        }
+        return chosen;
     }
 
     /** At most {@link #maximumLotSize} of the members, every subset equally likely: those at the places that a lot of fixed size would have among them. */
@@ -520,7 +595,9 @@ public record Mechanism(
                 + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
                 + correlation.map(one -> ", correlatedNoise=" + one.describe()).orElse("")
                 + (releasesPerLot == 1 ? "" : ", releasesPerLot=" + releasesPerLot)
-                + (copies == 1 ? "" : ", augmentationMultiplicity=" + copies) + ", relation=" + relation
+                + (copies == 1 ? "" : ", augmentationMultiplicity=" + copies)
+                + (unit.isGroup() ? ", unit=" + unit.name() + ", maximumRows=" + unit.maximumRows() : "")
+                + ", relation=" + relation
                 + (seed.isEmpty() ? "" : ", seed=" + seed.getAsLong());
     }
 }

@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
+import java.util.function.LongUnaryOperator;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -284,6 +285,17 @@ public final class PrivateStep {
     }
 
     /**
+     * The rows of members of a lot that are in it, see {@link Mechanism#drawRows}.
+     *
+     * @param lot its number, from 1
+     * @param members of the lot
+     * @param rows how many rows a member has, by its number
+     */
+    public long[][] drawRows(long lot, long[] members, LongUnaryOperator rows) {
+        return mechanism.drawRows(streams.lotKey(lot), members, rows);
+    }
+
+    /**
      * Opens the sum of one release. Another one that is open and was not released is dropped.
      *
      * @param charge what it is paid with
@@ -349,7 +361,16 @@ public final class PrivateStep {
          * @param rows number of examples of the batch
          */
         public void add(List<LayerTape> tapes, int counted, int rows) {
-            sum().add(tapes, counted, rows);
+            add(tapes, counted, rows, 1);
+        }
+
+        /**
+         * As {@link #add(List, int, int)}, for members of several rows.
+         *
+         * @param each how many rows every member in the batch has
+         */
+        public void add(List<LayerTape> tapes, int counted, int rows, int each) {
+            sum().add(tapes, counted, rows, each);
         }
 
         /** Ends a part of the lot: what was added since the last one is brought to the grid. */

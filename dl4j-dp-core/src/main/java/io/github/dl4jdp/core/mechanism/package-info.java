@@ -32,6 +32,10 @@
  * at {@code LotClipping}; adaptive clipping is flat clipping to a norm that earlier releases alone decide on. Of K averaged copies the mean is clipped, not each copy ({@code AveragedTape}). An example
  * that is not finite adds zero.
  *
+ * <p><b>2b. Owners of rows.</b> Where the unit is a person with several rows ({@code PrivacyUnit}), read "person" for "example" in every step: persons have the numbers that coins, subsets and shards go by. At most m of a person's
+ * rows are chosen, as a function of the lot's key, the person's number and how many rows it has ({@code Mechanism.drawRows}); the person's gradient is the mean of theirs, which {@code AveragedTape} makes as it does of copies, and is
+ * clipped as one. So {@code r_i} is a function of all rows of person i, the parameters and the lot's key, as before, and a person with all rows moves the sum by C at most.
+ *
  * <p><b>3. Sensitivity of the sum.</b> Add-or-remove and zero-out: neighboring sums differ by one share, at most C. Replace-one: by two shares, 2 C, and the event takes {@code sigma / 2}
  * ({@code Mechanism.releases}). Given batches: an example is in one lot of a pass, so that the lots of a pass are one Gaussian release (parallel composition): one charge a pass, for at most N examples
  * ({@code Charge.pay}). Truncated backpropagation: k sums on one sample, {@code SelfComposed(Gaussian, k)} inside the sampling. Adaptive clipping: the count of examples within C moves by 1/2, and is a second

@@ -112,10 +112,12 @@ public final class Spending implements AutoCloseable {
     /**
      * Adds what an account has and this does not: of parameters that were copied into the network, say.
      *
+     * @throws IllegalArgumentException if it was charged under another relation or for another unit of privacy
      * @throws IllegalStateException if one of them was charged to a ledger and the other was not
      */
     public void add(PrivacyAccount account) {
         composeCharges();
+        requireRelation(plan, account);
         requireOneLedger(plan, account, head());
         include(account);
         updateLimit();
@@ -215,6 +217,7 @@ public final class Spending implements AutoCloseable {
                 sha256(configuration),
                 libraryVersion(),
                 plan.mechanism().relation(),
+                plan.mechanism().unit().name(),
                 LedgerEvents.atOpening(plan));
         requireRelation(plan, progress.account());
         requireOneLedger(plan, progress.account(), head);
@@ -237,6 +240,13 @@ public final class Spending implements AutoCloseable {
                         + earlier.mechanism().relation() + ", was "
                         + plan.mechanism().relation()
                         + ": costs under different relations do not add up");
+            }
+            String unit = plan.mechanism().unit().name();
+            if (!earlier.mechanism().unit().name().equals(unit)) {
+                throw new IllegalArgumentException(
+                        "plan.unit must be that of the plans before it, "
+                                + earlier.mechanism().unit().name() + ", was " + unit
+                                + ": the cost for one is not the cost for the other. Train a new network, or one trained on other data");
             }
         }
     }

@@ -7,6 +7,7 @@ import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.Correlation;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
+import io.github.dl4jdp.core.mechanism.PrivacyUnit;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,6 +40,8 @@ public final class MechanismJson {
             "augmentationMultiplicity",
             "correlatedNoise",
             "separation",
+            "unit",
+            "maximumRows",
             "seed");
 
     private MechanismJson() {}
@@ -75,6 +78,10 @@ public final class MechanismJson {
             map.put("correlatedNoise", one.noise().code());
             map.put("separation", one.separation());
         });
+        if (mechanism.unit().isGroup()) {
+            map.put("unit", mechanism.unit().name());
+            map.put("maximumRows", mechanism.unit().maximumRows());
+        }
         mechanism.seed().ifPresent(seed -> map.put("seed", seed));
     }
 
@@ -117,6 +124,10 @@ public final class MechanismJson {
                 map.containsKey("augmentationMultiplicity")
                         ? number(map, "augmentationMultiplicity").intValue()
                         : 1,
+                map.containsKey("unit") || map.containsKey("maximumRows")
+                        ? new PrivacyUnit(
+                                text(map, "unit"), number(map, "maximumRows").intValue())
+                        : PrivacyUnit.EXAMPLE,
                 number(map, "steps").longValue(),
                 correlation(map),
                 map.containsKey("seed") ? OptionalLong.of(number(map, "seed").longValue()) : OptionalLong.empty());

@@ -16,6 +16,11 @@ public record Execution(int physicalBatchSize, boolean prefetch, int shards, int
     private static final int LARGEST_DEFAULT = 1024;
     private static final int SMALLEST_DEFAULT = 32;
 
+    /** Whether the physical batch size does not follow from memory. */
+    public boolean isPhysicalBatchGiven() {
+        return physicalBatchSize != AS_MEMORY_ALLOWS;
+    }
+
     /**
      * The physical batch size that {@link #physicalBatchSize} comes to.
      *

@@ -3,18 +3,23 @@ package io.github.dl4jdp.core.internal.training;
 
 import io.github.dl4jdp.core.mechanism.LotSums;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * The physical batches of a lot: shard by shard, each shard in pieces of the physical batch size.
  *
- * @param rows the examples of each batch by their number; of an empty lot, any one example
+ * @param rows the examples of each batch by their number; of an empty lot, any one example. Row j of unit i of a batch of B units is at {@code j B + i}
+ * @param each how many rows every unit of a batch has
  * @param endsShard whether a batch is the last one of its shard
  * @param isEmpty whether the lot has no example
  */
 @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
-record LotParts(List<long[]> rows, boolean[] endsShard, boolean isEmpty) {
+record LotParts(List<long[]> rows, int[] each, boolean[] endsShard, boolean isEmpty) {
+    private static final LotParts EMPTY =
+            new LotParts(List.of(new long[] {0}), new int[] {1}, new boolean[] {true}, true);
+
     /**
      * Cuts a lot.
      *
@@ -23,34 +28,82 @@ record LotParts(List<long[]> rows, boolean[] endsShard, boolean isEmpty) {
      * @param shards number of parts of equal length of the data set, by index: an example is in the same part whatever other examples are in the lot
      */
     static LotParts of(long[] members, long examples, int shards, int physicalBatchSize) {
-        if (members.length == 0) {
-            return new LotParts(List.of(new long[] {0}), new boolean[] {true}, true);
+        long[][] rows = new long[members.length][];
+        for (int i = 0; i < rows.length; i++) {
+            rows[i] = new long[] {members[i]};
         }
+        return ofUnits(members, rows, examples, shards, physicalBatchSize);
+    }
+
+    /**
+     * Cuts a lot of units with several rows: units of as many rows pass through the network together, so that their rows are averaged like copies. A unit is in one batch.
+     *
+     * @param members of the lot, ascending
+     * @param rowsOf the rows of each member that are in the lot
+     * @param units the public number of units of the plan
+     * @param physicalBatchSize rows of a batch, at least as many as a member has
+     */
+    static LotParts ofUnits(long[] members, long[][] rowsOf, long units, int shards, int physicalBatchSize) {
         var rows = new ArrayList<long[]>();
+        var each = new ArrayList<Integer>();
         var ends = new ArrayList<Boolean>();
         int from = 0;
         for (int shard = 0; shard < shards; shard++) {
             // The data may be a little larger than the plan says: the last shard has the rest.
-            long border = shard + 1 == shards ? Long.MAX_VALUE : LotSums.border(examples, shards, shard + 1);
+            long border = shard + 1 == shards ? Long.MAX_VALUE : LotSums.border(units, shards, shard + 1);
             int to = from;
             while (to < members.length && members[to] < border) {
                 to++;
             }
-            for (int i = from; i < to; i += physicalBatchSize) {
-                int end = (int) Math.min(to, (long) i + physicalBatchSize);
-                rows.add(Arrays.copyOfRange(members, i, end));
-                ends.add(end == to);
-                if (end == to) {
-                    break; // i + physicalBatchSize may overflow
+            int before = rows.size();
+            byRowCount(rowsOf, from, to).forEach((count, ofCount) -> {
+                int together = Math.max(1, physicalBatchSize / count);
+                for (int i = 0; i < ofCount.size(); i += together) {
+                    var batch = ofCount.subList(i, (int) Math.min(ofCount.size(), (long) i + together));
+                    rows.add(interleaved(batch, count));
+                    each.add(count);
+                    ends.add(false);
+                    if (ofCount.size() - i <= together) {
+                        break; // i + together may overflow
+                    }
                 }
+            });
+            if (rows.size() > before) {
+                ends.set(ends.size() - 1, true);
             }
             from = to;
+        }
+        if (rows.isEmpty()) {
+            return EMPTY;
         }
         boolean[] endsShard = new boolean[ends.size()];
         for (int i = 0; i < endsShard.length; i++) {
             endsShard[i] = ends.get(i);
         }
-        return new LotParts(rows, endsShard, false);
+        return new LotParts(rows, each.stream().mapToInt(Integer::intValue).toArray(), endsShard, false);
+    }
+
+    /** The rows of members by how many they are; a member without rows adds nothing. */
+    private static SortedMap<Integer, List<long[]>> byRowCount(long[][] rowsOf, int from, int to) {
+        var byCount = new TreeMap<Integer, List<long[]>>();
+        for (int i = from; i < to; i++) {
+            if (rowsOf[i].length > 0) {
+                byCount.computeIfAbsent(rowsOf[i].length, count -> new ArrayList<>())
+                        .add(rowsOf[i]);
+            }
+        }
+        return byCount;
+    }
+
+    /** The first row of every unit, then the second of every one. */
+    private static long[] interleaved(List<long[]> units, int count) {
+        long[] rows = new long[Math.multiplyExact(units.size(), count)];
+        for (int i = 0; i < units.size(); i++) {
+            for (int j = 0; j < count; j++) {
+                rows[j * units.size() + i] = units.get(i)[j];
+            }
+        }
+        return rows;
     }
 
     int count() {

@@ -2,12 +2,14 @@
 package io.github.dl4jdp.core.internal.training;
 
 import io.github.dl4jdp.core.data.Augmentation;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.network.ExampleWeights;
 import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.PrivacyUnit;
 import java.util.Arrays;
 import java.util.List;
 import java.util.NoSuchElementException;
@@ -30,6 +32,9 @@ public final class LotSource extends LotSupply {
     private static final Logger log = LoggerFactory.getLogger(LotSource.class);
 
     private final RandomAccessExamples data;
+    /** The data, where rows have owners. */
+    private final @Nullable GroupedExamples groups;
+
     private final @Nullable Augmentation augmentation;
     private final @Nullable LotSums sums;
     private final int physicalBatchSize;
@@ -70,12 +75,22 @@ public final class LotSource extends LotSupply {
             Execution options) {
         super(training);
         this.data = data;
+        this.groups = data instanceof GroupedExamples grouped ? grouped : null;
         this.sums = sums;
         this.augmentation = augmentation;
         if (augmentation != null) {
             training.augmentedLots().noteUse();
         }
         this.physicalBatchSize = training.physicalBatchSize(options);
+        PrivacyUnit unit = training.plan().mechanism().unit();
+        if (physicalBatchSize < unit.maximumRows()) {
+            throw new IllegalArgumentException("physicalBatchSize must hold all rows that one " + unit.name()
+                    + " has in a lot, which are averaged before they are clipped: at least "
+                    + Math.multiplyExact(
+                            unit.maximumRows(), training.plan().mechanism().copies())
+                    + ", was " + options.physicalBatchSize()
+                    + "; set ExecutionOptions.withPhysicalBatchSize, or a smaller maximum in plan.withUnit");
+        }
         this.shards = options.shards();
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
         setPassEnd();
@@ -142,8 +157,7 @@ public final class LotSource extends LotSupply {
         if (sums != null) {
             return training.lotOf(sums);
         }
-        long[] members = training.drawLot(lot, data.size());
-        LotParts parts = parts(members);
+        LotParts parts = parts(lot);
         return feed(
                 training,
                 parts,
@@ -154,8 +168,20 @@ public final class LotSource extends LotSupply {
                 training.chargeOf(lot));
     }
 
-    private LotParts parts(long[] members) {
-        return LotParts.of(members, training.plan().mechanism().examples(), shards, physicalBatchSize);
+    private LotParts parts(long lot) {
+        long planned = training.plan().mechanism().examples();
+        GroupedExamples owned = groups;
+        if (owned == null) {
+            return LotParts.of(training.drawLot(lot, data.size()), planned, shards, physicalBatchSize);
+        }
+        long[] members = training.drawLot(lot, owned.units());
+        long[][] rows = training.drawRows(lot, members, owned::rowCount);
+        for (int i = 0; i < members.length; i++) {
+            for (int j = 0; j < rows[i].length; j++) {
+                rows[i][j] = owned.row(members[i], rows[i][j]);
+            }
+        }
+        return LotParts.ofUnits(members, rows, planned, shards, physicalBatchSize);
     }
 
     private MultiDataSet read(long lot, LotParts parts, int part) {
@@ -171,12 +197,7 @@ public final class LotSource extends LotSupply {
         if (readAhead != null && !isLast) {
             readAhead.start(lot, part + 1, reader(lot, parts.rows().get(part + 1)));
         } else if (readAhead != null && lot < training.plan().mechanism().steps()) {
-            readAhead.start(
-                    lot + 1,
-                    0,
-                    reader(
-                            lot + 1,
-                            parts(training.drawLot(lot + 1, data.size())).rows().get(0)));
+            readAhead.start(lot + 1, 0, reader(lot + 1, parts(lot + 1).rows().get(0)));
         }
         if (!isLast && augmentation == null) {
             // As they are now: a preprocessor may put arrays of its own in their place.
@@ -220,10 +241,12 @@ public final class LotSource extends LotSupply {
         int last = parts.count() - 1;
         for (int part = 0; part < last; part++) {
             MultiDataSet batch = read.apply(part);
-            int examples = training.augmentedLots().examplesOf(batch);
+            int each = parts.each()[part];
+            int units = training.augmentedLots().examplesOf(batch) / each;
             training.accumulate(
                     preProcessed(batch, preProcess),
-                    examples,
+                    units,
+                    each,
                     numbers(parts.rows().get(part), before));
             if (parts.endsShard()[part]) {
                 training.endShard();
@@ -237,9 +260,14 @@ public final class LotSource extends LotSupply {
             fill(batch.getFeaturesMaskArrays(), 1);
             fill(batch.getLabelsMaskArrays(), 1);
         }
-        int examples = parts.isEmpty() ? 0 : training.augmentedLots().examplesOf(batch);
+        int each = parts.each()[last];
+        int units = parts.isEmpty() ? 0 : training.augmentedLots().examplesOf(batch) / each;
         return training.expect(
-                preProcessed(batch, preProcess), examples, numbers(parts.rows().get(last), before), isShared);
+                preProcessed(batch, preProcess),
+                units,
+                each,
+                numbers(parts.rows().get(last), before),
+                isShared);
     }
 
     private static long[] numbers(long[] rows, long before) {

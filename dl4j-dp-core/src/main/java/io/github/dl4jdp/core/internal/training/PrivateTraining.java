@@ -31,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
@@ -88,7 +89,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     private final LotDesk desk;
     private Lifecycle lifecycle = Lifecycle.IDLE;
     private @Nullable MultiDataSet expected;
-    private int expectedExamples;
+    private int expectedUnits;
+    private int expectedEach = 1;
     /** See {@link LotContents}. */
     private long expectedContents;
 
@@ -410,6 +412,11 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         return step.draw(lot, size);
     }
 
+    /** Draws the rows of members of a lot, by how many each one has. */
+    long[][] drawRows(long lot, long[] members, LongUnaryOperator rows) {
+        return step.drawRows(lot, members, rows);
+    }
+
     /**
      * Starts a lot. One that was started and not released before is dropped.
      *
@@ -531,14 +538,15 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     /**
      * Runs a physical batch that does not end its lot.
      *
-     * @param examples how many of its examples count: the first ones
+     * @param units how many of its units count: the first ones
+     * @param each how many examples every unit of the batch has
      * @param members number of each example in its data set or pass
      */
-    void accumulate(MultiDataSet batch, int examples, long[] members) {
+    void accumulate(MultiDataSet batch, int units, int each, long[] members) {
         var weighted = summer.weighted(batch);
-        int rows = augmentedLots.examplesOf(weighted.batch());
+        int rows = augmentedLots.examplesOf(weighted.batch()) / each;
         PrivateStep.Lot sum = Objects.requireNonNull(open);
-        summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> sum.add(tapes, examples, rows));
+        summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> sum.add(tapes, units, rows, each));
         rehearsed = true;
     }
 
@@ -554,7 +562,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
                 array.assign(0);
             }
         }
-        return expect(standIn, 0, new long[] {0}, true);
+        return expect(standIn, 0, 1, new long[] {0}, true);
     }
 
     /** What is summed elsewhere is not padded here. */
@@ -584,12 +592,13 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     /**
      * Hands out the last physical batch of a lot: the next backward pass must be over it, or the next ones over its segments.
      *
-     * @param examples how many of its examples count: the first ones, or none
+     * @param units how many of its units count: the first ones, or none
+     * @param each how many examples every unit of the batch has
      * @param members number of each example in its data set or pass
      * @param isShared whether another thread, or code that made the batch, may still write on its arrays
      * @throws IllegalArgumentException if the plan declares truncated backpropagation through time and the batch does not fit its maximum length
      */
-    MultiDataSet expect(MultiDataSet last, int examples, long[] members, boolean isShared) {
+    MultiDataSet expect(MultiDataSet last, int units, int each, long[] members, boolean isShared) {
         Truncation truncation = plan.truncation().orElse(null);
         MultiDataSet lot = truncation == null ? last : SequencePadding.pad(last, truncation);
         var weighted = summer.weighted(lot);
@@ -606,7 +615,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         }
         expected = weighted.batch();
         weights = weighted.weights();
-        expectedExamples = examples;
+        expectedUnits = units;
+        expectedEach = each;
         expectedMembers = members;
         isExposed = isShared || !rules.assumptions().isEmpty() || network.hasCodeOfUsers() || !LotCaller.isFitItself();
         expectedContents = contents(weighted.batch());
@@ -670,7 +680,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         expected = null;
         PrivateStep.Lot sum = Objects.requireNonNull(open);
         open = null;
-        sum.add(tapes, expectedExamples, augmentedLots.examplesOf(lot));
+        sum.add(tapes, expectedUnits, augmentedLots.examplesOf(lot) / expectedEach, expectedEach);
         sum.release(network.gradientView());
         lifecycle = Lifecycle.RELEASED;
         if (segment == 0) {

@@ -81,6 +81,12 @@ public final class ShardSummer implements AutoCloseable {
 
     /** As {@link #of(Model, CompletePlan, GradientRules, int)}, with the part of the plan that sums depend on. Its seed is not looked at. */
     public static ShardSummer of(Model copy, Mechanism mechanism, GradientRules rules, int threads) {
+        if (mechanism.unit().isGroup()) {
+            throw new IllegalArgumentException("a plan whose unit is the "
+                    + mechanism.unit().name()
+                    + " cannot be summed in parts elsewhere, which are cut by rows and not by their owners; train it in one process, by"
+                    + " engine.lots(GroupedExamples.of(data, ids))");
+        }
         if (mechanism.releasesPerLot() > 1) {
             throw new IllegalArgumentException(
                     "a plan with truncated backpropagation through time cannot be summed in parts: each of its segments needs the update that the"
@@ -92,9 +98,12 @@ public final class ShardSummer implements AutoCloseable {
         return new ShardSummer(network, mechanism, rules, threads, RandomStreams.secure());
     }
 
-    /** The most examples of a physical batch, all copies of each: the same for every copy of a network. */
+    /** The most examples of a physical batch, all copies of each: the same for every copy of a network. One that is not given holds the rows of a unit. */
     public int physicalBatchSize(Execution options) {
-        return Math.max(1, options.physicalBatchFor(pass.heldPerExample()) / mechanism.copies());
+        int fitting = Math.max(1, options.physicalBatchFor(pass.heldPerExample()) / mechanism.copies());
+        return options.isPhysicalBatchGiven()
+                ? fitting
+                : Math.max(fitting, mechanism.unit().maximumRows());
     }
 
     /**
