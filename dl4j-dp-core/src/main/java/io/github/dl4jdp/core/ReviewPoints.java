@@ -77,8 +77,8 @@ final class ReviewPoints {
         return "Two data sets are neighbors if "
                 + report.guarantee().relation().description(plan.unit()) + ". "
                 + (plan.privacyUnit().isGroup()
-                        ? "The unit is " + plan.privacyUnit().describe() + ". " + OUTSIDE
-                                + "whether all rows of one " + plan.unit() + " have the same id."
+                        ? "The unit is " + plan.privacyUnit().describe() + ". " + OUTSIDE + "whether all rows of one "
+                                + plan.unit() + " have the same id."
                         : OUTSIDE + "whether a unit has everything of one person.");
     }
 
