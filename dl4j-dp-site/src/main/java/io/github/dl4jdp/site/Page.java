@@ -90,9 +90,9 @@ record Page(String source, String target, Node root) {
 
     /** A path that a link of this page names, from the root of the repository. */
     private String resolve(String link) {
-        var parts = new ArrayList<String>(List.of(source.split("/")));
+        var parts = new ArrayList<String>(List.of(source.split("/", -1)));
         parts.remove(parts.size() - 1);
-        for (String part : link.split("/")) {
+        for (String part : link.split("/", -1)) {
             if (part.equals("..") && !parts.isEmpty()) {
                 parts.remove(parts.size() - 1);
             } else if (!part.equals(".") && !part.isEmpty()) {

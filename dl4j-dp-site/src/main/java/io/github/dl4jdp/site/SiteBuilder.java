@@ -150,7 +150,7 @@ public final class SiteBuilder {
                 menu.append("<li><a href=\"")
                         .append(here.up())
                         .append(page.target())
-                        .append(page == here ? "\" aria-current=\"page\">" : "\">")
+                        .append(page.source().equals(here.source()) ? "\" aria-current=\"page\">" : "\">")
                         .append(escape(page.source().equals("README.md") ? "Start" : page.title()))
                         .append("</a></li>\n");
             }
@@ -197,15 +197,15 @@ public final class SiteBuilder {
 
     private static String json(String text) {
         var json = new StringBuilder("\"");
-        for (char c : text.toCharArray()) {
+        text.chars().forEach(c -> {
             switch (c) {
-                case '"', '\\' -> json.append('\\').append(c);
+                case '"', '\\' -> json.append('\\').append((char) c);
                 case '\n', '\r', '\t' -> json.append(' ');
                 // A script must not end where a text does.
                 case '<' -> json.append("\\u003c");
-                default -> json.append(c);
+                default -> json.append((char) c);
             }
-        }
+        });
         return json.append('"').toString();
     }
 
