@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.data.ArrayFileExamples;
+import io.github.dl4jdp.core.data.FiniteExamples;
 import io.github.dl4jdp.core.data.ImageFolderExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.data.RecordExamples;
@@ -114,6 +115,13 @@ class DataDocumentTest {
         // docs
         assertThat(engine.steps()).isEqualTo(3);
         assertThat(net.getIterationCount()).isEqualTo(12);
+    }
+
+    @Test
+    void finiteExamples_finite_pass() {
+        RandomAccessExamples examples = RandomAccessExamples.of(Networks.data(DataType.FLOAT, 20));
+
+        FiniteExamples.require(examples); // throws at the first example that is not finite
     }
 
     @Test

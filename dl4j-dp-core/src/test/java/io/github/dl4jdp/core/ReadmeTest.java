@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
@@ -74,5 +76,21 @@ class ReadmeTest {
     @Test
     void readme_everyJavaLine_standsInThisTest() throws IOException {
         DocumentCode.assertRunBy(ReadmeTest.class, "README.md", 10);
+    }
+
+    /** What a reader copies is what the build runs. */
+    @Test
+    void readme_dependencies_areThoseOfTheSampleProject() throws IOException {
+        String pom = squeeze(Files.readString(Path.of("../samples/quickstart/pom.xml")));
+        String readme = Files.readString(Path.of("../README.md"));
+        int start = readme.indexOf("```xml") + "```xml".length();
+        String copied = squeeze(readme.substring(start, readme.indexOf("```", start)));
+
+        assertThat(copied).startsWith("<dependencies>").endsWith("</dependencies>");
+        assertThat(pom).contains(copied);
+    }
+
+    private static String squeeze(String text) {
+        return text.replaceAll("\\s+", "");
     }
 }
