@@ -7,7 +7,6 @@ import java.io.IOException;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.OptionalLong;
 import java.util.UUID;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
@@ -73,22 +72,9 @@ record NetworkRun(
 
     /** What decides on lots and clipping. Nobody on an executor is to know a seed: noise would follow from it. */
     private static String toJson(Mechanism mechanism) throws IOException {
-        var unseeded = new Mechanism(
-                mechanism.sampling(),
-                mechanism.examples(),
-                mechanism.lotSize(),
-                mechanism.maximumLotSize(),
-                mechanism.relation(),
-                mechanism.clipping(),
-                mechanism.noiseMultiplier(),
-                mechanism.noiseSchedule(),
-                mechanism.releasesPerLot(),
-                mechanism.copies(),
-                mechanism.steps(),
-                mechanism.correlation(),
-                OptionalLong.empty());
         var map = new LinkedHashMap<String, Object>();
-        MechanismJson.put(unseeded, map);
+        MechanismJson.put(mechanism, map);
+        map.remove("seed");
         return new ObjectMapper().writeValueAsString(map);
     }
 

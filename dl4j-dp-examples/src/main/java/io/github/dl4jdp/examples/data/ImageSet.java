@@ -14,22 +14,23 @@ import org.nd4j.linalg.indexing.NDArrayIndex;
  * Labeled images held as bytes: a quarter of the memory of floats, which matters for 60,000 color images.
  *
  * <p>Pixels are in [n, channels, height, width] order; color channels are red, green, blue.
+ *
+ * @param channels number of color channels: 1 or 3
+ * @param height rows of an image
+ * @param width columns of an image
+ * @param classes number of classes
+ * @param pixels of all images
+ * @param labels the class of every image
  */
-public final class ImageSet {
-    private final int channels;
-    private final int height;
-    private final int width;
-    private final int classes;
-    private final byte[] pixels;
-    private final byte[] labels;
-
+@SuppressWarnings("ArrayRecordComponent") // hundreds of megabytes, never compared
+public record ImageSet(int channels, int height, int width, int classes, byte[] pixels, byte[] labels) {
     /**
      * Takes over the arrays, without a copy: they may be hundreds of megabytes.
      *
      * @throws IllegalArgumentException if the number of pixels is not labels x channels x height x width, or a label
      *     is outside [0, classes)
      */
-    ImageSet(int channels, int height, int width, int classes, byte[] pixels, byte[] labels) {
+    public ImageSet {
         long expected = (long) labels.length * channels * height * width;
         if (pixels.length != expected) {
             throw new IllegalArgumentException("pixels must hold " + labels.length + " images of " + channels + "x"
@@ -40,37 +41,11 @@ public final class ImageSet {
                 throw new IllegalArgumentException("labels must be in [0, " + classes + "), was " + (label & 0xff));
             }
         }
-        this.channels = channels;
-        this.height = height;
-        this.width = width;
-        this.classes = classes;
-        this.pixels = pixels;
-        this.labels = labels;
     }
 
     /** Number of images. */
     public int size() {
         return labels.length;
-    }
-
-    /** Number of color channels: 1 or 3. */
-    public int channels() {
-        return channels;
-    }
-
-    /** Rows of an image. */
-    public int height() {
-        return height;
-    }
-
-    /** Columns of an image. */
-    public int width() {
-        return width;
-    }
-
-    /** Number of classes. */
-    public int classes() {
-        return classes;
     }
 
     /** Class of image {@code i}, in [0, classes). */
