@@ -400,7 +400,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         requireAttached("the engine was detached from its network; attach a new one");
     }
 
-    /** @param message what to do about an engine that was detached */
+    /** Refuses a detached engine by a message that says what to do about it. */
     public void requireAttached(String message) {
         if (lifecycle == Lifecycle.DETACHED) {
             throw new IllegalStateException(message);
