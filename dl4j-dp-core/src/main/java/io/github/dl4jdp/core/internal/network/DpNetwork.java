@@ -15,6 +15,7 @@ import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -22,6 +23,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -62,6 +64,8 @@ import org.nd4j.linalg.learning.config.IUpdater;
 public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     public static final String UNKNOWN_CLASS =
             "only MultiLayerNetwork and ComputationGraph can be trained with privacy; build it as one of these";
+
+    private @Nullable AttachedConfiguration kept;
 
     /** For layers that backpropagation does not come to. */
     private static final TapeRecorder UNRECORDED = new TapeRecorder() {
@@ -202,6 +206,25 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     abstract void setUpdater(Updater updater);
 
     abstract Collection<TrainingListener> listeners();
+
+    /** The configuration of the network and of all its layers. */
+    abstract Object configuration();
+
+    /** Keeps the configuration as it is now: what {@link #changedConfiguration} compares with. */
+    public final void keepConfiguration() {
+        var roots = new LinkedHashMap<String, Supplier<@Nullable Object>>();
+        roots.put("the network's configuration", this::configuration);
+        for (Layer layer : layers()) {
+            roots.put("the configuration of layer " + layer.getIndex(), layer::conf);
+        }
+        kept = new AttachedConfiguration(roots);
+    }
+
+    /** What of the configuration was changed since it was kept. */
+    public final Optional<String> changedConfiguration() {
+        AttachedConfiguration before = kept;
+        return before == null ? Optional.empty() : before.change();
+    }
 
     /** Whether code of a user's own runs between the start of {@code fit} over a batch and the backward pass: a network class of their own, or a listener of forward passes. */
     public final boolean hasCodeOfUsers() {

@@ -63,6 +63,11 @@ public final class GraphNetwork extends DpNetwork {
     }
 
     @Override
+    Object configuration() {
+        return network.getConfiguration();
+    }
+
+    @Override
     Collection<TrainingListener> listeners() {
         return network.getListeners();
     }

@@ -43,6 +43,11 @@ final class LayerListNetwork extends DpNetwork {
     }
 
     @Override
+    Object configuration() {
+        return network.getLayerWiseConfigurations();
+    }
+
+    @Override
     Collection<TrainingListener> listeners() {
         return network.getListeners();
     }

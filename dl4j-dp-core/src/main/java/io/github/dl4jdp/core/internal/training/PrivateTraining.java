@@ -169,6 +169,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
         // ones.
         noteProgress();
+        network.keepConfiguration();
     }
 
     CompletePlan plan() {
@@ -743,6 +744,11 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
             throw new IllegalStateException(
                     "a layer of the network was replaced after it was attached; close() the engine and attach the plan again, which keeps the privacy account");
         }
+        network.changedConfiguration().ifPresent(change -> {
+            throw new IllegalStateException(change
+                    + " was changed after the network was attached: what it computes now has not been checked. Change it back, or close() the engine and attach the plan again,"
+                    + " which checks the network and keeps the privacy account");
+        });
         if (network.currentUpdater() != network.updater()) {
             throw new IllegalStateException(
                     "the network's updater was replaced after it was attached (setLearningRate and clear do that);"
