@@ -35,7 +35,10 @@ public final class AttachedConfiguration {
             Set.of("iUpdater", "biasUpdater", "constraints", "iterationCount", "epochCount");
 
     /** One value. */
-    private record Slot(String name, Supplier<@Nullable Object> now, @Nullable Object value) {
+    private record Slot(
+            String name,
+            Supplier<@Nullable Object> now,
+            @Nullable Object value) {
         boolean isUnchanged() {
             Object current = now.get();
             return isSimple(value) ? Objects.equals(current, value) : current == value;
