@@ -20,8 +20,9 @@ import org.jspecify.annotations.Nullable;
  * A network's configuration as it was when the network was checked. Every layer reads its dropout, weight noise, activation function, preprocessor and loss from there at
  * each pass, so what is put there later would run unchecked.
  *
- * <p>It holds every field of the objects of DL4J's and ND4J's that the configuration consists of, and the identity of all others. Left out is what training itself changes: counts,
- * updaters, which are guarded by {@link PrivateUpdater}, and constraints, which see parameters only.
+ * <p>It holds every field of the objects of DL4J's and ND4J's that the configuration consists of, and the identity of all others. Left out is what training itself
+ * changes: counts (RecurrentAttentionLayer keeps the last number of time steps), the shapes of SameDiff layers' parameters, updaters, which are guarded by
+ * {@link PrivateUpdater}, and constraints, which see parameters only.
  */
 public final class AttachedConfiguration {
     private static final List<String> OPEN = List.of(
@@ -31,8 +32,15 @@ public final class AttachedConfiguration {
             "org.nd4j.linalg.lossfunctions.",
             "org.nd4j.linalg.schedule.");
 
-    private static final Set<String> CHANGED_BY_TRAINING =
-            Set.of("iUpdater", "biasUpdater", "constraints", "iterationCount", "epochCount");
+    private static final Set<String> CHANGED_BY_TRAINING = Set.of(
+            "iUpdater",
+            "biasUpdater",
+            "constraints",
+            "iterationCount",
+            "epochCount",
+            "timeSteps",
+            "layerParams",
+            "vertexParams");
 
     /** One value. */
     private record Slot(
