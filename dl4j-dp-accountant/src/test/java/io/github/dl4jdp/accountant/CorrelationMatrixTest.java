@@ -185,7 +185,7 @@ class CorrelationMatrixTest {
             }
             long[] other = x.clone();
             for (int j = 0, at = 0; j < 3; j++, at += b + random.nextInt(3)) {
-                other[at] += trial % 2 == 0 ? length : random.nextInt(2 * length + 1) - length;
+                other[at] += trial % 2 == 0 ? length : random.nextLong(2L * length + 1) - length;
             }
             for (int t = 1; t <= steps; t++) {
                 double bound = Math.sqrt(matrix.squaredSensitivity(t)) * (length + matrix.rounding());

@@ -132,6 +132,21 @@ final class AuditedNetwork {
         };
     }
 
+    /** One batch of an iterator after the other, by DL4J's own fit. */
+    Runnable steps(PrivacyEngine engine, MultiDataSetIterator batches) {
+        MultiDataSetIterator lots = engine.lots(batches);
+        return () -> {
+            if (!lots.hasNext()) {
+                lots.reset();
+            }
+            if (model instanceof MultiLayerNetwork network) {
+                network.fit(lots.next());
+            } else {
+                ((ComputationGraph) model).fit(lots.next());
+            }
+        };
+    }
+
     /** The examples of {@code data} and, as the last one, the canary. */
     static MultiDataSet join(MultiDataSet data, MultiDataSet canary) {
         return org.nd4j.linalg.dataset.MultiDataSet.merge(List.of(data, canary));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.audit;
 
+import io.github.dl4jdp.accountant.CorrelationMatrix;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.DpSgdPlan;
@@ -31,6 +32,9 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * <p>Every trial is one step of {@code plan} from the same parameters, by DL4J's own {@code fit}. An attack (a value to look at and a threshold) is chosen in
  * the first half of the trials and its error rates are measured in the second. They contradict the plan if no attacker can make both so small under
  * {@code plan.stepEvent()}.
+ *
+ * <p>With correlated noise ({@code DpSgdPlan.withCorrelatedNoise} on given batches), a trial is a whole run of the plan, from the same parameters in every step: the canary is, or is not, in the first batch of each pass. The attacker knows the coefficients: it undoes the
+ * correlation, which leaves the draws, and weighs the steps by what the canary adds to each. The claim is {@code plan.event()}. Keep such a plan short.
  *
  * <p>What it finds: noise that is missing, too small, used twice or missing on some parameters; clipping that is missing, or not example by
  * example; a divisor that depends on the lot; your own rules ({@link #withRules}) whose norms are too small. A plan
@@ -79,10 +83,10 @@ public final class StepAudit {
      * An audit of 2000 trials at confidence 0.999.
      *
      * @param network gives a fresh network of initialized parameters, which the audit attaches the plan to
-     * @param plan Poisson-sampled, complete, without a ledger. Its length does not matter
+     * @param plan Poisson-sampled with independent noise, whose length does not matter, or of given batches with correlated noise; complete, without a ledger
      * @param data {@code plan.examples()} examples, made up or public
      * @param canary one example whose gradient is longer than the plan's clipping norm, such as one with large features or a wrong label
-     * @throws IllegalArgumentException if the plan's sampling is not Poisson or it has a ledger, the data are not as many as its examples, or the
+     * @throws IllegalArgumentException if the plan is of another kind or has a ledger, the data are not as many as its examples, or the
      *     canary is not one example
      * @throws IllegalStateException if the plan is not complete
      */
@@ -94,7 +98,17 @@ public final class StepAudit {
     public static StepAudit of(
             Supplier<? extends Model> network, DpSgdPlan plan, MultiDataSet data, MultiDataSet canary) {
         Objects.requireNonNull(network, "network");
-        if (plan.sampling() != Sampling.POISSON || plan.relation() != NeighboringRelation.ADD_OR_REMOVE_ONE) {
+        boolean isRun = plan.correlatedNoise().isPresent();
+        if (isRun && plan.sampling() != Sampling.GIVEN_BATCHES) {
+            throw new IllegalArgumentException("plan must have given batches to be audited with correlated noise, had "
+                    + plan.sampling() + " lots: audit a plan of DpSgdPlan.givenBatches with the same noise");
+        }
+        if (isRun && plan.relation() != NeighboringRelation.ZERO_OUT) {
+            throw new IllegalArgumentException(
+                    "plan must be under ZERO_OUT to be audited with correlated noise, was under " + plan.relation());
+        }
+        if (!isRun
+                && (plan.sampling() != Sampling.POISSON || plan.relation() != NeighboringRelation.ADD_OR_REMOVE_ONE)) {
             throw new IllegalArgumentException("plan must have Poisson lots under ADD_OR_REMOVE_ONE to be audited, had "
                     + plan.sampling() + " lots under " + plan.relation()
                     + ": audit a Poisson plan of the same clipping and noise");
@@ -117,7 +131,7 @@ public final class StepAudit {
                 CONFIDENCE,
                 ExecutionOptions.defaults(),
                 GradientRules.builtIn(),
-                plan.stepEvent(),
+                isRun ? plan.event() : plan.stepEvent(),
                 RandomStreams.secure().stream("canaries", 0));
         return new StepAudit(network, plan, data, canary, settings);
     }
@@ -275,6 +289,9 @@ public final class StepAudit {
 
     /** The measured values of the trials with the canary, and of those without. */
     private List<List<double[]>> measure(Model model, AuditedNetwork audited, StepViews views, boolean[] coins) {
+        if (plan.correlatedNoise().isPresent()) {
+            return measureRuns(model, views, coins);
+        }
         // A calibrated plan would be calibrated anew to the audit's length; the noise is to stay.
         double sigma = plan.noiseMultiplier();
         DpSgdPlan run = (sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma)).withSteps(coins.length);
@@ -299,6 +316,65 @@ public final class StepAudit {
             }
         }
         return List.of(in, out);
+    }
+
+    /** The same of whole runs. What is looked at is {@code sum_t v_t (C r)_t}, r the releases and v what the canary adds to C x, in clipping norms: against independent draws, no other combination tells more. */
+    private List<List<double[]>> measureRuns(Model first, StepViews views, boolean[] coins) {
+        double sigma = plan.noiseMultiplier();
+        DpSgdPlan run = sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma);
+        int steps = Math.toIntExact(run.steps());
+        double[] coefficients = CorrelationMatrix.of(plan.correlatedNoise().orElseThrow(), steps, 1, 1)
+                .coefficients();
+        INDArray initial = first.params().dup();
+        double[] before = new AuditedNetwork(first).parameters();
+        var batches = new CanaryBatches(data, canary, Math.toIntExact(plan.expectedLotSize()));
+        double[] added = times(coefficients, batches.places(steps));
+        var in = new ArrayList<double[]>();
+        var out = new ArrayList<double[]>();
+        for (boolean coin : coins) {
+            Model model = network.get();
+            var audited = new AuditedNetwork(model);
+            audited.setParameters(initial);
+            var gradient = new double[before.length];
+            var change = new double[before.length];
+            // Step t counts by sum over s >= t of v_s c_(s - t): C transposed, times v.
+            double[] weights = reversed(times(coefficients, reversed(added)));
+            try (PrivacyEngine engine = PrivacyEngine.attach(model, run, settings.options, settings.rules)) {
+                audited.listen();
+                Runnable step = audited.steps(engine, batches.iterator(coin));
+                for (int t = 0; t < steps; t++) {
+                    step.run();
+                    double[] after = audited.parameters();
+                    double[] released = audited.gradient();
+                    for (int i = 0; i < before.length; i++) {
+                        gradient[i] += weights[t] * released[i];
+                        change[i] += weights[t] * (before[i] - after[i]);
+                    }
+                    audited.setParameters(initial);
+                }
+            }
+            (coin ? in : out).add(views.measure(gradient, change));
+        }
+        return List.of(in, out);
+    }
+
+    /** The product of a lower-triangular Toeplitz matrix and a vector. */
+    private static double[] times(double[] coefficients, double[] values) {
+        var product = new double[values.length];
+        for (int t = 0; t < values.length; t++) {
+            for (int j = 0; j < coefficients.length && j <= t; j++) {
+                product[t] += coefficients[j] * values[t - j];
+            }
+        }
+        return product;
+    }
+
+    private static double[] reversed(double[] values) {
+        var reversed = new double[values.length];
+        for (int t = 0; t < values.length; t++) {
+            reversed[t] = values[values.length - 1 - t];
+        }
+        return reversed;
     }
 
     /** The data, with the canary behind the last example or without it. */

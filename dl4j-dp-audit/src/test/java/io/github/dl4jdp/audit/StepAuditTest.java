@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.dl4jdp.accountant.CorrelatedNoise;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
@@ -13,6 +14,7 @@ import java.nio.file.Path;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.Sgd;
@@ -179,5 +181,42 @@ class StepAuditTest {
                 .isThrownBy(() -> StepAudit.of(
                         () -> AuditNetworks.network(new Sgd(1.0)), plan, AuditNetworks.data(2), AuditNetworks.canary()))
                 .withMessageContaining(reason);
+    }
+
+    @ParameterizedTest
+    @CsvSource({"lambda-cgd:0.9, 2.6", "bisr:4, 1.3"})
+    void run_correlatedNoise_holdsTheSensitivityOfItsMatrixAndNotASmallerOne(String code, double sigma) {
+        DpSgdPlan plan = DpSgdPlan.givenBatches(4, 2)
+                .withEpochs(3)
+                .withClippingNorm(1.0)
+                .withNoiseMultiplier(sigma)
+                .withDelta(1e-5)
+                .withCorrelatedNoise(CorrelatedNoise.parse(code));
+        StepAudit audit = StepAudit.of(
+                        () -> AuditNetworks.network(new Sgd(1.0)), plan, AuditNetworks.data(4), AuditNetworks.canary())
+                .withCoins(new Random(7))
+                .withConfidence(0.99)
+                .withTrials(300);
+        StepAuditResult result = audit.run();
+
+        assertThat(result.isContradicted()).as(result.toString()).isFalse();
+        assertThat(result.gaussianEpsilonLowerBound()).isGreaterThan(0.4 * result.claimedEpsilon());
+        // One pass of independent noise: what the run would cost if the matrix had one column, of norm 1.
+        assertThat(audit.withClaim(new DpEvent.Gaussian(sigma)).run().isContradicted())
+                .isTrue();
+    }
+
+    @Test
+    void of_correlatedPoissonLots_isRefused() {
+        DpSgdPlan plan = DpSgdPlan.poisson(4, 2)
+                .withCorrelatedNoise(CorrelatedNoise.bandMf(2))
+                .withSteps(2)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1)
+                .withDelta(1e-5);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> StepAudit.of(
+                        () -> AuditNetworks.network(new Sgd(1.0)), plan, AuditNetworks.data(4), AuditNetworks.canary()))
+                .withMessageContaining("given batches to be audited");
     }
 }

@@ -23,7 +23,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.assertj.core.data.Percentage;
 import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.nn.transferlearning.TransferLearning;
 import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,6 +41,7 @@ class CorrelatedNoiseTest {
     private static final CorrelatedNoise BISR = CorrelatedNoise.bisr(3);
 
     @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
     Path folder;
 
     private static DpSgdPlan given(int epochs) {
@@ -335,5 +338,89 @@ class CorrelatedNoiseTest {
                                 .compose(new DpEvent.PoissonSampled(0.6, new DpEvent.Gaussian(3 / bands)), 3)
                                 .epsilon(1e-5),
                         Percentage.withPercentage(0.01));
+    }
+
+    @Test
+    void fit_frozenLayer_getsNoNoise() {
+        MultiLayerNetwork net =
+                new TransferLearning.Builder(network()).setFeatureExtractor(0).build();
+        double[] frozen = net.getLayer(0).params().toDoubleVector();
+        double[] trained = net.getLayer(1).params().toDoubleVector();
+        try (PrivacyEngine engine =
+                PrivacyEngine.attach(net, given(2).withCorrelatedNoise(CorrelatedNoise.bandMf(3)))) {
+            net.fit(engine.lots(batches(5)), 2);
+            assertThat(engine.steps()).isEqualTo(8);
+        }
+        assertThat(net.getLayer(0).params().toDoubleVector()).isEqualTo(frozen);
+        assertThat(net.getLayer(1).params().toDoubleVector()).isNotEqualTo(trained);
+    }
+
+    @Test
+    void fit_graphWithAveragedParameters_trains() {
+        ComputationGraph net =
+                Networks.classifier(DataType.DOUBLE, new Sgd(0.1)).toComputationGraph();
+        var average = new ParameterAverage(0.9);
+        net.addListeners(average);
+        try (PrivacyEngine engine = PrivacyEngine.attach(net, given(2).withCorrelatedNoise(BISR))) {
+            net.fit(engine.lots(batches(5)), 2);
+            assertThat(engine.epsilon()).isCloseTo(engine.plan().guarantee().epsilon(), within(1e-6));
+        }
+        double[] last = net.params().toDoubleVector();
+        average.applyTo(net);
+        assertThat(net.params().toDoubleVector()).isNotEqualTo(last);
+    }
+
+    @Test
+    void privateRelease_poissonLots_releasesCorrelatedNoise() {
+        DpSgdPlan plan = DpSgdPlan.poisson(EXAMPLES, 4)
+                .withCorrelatedNoise(CorrelatedNoise.bandMf(3))
+                .withSteps(6)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(3)
+                .withDelta(1e-5);
+        try (PrivateRelease release = PrivateRelease.of(plan, 2)) {
+            for (int lot = 0; lot < 6; lot++) {
+                for (long member : release.nextLot()) {
+                    assertThat(member % 3).isEqualTo(lot % 3);
+                }
+                release.release(new double[2]);
+            }
+            assertThat(release.epsilon()).isCloseTo(plan.guarantee().epsilon(), Percentage.withPercentage(0.2));
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateRelease.of(given(1).withCorrelatedNoise(BISR), 2))
+                .withMessageContaining("plan must draw and charge lot by lot");
+    }
+
+    @Test
+    void fit_withoutNoise_costsEverything() {
+        DpSgdPlan plan = given(1).withCorrelatedNoise(BISR).withoutNoise();
+        MultiLayerNetwork net = network();
+        try (PrivacyEngine engine = PrivacyEngine.attach(net, plan)) {
+            net.fit(engine.lots(batches(5)), 1);
+            assertThat(engine.epsilon()).isInfinite();
+        }
+    }
+
+    /** The code of docs/correlated-noise.md. */
+    @Test
+    void document_plan_trains() {
+        MultiLayerNetwork network = network();
+        DataSetIterator iterator = batches(5);
+        DpSgdPlan plan = DpSgdPlan.givenBatches(20, 5) // examples of a pass, batch size
+                .withEpochs(3)
+                .withClippingNorm(1.0)
+                .withCorrelatedNoise(CorrelatedNoise.bandMf(4))
+                .calibratedTo(new PrivacyGuarantee(2.0, 1e-5, NeighboringRelation.ZERO_OUT));
+        PrivacyEngine engine = PrivacyEngine.attach(network, plan);
+        network.fit(engine.lots(iterator), plan.epochs()); // your iterator, the same order in every pass
+        // docs
+        assertThat(engine.epsilon()).isBetween(1.99, 2.0);
+        engine.close();
+    }
+
+    @Test
+    void document_code_isThatOfThisTest() throws IOException {
+        DocumentCode.assertRunBy(CorrelatedNoiseTest.class, "docs/correlated-noise.md", 7);
     }
 }

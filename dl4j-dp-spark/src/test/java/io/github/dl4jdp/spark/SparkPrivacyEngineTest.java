@@ -3,6 +3,7 @@ package io.github.dl4jdp.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.accountant.CorrelatedNoise;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.nio.file.Path;
@@ -83,6 +84,17 @@ class SparkPrivacyEngineTest {
         Model network = TestRun.network();
         try (var engine = SparkPrivacyEngine.attach(network, plan, spark, TestRun.OPTIONS)) {
             engine.fit(TestRun.shards(spark, 8, directory), 0, task -> task);
+        }
+        assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
+    }
+
+    @Test
+    void fit_correlatedNoise_reachesTheSameParameters() {
+        var plan = TestRun.plan().withCorrelatedNoise(CorrelatedNoise.bandMf(3));
+        INDArray expected = TestRun.alone(plan, TestRun.network(), TestRun.data(DataType.DOUBLE), 8);
+        Model network = TestRun.network();
+        try (var engine = SparkPrivacyEngine.attach(network, plan, spark, TestRun.OPTIONS)) {
+            engine.fit(TestRun.shards(spark, 8, directory));
         }
         assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
     }

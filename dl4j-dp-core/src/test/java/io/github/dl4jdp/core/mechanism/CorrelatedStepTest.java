@@ -69,15 +69,15 @@ class CorrelatedStepTest {
                 seeded ? OptionalLong.of(5) : OptionalLong.empty());
     }
 
-    private static double[][] releases(Mechanism mechanism, PrivateStep step, Charges charges, int from, int to) {
+    private static double[][] releases(PrivateStep step, Charges charges, int from, int to) {
         var releases = new double[to - from][];
         for (int lot = from + 1; lot <= to; lot++) {
-            releases[lot - from - 1] = release(step, charges.next(), lot, mechanism);
+            releases[lot - from - 1] = release(step, charges.next(), lot);
         }
         return releases;
     }
 
-    private static double[] release(PrivateStep step, Charge charge, long lot, Mechanism mechanism) {
+    private static double[] release(PrivateStep step, Charge charge, long lot) {
         PrivateStep.Lot open = step.open(charge, lot, 0);
         open.add(new ShardSum(new long[DIMENSION], 0, LOT_SIZE, open.gridStep(), NORM));
         return open.release().clone();
@@ -114,7 +114,7 @@ class CorrelatedStepTest {
     void release_correlatedNoise_isTheInverseOfTheMatrixTimesIndependentDraws(CorrelatedNoise noise) {
         Mechanism mechanism = given(noise, LOT_SIZE * LOTS, LOTS, LOTS);
         var step = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
-        double[][] draws = whitened(noise, LOTS, releases(mechanism, step, charges(mechanism), 0, LOTS));
+        double[][] draws = whitened(noise, LOTS, releases(step, charges(mechanism), 0, LOTS));
         // Means of products have a standard deviation of 0.0071, of squares 0.01: 21 bounds of 5.5 of them fail in less
         // than 1e-6 of all runs.
         for (int t = 0; t < LOTS; t++) {
@@ -133,8 +133,7 @@ class CorrelatedStepTest {
         Mechanism mechanism = mechanism(
                 Sampling.GIVEN_BATCHES, NeighboringRelation.ZERO_OUT, noise, LOT_SIZE * LOTS, LOTS, LOTS, true);
         var streams = RandomStreams.seeded(9);
-        double[][] mixed =
-                releases(mechanism, new PrivateStep(mechanism, streams, DIMENSION, 0), charges(mechanism), 0, LOTS);
+        double[][] mixed = releases(new PrivateStep(mechanism, streams, DIMENSION, 0), charges(mechanism), 0, LOTS);
         var independent = new Mechanism(
                 Sampling.GIVEN_BATCHES,
                 LOT_SIZE * LOTS,
@@ -152,7 +151,7 @@ class CorrelatedStepTest {
         Charge pass = charges(independent).next();
         double[][] draws = whitened(noise, LOTS, mixed);
         for (int t = 0; t < LOTS; t++) {
-            double[] drawn = release(plain, pass, t + 1, independent);
+            double[] drawn = release(plain, pass, t + 1);
             for (int i = 0; i < DIMENSION; i += 501) {
                 assertThat(draws[t][i]).isCloseTo(drawn[i] * LOT_SIZE / (SIGMA * NORM), within(1e-4));
             }
@@ -165,19 +164,14 @@ class CorrelatedStepTest {
         Mechanism mechanism = mechanism(
                 Sampling.GIVEN_BATCHES, NeighboringRelation.ZERO_OUT, noise, LOT_SIZE * LOTS, LOTS, LOTS, true);
         double[][] whole = releases(
-                mechanism,
-                new PrivateStep(mechanism, RandomStreams.seeded(3), DIMENSION, 0),
-                charges(mechanism),
-                0,
-                LOTS);
+                new PrivateStep(mechanism, RandomStreams.seeded(3), DIMENSION, 0), charges(mechanism), 0, LOTS);
         var resumed = new PrivateStep(mechanism, RandomStreams.seeded(3), DIMENSION, 0);
         resumed.continueAfter(4);
-        double[][] rest = releases(mechanism, resumed, charges(mechanism), 4, LOTS);
+        double[][] rest = releases(resumed, charges(mechanism), 4, LOTS);
         assertThat(rest).isDeepEqualTo(new double[][] {whole[4], whole[5]});
         // Without drawing again, the noise of the first lots would not be taken back.
         var forgetful = new PrivateStep(mechanism, RandomStreams.seeded(3), DIMENSION, 0);
-        assertThat(releases(mechanism, forgetful, charges(mechanism), 4, LOTS)[0])
-                .isNotEqualTo(whole[4]);
+        assertThat(releases(forgetful, charges(mechanism), 4, LOTS)[0]).isNotEqualTo(whole[4]);
     }
 
     @Test
@@ -186,7 +180,7 @@ class CorrelatedStepTest {
         Mechanism mechanism = given(noise, LOT_SIZE * LOTS, LOTS, LOTS);
         var step = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
         step.continueAfter(3);
-        double[][] draws = whitened(noise, LOTS, releases(mechanism, step, charges(mechanism), 3, LOTS));
+        double[][] draws = whitened(noise, LOTS, releases(step, charges(mechanism), 3, LOTS));
         assertThat(mean(draws[0], draws[0])).isCloseTo(1, within(0.055));
         assertThat(mean(draws[1], draws[1])).isCloseTo(1, within(0.055));
         assertThat(mean(draws[0], draws[1])).isCloseTo(0, within(0.039));
@@ -208,10 +202,10 @@ class CorrelatedStepTest {
             isFull[0] = true;
             int number = lot;
             assertThatIllegalStateException()
-                    .isThrownBy(() -> release(step, charges.next(), number, mechanism))
+                    .isThrownBy(() -> release(step, charges.next(), number))
                     .withMessage("the disk is full");
             isFull[0] = false;
-            released[lot - 1] = release(step, charges.next(), lot, mechanism);
+            released[lot - 1] = release(step, charges.next(), lot);
         }
         double[][] draws = whitened(noise, LOTS, released);
         for (int t = 0; t < LOTS; t++) {
@@ -301,19 +295,19 @@ class CorrelatedStepTest {
         Mechanism mechanism = given(CorrelatedNoise.lambdaCgd(0.9), LOT_SIZE * 4, 8, 4);
         var step = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
         var charges = charges(mechanism);
-        release(step, charges.nextOfNewPass(), 1, mechanism);
+        release(step, charges.nextOfNewPass(), 1);
         for (int lot = 2; lot <= 3; lot++) {
-            release(step, charges.next(), lot, mechanism);
+            release(step, charges.next(), lot);
         }
         assertThatIllegalStateException()
                 .isThrownBy(charges::nextOfNewPass)
                 .withMessageContaining("at least 4 lots")
                 .withMessageContaining("it had 3");
-        release(step, charges.next(), 4, mechanism);
-        release(step, charges.nextOfNewPass(), 5, mechanism);
+        release(step, charges.next(), 4);
+        release(step, charges.nextOfNewPass(), 5);
         assertThat(charges.passes()).isEqualTo(2);
         for (int lot = 6; lot <= 8; lot++) {
-            release(step, charges.next(), lot, mechanism);
+            release(step, charges.next(), lot);
         }
         assertThatIllegalStateException()
                 .isThrownBy(charges::nextOfNewPass)
@@ -325,10 +319,10 @@ class CorrelatedStepTest {
         Mechanism mechanism = given(CorrelatedNoise.lambdaCgd(0.9), LOT_SIZE * 2, 4, 2);
         var step = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
         var charges = charges(mechanism);
-        release(step, charges.nextOfNewPass(), 1, mechanism);
-        release(step, charges.next(), 2, mechanism);
+        release(step, charges.nextOfNewPass(), 1);
+        release(step, charges.next(), 2);
         assertThatIllegalStateException()
-                .isThrownBy(() -> release(step, charges.next(), 3, mechanism))
+                .isThrownBy(() -> release(step, charges.next(), 3))
                 .withMessageContaining("over at most 10 examples");
         assertThat(charges.made()).isEqualTo(2);
     }
