@@ -23,6 +23,7 @@ import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -153,7 +154,7 @@ class SignedLedgerTest {
     }
 
     /** The file as an adversary would forge it who knows the format and has no key: all hashes fresh, signatures as they were or made with the adversary's own key. */
-    private static void forge(Path file, List<String> bodies, List<String> signatures, PrivacyLedgerKey own)
+    private static void forge(Path file, List<String> bodies, List<String> signatures, @Nullable PrivacyLedgerKey own)
             throws IOException {
         StringBuilder text = new StringBuilder();
         String previous = "0".repeat(64);

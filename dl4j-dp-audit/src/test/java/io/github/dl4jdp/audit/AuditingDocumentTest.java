@@ -93,6 +93,9 @@ class AuditingDocumentTest {
         System.out.println("epsilon is at least " + result.epsilonLowerBound(1e-5, 0.95));
         result.assertConsistentWith(engine.guarantee(), 0.999);
         // docs
+        result.assertConsistentWith(engine.report().tradeOff(), 0.999); // the accountant's curve of this run
+        result.tradeOffEpsilonLowerBound(1e-5, 0.95); // assumes nothing, never below epsilonLowerBound
+        result.gaussianEpsilonLowerBound(1e-5, 0.95); // if the whole run is a Gaussian mechanism of some noise
         assertThat(result.guesses()).isEqualTo(50);
     }
 

@@ -87,14 +87,14 @@ class RandomAllocationTrainingTest {
     }
 
     /**
-     * An example is in a given lot of 4000 passes a binomial number of times, and so are two examples in one lot together, and one example in lots of the same place of two passes in a row. At 5.5
+     * An example is in a given lot of 1500 passes a binomial number of times, and so are two examples in one lot together, and one example in lots of the same place of two passes in a row. At 5.5
      * standard deviations one of 60 (5 + 59 + 1) counts fails by chance with a probability below 2e-4; the seed is fixed.
      */
     @Test
     void draw_manyPasses_placesExamplesUniformlyAndIndependently() {
         Mechanism mechanism = plan().mechanism();
         var streams = RandomStreams.seeded(5);
-        int passes = 4000;
+        int passes = 1500;
         int[][] places = new int[passes][EXAMPLES];
         for (int lot = 1; lot <= passes * LOTS; lot++) {
             int pass = (lot - 1) / LOTS;
@@ -114,12 +114,12 @@ class RandomAllocationTrainingTest {
                 }
             }
             for (int count : in) {
-                assertThat((double) count).isBetween(800 - spread, 800 + spread);
+                assertThat((double) count).isBetween(300 - spread, 300 + spread);
             }
             for (int j = 0; j < i; j++) {
-                assertThat((double) together[j]).isBetween(800 - spread, 800 + spread);
+                assertThat((double) together[j]).isBetween(300 - spread, 300 + spread);
             }
-            assertThat((double) again).isBetween(800 - spread, 800 + spread);
+            assertThat((double) again).isBetween(300 - spread, 300 + spread);
         }
     }
 

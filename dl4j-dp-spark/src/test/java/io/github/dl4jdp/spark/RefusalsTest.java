@@ -82,6 +82,17 @@ class RefusalsTest {
                                 .withDelta(1e-5),
                         spark))
                 .withMessageContaining("GIVEN_BATCHES");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> SparkPrivacyEngine.attach(
+                        network,
+                        DpSgdPlan.randomAllocation(50, 5)
+                                .withEpochs(1)
+                                .withClippingNorm(1)
+                                .withNoiseMultiplier(1)
+                                .withDelta(1e-5),
+                        spark))
+                .withMessageContaining("RANDOM_ALLOCATION")
+                .withMessageContaining("members of all lots of the pass");
         assertThat(((MultiLayerNetwork) network).getLayerWiseConfigurations().toJson())
                 .doesNotContain("DpUpdater");
     }
