@@ -12,6 +12,8 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.data.GroupedExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.io.File;
@@ -201,6 +203,26 @@ class RandomAllocationTrainingTest {
         assertThat(PrivacyLedgerHistory.read(folder.resolve("run.ledger")).steps())
                 .isEqualTo(2);
         assertThat(network.params()).isNotEqualTo(before);
+    }
+
+    /** Owners are put into lots as examples are, and a pass costs the same. */
+    @Test
+    void fit_ownersOfRows_areTheUnitsThatAreAllocated() {
+        DpSgdPlan plan = DpSgdPlan.randomAllocation(20, LOTS)
+                .withUnit("patient", 2)
+                .withEpochs(2)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1.5)
+                .withDelta(1e-5);
+        assertThat(plan.event()).isEqualTo(new DpEvent.SelfComposed(pass(1.5), 2));
+        MultiLayerNetwork network = network();
+        long[] owners = new long[EXAMPLES];
+        Arrays.setAll(owners, row -> row % 20);
+        try (var engine = PrivacyEngine.attach(network, plan)) {
+            network.fit(engine.lots(GroupedExamples.of(RandomAccessExamples.of(data()), owners)), plan.epochs());
+            assertThat(engine.steps()).isEqualTo(2 * LOTS);
+            assertThat(engine.report().spent()).isEqualTo(plan.event());
+        }
     }
 
     private File save(MultiLayerNetwork network) throws IOException {
