@@ -112,10 +112,21 @@ public final class ReleasedNormalization {
      *     that its earlier releases alone exceed
      */
     public DpSgdPlan chargedTo(DpSgdPlan plan) {
+        return charge(plan, examples, relation, identity, event, "PrivateNormalization");
+    }
+
+    /** Charges a release of class {@code releaser} to a plan. */
+    static DpSgdPlan charge(
+            DpSgdPlan plan,
+            long examples,
+            NeighboringRelation relation,
+            String identity,
+            DpEvent event,
+            String releaser) {
         if (plan.relation() != relation) {
             throw new IllegalArgumentException("plan must have the relation of the release, " + relation
                     + ", has " + plan.relation()
-                    + ": release under the plan's relation, by PrivateNormalization.withRelation");
+                    + ": release under the plan's relation, by " + releaser + ".withRelation");
         }
         if (!plan.unit().equals(UNIT)) {
             throw new IllegalArgumentException("plan must have the unit of privacy of the release, one " + UNIT

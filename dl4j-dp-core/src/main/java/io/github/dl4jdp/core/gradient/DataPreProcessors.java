@@ -21,6 +21,7 @@ public final class DataPreProcessors {
     /** By name, since some are in modules that this one does without. */
     private static final Set<String> EXAMPLE_WISE = Set.of(
             "io.github.dl4jdp.features.FeaturePreProcessor",
+            "io.github.dl4jdp.features.TableNormalizer",
             "org.deeplearning4j.datasets.iterator.CombinedMultiDataSetPreProcessor",
             "org.deeplearning4j.datasets.iterator.CombinedPreProcessor",
             "org.deeplearning4j.datasets.iterator.DummyPreProcessor",

@@ -20,7 +20,7 @@
  *       io.github.dl4jdp.core.mechanism.ShardSum}: what one example adds.
  *   <li>{@link io.github.dl4jdp.core.random.GaussianNoise}, {@link io.github.dl4jdp.core.random.RandomStreams}, {@link io.github.dl4jdp.core.random.LotKey}: the noise and the keys.
  *   <li>{@link io.github.dl4jdp.core.mechanism.Correlation}, {@link io.github.dl4jdp.accountant.CorrelationMatrix}, {@link io.github.dl4jdp.core.random.NoiseMixer}: noise that lots share.
- *   <li>{@link io.github.dl4jdp.core.mechanism.PrivateMoments}: the one other release, statistics of features.
+ *   <li>{@link io.github.dl4jdp.core.mechanism.PrivateMoments} and {@link io.github.dl4jdp.core.mechanism.PrivateCounts}: the other releases, statistics of features and histograms of columns.
  * </ol>
  *
  * <h2>The proof, step by step</h2>
@@ -75,6 +75,8 @@
  * example has at most {@code ceil(t / b)} among t lots (Choquette-Choo et al. 2023, arXiv 2306.08153, theorem 4). An example's part is its number's: neighbors are zero-out.
  *
  * <p>(e) The keys of draws are never stored. A run that is taken up again begins its noise anew: two runs, whose costs add up ({@code Charges.began}).
+ * <p><b>9. Private counts.</b> An example is in at most one bin of each of c columns, and counts are integers: {@code Gaussian(z)} with noise {@code z sqrt(c)}, or {@code Gaussian(z / sqrt(2))} under
+ * replace-one ({@code PrivateCounts}).
  *
  * <h2>What it may touch</h2>
  *
