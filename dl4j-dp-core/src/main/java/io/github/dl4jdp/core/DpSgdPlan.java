@@ -731,6 +731,11 @@ public final class DpSgdPlan {
         return with(plan -> plan.ledger = file);
     }
 
+    /** This plan without a ledger: for the runs of a search, whose number a ledger would give away. */
+    DpSgdPlan withoutLedger() {
+        return with(plan -> plan.ledger = null);
+    }
+
     /**
      * Signs every line of the ledger: {@code plan.withLedger(file).signedBy(privateKey)}. Who has the public key, and not from this machine, can verify by {@code PrivacyLedgerHistory.read(file, publicKey)} or {@code
      * dl4j-dp-accountant verify} that no line was altered, inserted or removed in the middle. It does not show that lines were cut off at the end, and protects from nobody who has the private key: see

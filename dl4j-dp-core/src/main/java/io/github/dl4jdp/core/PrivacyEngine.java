@@ -428,26 +428,29 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** What was run, what it guarantees and what it assumes. */
     public PrivacyReport report() {
+        return new PrivacyReport(plan, state());
+    }
+
+    /** How far the run has come. */
+    RunState state() {
         Spending spending = spending();
-        return new PrivacyReport(
-                plan,
-                new RunState(
-                        steps(),
-                        remainingSteps(),
-                        spending.epsilon(),
-                        spending.momentsEpsilon(),
-                        clippingNorm(),
-                        spending.history(),
-                        training.account(),
-                        spending.event(),
-                        spending.hasLedger(),
-                        Optional.ofNullable(spending.head()),
-                        training.trainable(),
-                        Stream.concat(training.rules().assumptions().stream(), training.fittedPreprocessing().stream())
-                                .toList(),
-                        training.augmentedLots().wasUsed(),
-                        plan.correlation().isPresent() && !plan.seed().isPresent() ? spending.chargesBefore() : 0,
-                        training.shapes().matter()));
+        return new RunState(
+                steps(),
+                remainingSteps(),
+                spending.epsilon(),
+                spending.momentsEpsilon(),
+                clippingNorm(),
+                spending.history(),
+                training.account(),
+                spending.event(),
+                spending.hasLedger(),
+                Optional.ofNullable(spending.head()),
+                training.trainable(),
+                Stream.concat(training.rules().assumptions().stream(), training.fittedPreprocessing().stream())
+                        .toList(),
+                training.augmentedLots().wasUsed(),
+                plan.correlation().isPresent() && !plan.seed().isPresent() ? spending.chargesBefore() : 0,
+                training.shapes().matter());
     }
 
     /**

@@ -38,13 +38,23 @@ public final class PrivacyReport {
     private final Map<String, String> versions;
     private final Map<String, String> evaluation;
 
+    /** Of the search that selected the run, in words; empty if none did. */
+    private final String search;
+
     PrivacyReport(DpSgdPlan plan, RunState run) {
-        this(plan, run, runningVersions(), Map.of());
+        this(plan, run, "");
     }
 
-    private PrivacyReport(DpSgdPlan plan, RunState run, Map<String, String> versions, Map<String, String> evaluation) {
+    /** A report on the best run of a search. */
+    PrivacyReport(DpSgdPlan plan, RunState run, String search) {
+        this(plan, run, runningVersions(), Map.of(), search);
+    }
+
+    private PrivacyReport(
+            DpSgdPlan plan, RunState run, Map<String, String> versions, Map<String, String> evaluation, String search) {
         this.plan = plan;
         this.run = run;
+        this.search = search;
         this.versions = versions;
         this.evaluation = Collections.unmodifiableMap(evaluation);
     }
@@ -114,6 +124,11 @@ public final class PrivacyReport {
                 "the initial parameters and the updater's state do not depend on the training data",
                 "normalization and other preprocessing use no statistics of the training data",
                 sizeAssumption()));
+        if (!search.isEmpty()) {
+            assumptions.add(
+                    "nothing about the other runs of the search is disclosed, neither their number nor their scores, logs or running time");
+            assumptions.add("the candidates and the score were chosen without looking at the training data");
+        }
         if (plan.sampling() == Sampling.GIVEN_BATCHES) {
             assumptions.add(
                     "the iterator gives each example at most once a pass, in an order that does not depend on the data");
@@ -237,6 +252,9 @@ public final class PrivacyReport {
         var facts = new LinkedHashMap<String, String>();
         facts.put("guarantee", verdict());
         facts.put("steps", steps() + " of " + plan.steps());
+        if (!search.isEmpty()) {
+            facts.put("search", search);
+        }
         if (!history().isEmpty()) {
             facts.put("before this plan", String.join("; ", history()));
         }
@@ -360,7 +378,7 @@ public final class PrivacyReport {
         } else {
             named.put("evaluation, " + data, results.stats().strip());
         }
-        return new PrivacyReport(plan, run, versions, named);
+        return new PrivacyReport(plan, run, versions, named, search);
     }
 
     private static Map<String, String> runningVersions() {

@@ -88,9 +88,9 @@ class HyperparameterSearchTest {
                 .isInstanceOf(UnsupportedEventException.class);
     }
 
-    /** The search of docs/accounting.md. More than 100 runs happen once in 400 times, 200 once in 12,000: it ends in any case. */
+    /** A search by hand. More than 100 runs happen once in 400 times, 200 once in 12,000: it ends in any case. */
     @Test
-    void document_search_costsWhatTheDocumentSays() {
+    void search_byHand_costsWhatItWasCalibratedTo() {
         DataSet trainingData = Networks.data(DataType.FLOAT, 60);
         ListDataSetIterator<DataSet> publicData =
                 new ListDataSetIterator<>(Networks.data(DataType.FLOAT, 30).asList(), 30);

@@ -75,7 +75,7 @@
  * example has at most {@code ceil(t / b)} among t lots (Choquette-Choo et al. 2023, arXiv 2306.08153, theorem 4). An example's part is its number's: neighbors are zero-out.
  *
  * <p>(e) The keys of draws are never stored. A run that is taken up again begins its noise anew: two runs, whose costs add up ({@code Charges.began}).
- * <p><b>9. Private counts.</b> An example is in at most one bin of each of c columns, and counts are integers: {@code Gaussian(z)} with noise {@code z sqrt(c)}, or {@code Gaussian(z / sqrt(2))} under
+ * <p><b>10. Private counts.</b> An example is in at most one bin of each of c columns, and counts are integers: {@code Gaussian(z)} with noise {@code z sqrt(c)}, or {@code Gaussian(z / sqrt(2))} under
  * replace-one ({@code PrivateCounts}).
  *
  * <h2>What it may touch</h2>

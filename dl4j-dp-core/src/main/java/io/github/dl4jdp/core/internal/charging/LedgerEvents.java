@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedgerException;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
+import io.github.dl4jdp.core.internal.plan.OtherReleases;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.List;
@@ -66,6 +67,23 @@ final class LedgerEvents {
         plan.others().identified().forEach((identity, event) -> {
             if (!ledger.hasRelease(identity)) {
                 ledger.charge(chargeOf(event), identity);
+            }
+        });
+    }
+
+    /** Charges releases that an account has, unless the ledger has them: the event as JSON by identity. */
+    static void chargeReleases(Map<String, String> releases, PrivacyLedger ledger) {
+        releases.forEach((identity, json) -> {
+            DpEvent charge = chargeOf(DpEvent.fromJson(json));
+            boolean isNamed = !identity.startsWith(OtherReleases.UNNAMED);
+            if (isNamed
+                    ? !ledger.hasRelease(identity)
+                    : ledger.charges().stream().noneMatch(one -> charge.equals(one.event()))) {
+                if (isNamed) {
+                    ledger.charge(charge, identity);
+                } else {
+                    ledger.charge(charge, 1);
+                }
             }
         });
     }

@@ -224,6 +224,7 @@ public final class Spending implements AutoCloseable {
         var ledger = ledgers.open(plan.ledger().get(), terms, head, plan.isContinuing());
         try {
             LedgerEvents.chargeEarlier(plan, ledger);
+            LedgerEvents.chargeReleases(progress.account().releases(), ledger);
             // What the ledger has beyond the model may be other than charges of this plan.
             long charges = Math.min(progress.charges() + ledger.stepsBeyondModel(), LedgerEvents.charges(plan, ledger));
             return new Spending(plan, ledger, charges, progress);
@@ -232,6 +233,36 @@ public final class Spending implements AutoCloseable {
             throw e;
         }
     }
+
+    /**
+     * Has a release in the plan's ledger, with what the plan has of others, before it is made.
+     *
+     * @param configuration digest of what is released
+     * @param identity of the release
+     * @return the ledger's last line, and everything in it
+     */
+    public static Booked book(CompletePlan plan, String configuration, String identity, DpEvent event) {
+        var terms = new PrivacyLedger.Terms(
+                sha256(plan.released().toString()),
+                sha256(configuration),
+                libraryVersion(),
+                plan.mechanism().relation(),
+                plan.mechanism().event(1));
+        try (var ledger = LedgerOpener.ON_DISK.open(plan.ledger().orElseThrow(), terms, null, true)) {
+            LedgerEvents.chargeEarlier(plan, ledger);
+            LedgerEvents.chargeReleases(Map.of(identity, event.toJson()), ledger);
+            return new Booked(
+                    ledger.head(), ledger.composeInto(plan.newAccountant()).event());
+        }
+    }
+
+    /**
+     * A ledger after a release was charged.
+     *
+     * @param head its last line
+     * @param everything all that it has
+     */
+    public record Booked(Head head, DpEvent everything) {}
 
     private static void requireRelation(CompletePlan plan, PrivacyAccount account) {
         for (PrivacyAccount.Session earlier : account.sessions().values()) {

@@ -717,6 +717,17 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         AccountCarriers.write(this, TrainingProgress.NONE.with(left), null, true, past);
     }
 
+    /** Has another account hold for the network's parameters of now, here and in copies of them: of the search that selected them, in the place of that of their own run. */
+    public void select(PrivacyAccount ofSearch) {
+        forget(ofSearch);
+        var lineage = new ReleasedParameters.Lineage(ofSearch);
+        for (Layer layer : layers()) {
+            if (!(layer instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
+                ReleasedParameters.replace(ParameterFingerprints.of(layer), lineage);
+            }
+        }
+    }
+
     /** Gives the network another account; how far it has come under its plan stays. */
     public void rewrite(PrivacyAccount account) {
         TrainingProgress progress = progress().with(account);

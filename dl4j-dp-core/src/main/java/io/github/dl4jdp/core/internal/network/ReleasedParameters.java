@@ -51,6 +51,14 @@ final class ReleasedParameters {
         }
     }
 
+    /** Notes parameters, whatever was known of them: another account holds for them now. */
+    static void replace(Set<Long> fingerprints, Lineage lineage) {
+        synchronized (KNOWN) {
+            fingerprints.forEach(KNOWN::remove);
+        }
+        add(fingerprints, lineage);
+    }
+
     /** The account of parameters that were released here. */
     static Optional<PrivacyAccount> accountOf(long fingerprint) {
         synchronized (KNOWN) {

@@ -16,6 +16,9 @@ import java.util.stream.Stream;
  * @param identified the part of it that has, by the identity under which it is charged once
  */
 public record OtherReleases(DpEvent all, DpEvent unnamed, Map<String, DpEvent> identified) {
+    /** Begins the identity under which an account keeps releases that have none: equal events mean the same releases. */
+    public static final String UNNAMED = "equal ";
+
     /** Nothing else is released. */
     public static final OtherReleases NONE = of(new DpEvent.NoOp());
 
@@ -55,7 +58,7 @@ public record OtherReleases(DpEvent all, DpEvent unnamed, Map<String, DpEvent> i
     public Map<String, String> byIdentity() {
         var all = new LinkedHashMap<String, String>();
         if (hasUnnamed()) {
-            all.put("equal " + unnamed.toJson(), unnamed.toJson());
+            all.put(UNNAMED + unnamed.toJson(), unnamed.toJson());
         }
         identified.forEach((identity, event) -> all.put(identity, event.toJson()));
         return all;

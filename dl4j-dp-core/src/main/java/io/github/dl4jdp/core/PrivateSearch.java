@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NoiseCalibration;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.accountant.RunCount;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
+import io.github.dl4jdp.core.internal.charging.Spending;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
+import io.github.dl4jdp.core.mechanism.PrivateCounts;
+import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalDouble;
+import java.util.OptionalLong;
+import java.util.function.Function;
+import java.util.function.ToDoubleFunction;
+import java.util.random.RandomGenerator;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+
+/**
+ * A search for hyper-parameters that pays for itself: trains networks with candidates drawn at random, a random number of times, and returns the best one with the cost of the whole search.
+ *
+ * <pre>{@code
+ * PrivateSearch<Double> search = PrivateSearch.of(draft, List.of(0.003, 0.01, 0.03), RunCount.logarithmic(10))
+ *         .withPrivateAccuracy(validation, 50)                   // noise of 50 examples
+ *         .calibratedTo(new PrivacyGuarantee(1.0, 1e-5));
+ * PrivateSearch.Best<Double, MultiLayerNetwork> best = search.run(rate -> network(rate), trainingData);
+ * System.out.println(best.report());
+ * }</pre>
+ *
+ * <p>Only the best run is disclosed. Nothing about the others may be: neither their number nor their scores, logs, models or running time.
+ *
+ * <h2>Formal guarantee</h2>
+ *
+ * {@code RepeatAndSelect(run, count)} with run = the plan's event, composed with {@code Gaussian(noise)} where the score is {@link #withPrivateAccuracy}: network, candidate and score of the best run satisfy {@link
+ * Best#guarantee} about training and validation examples together. The conditions of Papernot and Steinke (2022) hold by construction: the number of runs is drawn once, from {@code count}; candidates are drawn for each run, with
+ * repetitions, by public odds; all runs have the same plan; a score that is not a number is the worst. Assumed: the candidates and the networks' initial parameters do not depend on private data, and a score that {@link
+ * #withScore} was given is computed from the network and public data alone. A plan's other releases are charged once, beside the search.
+ */
+public final class PrivateSearch<C> {
+    private static final String STREAM = "search";
+
+    private final DpSgdPlan draft;
+    private final List<C> candidates;
+    private final RunCount count;
+    private final @Nullable Score score;
+
+    private PrivateSearch(DpSgdPlan draft, List<C> candidates, RunCount count, @Nullable Score score) {
+        this.draft = draft;
+        this.candidates = candidates;
+        this.count = count;
+        this.score = score;
+    }
+
+    /** How a trained network is scored, and what that costs. */
+    private record Score(ToDoubleFunction<Model> of, DpEvent cost, String words) {}
+
+    /**
+     * Describes a search.
+     *
+     * @param draft the plan of each run; its accountant becomes the moments accountant, the only one that bounds searches
+     * @param candidates what to choose from, fixed beforehand; {@code run} builds a network from each
+     * @param count distribution of the number of runs; not Poisson, which can give none
+     * @throws IllegalArgumentException if there is no candidate, {@code count} is Poisson's, or the plan has a seed or draws no lots
+     */
+    public static <C> PrivateSearch<C> of(DpSgdPlan draft, List<C> candidates, RunCount count) {
+        if (candidates.isEmpty()) {
+            throw new IllegalArgumentException("candidates must be one or more, were none");
+        }
+        if (count.shape() == Double.POSITIVE_INFINITY) {
+            throw new IllegalArgumentException(
+                    "count must give one run at least, was Poisson's, which can give none; use RunCount.logarithmic or geometric");
+        }
+        if (draft.seed().isPresent()) {
+            throw new IllegalArgumentException(
+                    "draft must have no seed, which would make every run the same and none private; leave out withSeed");
+        }
+        if (draft.sampling() == io.github.dl4jdp.core.mechanism.Sampling.GIVEN_BATCHES) {
+            throw new IllegalArgumentException(
+                    "draft must draw its lots, by DpSgdPlan.poisson or fixedSize, was " + draft.sampling());
+        }
+        return new PrivateSearch<>(draft.withAccountant(AccountantKind.RDP), List.copyOf(candidates), count, null);
+    }
+
+    /** This search, scored by a function of the network and of public data alone: accuracy on data that need no protection. The larger the better. */
+    public PrivateSearch<C> withScore(ToDoubleFunction<Model> value) {
+        Objects.requireNonNull(value, "value");
+        return new PrivateSearch<>(
+                draft, candidates, count, new Score(value, new DpEvent.NoOp(), "a score that costs nothing"));
+    }
+
+    /**
+     * This search, scored by the number of correctly classified private examples, released with noise at every run. The validation examples are protected as the training examples are, and may be some of them; they are best kept apart.
+     *
+     * @param validation with one-hot labels
+     * @param noise standard deviation of the noise in the number of correct examples; the larger, the cheaper: half of the noise that chance has, {@code sqrt(p (1 - p) n) / 2}, hardly matters
+     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}
+     */
+    public PrivateSearch<C> withPrivateAccuracy(DataSet validation, double noise) {
+        Require.positive("noise", noise);
+        var cost = PrivateCounts.event(noise, draft.relation(), OptionalLong.empty());
+        return new PrivateSearch<>(
+                draft,
+                candidates,
+                count,
+                new Score(
+                        network -> noisyCorrect(network, validation, noise) / validation.numExamples(),
+                        cost,
+                        "accuracy on " + validation.numExamples() + " private examples, with noise of " + noise
+                                + " examples"));
+    }
+
+    private static double noisyCorrect(Model network, DataSet validation, double noise) {
+        INDArray output = network instanceof MultiLayerNetwork layers
+                ? layers.output(validation.getFeatures())
+                : ((ComputationGraph) network).outputSingle(validation.getFeatures());
+        INDArray answers = output.argMax(1);
+        INDArray truth = validation.getLabels().argMax(1);
+        var correct = new PrivateCounts(1, 1);
+        for (int i = 0; i < validation.numExamples(); i++) {
+            correct.add(new int[] {answers.getInt(i) == truth.getInt(i) ? 0 : PrivateCounts.NO_BIN});
+        }
+        return correct.release(noise, OptionalLong.empty())[0][0];
+    }
+
+    /**
+     * This search with the noise of each run chosen so that everything together, releases that the plan is charged with too, has this guarantee.
+     *
+     * @throws IllegalStateException if it has no score yet
+     * @throws IllegalArgumentException if the relation is not the plan's, or no noise is enough
+     */
+    public PrivateSearch<C> calibratedTo(PrivacyGuarantee guarantee) {
+        Score chosen = score();
+        if (guarantee.relation() != draft.relation()) {
+            throw new IllegalArgumentException(
+                    "guarantee must have the plan's relation, " + draft.relation() + ", has " + guarantee.relation());
+        }
+        double noise = NoiseCalibration.to(guarantee)
+                .withAccountant(AccountantKind.RDP)
+                .noiseMultiplier(multiplier ->
+                        total(draft.withNoiseMultiplier(multiplier).withDelta(guarantee.delta()), chosen));
+        return new PrivateSearch<>(
+                draft.withNoiseMultiplier(noise).withDelta(guarantee.delta()), candidates, count, chosen);
+    }
+
+    private Score score() {
+        if (score == null) {
+            throw new IllegalStateException("the search has no score; call withScore or withPrivateAccuracy first");
+        }
+        return score;
+    }
+
+    /** The plan of each run: its noise is that of the calibration. */
+    public DpSgdPlan plan() {
+        return draft;
+    }
+
+    /**
+     * The event of the whole search, and of the plan's other releases: what is charged, whatever the number of runs turns out to be.
+     *
+     * @throws IllegalStateException if it has no score, or the plan is not complete
+     */
+    public DpEvent event() {
+        return total(draft, score());
+    }
+
+    private DpEvent total(DpSgdPlan plan, Score chosen) {
+        return plan.others().and(selection(plan, chosen));
+    }
+
+    private DpEvent selection(DpSgdPlan plan, Score chosen) {
+        DpEvent run = ofOneRun(plan).event();
+        return new DpEvent.RepeatAndSelect(
+                chosen.cost() instanceof DpEvent.NoOp ? run : new DpEvent.Composed(List.of(run, chosen.cost())), count);
+    }
+
+    /** The plan without what is charged once for all runs, and without the ledger, which would give their number away. */
+    private static DpSgdPlan ofOneRun(DpSgdPlan plan) {
+        return plan.withOtherReleases(new DpEvent.NoOp()).withoutLedger();
+    }
+
+    /**
+     * Trains and scores as many networks as {@code count} gives, and returns the best. The whole search is charged, to the plan's ledger if it has one, before the first run; a run that throws ends the search, which stays charged.
+     *
+     * @param network builds an initialized network for a candidate: a new one at every call, with the same number of parameters and no private past
+     * @param data the training set
+     * @throws IllegalStateException if the search has no score, or the plan is not complete
+     * @throws IllegalArgumentException if a network is not new, or has a private past
+     */
+    public <M extends Model> Best<C, M> run(Function<C, M> network, RandomAccessExamples data) {
+        Score chosen = score();
+        DpSgdPlan one = ofOneRun(draft);
+        DpEvent selection = selection(draft, chosen);
+        String identity = RandomStreams.identity();
+        var releases = new LinkedHashMap<String, String>(draft.others().byIdentity());
+        releases.put(identity, selection.toJson());
+        var account = new PrivacyAccount(Map.of(), releases, Map.of(), Map.of());
+        Optional<Spending.Booked> booked = draft.ledger()
+                .map(path -> Spending.book(draft.complete(), "search " + chosen.words(), identity, selection));
+
+        RandomGenerator random = RandomStreams.secure().stream(STREAM, 0);
+        Run<C, M> best = null;
+        for (int left = count.draw(random); left > 0; left--) {
+            C candidate = candidates.get(random.nextInt(candidates.size()));
+            Run<C, M> next = runOnce(candidate, network.apply(candidate), one, data, chosen);
+            if (best == null || next.score() > best.score()) {
+                best = next;
+            }
+        }
+        Run<C, M> selected = Objects.requireNonNull(best, "count gives one run at least");
+        DpNetwork.of(selected.network()).select(account);
+        return new Best<>(
+                selected.network(),
+                selected.candidate(),
+                selected.score(),
+                report(selected.state(), one, account, booked, chosen));
+    }
+
+    private record Run<C, M extends Model>(C candidate, M network, double score, RunState state) {}
+
+    private static <C, M extends Model> Run<C, M> runOnce(
+            C candidate, M network, DpSgdPlan plan, RandomAccessExamples data, Score chosen) {
+        if (DpNetwork.isKnown(network) && DpNetwork.of(network).account().isSpent()) {
+            throw new IllegalArgumentException(
+                    "the network of a candidate must be new, and has a private past already: build one at every call");
+        }
+        RunState state;
+        try (PrivacyEngine engine = PrivacyEngine.attach(network, plan)) {
+            if (network instanceof MultiLayerNetwork layers) {
+                DataSetIterator lots = engine.lots(data);
+                layers.fit(lots, plan.epochs());
+            } else {
+                ((ComputationGraph) network).fit(engine.multiLots(data), plan.epochs());
+            }
+            state = engine.state();
+        }
+        double score = chosen.of().applyAsDouble(network);
+        return new Run<>(candidate, network, Double.isNaN(score) ? Double.NEGATIVE_INFINITY : score, state);
+    }
+
+    private PrivacyReport report(
+            RunState run, DpSgdPlan one, PrivacyAccount account, Optional<Spending.Booked> booked, Score chosen) {
+        DpEvent spent = booked.map(Spending.Booked::everything).orElseGet(this::event);
+        double epsilon = one.newAccountant().compose(spent).epsilon(one.delta());
+        Optional<Head> head = booked.map(Spending.Booked::head);
+        return new PrivacyReport(
+                one,
+                new RunState(
+                        run.steps(),
+                        0,
+                        epsilon,
+                        OptionalDouble.empty(),
+                        run.clippingNorm(),
+                        List.of(),
+                        account,
+                        spent,
+                        head.isPresent(),
+                        head,
+                        run.layers(),
+                        run.assumptions(),
+                        run.augments(),
+                        run.noiseBegan(),
+                        run.shapesMatter()),
+                "the best of a number of runs that was drawn from " + count + ", among " + candidates.size()
+                        + " candidates, by " + chosen.words() + "; epsilon is that of the whole search"
+                        + (draft.others().isEmpty() ? "" : ", and of " + draft.otherReleases()));
+    }
+
+    /**
+     * The best run of a search.
+     *
+     * @param network trained, a plain DL4J network; it carries the account of the search, to which later private training adds (under a plan with the moments accountant)
+     * @param candidate that it was built from
+     * @param score as it was compared: with its noise
+     * @param report with the guarantee of the whole search
+     */
+    public record Best<C, M extends Model>(M network, C candidate, double score, PrivacyReport report) {
+        /** The guarantee of the whole search: of network, candidate and score together. */
+        public PrivacyGuarantee guarantee() {
+            return report.guarantee();
+        }
+    }
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
+
+import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.DpEvent.Composed;
+import io.github.dl4jdp.accountant.DpEvent.Gaussian;
+import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.PrivacyLedger.Charge;
+import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.accountant.RdpAccountant;
+import io.github.dl4jdp.accountant.RunCount;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
+import java.io.File;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.learning.config.Sgd;
+
+class PrivateSearchTest {
+    private static final DataSet TRAIN = Networks.data(DataType.FLOAT, 60);
+    private static final RunCount COUNT = RunCount.geometric(3);
+    private static final double DELTA = 1e-5;
+
+    @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
+    Path folder;
+
+    private static DpSgdPlan draft() {
+        return DpSgdPlan.poisson(60, 20).withSteps(3).withClippingNorm(1.0);
+    }
+
+    private static PrivateSearch<Double> search(DpSgdPlan draft) {
+        return PrivateSearch.of(draft, List.of(0.03, 0.3), COUNT)
+                .withPrivateAccuracy(Networks.data(DataType.FLOAT, 30), 4)
+                .calibratedTo(new PrivacyGuarantee(3.0, DELTA));
+    }
+
+    private static MultiLayerNetwork network(double rate) {
+        return Networks.classifier(DataType.FLOAT, new Sgd(rate));
+    }
+
+    private static PrivateSearch.Best<Double, MultiLayerNetwork> run(PrivateSearch<Double> search) {
+        return search.run(PrivateSearchTest::network, RandomAccessExamples.of(TRAIN));
+    }
+
+    /** The sample of docs/accounting.md. */
+    @Test
+    void run_sample_costsWhatItWasCalibratedTo() {
+        DataSet trainingData = TRAIN;
+        DataSet validation = Networks.data(DataType.FLOAT, 30);
+        DpSgdPlan draft = draft();
+
+        PrivateSearch<Double> search = PrivateSearch.of(
+                        draft,
+                        List.of(0.03, 0.1, 0.3, 1.0),
+                        RunCount.logarithmic(10)) // learning rates; 10 runs are expected
+                .withPrivateAccuracy(validation, 5) // the score: correct examples, with noise of 5
+                .calibratedTo(new PrivacyGuarantee(3.0, 1e-5)); // for everything together
+        PrivateSearch.Best<Double, MultiLayerNetwork> best =
+                search.run(rate -> network(rate), RandomAccessExamples.of(trainingData));
+        System.out.println(best.report()); // of the whole search
+        double rate = best.candidate(); // may be published, as best.network() and best.score() may
+
+        assertThat(List.of(0.03, 0.1, 0.3, 1.0)).contains(rate);
+        assertThat(best.guarantee().epsilon()).isBetween(2.99, 3.0);
+        assertThat(new RdpAccountant().compose(search.event()).epsilon(1e-5))
+                .isEqualTo(best.guarantee().epsilon());
+        assertThat(search.event())
+                .isEqualTo(new RepeatAndSelect(
+                        new Composed(List.of(search.plan().event(), new Gaussian(5))), RunCount.logarithmic(10)));
+        assertThat(best.report().toString())
+                .contains("the best of a number of runs that was drawn from")
+                .contains("epsilon is that of the whole search")
+                .contains("nothing about the other runs of the search is disclosed");
+        assertThat(best.report().toJson()).contains("RepeatAndSelect");
+    }
+
+    @Test
+    void run_bestNetwork_carriesTheSearchIntoLaterTrainingCopiesAndFiles() throws Exception {
+        PrivateSearch.Best<Double, MultiLayerNetwork> best = run(search(draft()));
+        double total = best.guarantee().epsilon();
+        DpSgdPlan later = draft().withNoiseMultiplier(5).withDelta(DELTA).withAccountant(AccountantKind.RDP);
+        File file = folder.resolve("best.zip").toFile();
+        best.network().save(file, true);
+        MultiLayerNetwork copy = network(0.1);
+        copy.setParams(best.network().params());
+
+        for (MultiLayerNetwork one : List.of(
+                best.network(),
+                MultiLayerNetwork.load(file, true),
+                copy,
+                best.network().clone())) {
+            try (PrivacyEngine engine = PrivacyEngine.attach(one, later)) {
+                assertThat(engine.epsilon()).isCloseTo(total, within(1e-9));
+                one.fit(engine.lots(TRAIN), later.epochs());
+                assertThat(engine.epsilon()).isGreaterThan(total);
+            }
+        }
+        assertThatThrownBy(() -> PrivacyEngine.attach(
+                        MultiLayerNetwork.load(file, true), later.withAccountant(AccountantKind.PLD)))
+                .hasMessageContaining("RepeatAndSelect");
+    }
+
+    @Test
+    void run_planWithALedger_chargesTheSearchOnceAndBeforeTheFirstRun() throws Exception {
+        Path ledger = folder.resolve("ledger");
+        PrivateSearch<Double> search = search(draft().withLedger(ledger));
+        List<Long> before = new ArrayList<>();
+        PrivateSearch.Best<Double, MultiLayerNetwork> best = search.run(
+                rate -> {
+                    before.add(steps(ledger));
+                    return network(rate);
+                },
+                RandomAccessExamples.of(TRAIN));
+
+        assertThat(before).isNotEmpty().containsOnly(1L);
+        assertThat(steps(ledger)).isEqualTo(1);
+        assertThat(PrivacyLedgerHistory.read(ledger).charges())
+                .extracting(Charge::event)
+                .containsExactly(new Composed(List.of(search.event())));
+        assertThat(best.report().ledger()).isPresent();
+        assertThat(best.guarantee().epsilon()).isBetween(2.99, 3.0);
+
+        // A second search on the same data is charged beside the first.
+        double both = run(search).guarantee().epsilon();
+        assertThat(both).isGreaterThan(3.5);
+
+        // Training that goes on under the same ledger counts the search once, under another one too.
+        DpSgdPlan later = draft().withNoiseMultiplier(50).withDelta(DELTA).withAccountant(AccountantKind.RDP);
+        File file = folder.resolve("best.zip").toFile();
+        best.network().save(file, true);
+        try (PrivacyEngine engine =
+                PrivacyEngine.attach(best.network(), later.continuing().withLedger(ledger))) {
+            assertThat(engine.epsilon()).isCloseTo(both, within(1e-9));
+        }
+        Path other = folder.resolve("other");
+        try (PrivacyEngine engine = PrivacyEngine.attach(MultiLayerNetwork.load(file, true), later.withLedger(other))) {
+            assertThat(engine.epsilon())
+                    .isCloseTo(
+                            search.plan()
+                                    .newAccountant()
+                                    .compose(search.event())
+                                    .epsilon(DELTA),
+                            within(1e-9));
+        }
+        assertThat(PrivacyLedgerHistory.read(other).charges())
+                .extracting(Charge::event)
+                .contains(new Composed(List.of(search.event())));
+    }
+
+    private static long steps(Path ledger) {
+        return PrivacyLedgerHistory.read(ledger).charges().stream()
+                .mapToLong(Charge::count)
+                .sum();
+    }
+
+    @Test
+    void calibratedTo_planWithOtherReleases_countsThemOnce() {
+        DpEvent release = new Gaussian(7);
+        PrivateSearch<Double> search = search(draft().withOtherRelease("scaling", release));
+
+        assertThat(search.event()).isInstanceOf(Composed.class);
+        assertThat(((Composed) search.event()).events().get(0)).isEqualTo(release);
+        assertThat(((Composed) search.event()).events().get(1).toString()).doesNotContain("noiseMultiplier=7.0");
+        assertThat(run(search).guarantee().epsilon()).isBetween(2.99, 3.0);
+        assertThat(search.plan().noiseMultiplier())
+                .isGreaterThan(search(draft()).plan().noiseMultiplier());
+    }
+
+    /** 100 searches: candidates and numbers of runs as they should be. Each bound is five deviations away. */
+    @Test
+    void run_manySearches_drawFromCandidatesAndCount() {
+        DpSgdPlan plan = DpSgdPlan.poisson(60, 20)
+                .withSteps(1)
+                .withClippingNorm(1.0)
+                .withNoiseMultiplier(1)
+                .withDelta(DELTA);
+        Map<Integer, Integer> runs = new TreeMap<>();
+        int[] chosen = new int[2];
+        for (int i = 0; i < 100; i++) {
+            List<Double> built = new ArrayList<>();
+            PrivateSearch.Best<Double, MultiLayerNetwork> best = PrivateSearch.of(plan, List.of(0.1, 0.2), COUNT)
+                    .withScore(network -> built.size() == 1 ? Double.NaN : -built.size())
+                    .run(
+                            rate -> {
+                                built.add(rate);
+                                return network(rate);
+                            },
+                            RandomAccessExamples.of(TRAIN));
+            runs.merge(built.size(), 1, Integer::sum);
+            built.forEach(rate -> chosen[rate == 0.1 ? 0 : 1]++);
+            // The first run has no score; the second has the best of the rest.
+            assertThat(best.candidate()).isEqualTo(built.get(Math.min(1, built.size() - 1)));
+        }
+        int all = chosen[0] + chosen[1];
+        assertThat(all / 100.0).isCloseTo(3, within(5 * Math.sqrt(6.0 / 100)));
+        assertThat(chosen[0] / (double) all).isCloseTo(0.5, within(2.5 / Math.sqrt(all)));
+        assertThat(runs.get(1) / 100.0).isCloseTo(1 / 3.0, within(5 * Math.sqrt(2.0 / 9 / 100)));
+    }
+
+    @Test
+    void arguments_thatVoidTheBound_areRefused() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateSearch.of(draft(), List.of(1), RunCount.poisson(3)))
+                .withMessageContaining("logarithmic or geometric");
+        assertThatIllegalArgumentException().isThrownBy(() -> PrivateSearch.of(draft(), List.of(), COUNT));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateSearch.of(draft().withSeed(1), List.of(1), COUNT))
+                .withMessageContaining("seed");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateSearch.of(DpSgdPlan.givenBatches(60, 20), List.of(1), COUNT))
+                .withMessageContaining("draw its lots");
+        assertThatThrownBy(
+                        () -> PrivateSearch.of(draft(), List.of(1), COUNT).calibratedTo(new PrivacyGuarantee(1, DELTA)))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("withScore");
+        PrivateSearch<Double> search = search(draft());
+        MultiLayerNetwork used = run(search).network();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> search.run(rate -> used, RandomAccessExamples.of(TRAIN)))
+                .withMessageContaining("private past");
+    }
+}
