@@ -44,8 +44,7 @@ class DocumentsTest {
         assertThat(epsilon).isBetween(1.134, 1.135);
         assertThat(sigma).isGreaterThan(1.1);
         assertThat(found).isBetween(0.01, 0.03);
-        DocumentCode.assertRunBy(
-                List.of(DocumentsTest.class, HyperparameterSearchTest.class), "docs/accounting.md", 25);
+        DocumentCode.assertRunBy(List.of(DocumentsTest.class, PrivateSearchTest.class), "docs/accounting.md", 12);
     }
 
     @Test
@@ -64,7 +63,12 @@ class DocumentsTest {
                     .calibratedTo(new PrivacyGuarantee(3.0, 1e-5));
             System.out.printf("%d: noise in the mean %.5f%n", lot, plan.noiseMultiplier() / lot);
         }
-        DocumentCode.assertRunBy(DocumentsTest.class, "docs/choosing.md", 8);
+        DocumentCode.assertRunBy(
+                "docs/choosing.md",
+                25,
+                "dl4j-dp-core/src/test/java/io/github/dl4jdp/core/DocumentsTest.java",
+                "dl4j-dp-core/src/test/java/io/github/dl4jdp/core/ClassWeightsTest.java",
+                "dl4j-dp-features/src/test/java/io/github/dl4jdp/features/PrivateScalingTest.java");
     }
 
     @Test
@@ -123,6 +127,7 @@ class DocumentsTest {
         String audit = "dl4j-dp-audit/src/test/java/io/github/dl4jdp/audit/";
         String core = "dl4j-dp-core/src/test/java/io/github/dl4jdp/core/";
         DocumentCode.assertRunBy("docs/features.md", 3, features + "FeaturesDocumentTest.java");
+        DocumentCode.assertRunBy("docs/texts.md", 20, features + "HashedTextTest.java");
         DocumentCode.assertRunBy(
                 "docs/extending.md",
                 100,

@@ -26,13 +26,13 @@ import picocli.CommandLine.Option;
  */
 @Command(name = "AdultQuickstart", description = "Trains a private network on the Adult census data (bundled).")
 public final class AdultQuickstart extends ExampleMain {
-    private static final int EPOCHS = 20;
+    static final int EPOCHS = 20;
     /** A public constant, not a count: how many people are in the data is hidden too. */
-    private static final int PEOPLE = 32_561;
+    static final int PEOPLE = 32_561;
 
-    private static final int LOT_SIZE = 2048;
-    private static final double CLIPPING_NORM = 1.0;
-    private static final double LEARNING_RATE = 0.01;
+    static final int LOT_SIZE = 2048;
+    static final double CLIPPING_NORM = 1.0;
+    static final double LEARNING_RATE = 0.01;
     private static final double PLAIN_LEARNING_RATE = 0.001;
     private static final int PLAIN_EPOCHS = 5;
     private static final double[] CURVE = {0.25, 0.5, 1, 2, 3, 8};
@@ -113,7 +113,8 @@ public final class AdultQuickstart extends ExampleMain {
         return Networks.accuracy(network, List.of(test));
     }
 
-    private static MultiLayerNetwork network(int inputs, double learningRate, int seed) {
+    /** A hidden layer of 32, and two classes. */
+    static MultiLayerNetwork network(int inputs, double learningRate, int seed) {
         return Networks.create(new NeuralNetConfiguration.Builder()
                 .seed(seed)
                 .updater(new Adam(learningRate))

@@ -165,6 +165,45 @@ class QuickRunsTest {
         assertThat(out).contains("36 training reviews, 4 test reviews").contains("without privacy");
     }
 
+    @Test
+    void hashedReviews_quick_runsToTheEnd() throws Exception {
+        FakeData.reviews(folder, 20);
+
+        String out = run(ReviewsHashed.class, "--data", folder.toString());
+
+        assertThat(out)
+                .contains("36 training reviews, 4 test reviews")
+                .contains("(epsilon = 2.000, delta = 1.00e-05)")
+                .contains("mean test accuracy");
+    }
+
+    @Test
+    void adultRawColumns_quick_chargesTheScaling() throws Exception {
+        String out = run(AdultRawColumns.class);
+
+        assertThat(out)
+                .contains("Gaussian[noiseMultiplier=20.0], included in epsilon")
+                .contains("(epsilon = 2.000, delta = 1.00e-05)")
+                .contains("columns scaled privately");
+    }
+
+    @Test
+    void adultRareClass_quick_trainsWithEachOfTheWeights() throws Exception {
+        String out = run(AdultRareClass.class);
+
+        assertThat(out).contains("largest weight 1").contains("0.0204, 1").contains("1.00, 49.0");
+    }
+
+    @Test
+    void adultSearch_quick_costsWhatWasAskedFor() throws Exception {
+        String out = run(AdultSearch.class);
+
+        assertThat(out)
+                .contains("the best of a number of runs that was drawn from RunCount[mean=1.5, shape=0.0]")
+                .containsPattern("\\(epsilon = (2.000|1.99\\d), delta = 1.00e-05\\)")
+                .contains("noisy validation accuracy");
+    }
+
     private static void assertIsPng(Path file) throws IOException {
         assertThat(Files.readAllBytes(file)).startsWith(0x89, 'P', 'N', 'G').hasSizeGreaterThan(5000);
     }

@@ -126,13 +126,13 @@ class SearchCommandTest {
 
     /** What is said there of the cost of a search, computed anew, and the command that it names. */
     @Test
-    void resultsDocument_searchTable_isWhatTheCommandSays() throws IOException {
-        for (List<String> cells : table("results.md", 5)) {
+    void notesDocument_searchTable_isWhatTheCommandSays() throws IOException {
+        for (List<String> cells : table("notes/accuracy.md", 5)) {
             String search = "search --sampling-probability 1 --delta 1e-5 --expected-runs " + cells.get(1);
             assertThat(cells.get(2)).isEqualTo(hundredths(search + " --steps 40 --run-epsilon 1"));
             assertThat(cells.get(3)).isEqualTo(hundredths(search + " --steps 60 --run-epsilon 3"));
         }
-        assertThat(Files.readString(Path.of("..", "docs", "results.md")))
+        assertThat(Files.readString(Path.of("..", "docs", "notes", "accuracy.md")))
                 .contains(
                         "search --sampling-probability 1 --steps 40 --run-epsilon 1 --delta 1e-5 --expected-runs 10`");
     }

@@ -32,6 +32,19 @@ sealed interface AdultColumn {
         }
     }
 
+    /** A number as it is. */
+    record Raw(String name) implements AdultColumn {
+        @Override
+        public List<String> features() {
+            return List.of(name);
+        }
+
+        @Override
+        public void encode(String value, float[] row, int offset) {
+            row[offset] = (float) parse(name, value);
+        }
+    }
+
     /**
      * A number between the first and the last of some knots (values outside are moved to the nearer end): scaled to [0, 1],
      * and as the weights of the two knots beside it, so that a linear model of them is a curve, straight between knots.

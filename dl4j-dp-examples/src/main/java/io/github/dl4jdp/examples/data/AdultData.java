@@ -5,6 +5,7 @@ import io.github.dl4jdp.examples.data.AdultColumn.Amount;
 import io.github.dl4jdp.examples.data.AdultColumn.Category;
 import io.github.dl4jdp.examples.data.AdultColumn.Ignored;
 import io.github.dl4jdp.examples.data.AdultColumn.Measure;
+import io.github.dl4jdp.examples.data.AdultColumn.Raw;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
@@ -143,6 +144,11 @@ public final class AdultData {
     private static final List<String> FEATURE_NAMES =
             COLUMNS.stream().flatMap(c -> c.features().stream()).toList();
 
+    /** The same columns without anything that someone knows about their numbers: as one finds them in a table. */
+    private static final List<AdultColumn> RAW_COLUMNS = COLUMNS.stream()
+            .map(column -> column instanceof Category ? column : new Raw(column.name()))
+            .toList();
+
     private AdultData() {}
 
     /** Names of the features, in the order of the feature columns. */
@@ -157,16 +163,44 @@ public final class AdultData {
      * @throws IOException if the resources cannot be read
      */
     public static TrainTest<DataSet> load() throws IOException {
-        return new TrainTest<>(resource("/adult/adult-train.csv.gz"), resource("/adult/adult-test.csv.gz"));
+        return load(COLUMNS);
     }
 
-    private static DataSet resource(String name) throws IOException {
+    /**
+     * Reads the bundled rows with their numbers as they are; categories are one-hot.
+     *
+     * @return features of shape [rows, columns] and one-hot labels of shape [rows, 2]
+     * @throws IOException if the resources cannot be read
+     */
+    public static TrainTest<DataSet> loadRaw() throws IOException {
+        return load(RAW_COLUMNS);
+    }
+
+    /** The columns of {@link #loadRaw} that hold numbers. */
+    public static int[] rawNumbers() {
+        List<Integer> numbers = new ArrayList<>();
+        int offset = 0;
+        for (AdultColumn column : RAW_COLUMNS) {
+            if (column instanceof Raw) {
+                numbers.add(offset);
+            }
+            offset += column.features().size();
+        }
+        return numbers.stream().mapToInt(Integer::intValue).toArray();
+    }
+
+    private static TrainTest<DataSet> load(List<AdultColumn> columns) throws IOException {
+        return new TrainTest<>(
+                resource("/adult/adult-train.csv.gz", columns), resource("/adult/adult-test.csv.gz", columns));
+    }
+
+    private static DataSet resource(String name, List<AdultColumn> columns) throws IOException {
         InputStream raw = AdultData.class.getResourceAsStream(name);
         if (raw == null) {
             throw new IOException("resource " + name + " is missing from the class path");
         }
         try (Reader reader = new InputStreamReader(new GZIPInputStream(raw), StandardCharsets.UTF_8)) {
-            return read(reader);
+            return read(reader, columns);
         }
     }
 
@@ -180,6 +214,10 @@ public final class AdultData {
      *     column cannot hold
      */
     public static DataSet read(Reader csv) throws IOException {
+        return read(csv, COLUMNS);
+    }
+
+    private static DataSet read(Reader csv, List<AdultColumn> columns) throws IOException {
         CSVFormat format = CSVFormat.DEFAULT
                 .builder()
                 .setIgnoreSurroundingSpaces(true)
@@ -190,7 +228,7 @@ public final class AdultData {
         try (CSVParser records = format.parse(csv)) {
             for (CSVRecord record : records) {
                 try {
-                    rows.add(features(record));
+                    rows.add(features(record, columns));
                     labels.add(label(record.get(COLUMNS.size())));
                 } catch (IllegalArgumentException e) {
                     throw new IllegalArgumentException("row " + record.getRecordNumber() + ": " + e.getMessage(), e);
@@ -205,15 +243,16 @@ public final class AdultData {
                 Nd4j.createFromArray(labels.toArray(float[][]::new)));
     }
 
-    private static float[] features(CSVRecord record) {
+    private static float[] features(CSVRecord record, List<AdultColumn> columns) {
         if (record.size() != COLUMNS.size() + 1) {
             throw new IllegalArgumentException(
                     "number of fields must be " + (COLUMNS.size() + 1) + ", was " + record.size());
         }
-        float[] row = new float[FEATURE_NAMES.size()];
+        float[] row = new float
+                [columns.stream().mapToInt(column -> column.features().size()).sum()];
         int offset = 0;
-        for (int c = 0; c < COLUMNS.size(); c++) {
-            AdultColumn column = COLUMNS.get(c);
+        for (int c = 0; c < columns.size(); c++) {
+            AdultColumn column = columns.get(c);
             column.encode(record.get(c), row, offset);
             offset += column.features().size();
         }

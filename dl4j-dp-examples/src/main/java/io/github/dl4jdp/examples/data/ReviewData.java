@@ -19,7 +19,11 @@ import org.jspecify.annotations.Nullable;
  * ({@code cv900} to {@code cv999} of each class).
  */
 public final class ReviewData {
-    private static final String TEST_PREFIX = "cv9";
+    /** The customary division tests on the last tenth. */
+    private static final int LAST_FOLD = 9;
+
+    /** The names begin with cv and a number of three digits. */
+    private static final int FOLD_AT = 2;
 
     private ReviewData() {}
 
@@ -44,6 +48,15 @@ public final class ReviewData {
      * @throws IOException if a file cannot be read
      */
     public static TrainTest<List<Review>> load(@Nullable Path folder) throws IOException {
+        return load(folder, LAST_FOLD);
+    }
+
+    /**
+     * As above, tested on another tenth: 0 for {@code cv000} to {@code cv099} of each class.
+     *
+     * @param testFold in [0, 9]
+     */
+    public static TrainTest<List<Review>> load(@Nullable Path folder, int testFold) throws IOException {
         if (folder == null) {
             throw new MissingDataException(remedy("no folder was given"));
         }
@@ -53,7 +66,7 @@ public final class ReviewData {
         List<Review> test = new ArrayList<>();
         for (String polarity : List.of("pos", "neg")) {
             for (Path file : textFiles(root.resolve(polarity))) {
-                boolean isTest = file.getFileName().toString().startsWith(TEST_PREFIX);
+                boolean isTest = file.getFileName().toString().charAt(FOLD_AT) == '0' + testFold;
                 (isTest ? test : train).add(new Review(tokens(file), polarity.equals("pos")));
             }
         }

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a small network on drawn pictures so that two crops of one picture get near, and different pictures far, representations.
+
+    python pretrain.py --pictures pictures.npy --seed 1 --steps 8000 --out network.npz
+
+Loss: T. Wang and P. Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere, ICML 2020
+(alpha = 2, t = 2).
+"""
+import argparse
+import math
+import os
+import time
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+SIDE = 32
+
+
+def block(inputs, outputs, kernel, stride):
+    return [nn.Conv2d(inputs, outputs, kernel, stride, (kernel - 1) // 2, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
+
+
+def network():
+    """The first layer sees 6x6 pixels at every second one, as 3x3 blocks of 2x2 pixels: the same sums in half the time."""
+    return nn.Sequential(
+        *block(12, 64, 3, 1),
+        *block(64, 128, 3, 2),
+        *block(128, 128, 3, 1),
+        *block(128, 256, 3, 2),
+    )
+
+
+def head():
+    return nn.Sequential(nn.Linear(256, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128))
+
+
+def crops(x, g):
+    """Random pieces [n, 3, 32, 32] of pictures [n, 3, s, s] between 0 and 1: cut, mirrored, recolored."""
+    n = x.shape[0]
+    area = 0.08 + 0.92 * torch.rand(n, generator=g)
+    aspect = torch.exp((2 * torch.rand(n, generator=g) - 1) * math.log(4 / 3))
+    h = (area / aspect).sqrt().clamp(max=1)
+    w = (area * aspect).sqrt().clamp(max=1)
+    theta = torch.zeros(n, 2, 3)
+    theta[:, 0, 0] = w * torch.where(torch.rand(n, generator=g) < 0.5, -1.0, 1.0)
+    theta[:, 1, 1] = h
+    theta[:, 0, 2] = (1 - w) * (2 * torch.rand(n, generator=g) - 1)
+    theta[:, 1, 2] = (1 - h) * (2 * torch.rand(n, generator=g) - 1)
+    x = F.grid_sample(x, F.affine_grid(theta, (n, 3, SIDE, SIDE), align_corners=False), padding_mode="reflection", align_corners=False)
+
+    def factor(strength):
+        return 1 + strength * (2 * torch.rand(n, 1, 1, 1, generator=g) - 1)
+
+    # brightness, contrast, saturation and hue in one affine map of the colors, for four of five pictures
+    gray = torch.tensor([0.299, 0.587, 0.114])
+    to_yiq = torch.tensor([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
+    angle = 0.1 * 2 * math.pi * (2 * torch.rand(n, generator=g) - 1)
+    saturation = 1 + 0.4 * (2 * torch.rand(n, generator=g) - 1)
+    saturation[torch.rand(n, generator=g) < 0.2] = 0
+    turn = torch.zeros(n, 3, 3)
+    turn[:, 0, 0] = 1
+    turn[:, 1, 1] = saturation * angle.cos()
+    turn[:, 1, 2] = -saturation * angle.sin()
+    turn[:, 2, 1] = saturation * angle.sin()
+    turn[:, 2, 2] = saturation * angle.cos()
+    keep = torch.rand(n, generator=g) < 0.2
+    turn[keep] = torch.eye(3)
+    m = torch.linalg.inv(to_yiq) @ turn @ to_yiq
+    x = torch.einsum("nij,njhw->nihw", m, x)
+    scale = torch.where(keep.view(n, 1, 1, 1), torch.ones(1), factor(0.4) * factor(0.4))
+    mean = (x.mean((2, 3), keepdim=True) * gray.view(1, 3, 1, 1)).sum(1, keepdim=True)
+    bright = torch.where(keep.view(n, 1, 1, 1), torch.zeros(1), 0.2 * (factor(1) - 1))
+    x = (x - mean) * scale + mean + bright
+    return F.pixel_unshuffle(x - 0.5, 2)
+
+
+def uniformity(z):
+    d = torch.pdist(z).pow(2)
+    return d.mul(-2).exp().mean().log()
+
+
+def blocks_as_pixels(weights):
+    n = weights.shape[0]
+    return weights.reshape(n, 3, 2, 2, 3, 3).permute(0, 1, 4, 2, 5, 3).reshape(n, 3, 6, 6)
+
+
+def folded(net):
+    """The network's convolutions with the normalizations' scales and shifts inside: {name: array}."""
+    out = {}
+    layers = list(net)
+    for i in range(0, len(layers), 3):
+        conv, norm = layers[i], layers[i + 1]
+        scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+        weights = conv.weight * scale.view(-1, 1, 1, 1)
+        out[f"weights{i // 3}"] = (weights if i else blocks_as_pixels(weights)).detach().numpy()
+        out[f"bias{i // 3}"] = (norm.bias - norm.running_mean * scale).detach().numpy()
+    return out
+
+
+def main():
+    o = argparse.ArgumentParser()
+    o.add_argument("--pictures", required=True)
+    o.add_argument("--seed", type=int, default=1)
+    o.add_argument("--steps", type=int, required=True)
+    o.add_argument("--batch", type=int, default=256)
+    o.add_argument("--rate", type=float, default=1e-3)
+    o.add_argument("--out", required=True)
+    o.add_argument("--save-every", type=int, default=250)
+    o.add_argument("--resume", default="", help="a .pt file of an interrupted run")
+    o = o.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(o.seed)
+    g = torch.Generator().manual_seed(o.seed)
+    pictures = np.load(o.pictures, mmap_mode="r")
+    net, top = network(), head()
+    net = net.to(memory_format=torch.channels_last)
+    params = list(net.parameters()) + list(top.parameters())
+    optimizer = torch.optim.AdamW(params, o.rate, weight_decay=0.01)
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    first = 0
+    if o.resume:
+        saved = torch.load(o.resume)
+        net.load_state_dict(saved["net"]); top.load_state_dict(saved["top"]); optimizer.load_state_dict(saved["optimizer"])
+        average = saved["average"]; first = saved["step"]
+        g.manual_seed(o.seed + first)
+    clock = time.process_time()
+    sums = np.zeros(2)
+    for step in range(first, o.steps):
+        rate = o.rate * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / o.steps)))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        index = torch.randint(pictures.shape[0], (o.batch,), generator=g).numpy()
+        x = torch.from_numpy(pictures[index]).float() / 255
+        views = torch.cat([crops(x, g), crops(x, g)]).contiguous(memory_format=torch.channels_last)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            y = net(views)
+        z = F.normalize(top(y.float().mean((2, 3))))
+        a, b = z[: o.batch], z[o.batch :]
+        align = (a - b).pow(2).sum(1).mean()
+        uniform = (uniformity(a) + uniformity(b)) / 2
+        loss = align + uniform
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        decay = min(0.998, 1 - 1 / (1 + step / 10))
+        with torch.no_grad():
+            for k, v in net.state_dict().items():
+                if v.dtype.is_floating_point:
+                    average[k].mul_(decay).add_(v, alpha=1 - decay)
+        sums += align.item(), uniform.item()
+        if (step + 1) % 50 == 0:
+            print(step + 1, "align %.3f uniform %.3f" % tuple(sums / 50), "cpu %.0f" % (time.process_time() - clock), flush=True)
+            sums[:] = 0
+        if (step + 1) % o.save_every == 0 or step + 1 == o.steps:
+            shadow = network()
+            shadow.load_state_dict(average)
+            np.savez(o.out + ".tmp.npz", step=step + 1, **folded(shadow))
+            os.replace(o.out + ".tmp.npz", o.out)
+            torch.save({"net": net.state_dict(), "top": top.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step + 1}, o.out + ".pt")
+
+
+if __name__ == "__main__":
+    main()
