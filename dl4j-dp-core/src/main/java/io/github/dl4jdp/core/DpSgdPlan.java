@@ -733,7 +733,10 @@ public final class DpSgdPlan {
 
     /** This plan without a ledger: for the runs of a search, whose number a ledger would give away. */
     DpSgdPlan withoutLedger() {
-        return with(plan -> plan.ledger = null);
+        return with(plan -> {
+            plan.ledger = null;
+            plan.ledgerKey = null;
+        });
     }
 
     /**

@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.RunCount;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
@@ -211,7 +212,12 @@ public final class PrivateSearch<C> {
         releases.put(identity, selection.toJson());
         var account = new PrivacyAccount(Map.of(), releases, Map.of(), Map.of());
         Optional<Spending.Booked> booked = draft.ledger()
-                .map(path -> Spending.book(draft.complete(), "search " + chosen.words(), identity, selection));
+                .map(path -> Spending.book(
+                        draft.complete(),
+                        "search " + chosen.words(),
+                        identity,
+                        selection,
+                        LedgerOpener.onDisk(draft.ledgerKey())));
 
         RandomGenerator random = RandomStreams.secure().stream(STREAM, 0);
         Run<C, M> best = null;

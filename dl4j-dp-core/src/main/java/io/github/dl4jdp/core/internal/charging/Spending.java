@@ -241,14 +241,15 @@ public final class Spending implements AutoCloseable {
      * @param identity of the release
      * @return the ledger's last line, and everything in it
      */
-    public static Booked book(CompletePlan plan, String configuration, String identity, DpEvent event) {
+    public static Booked book(
+            CompletePlan plan, String configuration, String identity, DpEvent event, LedgerOpener ledgers) {
         var terms = new PrivacyLedger.Terms(
                 sha256(plan.released().toString()),
                 sha256(configuration),
                 libraryVersion(),
                 plan.mechanism().relation(),
                 plan.mechanism().event(1));
-        try (var ledger = LedgerOpener.ON_DISK.open(plan.ledger().orElseThrow(), terms, null, true)) {
+        try (var ledger = ledgers.open(plan.ledger().orElseThrow(), terms, null, true)) {
             LedgerEvents.chargeEarlier(plan, ledger);
             LedgerEvents.chargeReleases(Map.of(identity, event.toJson()), ledger);
             return new Booked(
