@@ -971,6 +971,11 @@ public final class DpSgdPlan {
         return truncation;
     }
 
+    /** The time steps of every sequence once it is padded, see {@link #withSequenceLength}; 0 if none are declared. */
+    public long sequenceLength() {
+        return exampleShape.sequenceLength();
+    }
+
     /** The public sizes of an example. */
     ExampleShape exampleShape() {
         return exampleShape;

@@ -241,6 +241,10 @@ public final class PrivacyEngine implements AutoCloseable {
                     "a plan whose unit is the " + plan().unit()
                             + " cannot be summed in parts elsewhere, which are cut by rows and not by their owners; use engine.lots(GroupedExamples.of(data, ids))");
         }
+        if (plan().augmentationMultiplicity() > 1 && !sums.isAugmented()) {
+            throw new IllegalStateException("the plan's augmentation multiplicity is "
+                    + plan().augmentationMultiplicity() + ", but the sums are over examples as they are");
+        }
         requireLots(sums.size());
         return new LotSource(training, sums, options);
     }

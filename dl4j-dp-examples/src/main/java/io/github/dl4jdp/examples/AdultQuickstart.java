@@ -99,10 +99,15 @@ public final class AdultQuickstart extends ExampleMain {
     }
 
     private DpSgdPlan plan(int epochs, double epsilon) {
+        return plan(epochs, new PrivacyGuarantee(epsilon, privacy().delta()));
+    }
+
+    /** The plan of a run. */
+    static DpSgdPlan plan(int epochs, PrivacyGuarantee target) {
         return DpSgdPlan.poisson(PEOPLE, LOT_SIZE)
                 .withEpochs(epochs)
                 .withClippingNorm(CLIPPING_NORM)
-                .calibratedTo(new PrivacyGuarantee(epsilon, privacy().delta()));
+                .calibratedTo(target);
     }
 
     private double privateAccuracy(DpSgdPlan plan, DataSet train, DataSet test, int run) {

@@ -38,14 +38,14 @@ import picocli.CommandLine.Mixin;
         name = "ReviewsLstm",
         description = "Trains a private LSTM on 1,800 movie reviews (--data is needed), beside one without privacy.")
 public final class ReviewsLstm extends ExampleMain {
-    private static final int ROWS = 2048;
-    private static final int TOKENS = 64;
-    private static final int WIDTH = 16;
+    static final int ROWS = 2048;
+    static final int TOKENS = 64;
+    static final int WIDTH = 16;
 
-    private static final int LOT_SIZE = 300;
-    private static final int EPOCHS = 20;
-    private static final double CLIPPING_NORM = 1;
-    private static final double LEARNING_RATE = 0.01;
+    static final int LOT_SIZE = 300;
+    static final int EPOCHS = 20;
+    static final double CLIPPING_NORM = 1;
+    static final double LEARNING_RATE = 0.01;
     private static final int PLAIN_EPOCHS = 10;
     private static final double PLAIN_LEARNING_RATE = 0.005;
     private static final int PLAIN_BATCH = 32;
@@ -98,7 +98,7 @@ public final class ReviewsLstm extends ExampleMain {
         engine.close();
     }
 
-    private static List<Review> everyFew(List<Review> reviews) {
+    static List<Review> everyFew(List<Review> reviews) {
         int step = Math.max(1, reviews.size() / QUICK_REVIEWS);
         return IntStream.range(0, reviews.size())
                 .filter(i -> i % step == 0)
@@ -107,7 +107,7 @@ public final class ReviewsLstm extends ExampleMain {
     }
 
     /** Rows of the embedding, [reviews, 1, words], with a mask where a review is shorter; and one-hot labels. */
-    private static DataSet encode(List<Review> reviews) {
+    static DataSet encode(List<Review> reviews) {
         float[][][] rows = new float[reviews.size()][1][TOKENS];
         float[][] mask = new float[reviews.size()][TOKENS];
         float[][] labels = new float[reviews.size()][2];

@@ -1,15 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.spark;
 
+import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.LotTask;
 import io.github.dl4jdp.core.mechanism.ShardSum;
+import java.time.Duration;
 import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
+import org.apache.spark.SparkJobInfo;
+import org.apache.spark.SparkStageInfo;
+import org.apache.spark.api.java.JavaFutureAction;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.api.java.JavaSparkStatusTracker;
 import org.apache.spark.api.java.function.Function;
-import org.apache.spark.broadcast.Broadcast;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -23,11 +31,17 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
 final class ClusterSums implements LotSums, AutoCloseable {
     /** Beyond as many parameters, sums are added up on executors first. */
     static final int LARGEST_COLLECTED = 2_000_000;
+    /** Beyond as many sums of that length too: 256 MB come together on the driver. */
+    private static final int MOST_COLLECTED = 16;
+
+    private static final long POLL_MILLIS = 50;
 
     private final JavaSparkContext spark;
     private final Model network;
     private final ShardedExamples examples;
-    private final Broadcast<SumShard.Work> work;
+    private final Sent<SumShard.Work> work;
+    private final UnaryOperator<MultiDataSet> padding;
+    private final boolean isAugmented;
     private final List<String> assumptions;
     private final int largestCollected;
     private final java.util.function.Function<SumShard, Function<Integer, ShardResult>> wrap;
@@ -41,6 +55,7 @@ final class ClusterSums implements LotSums, AutoCloseable {
             Model network,
             NetworkRun run,
             ShardedExamples examples,
+            @Nullable Augmentation augmentation,
             List<String> assumptions,
             int largestCollected,
             java.util.function.Function<SumShard, Function<Integer, ShardResult>> wrap) {
@@ -50,7 +65,9 @@ final class ClusterSums implements LotSums, AutoCloseable {
         this.assumptions = List.copyOf(assumptions);
         this.largestCollected = largestCollected;
         this.wrap = wrap;
-        this.work = spark.broadcast(new SumShard.Work(run, examples.storage(), examples.manifest()));
+        this.padding = run.padding(network);
+        this.isAugmented = augmentation != null;
+        this.work = Sent.to(spark, new SumShard.Work(run, examples.storage(), examples.manifest(), augmentation));
     }
 
     @Override
@@ -60,7 +77,12 @@ final class ClusterSums implements LotSums, AutoCloseable {
 
     @Override
     public MultiDataSet standIn() {
-        return examples.standIn();
+        return padding.apply(examples.standIn());
+    }
+
+    @Override
+    public boolean isAugmented() {
+        return isAugmented;
     }
 
     @Override
@@ -71,7 +93,7 @@ final class ClusterSums implements LotSums, AutoCloseable {
     @Override
     public List<ShardSum> sum(LotTask task) {
         var step = new LotStep(task, network.params());
-        Broadcast<LotStep> sent = spark.broadcast(step);
+        Sent<LotStep> sent = Sent.to(spark, step);
         try {
             return ShardResult.requireOnce(results(step, sent), examples.shards(), step);
         } catch (RuntimeException e) {
@@ -86,17 +108,85 @@ final class ClusterSums implements LotSums, AutoCloseable {
         }
     }
 
-    private List<ShardResult> results(LotStep step, Broadcast<LotStep> sent) throws Exception {
-        int shards = examples.shards();
-        List<Integer> numbers = IntStream.range(0, shards).boxed().toList();
-        JavaRDD<ShardResult> results = spark.parallelize(numbers, shards).map(wrap.apply(new SumShard(work, sent)));
-        if (step.numParams() <= largestCollected) {
-            return results.collect();
+    /**
+     * Has an executor build the network, before any lot is drawn.
+     *
+     * @param patience how long none may take the task
+     * @throws IllegalStateException if no executor takes it, or it fails
+     */
+    void requireExecutors(Duration patience) {
+        Sent<SumShard.Work> sent = work;
+        JavaFutureAction<List<Long>> built = spark.parallelize(List.of(0), 1)
+                .map(any -> ExecutorRun.of(sent.value().run()).numParams())
+                .collectAsync();
+        try {
+            long begun = System.nanoTime();
+            while (!built.isDone()) {
+                if (System.nanoTime() - begun > patience.toNanos() && !isRunning(built.jobIds())) {
+                    built.cancel(true);
+                    throw new IllegalStateException(
+                            "no executor took a task within " + patience.toSeconds()
+                                    + " seconds: the master " + spark.master()
+                                    + " has none for this application. Its workers need spark.executor.memory = "
+                                    + spark.getConf().get("spark.executor.memory", "1g")
+                                    + " and spark.executor.cores free (see the master's page); waitingForExecutors(...) waits longer. Nothing was charged");
+                }
+                TimeUnit.MILLISECONDS.sleep(POLL_MILLIS);
+            }
+            long numParams = built.get().get(0);
+            if (numParams != network.numParams()) {
+                throw new IllegalStateException("an executor's network has " + numParams + " parameters, the driver's "
+                        + network.numParams()
+                        + ": executors must have the same version of DL4J. Nothing was charged");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            built.cancel(true);
+            throw new IllegalStateException("interrupted while waiting for executors; nothing was charged", e);
+        } catch (ExecutionException e) {
+            throw new IllegalStateException(
+                    "an executor could not build the network: " + firstLine(e.getCause() == null ? e : e.getCause())
+                            + ". Executors need this library, DL4J, an ND4J backend and the classes of your own layers on their class path, by a fat jar or --jars, and memory for them. Nothing was charged",
+                    e);
         }
-        return List.of(results.treeReduce(ShardResult::plus));
     }
 
-    private static String firstLine(Exception e) {
+    private boolean isRunning(List<Integer> jobs) {
+        JavaSparkStatusTracker tracker = spark.statusTracker();
+        for (int job : jobs) {
+            SparkJobInfo info = tracker.getJobInfo(job);
+            for (int stage : info == null ? new int[0] : info.stageIds()) {
+                SparkStageInfo tasks = tracker.getStageInfo(stage);
+                if (tasks != null && tasks.numActiveTasks() > 0) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private List<ShardResult> results(LotStep step, Sent<LotStep> sent) throws Exception {
+        int shards = examples.shards();
+        List<Integer> numbers = IntStream.range(0, shards).boxed().toList();
+        JavaRDD<byte[]> results = spark.parallelize(numbers, shards)
+                .map(wrap.apply(new SumShard(work, sent)))
+                .map(Sent::bytes);
+        if (isCollected(step.numParams(), shards)) {
+            return results.collect().stream().map(ClusterSums::result).toList();
+        }
+        return List.of(
+                result(results.treeReduce((one, other) -> Sent.bytes(result(one).plus(result(other))))));
+    }
+
+    private boolean isCollected(int numParams, int shards) {
+        return numParams <= largestCollected && (long) numParams * shards <= (long) MOST_COLLECTED * largestCollected;
+    }
+
+    private static ShardResult result(byte[] bytes) {
+        return (ShardResult) Sent.object(bytes);
+    }
+
+    private static String firstLine(Throwable e) {
         @Nullable String message = e.getMessage();
         return message == null
                 ? e.getClass().getName()

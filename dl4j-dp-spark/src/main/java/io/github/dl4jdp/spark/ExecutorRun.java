@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.data.MappedArray;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.internal.training.Execution;
 import io.github.dl4jdp.core.internal.training.ShardSummer;
+import io.github.dl4jdp.core.mechanism.LotTask;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.ShardSum;
 import java.util.Arrays;
@@ -14,7 +15,8 @@ import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
-import org.nd4j.linalg.api.ndarray.INDArray;
+import java.util.function.UnaryOperator;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
@@ -69,33 +71,54 @@ final class ExecutorRun implements AutoCloseable {
         }
     }
 
+    /** Builds a network, which the first task has. */
+    long numParams() {
+        ShardSummer summer = takeSummer();
+        long numParams = summer.model().numParams();
+        idle.addFirst(summer);
+        return numParams;
+    }
+
+    private ShardSummer takeSummer() {
+        ShardSummer summer = idle.pollFirst();
+        return summer != null
+                ? summer
+                : ShardSummer.of(run.newNetwork(), mechanism, GradientRules.builtIn(), execution.threads());
+    }
+
     /**
      * The clipped sum of the members of a lot in a shard.
      *
      * @throws ShardException if the shard cannot be had, or the network fails on it
      */
-    ShardSum sum(LotStep step, ShardStorage storage, ShardManifest manifest, int number) {
+    ShardSum sum(LotStep step, SumShard.Work work, int number) {
+        ShardStorage storage = work.storage();
+        ShardManifest manifest = work.manifest();
         ShardManifest.Shard shard = manifest.shards().get(number);
         MappedArray rows = shards.computeIfAbsent(
                 storage.directory() + " " + shard.name() + " " + shard.sha256(),
                 key -> storage.fetch(manifest.layout(), shard));
         try {
-            ShardSummer summer = idle.pollFirst();
-            if (summer == null) {
-                summer = ShardSummer.of(run.newNetwork(), mechanism, GradientRules.builtIn(), execution.threads());
-            }
-            int physicalBatchSize = summer.physicalBatchSize(execution);
+            ShardSummer own = takeSummer();
+            int physicalBatchSize = own.physicalBatchSize(execution);
+            LotTask task = step.task();
             long[] members = mechanism.draw(
-                    step.task().key(),
-                    step.task().lot(),
-                    shard.first(),
-                    shard.first() + shard.count(),
-                    manifest.size());
-            ShardSum sum = summer.sum(
-                    step.task(),
+                    task.key(), task.lot(), shard.first(), shard.first() + shard.count(), manifest.size());
+            UnaryOperator<MultiDataSet> padding = run.padding(own.model());
+            ShardSum sum = own.sum(
+                    task,
                     step.parameters(),
-                    () -> new Batches(members, physicalBatchSize, shard.first(), rows, manifest.layout()));
-            idle.addFirst(summer); // one that failed is not used again
+                    () -> new Batches(
+                            members,
+                            physicalBatchSize,
+                            (batch, rowNumbers) -> own.batch(
+                                    task,
+                                    manifest.layout().examples(rows.get(rowNumbers)),
+                                    batch,
+                                    work.augmentation(),
+                                    padding),
+                            shard.first()));
+            idle.addFirst(own); // one that failed is not used again
             return sum;
         } catch (RuntimeException e) {
             throw new ShardException(
@@ -121,21 +144,24 @@ final class ExecutorRun implements AutoCloseable {
         shards.clear();
     }
 
+    /** Makes a physical batch of some members and the numbers of their rows in the shard. */
+    private interface Maker {
+        ShardSummer.Batch make(long[] members, long[] rows);
+    }
+
     /** The members of a shard in physical batches. */
     private static final class Batches implements Iterator<ShardSummer.Batch> {
         private final long[] members;
         private final int physicalBatchSize;
+        private final Maker maker;
         private final long first;
-        private final MappedArray rows;
-        private final RowLayout layout;
         private int next;
 
-        Batches(long[] members, int physicalBatchSize, long first, MappedArray rows, RowLayout layout) {
+        Batches(long[] members, int physicalBatchSize, Maker maker, long first) {
             this.members = members;
             this.physicalBatchSize = physicalBatchSize;
+            this.maker = maker;
             this.first = first;
-            this.rows = rows;
-            this.layout = layout;
         }
 
         @Override
@@ -151,9 +177,8 @@ final class ExecutorRun implements AutoCloseable {
             int end = (int) Math.min(members.length, (long) next + physicalBatchSize);
             long[] batch = Arrays.copyOfRange(members, next, end);
             next = end;
-            INDArray matrix =
-                    rows.get(Arrays.stream(batch).map(member -> member - first).toArray());
-            return new ShardSummer.Batch(layout.examples(matrix), batch);
+            return maker.make(
+                    batch, Arrays.stream(batch).map(member -> member - first).toArray());
         }
     }
 }

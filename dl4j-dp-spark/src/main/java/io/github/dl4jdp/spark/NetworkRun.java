@@ -2,17 +2,20 @@
 package io.github.dl4jdp.spark;
 
 import io.github.dl4jdp.core.internal.plan.MechanismJson;
+import io.github.dl4jdp.core.internal.training.ExampleShapes;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import java.io.IOException;
 import java.io.Serializable;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.shade.jackson.core.type.TypeReference;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
 
@@ -25,6 +28,7 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param mechanism as JSON, without a seed
  * @param physicalBatchSize the user's, or 0
  * @param threads of a task
+ * @param sequenceLength time steps that sequences are padded to; 0 if the plan declares none
  * @param isLocal whether tasks run in the driver's process, whose settings of ND4J they leave alone
  */
 record NetworkRun(
@@ -34,12 +38,19 @@ record NetworkRun(
         String mechanism,
         int physicalBatchSize,
         int threads,
+        long sequenceLength,
         boolean isLocal)
         implements Serializable {
     /**
      * @throws IllegalArgumentException if the network's configuration does not survive its JSON
      */
-    static NetworkRun of(Model network, Mechanism mechanism, int physicalBatchSize, int threads, boolean isLocal) {
+    static NetworkRun of(
+            Model network,
+            Mechanism mechanism,
+            int physicalBatchSize,
+            int threads,
+            long sequenceLength,
+            boolean isLocal) {
         boolean isGraph = network instanceof ComputationGraph;
         try {
             var run = new NetworkRun(
@@ -49,6 +60,7 @@ record NetworkRun(
                     toJson(mechanism),
                     physicalBatchSize,
                     threads,
+                    sequenceLength,
                     isLocal);
             Model copy = run.newNetwork();
             if (!configuration(copy).equals(run.network) || copy.numParams() != network.numParams()) {
@@ -57,7 +69,7 @@ record NetworkRun(
             return run;
         } catch (IOException | RuntimeException e) {
             throw new IllegalArgumentException(
-                    "the network cannot be sent to executors: its configuration must be the same after it was written as JSON and read again. Give layers"
+                    "the network cannot be sent to executors: its configuration must be the same after it was written as JSON and read again. Give layers and schedules"
                             + " of your own the annotations that Jackson needs, and check that executors have their classes; "
                             + e.getMessage(),
                     e);
@@ -85,6 +97,11 @@ record NetworkRun(
         } catch (IOException e) {
             throw new IllegalStateException("the plan that the driver sent cannot be read", e);
         }
+    }
+
+    /** Padding to the declared length. */
+    UnaryOperator<MultiDataSet> padding(Model model) {
+        return ExampleShapes.padding(model, sequenceLength);
     }
 
     /** A network of its own, its parameters not yet set. */

@@ -15,13 +15,14 @@ final class NetworkTrust {
     }
 
     /** The settings that are missing for a network that is not trusted. */
-    static List<String> missing(SparkConf conf) {
+    static List<String> missing(SparkConf conf, String version) {
         var missing = new ArrayList<String>();
         if (!conf.getBoolean("spark.authenticate", false)) {
             missing.add("spark.authenticate=true");
         }
-        if (!conf.getBoolean("spark.network.crypto.enabled", false)
-                && !conf.getBoolean("spark.ssl.rpc.enabled", false)) {
+        // Spark 3.5 knows no TLS for these connections, and passes over its settings.
+        boolean hasTls = version.startsWith("4.") && conf.getBoolean("spark.ssl.rpc.enabled", false);
+        if (!conf.getBoolean("spark.network.crypto.enabled", false) && !hasTls) {
             missing.add("spark.network.crypto.enabled=true");
         }
         if (!conf.getBoolean("spark.io.encryption.enabled", false)) {

@@ -82,6 +82,7 @@ final class RowLayout implements Serializable {
             for (int i = 0; i < count; i++) {
                 INDArray array = array(examples, role, i);
                 if (array != null) {
+                    requireValues(array);
                     long[] shape = array.shape();
                     columns.add(new Column(role, i, array.dataType(), Arrays.copyOfRange(shape, 1, shape.length)));
                     counts[ROLES.indexOf(role)] = count;
@@ -89,6 +90,15 @@ final class RowLayout implements Serializable {
             }
         }
         return new RowLayout(columns, counts);
+    }
+
+    /** Kryo copies the fields of ND4J's arrays that are not transient, which are none. */
+    private static void requireValues(INDArray array) {
+        if (array.data() == null) {
+            throw new IllegalArgumentException(
+                    "an array of an example came without its values: Spark's Kryo serializer does not know ND4J's arrays."
+                            + " Set spark.kryo.registrator to that of nd4j-kryo, or spark.serializer to Java's, while RDDs of DataSets are written as shards");
+        }
     }
 
     private static @Nullable INDArray @Nullable [] arrays(MultiDataSet examples, Role role) {

@@ -9,6 +9,7 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.OptionalLong;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.shade.jackson.databind.JsonNode;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
@@ -20,6 +21,7 @@ final class ShardManifest implements Serializable {
     private static final String FORMAT = "dl4j-dp shards";
     private static final int VERSION = 1;
     private static final int HASH_DIGITS = 64;
+    private static final long NOT_CUT = 0;
 
     /**
      * A shard.
@@ -33,12 +35,25 @@ final class ShardManifest implements Serializable {
 
     private final RowLayout layout;
     private final ArrayList<Shard> shards;
+    private final long cutBy;
 
     /**
+     * A set whose shards are partitions of the user's.
+     *
      * @throws IllegalArgumentException if the shards do not follow each other from example 0 on, or a name or hash is none
      */
     ShardManifest(RowLayout layout, List<Shard> shards) {
+        this(layout, shards, NOT_CUT);
+    }
+
+    /**
+     * As {@link #ShardManifest(RowLayout, List)}, of shards that were cut by a number of examples.
+     *
+     * @param cutBy the number whose equal parts the shards are, or {@link #NOT_CUT}
+     */
+    ShardManifest(RowLayout layout, List<Shard> shards, long cutBy) {
         this.layout = layout;
+        this.cutBy = cutBy;
         this.shards = new ArrayList<>(shards);
         long next = 0;
         var names = new HashSet<String>();
@@ -79,10 +94,18 @@ final class ShardManifest implements Serializable {
         return last.first() + last.count();
     }
 
+    /** The number of examples that decided where shards end; empty if the user's partitions did. */
+    OptionalLong cutBy() {
+        return cutBy == NOT_CUT ? OptionalLong.empty() : OptionalLong.of(cutBy);
+    }
+
     byte[] toJson() throws IOException {
         var json = new LinkedHashMap<String, Object>();
         json.put("format", FORMAT);
         json.put("version", VERSION);
+        if (cutBy != NOT_CUT) {
+            json.put("cutBy", cutBy);
+        }
         json.put("counts", layout.counts());
         json.put(
                 "arrays",
@@ -140,7 +163,8 @@ final class ShardManifest implements Serializable {
             int[] counts = Arrays.stream(longs(json.path("counts")))
                     .mapToInt(Math::toIntExact)
                     .toArray();
-            return new ShardManifest(new RowLayout(columns, counts), shards);
+            return new ShardManifest(
+                    new RowLayout(columns, counts), shards, json.path("cutBy").asLong(NOT_CUT));
         } catch (IOException | RuntimeException e) {
             throw new IllegalArgumentException(where + " is not a manifest of shards: " + e.getMessage(), e);
         }

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
+import java.util.OptionalLong;
 import java.util.stream.LongStream;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
@@ -39,6 +40,9 @@ public final class ShardedExamples {
     /**
      * Writes each partition of an RDD as a shard. Its empty partitions have none.
      *
+     * <p><b>Assumed.</b> The partition of an example does not depend on the other examples: neighboring data sets have the same partitions, one of them with an example more. Partitions by a hash of a
+     * public identifier are so; those of {@code parallelize} and {@code repartition} are so if the number of examples is public.
+     *
      * @param examples each element one example or several
      * @param directory without a set of shards
      * @throws IllegalArgumentException if the directory has a set of shards, the RDD has no example, examples have different shapes, or a partition that is computed again may hold other
@@ -59,7 +63,8 @@ public final class ShardedExamples {
         }
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(examples.context());
         ShardStorage storage = emptyStorage(spark, directory);
-        List<ShardStorage.Written> written = examples.mapPartitionsWithIndex(
+        List<ShardStorage.Written> written = examples
+                .mapPartitionsWithIndex(
                         (number, rows) -> {
                             var all = new Iterator<MultiDataSet>() {
                                 @Override
@@ -72,15 +77,20 @@ public final class ShardedExamples {
                                     return rows.next();
                                 }
                             };
-                            return List.of(storage.write(number, all)).iterator();
+                            return List.of(Sent.bytes(storage.write(number, all)))
+                                    .iterator();
                         },
                         true)
-                .collect();
-        return finish(storage, written);
+                .collect()
+                .stream()
+                .map(bytes -> (ShardStorage.Written) Sent.object(bytes))
+                .toList();
+        return finish(storage, written, OptionalLong.empty());
     }
 
     /**
-     * Writes examples that the driver has, in memory or in array files, as {@code shards} shards of equal length.
+     * Writes examples that the driver has, in memory or in array files, as {@code shards} shards of equal length. For a data set whose size is the number of examples of the plan: {@link
+     * #write(JavaSparkContext, RandomAccessExamples, long, int, String)} takes others.
      *
      * @param shards at least 1 and at most the number of examples
      * @throws IllegalArgumentException if {@code shards} is out of its range, the directory has a set of shards, or examples have different shapes
@@ -88,25 +98,39 @@ public final class ShardedExamples {
      */
     public static ShardedExamples write(
             JavaSparkContext spark, RandomAccessExamples examples, int shards, String directory) {
-        if (shards < 1 || shards > examples.size()) {
+        return write(spark, examples, examples.size(), shards, directory);
+    }
+
+    /**
+     * As {@link #write(JavaSparkContext, RandomAccessExamples, int, String)}, where the shards are equal parts of a public number of examples: one example more or less in the data moves no other to another
+     * shard, so that it changes one part of a sum only. The last shard has what is beyond that number.
+     *
+     * @param publicSize the number of examples of the plan, at least 1
+     */
+    public static ShardedExamples write(
+            JavaSparkContext spark, RandomAccessExamples examples, long publicSize, int shards, String directory) {
+        if (publicSize < 1) {
+            throw new IllegalArgumentException("publicSize must be at least 1, was " + publicSize);
+        }
+        long most = Math.min(examples.size(), publicSize);
+        if (shards < 1 || shards > most) {
             throw new IllegalArgumentException(
-                    "shards must be from 1 to the number of examples, " + examples.size() + ", was " + shards);
+                    "shards must be from 1 to the number of examples, " + most + ", was " + shards);
         }
         ShardStorage storage = emptyStorage(spark, directory);
         var written = new ArrayList<ShardStorage.Written>();
         try {
             for (int shard = 0; shard < shards; shard++) {
-                written.add(storage.write(
-                        shard,
-                        range(
-                                examples,
-                                LotSums.border(examples.size(), shards, shard),
-                                LotSums.border(examples.size(), shards, shard + 1))));
+                long from = Math.min(examples.size(), LotSums.border(publicSize, shards, shard));
+                long to = shard + 1 == shards
+                        ? examples.size()
+                        : Math.min(examples.size(), LotSums.border(publicSize, shards, shard + 1));
+                written.add(storage.write(shard, range(examples, from, to)));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        return finish(storage, written);
+        return finish(storage, written, OptionalLong.of(publicSize));
     }
 
     private static Iterator<MultiDataSet> range(RandomAccessExamples examples, long from, long to) {
@@ -152,7 +176,8 @@ public final class ShardedExamples {
         }
     }
 
-    private static ShardedExamples finish(ShardStorage storage, List<ShardStorage.Written> written) {
+    private static ShardedExamples finish(
+            ShardStorage storage, List<ShardStorage.Written> written, OptionalLong cutBy) {
         var shards = new ArrayList<ShardManifest.Shard>();
         long first = 0;
         RowLayout layout = null;
@@ -176,7 +201,9 @@ public final class ShardedExamples {
         if (layout == null) {
             throw new IllegalArgumentException("a set of shards must have at least one example, the RDD has none");
         }
-        var manifest = new ShardManifest(layout, shards);
+        var manifest = cutBy.isPresent()
+                ? new ShardManifest(layout, shards, cutBy.getAsLong())
+                : new ShardManifest(layout, shards);
         try {
             storage.write(manifest);
         } catch (IOException e) {

@@ -7,16 +7,22 @@ import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.PrivacyReport;
 import io.github.dl4jdp.core.UnsupportedModelException;
+import io.github.dl4jdp.core.data.Augmentation;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.Sampling;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
+import java.util.OptionalLong;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.Function;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Makes an existing DL4J network train with differential privacy, its lots summed on an Apache Spark cluster.
@@ -43,7 +49,9 @@ public final class SparkPrivacyEngine implements AutoCloseable {
     private final Model network;
     private final JavaSparkContext spark;
     private final NetworkRun run;
+    private Duration patience = Duration.ofMinutes(5);
     private boolean trustsTheNetwork;
+    private boolean isProbed;
 
     private SparkPrivacyEngine(PrivacyEngine local, Model network, JavaSparkContext spark, NetworkRun run) {
         this.local = local;
@@ -81,15 +89,25 @@ public final class SparkPrivacyEngine implements AutoCloseable {
         SparkConf conf = spark.getConf();
         int threads = options.threads() == 0 ? conf.getInt("spark.task.cpus", 1) : options.threads();
         NetworkRun run = NetworkRun.of(
-                network, mechanism, options.physicalBatchSize(), threads, NetworkTrust.isInProcess(spark.master()));
+                network,
+                mechanism,
+                options.physicalBatchSize(),
+                threads,
+                plan.sequenceLength(),
+                NetworkTrust.isInProcess(spark.master()));
         return new SparkPrivacyEngine(PrivacyEngine.attach(network, plan, options), network, spark, run);
     }
 
     private static void requireUsable(JavaSparkContext spark) {
         if (spark.sc().isStopped()) {
-            throw new IllegalStateException("the Spark context must be running, was stopped");
+            throw new IllegalStateException(
+                    "the Spark context must be running, was stopped: by the program, or because its master could not be reached; see Spark's log");
         }
-        String version = spark.version();
+        requireSupported(spark.version());
+    }
+
+    /** Refuses versions of Spark that are not tested. */
+    static void requireSupported(String version) {
         if (VERSIONS.stream().noneMatch(version::startsWith)) {
             throw new IllegalArgumentException(
                     "Spark must be of version 3.5 or 4, was " + version + ": others are not tested");
@@ -116,11 +134,6 @@ public final class SparkPrivacyEngine implements AutoCloseable {
                     + mechanism.unit().name()
                     + ": shards are cut by examples, not by their owners. Train it in one process, by PrivacyEngine");
         }
-        if (mechanism.copies() > 1) {
-            throw new IllegalArgumentException(
-                    "the plan's augmentation multiplicity must be 1 on a cluster, was " + mechanism.copies()
-                            + ": shards hold examples as they are. Train it in one process, by PrivacyEngine");
-        }
     }
 
     /**
@@ -134,44 +147,100 @@ public final class SparkPrivacyEngine implements AutoCloseable {
     }
 
     /**
+     * How long {@link #fit} waits for the first executor, 5 minutes by default.
+     *
+     * @param patience from the first task to its start
+     * @return this
+     * @throws IllegalArgumentException if {@code patience} is negative
+     */
+    public SparkPrivacyEngine waitingForExecutors(Duration patience) {
+        if (patience.isNegative()) {
+            throw new IllegalArgumentException("patience must be at least 0, was " + patience);
+        }
+        this.patience = patience;
+        return this;
+    }
+
+    /**
      * Trains on the plan's remaining lots. After an exception, calling it again goes on with the same lot.
      *
      * @throws IllegalArgumentException if the set's size differs by more than 1 % from the plan's number of examples (from it at all under relations that make the size public), or its
      *     examples do not have the shape that the plan declares
-     * @throws IllegalStateException if the network between driver and executors is neither protected nor trusted, the plan's steps are done, the engine is closed, or a lot's sum could not
-     *     be had: nothing of that lot was released or charged then
+     * @throws IllegalStateException if the network between driver and executors is neither protected nor trusted, no executor takes a task or can build the network, the plan's steps are done,
+     *     the engine is closed, or a lot's sum could not be had: nothing of that lot was released or charged then
      */
     public void fit(ShardedExamples examples) {
-        fit(examples, ClusterSums.LARGEST_COLLECTED, task -> task);
+        fit(examples, null, ClusterSums.LARGEST_COLLECTED, task -> task);
+    }
+
+    /**
+     * As {@link #fit(ShardedExamples)}, with augmented examples: executors make {@link DpSgdPlan#augmentationMultiplicity()} copies of each example of a lot, the same that {@link
+     * PrivacyEngine#lots(RandomAccessExamples, Augmentation)} makes.
+     *
+     * @param augmentation makes a copy from its example and randomness alone; it is sent to executors by Java serialization
+     * @throws IllegalArgumentException as for {@link #fit(ShardedExamples)}, or if something that the augmentation refers to is not serializable
+     */
+    public void fit(ShardedExamples examples, Augmentation augmentation) {
+        fit(
+                examples,
+                Objects.requireNonNull(augmentation, "augmentation"),
+                ClusterSums.LARGEST_COLLECTED,
+                task -> task);
     }
 
     void fit(
             ShardedExamples examples,
             int largestCollected,
             java.util.function.Function<SumShard, Function<Integer, ShardResult>> faults) {
+        fit(examples, null, largestCollected, faults);
+    }
+
+    private void fit(
+            ShardedExamples examples,
+            @Nullable Augmentation augmentation,
+            int largestCollected,
+            java.util.function.Function<SumShard, Function<Integer, ShardResult>> faults) {
         requireUsable(spark);
         requireProtection();
-        try (var sums =
-                new ClusterSums(spark, network, run, examples, assumptions(examples), largestCollected, faults)) {
+        requireCutByThePlan(examples);
+        if (augmentation == null && local.plan().augmentationMultiplicity() > 1) {
+            throw new IllegalStateException("the plan's augmentation multiplicity is "
+                    + local.plan().augmentationMultiplicity()
+                    + ", but no augmentation makes the copies: use fit(examples, augmentation)");
+        }
+        try (var sums = new ClusterSums(
+                spark, network, run, examples, augmentation, assumptions(examples), largestCollected, faults)) {
+            if (!isProbed && !NetworkTrust.isInProcess(spark.master())) {
+                sums.requireExecutors(patience);
+                isProbed = true;
+            }
             if (network instanceof ComputationGraph graph) {
-                graph.fit(local.multiLots(sums), passesLeft());
+                graph.fit(local.multiLots(sums), local.remainingEpochs());
             } else {
                 var list = (MultiLayerNetwork) network;
-                list.fit(local.lots(sums), passesLeft());
+                list.fit(local.lots(sums), local.remainingEpochs());
             }
         }
     }
 
-    private int passesLeft() {
-        Mechanism mechanism = local.plan().mechanism();
-        return Math.toIntExact(mechanism.passOf(mechanism.steps()) - mechanism.passOf(local.steps() + 1) + 1);
+    /** Where shards end must not depend on how many examples there are, unless that is public: an example more would move others to another shard. */
+    private void requireCutByThePlan(ShardedExamples examples) {
+        long planned = local.plan().examples();
+        OptionalLong cutBy = examples.manifest().cutBy();
+        if (cutBy.isPresent() && cutBy.getAsLong() != planned) {
+            throw new IllegalArgumentException("the set's shards were cut by a size of " + cutBy.getAsLong()
+                    + " examples, which must be the plan's, " + planned
+                    + ": another size of the data must not move an example to another shard. Write the set by"
+                    + " ShardedExamples.write(spark, examples, " + planned
+                    + ", shards, directory). Nothing was charged");
+        }
     }
 
     private void requireProtection() {
         if (NetworkTrust.isInProcess(spark.master()) || trustsTheNetwork) {
             return;
         }
-        List<String> missing = NetworkTrust.missing(spark.getConf());
+        List<String> missing = NetworkTrust.missing(spark.getConf(), spark.version());
         if (!missing.isEmpty()) {
             throw new IllegalStateException(
                     "clean sums would cross the network between driver and executors unprotected: set "
@@ -185,7 +254,7 @@ public final class SparkPrivacyEngine implements AutoCloseable {
         assumptions.add(
                 "lots are summed on Apache Spark " + spark.version() + " (master " + spark.master() + ") in "
                         + examples.shards()
-                        + " shards: the driver, the executors, their local disks and the storage of the shards are trusted, and one row of the shards is one example");
+                        + " shards: the driver, the executors, their local disks and the storage of the shards are trusted, one row of the shards is one example, and the shard of an example does not depend on the other examples");
         if (!NetworkTrust.isInProcess(spark.master()) && trustsTheNetwork) {
             assumptions.add(
                     "the network between driver and executors is trusted, as the user stated: clean sums cross it without authentication and encryption being required");

@@ -31,7 +31,8 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
-import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -89,7 +90,11 @@ class ClusterFaultsTest {
     }
 
     private void fit(SparkPrivacyEngine engine, Fault fault) {
-        engine.fit(shards, ClusterSums.LARGEST_COLLECTED, task -> new Faulty(task, fault));
+        fit(engine, fault, ClusterSums.LARGEST_COLLECTED);
+    }
+
+    private void fit(SparkPrivacyEngine engine, Fault fault, int largestCollected) {
+        engine.fit(shards, largestCollected, task -> new Faulty(task, fault));
     }
 
     @Test
@@ -264,8 +269,7 @@ class ClusterFaultsTest {
                 var only = new ShardManifest(
                         manifest.layout(),
                         List.of(new ShardManifest.Shard(here.name(), 0, here.count(), here.sha256())));
-                ShardSum sum = ExecutorRun.of(task.work().run())
-                        .sum(task.step(), task.work().storage(), only, 0);
+                ShardSum sum = ExecutorRun.of(task.work().run()).sum(task.step(), with(task.work(), only), 0);
                 return ShardResult.of(shard, SHARDS, task.step(), task.step().parametersHash(), sum);
             }
         },
@@ -318,8 +322,7 @@ class ClusterFaultsTest {
                                 now.task().iteration(),
                                 now.task().epoch()),
                         now.parameters());
-                ShardSum sum = ExecutorRun.of(task.work().run())
-                        .sum(other, task.work().storage(), task.work().manifest(), shard);
+                ShardSum sum = ExecutorRun.of(task.work().run()).sum(other, task.work(), shard);
                 return ShardResult.of(shard, SHARDS, now, now.parametersHash(), sum);
             }
         },
@@ -370,6 +373,10 @@ class ClusterFaultsTest {
 
         abstract ShardResult run(SumShard task, int shard);
 
+        static SumShard.Work with(SumShard.Work work, ShardManifest manifest) {
+            return new SumShard.Work(work.run(), work.storage(), manifest, work.augmentation());
+        }
+
         static ShardResult with(ShardResult r, byte[] slots, long lot, byte[] hash) {
             return new ShardResult(
                     slots, lot, hash, r.units(), r.twiceShiftedCount(), r.examples(), r.gridStep(), r.clippingNorm());
@@ -408,8 +415,9 @@ class ClusterFaultsTest {
                         new org.nd4j.shade.jackson.databind.ObjectMapper().writeValueAsString(map),
                         right.physicalBatchSize(),
                         right.threads(),
+                        right.sequenceLength(),
                         true);
-                ShardSum sum = ExecutorRun.of(run).sum(task.step(), task.work().storage(), manifest, shard);
+                ShardSum sum = ExecutorRun.of(run).sum(task.step(), with(task.work(), manifest), shard);
                 return ShardResult.of(shard, SHARDS, task.step(), task.step().parametersHash(), sum);
             } catch (IOException e) {
                 throw new IllegalStateException(e);
@@ -417,14 +425,23 @@ class ClusterFaultsTest {
         }
     }
 
+    static List<Arguments> planted() {
+        var all = new ArrayList<Arguments>();
+        for (Planted planted : Planted.values()) {
+            all.add(Arguments.of(planted, ClusterSums.LARGEST_COLLECTED));
+            all.add(Arguments.of(planted, 0)); // added up on executors
+        }
+        return all;
+    }
+
     @ParameterizedTest
-    @EnumSource
-    void fit_plantedFault_isRefusedOrShows(Planted planted) {
+    @MethodSource("planted")
+    void fit_plantedFault_isRefusedOrShows(Planted planted, int largestCollected) {
         Model network = TestRun.network();
         INDArray before = network.params().dup();
         try (var engine = attach(network)) {
             if (planted.isRefused) {
-                assertThatThrownBy(() -> fit(engine, planted::run))
+                assertThatThrownBy(() -> fit(engine, planted::run, largestCollected))
                         .isInstanceOfAny(IllegalStateException.class, IllegalArgumentException.class);
                 assertThat(engine.steps()).isZero();
                 assertThat(network.params()).isEqualTo(before);
@@ -432,7 +449,7 @@ class ClusterFaultsTest {
                 assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
             } else {
                 try {
-                    fit(engine, planted::run);
+                    fit(engine, planted::run, largestCollected);
                     assertThat(network.params()).isNotEqualTo(expected);
                 } catch (IllegalArgumentException e) {
                     // A part that is longer than its examples can make it.
@@ -461,7 +478,7 @@ class ClusterFaultsTest {
 
     @Test
     void run_ofASeededPlan_sendsNoSeed() {
-        NetworkRun run = NetworkRun.of(TestRun.network(), TestRun.plan().mechanism(), 4, 1, true);
+        NetworkRun run = NetworkRun.of(TestRun.network(), TestRun.plan().mechanism(), 4, 1, 0, true);
         assertThat(run.readMechanism().seed()).isEmpty();
     }
 }

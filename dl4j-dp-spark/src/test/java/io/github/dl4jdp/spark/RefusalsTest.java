@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.DpUpdater;
+import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.UnsupportedModelException;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Clipping;
@@ -36,6 +37,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.linalg.schedule.ISchedule;
 
 /** What is refused, before anything is charged. */
 class RefusalsTest {
@@ -68,10 +70,6 @@ class RefusalsTest {
                         () -> SparkPrivacyEngine.attach(network, TestRun.plan().withTruncatedBackprop(8, 4), spark))
                 .withMessageContaining("truncated backpropagation")
                 .withMessageContaining("PrivacyEngine");
-        assertThatIllegalArgumentException()
-                .isThrownBy(
-                        () -> SparkPrivacyEngine.attach(network, TestRun.plan().withAugmentationMultiplicity(2), spark))
-                .withMessageContaining("augmentation multiplicity");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> SparkPrivacyEngine.attach(
                         network,
@@ -150,15 +148,15 @@ class RefusalsTest {
     @Test
     void missing_settingsOfANetwork_areNamedOneByOne() {
         var conf = new SparkConf(false);
-        assertThat(NetworkTrust.missing(conf))
+        assertThat(NetworkTrust.missing(conf, "3.5.9"))
                 .containsExactly(
                         "spark.authenticate=true",
                         "spark.network.crypto.enabled=true",
                         "spark.io.encryption.enabled=true");
         conf.set("spark.authenticate", "true").set("spark.io.encryption.enabled", "true");
-        assertThat(NetworkTrust.missing(conf)).containsExactly("spark.network.crypto.enabled=true");
+        assertThat(NetworkTrust.missing(conf, "3.5.9")).containsExactly("spark.network.crypto.enabled=true");
         conf.set("spark.network.crypto.enabled", "true");
-        assertThat(NetworkTrust.missing(conf)).isEmpty();
+        assertThat(NetworkTrust.missing(conf, "3.5.9")).isEmpty();
     }
 
     @ParameterizedTest
@@ -300,6 +298,149 @@ class RefusalsTest {
             assertThatIllegalStateException()
                     .isThrownBy(() -> engine.fit(shards))
                     .withMessageContaining("all of its 6 steps are done");
+        }
+    }
+
+    @Test
+    void requireSupported_otherVersionsOfSpark_areRefused() {
+        for (String version : List.of("2.4.8", "3.4.4", "3.50.0", "5.0.0", "40.1")) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> SparkPrivacyEngine.requireSupported(version))
+                    .withMessageContaining("3.5 or 4, was " + version);
+        }
+        for (String version : List.of("3.5.0", "3.5.9", "4.0.0", "4.2.0")) {
+            SparkPrivacyEngine.requireSupported(version);
+        }
+    }
+
+    /** Spark 3.5 passes over the settings of TLS between its processes. */
+    @Test
+    void missing_tlsForSparkThatHasNone_isMissing() {
+        var conf = new SparkConf(false)
+                .set("spark.authenticate", "true")
+                .set("spark.io.encryption.enabled", "true")
+                .set("spark.ssl.rpc.enabled", "true");
+        assertThat(NetworkTrust.missing(conf, "3.5.9")).containsExactly("spark.network.crypto.enabled=true");
+        assertThat(NetworkTrust.missing(conf, "4.2.0")).isEmpty();
+    }
+
+    /** A schedule that Jackson writes and cannot read: it has no constructor for it. */
+    static final class Unreadable implements ISchedule {
+        private static final long serialVersionUID = 1L;
+        private final double rate;
+
+        Unreadable(double rate) {
+            this.rate = rate;
+        }
+
+        @Override
+        public double valueAt(int iteration, int epoch) {
+            return rate;
+        }
+
+        @Override
+        @SuppressWarnings("MethodDoesntCallSuperMethod")
+        public ISchedule clone() {
+            return this;
+        }
+    }
+
+    @Test
+    void attach_configurationThatDoesNotSurviveItsJson_isRefusedAndChangesNothing() {
+        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(new Unreadable(0.1)))
+                .list()
+                .layer(new DenseLayer.Builder().nIn(4).nOut(4).build())
+                .layer(new OutputLayer.Builder().nIn(4).nOut(2).build())
+                .build());
+        network.init();
+        assertThatThrownBy(() -> SparkPrivacyEngine.attach(network, TestRun.plan(), spark))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("cannot be sent to executors")
+                .hasMessageContaining("Jackson");
+        assertThat(network.getUpdater(false)).isNull();
+    }
+
+    @Test
+    void fit_augmentationThatIsNotSerializable_isRefusedAndChargesNothing() {
+        ShardedExamples shards = TestRun.shards(spark, 2, directory.resolve("shards"));
+        Object held = new Object();
+        try (var engine = SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark)) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.fit(shards, (features, random) -> {
+                        assertThat(held).isNotNull();
+                        return features;
+                    }))
+                    .withMessageContaining("Serializable")
+                    .withMessageContaining("java.lang.Object");
+            assertThat(engine.steps()).isZero();
+            engine.fit(shards);
+        }
+    }
+
+    @Test
+    void fit_multiplicityWithoutAnAugmentation_isRefused() {
+        ShardedExamples shards = TestRun.shards(spark, 2, directory.resolve("shards"));
+        try (var engine =
+                SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan().withAugmentationMultiplicity(2), spark)) {
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> engine.fit(shards))
+                    .withMessageContaining("fit(examples, augmentation)");
+            assertThat(engine.steps()).isZero();
+        }
+    }
+
+    /** Another size must not move an example to another shard. */
+    @Test
+    void fit_shardsCutByTheSizeOfTheData_areRefusedWhereThePlanHasAnother() {
+        var data = LocalEqualityTest.Kind.MORE_EXAMPLES_THAN_PLANNED;
+        var examples = RandomAccessExamples.of(data.data(DataType.DOUBLE, new java.util.Random(1)));
+        ShardedExamples cutByItsSize = ShardedExamples.write(spark, examples, 4, where());
+        try (var engine = SparkPrivacyEngine.attach(TestRun.network(), data.plan(), spark)) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.fit(cutByItsSize))
+                    .withMessageContaining("cut by a size of 201")
+                    .withMessageContaining("ShardedExamples.write(spark, examples, 200, shards, directory)");
+            assertThat(engine.steps()).isZero();
+        }
+    }
+
+    @Test
+    void write_dataSetsOfNeighboringSizes_haveTheSameBordersUnderAPublicSize() {
+        var data = LocalEqualityTest.Kind.MORE_EXAMPLES_THAN_PLANNED.data(DataType.DOUBLE, new java.util.Random(1));
+        ShardedExamples more = ShardedExamples.write(
+                spark,
+                RandomAccessExamples.of(data),
+                200,
+                7,
+                directory.resolve("more").toUri().toString());
+        var first = new org.nd4j.linalg.dataset.MultiDataSet(
+                data.getFeatures(0).get(org.nd4j.linalg.indexing.NDArrayIndex.interval(0, 200)),
+                data.getLabels(0).get(org.nd4j.linalg.indexing.NDArrayIndex.interval(0, 200)));
+        ShardedExamples fewer = ShardedExamples.write(
+                spark,
+                RandomAccessExamples.of(first),
+                200,
+                7,
+                directory.resolve("fewer").toUri().toString());
+        for (int shard = 0; shard < 6; shard++) {
+            assertThat(more.manifest().shards().get(shard).sha256())
+                    .isEqualTo(fewer.manifest().shards().get(shard).sha256());
+        }
+        assertThat(more.manifest().shards().get(6).count())
+                .isEqualTo(fewer.manifest().shards().get(6).count() + 1);
+    }
+
+    @Test
+    void attach_stoppedContext_isRefused() {
+        spark.stop();
+        try {
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark))
+                    .withMessageContaining("must be running")
+                    .withMessageContaining("its master could not be reached");
+        } finally {
+            spark = TestRun.spark();
         }
     }
 }

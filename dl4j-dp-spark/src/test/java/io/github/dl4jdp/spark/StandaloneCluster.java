@@ -8,6 +8,7 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,11 +17,12 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import scala.Tuple2;
 
 /** Spark's standalone cluster on the loopback interface: a process for the master, for each worker and for each executor, authenticated and encrypted. */
 final class StandaloneCluster implements AutoCloseable {
     private static final String HOST = "127.0.0.1";
-    private static final int SECONDS = 60;
+    private static final int SECONDS = 300;
 
     private final Path home;
     private final List<Process> processes = new ArrayList<>();
@@ -117,16 +119,31 @@ final class StandaloneCluster implements AutoCloseable {
         return worker;
     }
 
-    private Process start(String name, List<String> main) throws IOException {
+    /** A Java process with the class path of this one, and a driver's settings of Spark. */
+    static Process java(Class<?> main, Map<String, String> settings, Path log, String... arguments) throws IOException {
+        List<String> command = command("-Xmx1g", settings);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+        command.addAll(List.of(arguments));
+        var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
+        builder.environment().put("SPARK_LOCAL_IP", HOST);
+        return builder.start();
+    }
+
+    private static List<String> command(String heap, Map<String, String> settings) {
         var command = new ArrayList<String>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
-        command.add("-Xmx512m");
+        command.add(heap);
         System.getProperties().stringPropertyNames().stream()
                 .filter(key -> key.equals("java.io.tmpdir"))
                 .forEach(key -> command.add("-D" + key + "=" + System.getProperty(key)));
-        settings().forEach((key, value) -> command.add("-D" + key + "=" + value));
-        command.add("-Dlog4j2.configurationFile=org/apache/spark/log4j2-defaults.properties");
+        settings.forEach((key, value) -> command.add("-D" + key + "=" + value));
         command.addAll(opens());
+        return command;
+    }
+
+    private Process start(String name, List<String> main) throws IOException {
+        List<String> command = command("-Xmx512m", settings());
+        command.add("-Dlog4j2.configurationFile=org/apache/spark/log4j2-defaults.properties");
         command.add("-cp");
         command.add(folders() + File.pathSeparator + home.resolve("jars").resolve("*"));
         command.addAll(main);
@@ -186,6 +203,11 @@ final class StandaloneCluster implements AutoCloseable {
             conf.set("spark.io.encryption.enabled", "true");
         }
         return conf;
+    }
+
+    /** The same, as system properties. */
+    Map<String, String> settingsOfADriver() {
+        return Arrays.stream(conf().getAll()).collect(Collectors.toMap(Tuple2::_1, Tuple2::_2));
     }
 
     JavaSparkContext connect(SparkConf conf) {

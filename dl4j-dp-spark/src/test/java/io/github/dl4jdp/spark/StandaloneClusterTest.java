@@ -9,9 +9,12 @@ import java.io.Serializable;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.TaskContext;
+import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.Function;
 import org.deeplearning4j.nn.api.Model;
 import org.junit.jupiter.api.Tag;
@@ -22,6 +25,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 
 /** On processes of their own for master, workers and executors: nothing is lost and nothing counts twice, whatever is killed. */
 @Tag("slow")
+@Tag("cluster")
 class StandaloneClusterTest {
     private static final int SHARDS = 4;
 
@@ -150,5 +154,117 @@ class StandaloneClusterTest {
             }
             assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
         }
+    }
+
+    /** Fails twice after it has computed. */
+    record Failing(SumShard task) implements Function<Integer, ShardResult>, Serializable {
+        @Override
+        public ShardResult call(Integer number) {
+            ShardResult result = task.call(number);
+            if (TaskContext.get().attemptNumber() < 2 && (number + task.step().lot()) % 2 == 0) {
+                throw new IllegalStateException("fails after it has computed");
+            }
+            return result;
+        }
+    }
+
+    /** Takes more memory than there is in one lot. */
+    record Hungry(SumShard task) implements Function<Integer, ShardResult>, Serializable {
+        @Override
+        public ShardResult call(Integer number) {
+            var all = new ArrayList<long[]>();
+            while (task.step().lot() == 2 && number == 1) {
+                all.add(new long[1 << 24]);
+            }
+            return task.call(number);
+        }
+    }
+
+    @Test
+    void fit_tasksFailAndShardsAreAlteredOrMissing_countsOnceOrIsRefusedByName() throws Exception {
+        INDArray expected = expected();
+        try (var cluster = new StandaloneCluster(directory, 2, true);
+                var spark = cluster.connect(cluster.conf())) {
+            ShardedExamples shards = TestRun.shards(spark, SHARDS, directory.resolve("shards"));
+            Model network = TestRun.network();
+            try (var engine = SparkPrivacyEngine.attach(network, TestRun.plan(), spark, TestRun.OPTIONS)) {
+                engine.fit(shards, ClusterSums.LARGEST_COLLECTED, Failing::new);
+            }
+            assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
+
+            Path file = directory
+                    .resolve("shards")
+                    .resolve(shards.manifest().shards().get(1).name());
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[bytes.length / 2] ^= 1;
+            Files.write(file, bytes);
+            refused(spark, shards, file, "altered");
+            Files.delete(file);
+            refused(spark, shards, file, "missing");
+
+            // Both worlds of networks, copies and layers of the library's, by executors of their own.
+            for (var kind : List.of(
+                    LocalEqualityTest.Kind.SEVERAL_INPUTS_AND_OUTPUTS,
+                    LocalEqualityTest.Kind.SEQUENCES_PADDED_TO_A_DECLARED_LENGTH,
+                    LocalEqualityTest.Kind.GROUP_NORMALIZATION,
+                    LocalEqualityTest.Kind.AUGMENTED_COPIES)) {
+                LocalEqualityTest.requireEqual(spark, kind, DataType.FLOAT, directory.resolve(kind.name()));
+            }
+        }
+    }
+
+    private static void refused(JavaSparkContext spark, ShardedExamples shards, Path file, String why) {
+        Model network = TestRun.network();
+        INDArray before = network.params().dup();
+        try (var engine = SparkPrivacyEngine.attach(network, TestRun.plan(), spark, TestRun.OPTIONS)) {
+            assertThatThrownBy(() -> engine.fit(shards))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining(file.getFileName().toString())
+                    .hasMessageContaining(why);
+            assertThat(engine.steps()).isZero();
+        }
+        assertThat(network.params()).isEqualTo(before);
+    }
+
+    @Test
+    void fit_executorsWithoutMemory_areRefusedAndChargeNothing() throws Exception {
+        try (var cluster = new StandaloneCluster(directory, 1, true)) {
+            try (var spark = cluster.connect(cluster.conf().set("spark.executor.memory", "900g"))) {
+                ShardedExamples shards = TestRun.shards(spark, SHARDS, directory.resolve("none"));
+                try (var engine =
+                        SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark, TestRun.OPTIONS)) {
+                    engine.waitingForExecutors(Duration.ofSeconds(3));
+                    assertThatThrownBy(() -> engine.fit(shards))
+                            .isInstanceOf(IllegalStateException.class)
+                            .hasMessageContaining("no executor took a task within 3 seconds")
+                            .hasMessageContaining("spark.executor.memory = 900g")
+                            .hasMessageContaining("Nothing was charged");
+                    assertThat(engine.steps()).isZero();
+                }
+            }
+            try (var spark = cluster.connect(cluster.conf().set("spark.task.maxFailures", "1"))) {
+                ShardedExamples shards = TestRun.shards(spark, SHARDS, directory.resolve("little"));
+                try (var engine =
+                        SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark, TestRun.OPTIONS)) {
+                    assertThatThrownBy(() -> engine.fit(shards, ClusterSums.LARGEST_COLLECTED, Hungry::new))
+                            .isInstanceOf(IllegalStateException.class)
+                            .hasMessageContaining("lot 2")
+                            .hasMessageContaining("Nothing of it was released or charged");
+                    assertThat(engine.steps()).isEqualTo(1);
+                    engine.fit(shards);
+                    assertThat(engine.remainingSteps()).isZero();
+                }
+            }
+        }
+    }
+
+    @Test
+    void context_masterThatCannotBeReached_isRefused() {
+        assertThatThrownBy(() -> {
+                    try (var spark = new JavaSparkContext(TestRun.conf("spark://127.0.0.1:1"))) {
+                        SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark);
+                    }
+                })
+                .hasStackTraceContaining("spark");
     }
 }

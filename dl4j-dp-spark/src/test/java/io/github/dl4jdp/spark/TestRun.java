@@ -4,6 +4,7 @@ package io.github.dl4jdp.spark;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.nio.file.Path;
@@ -19,6 +20,7 @@ import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.weightnoise.DropConnect;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -42,12 +44,16 @@ final class TestRun {
     }
 
     static JavaSparkContext spark(String master) {
-        return new JavaSparkContext(new SparkConf()
+        return new JavaSparkContext(conf(master));
+    }
+
+    static SparkConf conf(String master) {
+        return new SparkConf()
                 .setMaster(master)
                 .setAppName("dl4j-dp")
                 .set("spark.ui.enabled", "false")
                 .set("spark.driver.host", "127.0.0.1")
-                .set("spark.driver.bindAddress", "127.0.0.1"));
+                .set("spark.driver.bindAddress", "127.0.0.1");
     }
 
     static DpSgdPlan plan(boolean poisson, Clipping clipping) {
@@ -130,11 +136,20 @@ final class TestRun {
 
     /** The parameters after the run in one process. */
     static INDArray alone(DpSgdPlan plan, Model network, DataSet data, int shards) {
+        return alone(plan, network, RandomAccessExamples.of(data), shards, null);
+    }
+
+    /** As {@link #alone(DpSgdPlan, Model, DataSet, int)}, of any examples. */
+    static INDArray alone(
+            DpSgdPlan plan, Model network, RandomAccessExamples data, int shards, @Nullable Augmentation augmentation) {
         try (var engine = PrivacyEngine.attach(network, plan, OPTIONS.withShards(shards))) {
             if (network instanceof MultiLayerNetwork list) {
-                list.fit(engine.lots(data), plan.epochs());
+                list.fit(augmentation == null ? engine.lots(data) : engine.lots(data, augmentation), plan.epochs());
             } else {
-                ((ComputationGraph) network).fit(engine.lots(data), plan.epochs());
+                ((ComputationGraph) network)
+                        .fit(
+                                augmentation == null ? engine.multiLots(data) : engine.multiLots(data, augmentation),
+                                plan.epochs());
             }
         }
         return network.params();

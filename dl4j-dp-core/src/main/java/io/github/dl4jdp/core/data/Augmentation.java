@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.data;
 
+import java.io.Serializable;
 import java.util.Objects;
 import java.util.random.RandomGenerator;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -12,10 +13,10 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <p><b>Formal guarantee.</b> Clipping bounds what one example contributes only if its copies are made of that example, constants and randomness, and of
  * nothing else of the training set: an augmentation that mixes examples, or keeps statistics of those it has seen, voids the guarantee.
  *
- * <p>Used by one thread at a time, not always the same one.
+ * <p>Used by one thread at a time, not always the same one; on a cluster by each task for itself, on a copy made by Java serialization.
  */
 @FunctionalInterface
-public interface Augmentation {
+public interface Augmentation extends Serializable {
     /**
      * One copy.
      *

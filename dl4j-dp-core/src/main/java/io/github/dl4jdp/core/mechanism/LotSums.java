@@ -14,8 +14,15 @@ public interface LotSums {
     /** The number of examples of the data set. */
     long size();
 
-    /** One row of zeros of the shapes of an example, labels and masks included: it stands in for the lot where DL4J asks for arrays, and contributes nothing. */
+    /**
+     * One row of zeros of the shapes of an example, padded as the plan declares, labels and masks included: it stands in for the lot where DL4J asks for arrays, and contributes nothing.
+     */
     MultiDataSet standIn();
+
+    /** Whether the sums are over augmented copies of the examples, as many of each as the plan says. No by default. */
+    default boolean isAugmented() {
+        return false;
+    }
 
     /**
      * The clipped sums of all parts of a lot, each of them once.

@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.random.KeystreamGenerator;
+import io.github.dl4jdp.core.random.LotKey;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -37,6 +38,11 @@ public final class AugmentedLots {
      * @return arrays of {@code B * copies} rows: row {@code k * B + i} is copy k of example i; labels and masks are repeated
      */
     public MultiDataSet copiesOf(MultiDataSet examples, Augmentation augmentation, long lot, long[] members) {
+        return copiesOf(examples, augmentation, streams.lotKey(lot), members);
+    }
+
+    /** As {@link #copiesOf(MultiDataSet, Augmentation, long, long[])}, of the lot that has the key. */
+    MultiDataSet copiesOf(MultiDataSet examples, Augmentation augmentation, LotKey key, long[] members) {
         if (examples.numFeatureArrays() != 1) {
             throw new IllegalArgumentException(
                     "examples must have one array of features to be augmented, have " + examples.numFeatureArrays()
@@ -44,7 +50,7 @@ public final class AugmentedLots {
         }
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             MultiDataSet all = InMemoryExamples.map(examples, this::repeated);
-            KeystreamGenerator random = streams.lotKey(lot).stream(STREAM, 0);
+            KeystreamGenerator random = key.stream(STREAM, 0);
             for (int k = 0; k < copies; k++) {
                 for (int i = 0; i < members.length; i++) {
                     random.restart(keyOf(members[i], k));
@@ -79,6 +85,16 @@ public final class AugmentedLots {
                     + " rows for each example, the plan's augmentation multiplicity, has " + rows);
         }
         return (int) (rows / copies);
+    }
+
+    /** Each example as many times as the plan has copies of it, in the order of {@link #copiesOf}. */
+    MultiDataSet repeated(MultiDataSet examples) {
+        if (copies == 1) {
+            return examples;
+        }
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return InMemoryExamples.map(examples, this::repeated);
+        }
     }
 
     /** A number for each row of {@link #copiesOf}, which no other example and copy has. */

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
@@ -123,8 +124,12 @@ public final class ExampleShapes {
     private final Map<String, List<Long>> current = new TreeMap<>();
 
     ExampleShapes(Model network, CompletePlan plan) {
-        this.declared = plan.exampleShape();
-        this.truncates = plan.truncation().isPresent();
+        this(network, plan.exampleShape(), plan.truncation().isPresent());
+    }
+
+    private ExampleShapes(Model network, ExampleShape declared, boolean truncates) {
+        this.declared = declared;
+        this.truncates = truncates;
         List<DpNetwork.Part> parts = DpNetwork.of(network).parts();
         this.tokens = parts.stream()
                 .filter(part -> part.conf() != null && takesTokens(part.conf()))
@@ -155,6 +160,23 @@ public final class ExampleShapes {
         this.flattens = others.stream()
                 .anyMatch(other -> other instanceof CnnToFeedForwardPreProcessor
                         || other instanceof Cnn3DToFeedForwardPreProcessor);
+    }
+
+    /**
+     * The padding to a declared length, for lots that are summed elsewhere.
+     *
+     * @param sequenceLength time steps of every sequence; 0 if the plan declares none
+     */
+    public static UnaryOperator<MultiDataSet> padding(Model network, long sequenceLength) {
+        if (sequenceLength == 0) {
+            return UnaryOperator.identity();
+        }
+        var shapes = new ExampleShapes(network, ExampleShape.NONE.withSequenceLength(sequenceLength), false);
+        return shapes::padded;
+    }
+
+    private MultiDataSet padded(MultiDataSet batch) {
+        return SequencePadding.padAll(batch, declared.sequenceLength(), tokens, timeLast);
     }
 
     private static boolean takesTokens(org.deeplearning4j.nn.conf.layers.Layer conf) {
@@ -238,7 +260,7 @@ public final class ExampleShapes {
         requireDeclaredImages(batch);
         MultiDataSet shaped = batch;
         if (!truncates && declared.sequenceLength() > 0) {
-            shaped = SequencePadding.padAll(batch, declared.sequenceLength(), tokens, timeLast);
+            shaped = padded(batch);
         } else if (!truncates && !isFixed) {
             requireNoPadding(batch);
         }

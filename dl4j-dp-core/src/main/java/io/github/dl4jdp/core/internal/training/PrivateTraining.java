@@ -12,6 +12,7 @@ import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import io.github.dl4jdp.core.internal.network.AccountCarriers;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
+import io.github.dl4jdp.core.internal.network.ExampleWeights;
 import io.github.dl4jdp.core.internal.network.LayerPast;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.Segment;
@@ -277,6 +278,9 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     /** Lots are summed elsewhere. */
     void noticeSums(LotSums sums) {
         fitted.addAll(sums.assumptions());
+        if (sums.isAugmented()) {
+            augmentedLots.noteUse();
+        }
     }
 
     /** What has to be assumed of where lots are summed, and of the preprocessors that the training data went through. */
@@ -555,7 +559,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     MultiDataSet lotOf(LotSums sums) {
         beginLot(spending.nextCharge());
         PrivateStep.Lot lot = Objects.requireNonNull(open);
-        MultiDataSet standIn = InMemoryExamples.map(sums.standIn(), INDArray::dup);
+        MultiDataSet standIn =
+                ExampleWeights.unambiguous(augmentedLots.repeated(InMemoryExamples.map(sums.standIn(), INDArray::dup)));
         requireDeclaredShapes(standIn, shapes.shaped(standIn, true));
         sums.sum(lot.task(network.iterations(), network.epochs())).forEach(lot::add);
         for (INDArray[] arrays : new INDArray[][] {standIn.getFeatures(), standIn.getLabels()}) {

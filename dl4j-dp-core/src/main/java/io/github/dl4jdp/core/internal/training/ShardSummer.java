@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
+import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.internal.network.BackwardPass;
@@ -18,6 +19,7 @@ import io.github.dl4jdp.core.random.LotKey;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
@@ -37,7 +39,7 @@ public final class ShardSummer implements AutoCloseable {
      * Some examples of a part.
      *
      * @param examples at least one
-     * @param members the number of each of them in the whole data set
+     * @param members the number of each of them in the whole data set; rows beyond these do not count
      */
     @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
     public record Batch(MultiDataSet examples, long[] members) {}
@@ -131,9 +133,32 @@ public final class ShardSummer implements AutoCloseable {
         for (Batch batch : batches) {
             var weighted = weighted(batch.examples());
             int rows = augmentedLots.examplesOf(weighted.batch());
-            run(task.key(), task.lot(), weighted, batch.members(), tapes -> begun.add(tapes, rows, rows));
+            int counted = batch.members().length;
+            if (counted > rows) {
+                throw new IllegalArgumentException(
+                        "a batch must have rows for each of its " + counted + " members, has them for " + rows);
+            }
+            run(task.key(), task.lot(), weighted, batch.members(), tapes -> begun.add(tapes, counted, rows));
         }
         return begun.onGrid(task.gridStep());
+    }
+
+    /**
+     * Examples as the network takes them, as {@link LotSource} makes them: augmented, and padded as the plan declares.
+     *
+     * @param rows the examples as they are stored, one row for each member
+     * @param augmentation makes the copies, if they are augmented
+     * @param shape puts them into the shape that all lots of the run have
+     */
+    public Batch batch(
+            LotTask task,
+            MultiDataSet rows,
+            long[] members,
+            @Nullable Augmentation augmentation,
+            UnaryOperator<MultiDataSet> shape) {
+        MultiDataSet copies =
+                augmentation == null ? rows : augmentedLots.copiesOf(rows, augmentation, task.key(), members);
+        return new Batch(shape.apply(ExampleWeights.unambiguous(copies)), members);
     }
 
     /** One forward and backward pass over a physical batch. */
@@ -180,6 +205,11 @@ public final class ShardSummer implements AutoCloseable {
                             + "; nothing of it was released. Opt in by batches with masks (GradientRules.withPart)");
         }
         return weighted;
+    }
+
+    /** The network. */
+    public Model model() {
+        return network.model();
     }
 
     DpNetwork network() {
