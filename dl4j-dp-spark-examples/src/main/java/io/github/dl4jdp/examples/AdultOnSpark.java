@@ -41,8 +41,7 @@ public final class AdultOnSpark extends ExampleMain {
 
         cell("The plan: what will run, and its cost");
         DpSgdPlan plan = AdultQuickstart.plan(
-                privacy().quick ? 1 : AdultQuickstart.EPOCHS,
-                privacy().target());
+                privacy().quick ? 1 : AdultQuickstart.EPOCHS, privacy().target());
         print(plan);
 
         cell("Private training: executors sum the lots, shard by shard; charge, noise and update happen here");

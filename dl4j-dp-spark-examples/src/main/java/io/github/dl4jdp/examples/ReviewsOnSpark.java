@@ -96,10 +96,7 @@ public final class ReviewsOnSpark extends ExampleMain {
                                 .activation(Activation.TANH)
                                 .build()),
                         "embedding")
-                .addLayer(
-                        "verdict",
-                        Networks.softmax(2),
-                        "lstm")
+                .addLayer("verdict", Networks.softmax(2), "lstm")
                 .setOutputs("verdict")
                 .build());
         network.init();

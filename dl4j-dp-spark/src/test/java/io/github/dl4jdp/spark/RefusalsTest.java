@@ -8,7 +8,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.DpUpdater;
-import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.UnsupportedModelException;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Clipping;
