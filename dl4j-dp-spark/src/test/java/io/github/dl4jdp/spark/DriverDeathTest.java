@@ -45,8 +45,9 @@ class DriverDeathTest {
     @Tag("cluster")
     void fit_driverOfAClusterKilled_nextOnesGoOn() throws Exception {
         try (var cluster = new StandaloneCluster(directory, 2, true)) {
+            Path top = directory;
             for (Moment moment : List.of(Moment.SUMMED, Moment.CHARGED, Moment.RELEASED)) {
-                Path own = Files.createDirectories(directory.resolve(moment.name()));
+                Path own = Files.createDirectories(top.resolve(moment.name()));
                 try (var spark = cluster.connect(cluster.conf())) {
                     TestRun.shards(spark, 3, own.resolve("shards"));
                 }
@@ -56,7 +57,6 @@ class DriverDeathTest {
                     Drivers.train(spark, directory, Moment.NEVER, 0);
                 }
                 requireNothingLostOrFree(moment);
-                directory = own.getParent();
             }
         }
     }

@@ -10,7 +10,6 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import org.apache.spark.TaskContext;
@@ -172,9 +171,11 @@ class StandaloneClusterTest {
     record Hungry(SumShard task) implements Function<Integer, ShardResult>, Serializable {
         @Override
         public ShardResult call(Integer number) {
-            var all = new ArrayList<long[]>();
-            while (task.step().lot() == 2 && number == 1) {
-                all.add(new long[1 << 24]);
+            if (task.step().lot() == 2 && number == 1) {
+                Object[] held = new Object[1];
+                while (true) {
+                    held = new Object[] {held, new long[1 << 24]};
+                }
             }
             return task.call(number);
         }
