@@ -116,7 +116,7 @@ public final class GroupedExamples implements RandomAccessExamples {
 
     /** The number of owners: private data, unless the plan's relation makes it public. */
     public long units() {
-        return first.length - 1;
+        return first.length - 1L;
     }
 
     /**
@@ -126,7 +126,7 @@ public final class GroupedExamples implements RandomAccessExamples {
      */
     public long rowCount(long unit) {
         int of = Math.toIntExact(unit);
-        return first[of + 1] - first[of];
+        return (long) first[of + 1] - first[of];
     }
 
     /**

@@ -212,7 +212,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
 
     /** Keeps the configuration as it is now: what {@link #changedConfiguration} compares with. */
     public final void keepConfiguration() {
-        var roots = new LinkedHashMap<String, Supplier<@Nullable Object>>();
+        Map<String, Supplier<@Nullable Object>> roots = new LinkedHashMap<>();
         roots.put("the network's configuration", this::configuration);
         for (Layer layer : layers()) {
             roots.put("the configuration of layer " + layer.getIndex(), layer::conf);
