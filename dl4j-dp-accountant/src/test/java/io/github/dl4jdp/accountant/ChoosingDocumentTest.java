@@ -78,6 +78,36 @@ class ChoosingDocumentTest {
         }
     }
 
+    /** 10,000 people at epsilon = 3, delta = 1e-6, 1,000 steps at q = 0.01: the person as the unit, and the row as the unit with noise for k rows. */
+    @Test
+    void peopleTable_isWhatTheAccountantSays() throws IOException {
+        var guarantee = new PrivacyGuarantee(3, 1e-6);
+        double person = NoiseCalibration.to(guarantee).noiseMultiplier(s -> dpSgd(0.01, s, 1000));
+        String text = Files.readString(Path.of("..", "docs", "choosing.md"));
+        assertThat(text)
+                .contains("the noise multiplier is " + three(person) + " and the noise in the mean "
+                        + four(person / 100) + " clipping norms");
+        DpEvent ofRows = dpSgd(0.01, person, 1000);
+        for (int k : new int[] {4, 16}) {
+            double group = new PldAccountant()
+                    .compose(GroupPrivacy.event(ofRows, k))
+                    .epsilon(1e-6);
+            assertThat(text).contains((k == 4 ? "has " : "rows ") + String.format(Locale.ROOT, "%.1f", group));
+        }
+        for (List<String> row : rows("rows of a person", 4)) {
+            int k = Integer.parseInt(row.get(0));
+            double sigma = NoiseCalibration.to(guarantee)
+                    .noiseMultiplier(s -> GroupPrivacy.event(dpSgd(0.01, s, 1000), k));
+            assertThat(row.subList(1, 4))
+                    .as(row.get(0))
+                    .containsExactly(three(sigma), four(sigma / (100 * k)), four(sigma / (25 * k)));
+        }
+    }
+
+    private static String four(double value) {
+        return String.format(Locale.ROOT, "%.4f", value);
+    }
+
     @Test
     void otherTables_areWhatTheAccountantSays() throws IOException {
         for (List<String> row : rows("delta |", 4)) {

@@ -76,8 +76,18 @@ final class AuditedNetwork {
         model.setParams(parameters);
     }
 
-    /** The gradient of one example, by plain DL4J. */
-    double[] gradientOf(MultiDataSet example) {
+    /** The mean of the gradients of all rows, by plain DL4J. */
+    double[] meanGradientOf(MultiDataSet rows) {
+        double[] mean = gradientOf(rows);
+        long count = rows.getFeatures(0).size(0);
+        for (int i = 0; i < mean.length; i++) {
+            mean[i] /= count;
+        }
+        return mean;
+    }
+
+    /** The sum of the gradients of all examples, by plain DL4J. */
+    private double[] gradientOf(MultiDataSet example) {
         var values = new double[length];
         if (model instanceof MultiLayerNetwork network) {
             if (network.getFlattenedGradients() == null) {

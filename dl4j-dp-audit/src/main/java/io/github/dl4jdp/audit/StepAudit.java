@@ -7,14 +7,18 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
+import java.util.stream.LongStream;
 import java.util.random.RandomGenerator;
 import org.deeplearning4j.nn.api.Model;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -43,7 +47,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  *
  * <h2>Formal guarantee</h2>
  *
- * Steps that satisfy {@code plan.stepEvent()} under adding or removing one example are accused with probability {@code 1 - confidence} at
+ * Steps that satisfy {@code plan.stepEvent()} under adding or removing one unit of the plan, an example or an owner with all rows, are accused with probability {@code 1 - confidence} at
  * most, over the coins and the noise.
  *
  * <p>Source: Nasr et al., Tight Auditing of Differentially Private Machine Learning, USENIX Security 2023.
@@ -84,10 +88,11 @@ public final class StepAudit {
      *
      * @param network gives a fresh network of initialized parameters, which the audit attaches the plan to
      * @param plan Poisson-sampled with independent noise, whose length does not matter, or of given batches with correlated noise; complete, without a ledger
-     * @param data {@code plan.examples()} examples, made up or public
-     * @param canary one example whose gradient is longer than the plan's clipping norm, such as one with large features or a wrong label
+     * @param data {@code plan.examples()} examples, made up or public; for a plan with {@link DpSgdPlan#withUnit}, one row of each owner
+     * @param canary one example whose gradient is longer than the plan's clipping norm, such as one with large features or a wrong label; for a plan with {@link DpSgdPlan#withUnit}, up to {@code
+     *     plan.maximumRows()} rows of one owner, whose mean gradient is
      * @throws IllegalArgumentException if the plan is of another kind or has a ledger, the data are not as many as its examples, or the
-     *     canary is not one example
+     *     canary is not one example, or has more rows than one owner has in a lot
      * @throws IllegalStateException if the plan is not complete
      */
     public static StepAudit of(Supplier<? extends Model> network, DpSgdPlan plan, DataSet data, DataSet canary) {
@@ -123,8 +128,10 @@ public final class StepAudit {
                     "data must have plan.examples = " + plan.examples() + " examples, had " + rows);
         }
         long canaries = canary.getFeatures(0).size(0);
-        if (canaries != 1) {
-            throw new IllegalArgumentException("canary must be 1 example, was " + canaries);
+        if (canaries < 1 || canaries > plan.maximumRows()) {
+            throw new IllegalArgumentException(
+                    "canary must be 1 " + (plan.maximumRows() > 1 ? "to " + plan.maximumRows() + " rows of one " + plan.unit() : "example")
+                            + ", was " + canaries);
         }
         var settings = new Settings(
                 TRIALS,
@@ -223,7 +230,7 @@ public final class StepAudit {
         boolean[] coins = toss(claim, alpha);
         Model model = network.get();
         var audited = new AuditedNetwork(model);
-        double[] direction = audited.gradientOf(canary);
+        double[] direction = audited.meanGradientOf(canary);
         double length = canaryLength(direction);
         var views = new StepViews(model, direction);
         List<List<double[]>> trials = measure(model, audited, views, coins);
@@ -297,16 +304,14 @@ public final class StepAudit {
         DpSgdPlan run = (sigma == 0 ? plan.withoutNoise() : plan.withNoiseMultiplier(sigma)).withSteps(coins.length);
         INDArray initial = model.params().dup();
         double[] before = audited.parameters();
-        var source =
-                new CoinTossedExamples(RandomAccessExamples.of(AuditedNetwork.join(data, canary)), plan.examples());
+        MultiDataSet joined = AuditedNetwork.join(data, canary);
         var in = new ArrayList<double[]>();
         var out = new ArrayList<double[]>();
         try (PrivacyEngine engine = PrivacyEngine.attach(model, run, settings.options, settings.rules)) {
             audited.listen();
-            Runnable steps = audited.steps(engine, source);
+            Consumer<Boolean> step = steps(audited, engine, joined);
             for (boolean coin : coins) {
-                source.setCanaryIn(coin);
-                steps.run();
+                step.accept(coin);
                 double[] change = audited.parameters();
                 for (int i = 0; i < change.length; i++) {
                     change[i] = before[i] - change[i];
@@ -375,6 +380,25 @@ public final class StepAudit {
             reversed[t] = values[values.length - 1 - t];
         }
         return reversed;
+    }
+
+    /** One step, with the canary or without it. */
+    private Consumer<Boolean> steps(AuditedNetwork audited, PrivacyEngine engine, MultiDataSet joined) {
+        if (!plan.unit().equals("example")) {
+            long[] owners = LongStream.range(0, joined.getFeatures(0).size(0))
+                    .map(row -> Math.min(row, plan.examples()))
+                    .toArray();
+            Runnable with = audited.steps(engine, GroupedExamples.of(joined, owners));
+            Runnable without = audited.steps(
+                    engine, GroupedExamples.of(data, Arrays.copyOf(owners, Math.toIntExact(plan.examples()))));
+            return coin -> (coin ? with : without).run();
+        }
+        var source = new CoinTossedExamples(RandomAccessExamples.of(joined), plan.examples());
+        Runnable step = audited.steps(engine, source);
+        return coin -> {
+            source.setCanaryIn(coin);
+            step.run();
+        };
     }
 
     /** The data, with the canary behind the last example or without it. */

@@ -11,11 +11,13 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.Sgd;
 
@@ -74,6 +76,35 @@ class StepAuditTest {
 
         assertThat(result.isContradicted()).isFalse();
         assertThat(result.gaussianEpsilonLowerBound()).isBetween(1.0, result.claimedEpsilon());
+    }
+
+    /** The canary is a person of three rows, whose mean is clipped as one: the claim holds, and rows that were clipped one by one would break it. */
+    @Test
+    void run_ownerOfSeveralRows_holdsTheClaimOfOneExample() {
+        DpSgdPlan plan = plan(2).withUnit("patient", 3);
+        DataSet canary = AuditNetworks.canary();
+        StepAudit audit = StepAudit.of(
+                        () -> AuditNetworks.network(new Sgd(1.0)),
+                        plan,
+                        AuditNetworks.data(2),
+                        DataSet.merge(List.of(canary, canary, canary)))
+                .withCoins(new Random(7))
+                .withConfidence(0.99)
+                .withTrials(300);
+        StepAuditResult result = audit.run();
+
+        assertThat(result.isContradicted()).isFalse();
+        assertThat(result.gaussianEpsilonLowerBound()).isBetween(1.0, result.claimedEpsilon());
+        // A claim of three times the noise does not hold.
+        assertThat(audit.withClaim(new DpEvent.Gaussian(1.5)).run().isContradicted())
+                .isTrue();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> StepAudit.of(
+                        () -> AuditNetworks.network(new Sgd(1.0)),
+                        plan.withUnit("patient", 2),
+                        AuditNetworks.data(2),
+                        DataSet.merge(List.of(canary, canary, canary))))
+                .withMessageContaining("canary must be 1 to 2 rows of one patient, was 3");
     }
 
     @Test

@@ -363,12 +363,12 @@ public final class PrivacyEngine implements AutoCloseable {
                 plan.examples(),
                 plan.relation(),
                 "plan.examples",
-                plan.privacyUnit().isGroup() ? "owners of rows (unit: " + plan.unit() + ")" : "examples");
+                plan.privacyUnit().plural());
         if (!DataSize.isNear(size, plan.examples())) {
             log.warn(
-                    "The data set has {} units (one {}), the plan {}: those that are missing are taken for empty records, and the divisor stays that of the plan.",
+                    "The data set has {} {}, the plan {}: those that are missing are taken for empty records, and the divisor stays that of the plan.",
                     size,
-                    plan.unit(),
+                    plan.privacyUnit().plural(),
                     plan.examples());
         }
     }

@@ -199,7 +199,7 @@ public final class PrivacyReport {
 
     /** Several of the unit, in words. */
     private String units() {
-        return plan.privacyUnit().isGroup() ? "owners of rows (unit: " + plan.unit() + ")" : "examples";
+        return plan.privacyUnit().plural();
     }
 
     /** What is computed from the training data and has no guarantee. */

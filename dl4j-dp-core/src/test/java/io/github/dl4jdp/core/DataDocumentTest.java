@@ -7,6 +7,7 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.data.ArrayFileExamples;
 import io.github.dl4jdp.core.data.FiniteExamples;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.ImageFolderExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.data.RecordExamples;
@@ -14,6 +15,7 @@ import java.awt.image.BufferedImage;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.stream.LongStream;
 import javax.imageio.ImageIO;
 import org.datavec.api.records.reader.impl.csv.CSVRecordReader;
 import org.datavec.api.split.FileSplit;
@@ -99,6 +101,26 @@ class DataDocumentTest {
         assertThat(table.size()).isEqualTo(indexed.size()).isEqualTo(3);
         assertThat(table.get(new long[] {1}).getFeatures(0))
                 .isEqualTo(indexed.get(new long[] {1}).getFeatures(0));
+    }
+
+    @Test
+    void peopleWithSeveralRows_train() {
+        DataSet rows = Networks.data(DataType.FLOAT, 30);
+        long[] patientIds = LongStream.range(0, 30).map(row -> row % 10).toArray();
+        MultiLayerNetwork net = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        PrivacyEngine engine;
+        // docs
+        GroupedExamples visits =
+                GroupedExamples.of(rows, patientIds); // an id for each row: long[], String[] or a list
+        DpSgdPlan byPatient = DpSgdPlan.poisson(10, 4) // patients, expected patients of a lot
+                .withUnit("patient", 8) // at most 8 visits of each in a lot
+                .withEpochs(1)
+                .withClippingNorm(1.0)
+                .calibratedTo(new PrivacyGuarantee(8.0, 1e-3));
+        engine = PrivacyEngine.attach(net, byPatient);
+        net.fit(engine.lots(visits), byPatient.epochs());
+        // docs
+        assertThat(engine.report().toString()).contains("one patient");
     }
 
     @Test

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.accountant.CorrelatedNoise;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
@@ -16,6 +17,7 @@ import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.LotTask;
 import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.PrivacyUnit;
 import io.github.dl4jdp.core.mechanism.ShardSum;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.nio.file.Path;
@@ -397,6 +399,13 @@ class PrivacyUnitTest {
         for (DpSgdPlan other : List.of(
                 plan().withRelation(NeighboringRelation.ZERO_OUT),
                 plan().withMaximumLotSize(6),
+                DpSgdPlan.randomAllocation(PEOPLE, 3)
+                        .withUnit("patient", 2)
+                        .withSteps(2)
+                        .withClippingNorm(1)
+                        .withNoiseMultiplier(4)
+                        .withDelta(1e-5),
+                plan().withSteps(4).withCorrelatedNoise(CorrelatedNoise.bandedSquareRoot(2)),
                 DpSgdPlan.fixedSize(PEOPLE, LOT)
                         .withUnit("patient", 2)
                         .withSteps(2)
@@ -433,7 +442,7 @@ class PrivacyUnitTest {
             assertThat(report.toString())
                     .contains("ADD_OR_REMOVE_ONE, one patient")
                     .contains("of which a lot has at most 3")
-                    .contains("10 owners of rows (unit: patient)");
+                    .contains("10 patients");
             assertThat(report.toJson()).contains("\"unit\" : \"one patient\"");
         }
         assertThat(statuses).isNotEmpty().allSatisfy(status -> {
@@ -579,7 +588,7 @@ class PrivacyUnitTest {
         var engine = PrivacyEngine.attach(network, asManyAsRows);
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> engine.lots(people()))
-                .withMessageContaining("44 owners of rows (unit: patient)")
+                .withMessageContaining("44 patients")
                 .withMessageContaining("has 10");
     }
 
@@ -599,6 +608,13 @@ class PrivacyUnitTest {
                     .isCloseTo(
                             1000 * Math.exp(-adaptive.learningRate() * (fraction - adaptive.quantile())), within(1e-9));
         }
+    }
+
+    @Test
+    void plural_words_areEnglish() {
+        assertThat(Stream.of("patient", "person", "company", "key", "boss", "box", "example")
+                        .map(word -> new PrivacyUnit(word, 1).plural()))
+                .containsExactly("patients", "people", "companies", "keys", "bosses", "boxes", "examples");
     }
 
     @Test

@@ -34,6 +34,17 @@ public record PrivacyUnit(String name, int maximumRows) {
         return !equals(EXAMPLE);
     }
 
+    /** The word for several. */
+    public String plural() {
+        if (name.equals("person")) {
+            return "people";
+        }
+        if (name.matches(".*[^aeiou]y")) {
+            return name.substring(0, name.length() - 1) + "ies";
+        }
+        return name + (name.matches(".*(s|x|z|ch|sh)") ? "es" : "s");
+    }
+
     /** The unit in the words of a report. */
     public String describe() {
         return isGroup()
