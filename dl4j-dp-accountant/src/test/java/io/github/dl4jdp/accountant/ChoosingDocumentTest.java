@@ -89,15 +89,14 @@ class ChoosingDocumentTest {
                         + four(person / 100) + " clipping norms");
         DpEvent ofRows = dpSgd(0.01, person, 1000);
         for (int k : new int[] {4, 16}) {
-            double group = new PldAccountant()
-                    .compose(GroupPrivacy.event(ofRows, k))
-                    .epsilon(1e-6);
+            double group =
+                    new PldAccountant().compose(GroupPrivacy.event(ofRows, k)).epsilon(1e-6);
             assertThat(text).contains((k == 4 ? "has " : "rows ") + String.format(Locale.ROOT, "%.1f", group));
         }
         for (List<String> row : rows("rows of a person", 4)) {
             int k = Integer.parseInt(row.get(0));
-            double sigma = NoiseCalibration.to(guarantee)
-                    .noiseMultiplier(s -> GroupPrivacy.event(dpSgd(0.01, s, 1000), k));
+            double sigma =
+                    NoiseCalibration.to(guarantee).noiseMultiplier(s -> GroupPrivacy.event(dpSgd(0.01, s, 1000), k));
             assertThat(row.subList(1, 4))
                     .as(row.get(0))
                     .containsExactly(three(sigma), four(sigma / (100 * k)), four(sigma / (25 * k)));

@@ -18,8 +18,8 @@ import java.util.List;
 import java.util.Objects;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
-import java.util.stream.LongStream;
 import java.util.random.RandomGenerator;
+import java.util.stream.LongStream;
 import org.deeplearning4j.nn.api.Model;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
@@ -129,9 +129,9 @@ public final class StepAudit {
         }
         long canaries = canary.getFeatures(0).size(0);
         if (canaries < 1 || canaries > plan.maximumRows()) {
-            throw new IllegalArgumentException(
-                    "canary must be 1 " + (plan.maximumRows() > 1 ? "to " + plan.maximumRows() + " rows of one " + plan.unit() : "example")
-                            + ", was " + canaries);
+            throw new IllegalArgumentException("canary must be 1 "
+                    + (plan.maximumRows() > 1 ? "to " + plan.maximumRows() + " rows of one " + plan.unit() : "example")
+                    + ", was " + canaries);
         }
         var settings = new Settings(
                 TRIALS,

@@ -110,8 +110,7 @@ class DataDocumentTest {
         MultiLayerNetwork net = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
         PrivacyEngine engine;
         // docs
-        GroupedExamples visits =
-                GroupedExamples.of(rows, patientIds); // an id for each row: long[], String[] or a list
+        GroupedExamples visits = GroupedExamples.of(rows, patientIds); // an id for each row: long[], String[] or a list
         DpSgdPlan byPatient = DpSgdPlan.poisson(10, 4) // patients, expected patients of a lot
                 .withUnit("patient", 8) // at most 8 visits of each in a lot
                 .withEpochs(1)

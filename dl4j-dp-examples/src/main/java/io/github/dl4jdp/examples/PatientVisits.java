@@ -95,8 +95,8 @@ public final class PatientVisits extends ExampleMain {
                 .withClippingNorm(CLIPPING_NORM)
                 .withDelta(privacy().delta());
         double sigma = NoiseCalibration.to(guarantee)
-                .noiseMultiplier(
-                        noise -> GroupPrivacy.event(ofVisits.withNoiseMultiplier(noise).event(), MAXIMUM_VISITS));
+                .noiseMultiplier(noise ->
+                        GroupPrivacy.event(ofVisits.withNoiseMultiplier(noise).event(), MAXIMUM_VISITS));
         MultiLayerNetwork private2 = train(ofVisits.withNoiseMultiplier(sigma), bounded);
 
         cell("The visit is the unit, and nothing else: the guarantee of a patient is not the one that is stated");

@@ -157,6 +157,16 @@ class QuickRunsTest {
     }
 
     @Test
+    void patients_quick_runsToTheEnd() throws Exception {
+        String out = run(PatientVisits.class);
+
+        assertThat(out)
+                .contains("(epsilon = 2.000, delta = 1.00e-05)-differential privacy, ADD_OR_REMOVE_ONE, one patient")
+                .contains("The guarantee protects one patient with all rows")
+                .contains("visit, noise for 8");
+    }
+
+    @Test
     void reviews_quick_runsToTheEnd() throws Exception {
         FakeData.reviews(folder, 20);
 

@@ -87,7 +87,8 @@ class OwnersFuzzTest {
         int rows = one.data().size();
         long[] owners = owners(rows);
         int[] staying = IntStream.range(0, rows - LEAVING).toArray();
-        // More rows than the maximum where the gradients are compared with each other, all of them where they are compared with DL4J's.
+        // More rows than the maximum where the gradients are compared with each other, all of them where they are
+        // compared with DL4J's.
         List<double[]> with = sums(one, one.data(), owners, 2);
         List<double[]> without = sums(one, one.data().rows(staying), Arrays.copyOf(owners, rows - LEAVING), 2);
         List<double[]> whole = sums(one, one.data(), owners, rows);
@@ -159,8 +160,8 @@ class OwnersFuzzTest {
             Model network = one.network().build();
             MultiDataSet data = examples.dataSet(network.params().dataType());
             var options = ExecutionOptions.defaults()
-                    .withPhysicalBatchSize(
-                            Math.max(one.run().physicalBatch(), maximumRows * one.run().copies()));
+                    .withPhysicalBatchSize(Math.max(
+                            one.run().physicalBatch(), maximumRows * one.run().copies()));
             try (PrivacyEngine engine = PrivacyEngine.attach(network, plan, options)) {
                 network.addListeners(new BaseTrainingListener() {
                     @Override
