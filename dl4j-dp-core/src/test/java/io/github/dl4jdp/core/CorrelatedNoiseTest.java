@@ -227,6 +227,16 @@ class CorrelatedNoiseTest {
                             within(1e-5))
                     .isGreaterThan(plan.guarantee().epsilon());
             assertThat(engine.report().toString()).contains("it began anew after 6 lots");
+            if (hasLedger) {
+                double precision = 0;
+                for (var charge :
+                        PrivacyLedgerHistory.read(folder.resolve("ledger")).charges()) {
+                    if (charge.event() instanceof DpEvent.Gaussian gaussian) {
+                        precision += charge.count() / Math.pow(gaussian.noiseMultiplier(), 2);
+                    }
+                }
+                assertThat(precision).isCloseTo(both * both / 9, Percentage.withPercentage(1e-9));
+            }
         }
     }
 

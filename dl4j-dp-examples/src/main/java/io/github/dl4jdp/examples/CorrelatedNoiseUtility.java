@@ -46,7 +46,7 @@ public final class CorrelatedNoiseUtility extends ExampleMain {
     private static final double[] EPSILONS = {2, 4, 8};
     private static final double TUNING_EPSILON = 4;
     private static final int BATCH = 500;
-    private static final int QUICK_BATCH = 25;
+    private static final int QUICK_BATCH = 5;
     private static final int EPOCHS = 4;
     private static final int CLASSES = 10;
     private static final int TUNING_SEED = 1000;

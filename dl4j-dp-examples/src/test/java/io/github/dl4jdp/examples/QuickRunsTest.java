@@ -57,6 +57,15 @@ class QuickRunsTest {
     }
 
     @Test
+    void correlatedNoise_quick_comparesAllMethods() throws Exception {
+        FakeData.mnist(folder, IMAGES, IMAGES);
+
+        assertThat(run(CorrelatedNoiseUtility.class, "--data", folder.toString()))
+                .contains("| 2, given batches, independent")
+                .contains("| 8, Poisson lots, BandMF of 16 bands");
+    }
+
+    @Test
     void photographs_quickWithAugmentations_runsToTheEnd() throws Exception {
         FakeData.cifar(folder, IMAGES / 5, IMAGES);
 

@@ -234,6 +234,18 @@ class CorrelatedStepTest {
     }
 
     @Test
+    void record_noiseThatBeganAnew_isChargedFromTheFirstLotOn() {
+        Mechanism mechanism = given(CorrelatedNoise.bisr(4), LOT_SIZE * 10, 30, 10);
+        var recorded = new ArrayList<DpEvent>();
+        var charges = new Charges(mechanism, 13, recorded::add);
+        var step = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
+        release(step, charges.nextOfNewPass(), 14);
+        release(step, charges.next(), 15);
+        assertThat(recorded).containsExactly(mechanism.event(1), mechanism.event(2));
+        assertThat(mechanism.event(1)).isNotEqualTo(mechanism.event(14));
+    }
+
+    @Test
     void event_replaceOne_countsHalf() {
         CorrelatedNoise noise = CorrelatedNoise.bisr(4);
         Mechanism mechanism =
