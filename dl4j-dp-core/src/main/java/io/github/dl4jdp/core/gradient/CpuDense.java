@@ -70,7 +70,7 @@ final class CpuDense {
             HostArrays.read(bias, 0, b, nOut);
         }
         double[] norms = nOut <= SharedProduct.NARROW ? new double[rows] : null;
-        int block = norms == null ? ParallelRanges.blockOf(rows) : NARROW_BLOCK;
+        int block = norms == null ? ParallelRanges.blockOfRows(rows) : NARROW_BLOCK;
         blas.withSingleThreadedProducts(() -> ranges.run(rows, block, (worker, from, to) -> {
             if (norms != null) {
                 Norms.ofRows(x, from, to, norms);
@@ -124,7 +124,7 @@ final class CpuDense {
         FloatPointer into = HostArrays.floats(below);
         blas.withSingleThreadedProducts(() -> ranges.run(
                 rows,
-                ParallelRanges.blockOf(rows),
+                ParallelRanges.blockOfRows(rows),
                 (worker, from, to) -> blas.gemm(
                         false,
                         false,

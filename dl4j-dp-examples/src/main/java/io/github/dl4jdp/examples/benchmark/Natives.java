@@ -10,10 +10,10 @@ import java.util.stream.Stream;
 enum Natives {
     /** The one that {@code nd4j-native-platform} brings. */
     STOCK,
-    /** One with oneDNN: the classifiers {@code linux-x86_64-onednn-avx2}, {@code -avx512} and their like. */
+    /** One with oneDNN: the classifiers {@code linux-x86_64-onednn}, {@code -onednn-avx2}, {@code -onednn-avx512} and their like. */
     ONEDNN;
 
-    private static final String WITH_ONEDNN = "-onednn-";
+    private static final String WITH_ONEDNN = "-onednn";
 
     /** What is timed with this build, the measure of the others first. */
     List<Variant> variants() {

@@ -10,6 +10,7 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** That the benchmark runs; what it measures on a busy machine says nothing. */
 class StepBenchmarkTest {
@@ -40,12 +41,13 @@ class StepBenchmarkTest {
                 .anySatisfy(line -> assertThat(line).startsWith("| W5 | 2 | 1 | stock | private | "));
     }
 
-    @Test
-    void choose_bothBuilds_keepsOne() {
+    @ParameterizedTest
+    @ValueSource(strings = {"-onednn", "-onednn-avx2", "-onednn-avx512"})
+    void choose_bothBuilds_keepsOne(String extension) {
         List<String> classPath = List.of(
                 "/m/nd4j-native-1.0.0-M2.1.jar",
                 "/m/nd4j-native-1.0.0-M2.1-linux-x86_64.jar",
-                "/m/nd4j-native-1.0.0-M2.1-linux-x86_64-onednn-avx2.jar",
+                "/m/nd4j-native-1.0.0-M2.1-linux-x86_64" + extension + ".jar",
                 "/m/nd4j-native-platform-1.0.0-M2.1.jar");
 
         assertThat(Natives.STOCK.choose(classPath))

@@ -122,7 +122,7 @@ public final class CpuLstm {
         blas.withSingleThreadedProducts(() -> {
             ranges.run(
                     rows,
-                    ParallelRanges.blockOf(rows),
+                    ParallelRanges.blockOfRows(rows),
                     (worker, from, to) -> blas.gemm(
                             false,
                             true,
@@ -356,7 +356,7 @@ public final class CpuLstm {
         FloatPointer into = HostArrays.floats(below);
         blas.withSingleThreadedProducts(() -> ranges.run(
                 rows,
-                ParallelRanges.blockOf(rows),
+                ParallelRanges.blockOfRows(rows),
                 (worker, from, to) -> blas.gemm(
                         false,
                         false,

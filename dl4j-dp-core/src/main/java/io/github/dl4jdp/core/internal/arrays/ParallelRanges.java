@@ -15,6 +15,8 @@ public record ParallelRanges(int threads) {
     /** Shorter pieces of a product would spend their time on arranging the other factor. */
     private static final int MIN_PRODUCT = 256;
 
+    private static final int MIN_ROWS = 512;
+
     /** Work on {@code from} (inclusive) to {@code to} (exclusive); no two calls at a time have the same {@code worker}. */
     public interface Body {
         void run(int worker, int from, int to);
@@ -28,8 +30,22 @@ public record ParallelRanges(int threads) {
 
     /** A block length for products along a dimension: at least 256 elements, a power of two of blocks, so that two threads get equal shares. */
     public static int blockOf(int length) {
-        int blocks = Math.max(1, Integer.highestOneBit(length / MIN_PRODUCT));
+        return blockOf(length, MIN_PRODUCT);
+    }
+
+    private static int blockOf(int length, int least) {
+        int blocks = Math.max(1, Integer.highestOneBit(length / least));
         return Math.max(1, (length + blocks - 1) / blocks);
+    }
+
+    /**
+     * A block length for products whose other factor is arranged anew for every block: longer where there are enough rows.
+     *
+     * @param rows of the product
+     */
+    public static int blockOfRows(int rows) {
+        int block = blockOf(rows);
+        return rows >= 2 * MIN_ROWS && block < MIN_ROWS ? blockOf(rows, MIN_ROWS) : block;
     }
 
     /**
