@@ -51,13 +51,8 @@ enum Variant {
                     .withDelta(1e-5);
             var engine = PrivacyEngine.attach(network, plan);
             DataSetIterator lots = engine.lots(new BatchInPlace(data));
-            return () -> {
-                lots.reset();
-                // A pass has one lot; when it is over, ND4J gets its threads back for the other variants.
-                do {
-                    fit(network, lots.next());
-                } while (lots.hasNext());
-            };
+            // A pass has one lot; when it is over, ND4J gets its threads back for the other variants.
+            return () -> ((NeuralNetwork) network).fit(lots);
         }
     },
     /** The textbook way with plain DL4J: batches of one, each gradient clipped by itself. */
