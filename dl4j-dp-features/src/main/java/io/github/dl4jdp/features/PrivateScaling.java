@@ -3,6 +3,7 @@ package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
@@ -34,7 +35,6 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * @see <a href="https://arxiv.org/abs/2201.03151">Kaplan, Schnapp and Stemmer, Differentially Private Approximate Quantiles, 2022</a>, for other ways to the same
  */
 public final class PrivateScaling {
-    private static final double SIZE_TOLERANCE = 0.01;
     private static final int CHUNK_ROWS = 8192;
     private static final int PARTS = 10;
     private static final int MOST_PARTS = 1000;
@@ -123,7 +123,7 @@ public final class PrivateScaling {
      *     the guarantee does not cover), the features are not one such array, or a column does not exist
      */
     public ReleasedScaling release(RandomAccessExamples table) {
-        requireSize(table.size());
+        DataSize.require(table.size(), examples, relation, "examples", "examples");
         int width = Math.toIntExact(rows(table, 0, 1).size(1));
         int[] scaled = columns == null ? IntStream.range(0, width).toArray() : columns;
         if (scaled[scaled.length - 1] >= width) {
@@ -165,14 +165,6 @@ public final class PrivateScaling {
                 relation,
                 PrivateCounts.event(noiseMultiplier, relation, fixed),
                 RandomStreams.identity());
-    }
-
-    private void requireSize(long size) {
-        boolean publicSize = relation != NeighboringRelation.ADD_OR_REMOVE_ONE;
-        if (publicSize ? size != examples : Math.abs(size - examples) > SIZE_TOLERANCE * examples) {
-            throw new IllegalArgumentException("table must have " + (publicSize ? "exactly " : "about ") + examples
-                    + " examples" + (publicSize ? "" : " (within 1 %)") + ", has " + size);
-        }
     }
 
     private static INDArray rows(RandomAccessExamples table, long from, int count) {
