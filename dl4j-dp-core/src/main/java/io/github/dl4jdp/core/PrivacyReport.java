@@ -15,12 +15,16 @@ import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Path;
+import java.time.LocalDate;
+import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Properties;
@@ -36,6 +40,7 @@ public final class PrivacyReport {
     private final DpSgdPlan plan;
     private final RunState run;
     private final Map<String, String> versions;
+    private final Map<String, String> names;
     private final Map<String, String> evaluation;
 
     /** Of the search that selected the run, in words; empty if none did. */
@@ -47,15 +52,27 @@ public final class PrivacyReport {
 
     /** A report on the best run of a search. */
     PrivacyReport(DpSgdPlan plan, RunState run, String search) {
-        this(plan, run, runningVersions(), Map.of(), search);
+        this(
+                plan,
+                run,
+                runningVersions(),
+                Map.of("date", LocalDate.now(ZoneOffset.UTC).toString()),
+                Map.of(),
+                search);
     }
 
     private PrivacyReport(
-            DpSgdPlan plan, RunState run, Map<String, String> versions, Map<String, String> evaluation, String search) {
+            DpSgdPlan plan,
+            RunState run,
+            Map<String, String> versions,
+            Map<String, String> names,
+            Map<String, String> evaluation,
+            String search) {
         this.plan = plan;
         this.run = run;
         this.search = search;
         this.versions = versions;
+        this.names = Collections.unmodifiableMap(names);
         this.evaluation = Collections.unmodifiableMap(evaluation);
     }
 
@@ -250,10 +267,19 @@ public final class PrivacyReport {
     /** What was run, by name, in a fixed order. */
     Map<String, String> facts() {
         var facts = new LinkedHashMap<String, String>();
+        facts.putAll(names);
         facts.put("guarantee", verdict());
+        facts.put("neighbors", "two data sets, where " + guarantee().relation().description(plan.unit()));
         facts.put("steps", steps() + " of " + plan.steps());
         if (!search.isEmpty()) {
             facts.put("search", search);
+        } else if (plan.isPrivate() && history().isEmpty()) {
+            facts.put(
+                    "whole plan",
+                    String.format(
+                            Locale.ROOT,
+                            "epsilon = %.4g after all steps",
+                            plan.guarantee().epsilon()));
         }
         if (!history().isEmpty()) {
             facts.put("before this plan", String.join("; ", history()));
@@ -378,7 +404,21 @@ public final class PrivacyReport {
         } else {
             named.put("evaluation, " + data, results.stats().strip());
         }
-        return new PrivacyReport(plan, run, versions, named, search);
+        return new PrivacyReport(plan, run, versions, names, named, search);
+    }
+
+    /**
+     * The same report with names for the reader who files it.
+     *
+     * @param model of the model, for instance {@code "credit risk 2026-11"}
+     * @param data of the training data; a name that is not private
+     */
+    public PrivacyReport named(String model, String data) {
+        var named = new LinkedHashMap<String, String>();
+        named.put("model", Objects.requireNonNull(model, "model"));
+        named.put("training data", Objects.requireNonNull(data, "data"));
+        named.putAll(names);
+        return new PrivacyReport(plan, run, versions, named, evaluation, search);
     }
 
     private static Map<String, String> runningVersions() {
@@ -420,7 +460,7 @@ public final class PrivacyReport {
     }
 
     /**
-     * The report as JSON: {@code title}, {@code private}, {@code epsilon}, {@code delta}, {@code relation}, {@code unit}, {@code steps}, {@code
+     * The report as JSON: {@code title}, {@code names} (date, and what {@link #named} was given), {@code private}, {@code epsilon}, {@code delta}, {@code relation}, {@code unit}, {@code steps}, {@code
      * plan}, {@code history}, {@code forgotten}, {@code notPrivate}, {@code spent} (the event), {@code ledger} (hash of its last line or null), {@code truePositiveRates} by false positive rate, {@code layers},
      * {@code versions}, {@code evaluation}, {@code plainWords}, {@code assumptions}, {@code notCovered}, {@code review} (answers by point). An infinite epsilon is the string {@code
      * "Infinity"}.
@@ -428,6 +468,7 @@ public final class PrivacyReport {
     public String toJson() {
         var json = new LinkedHashMap<String, Object>();
         json.put("title", title());
+        json.put("names", names);
         json.put("private", isPrivate());
         json.put("epsilon", guarantee().epsilon());
         json.put("delta", guarantee().delta());
@@ -435,7 +476,7 @@ public final class PrivacyReport {
         json.put("relation", guarantee().relation().name());
         json.put("unit", "one " + plan.unit());
         json.put("steps", steps());
-        json.put("plan", PlanJson.toMap(plan));
+        json.put("plan", planWithoutPaths());
         json.put("ledger", ledger().map(Head::hash).orElse(null));
         plan.ledgerKey().ifPresent(key -> json.put("ledgerKey", key.fingerprint()));
         json.put("spent", new RawValue(spent().toJson()));
@@ -455,6 +496,14 @@ public final class PrivacyReport {
         } catch (JsonProcessingException e) {
             throw new IllegalStateException("a report of strings and numbers could not be written as JSON", e);
         }
+    }
+
+    /** A report goes to readers who need not know where the server keeps its files. */
+    private Map<String, Object> planWithoutPaths() {
+        var values = new LinkedHashMap<>(PlanJson.toMap(plan));
+        values.computeIfPresent(
+                "ledger", (key, path) -> String.valueOf(Path.of((String) path).getFileName()));
+        return values;
     }
 
     /** The largest true positive rates at the false positive rates that are usually asked for. */

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.TradeOffCurve;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -61,7 +62,10 @@ final class ReportHtml {
         if (!report.evaluation().isEmpty()) {
             table(page, "Evaluation", report.evaluation());
         }
-        table(page, "What was run", report.facts());
+        var facts = new LinkedHashMap<>(report.facts());
+        // They have a list of their own.
+        facts.remove("trained layers");
+        table(page, "What was run", facts);
         list(page, "Layers that trained", report.layers());
         list(page, "Assumed", report.assumptions());
         list(page, "Not covered", report.notCovered());

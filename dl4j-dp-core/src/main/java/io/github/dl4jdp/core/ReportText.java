@@ -13,12 +13,15 @@ final class ReportText {
     /** The title of what {@link ReviewPoints} answers. */
     static final String REVIEW = "points of a review after NIST SP 800-226";
 
+    /** Columns of plain text. */
+    private static final int WIDTH = 118;
+
     private ReportText() {}
 
     static String plain(PrivacyReport report) {
         var lines = new ArrayList<String>();
         lines.add(report.title());
-        report.facts().forEach((name, value) -> lines.add(String.format(Locale.ROOT, "  %-18s%s", name, value)));
+        report.facts().forEach((name, value) -> wrap(lines, String.format(Locale.ROOT, "  %-18s", name), value));
         report.evaluation().forEach((name, value) -> lines.add(String.format(Locale.ROOT, "  %s: %s", name, value)));
         list(lines, "in plain words", report.plainWords());
         list(lines, "assumed", report.assumptions());
@@ -34,7 +37,23 @@ final class ReportText {
 
     private static void list(List<String> lines, String title, List<String> items) {
         lines.add("  " + title);
-        items.forEach(item -> lines.add("    - " + item));
+        items.forEach(item -> wrap(lines, "    - ", item));
+    }
+
+    /** A text behind a head, in lines that fit a screen; a word that is longer than a line stands in one of its own. */
+    private static void wrap(List<String> lines, String head, String text) {
+        var line = new StringBuilder(head);
+        boolean isEmpty = true;
+        for (String word : text.split(" ", -1)) {
+            if (!isEmpty && line.length() + 1 + word.length() > WIDTH) {
+                lines.add(line.toString());
+                line = new StringBuilder(" ".repeat(head.length()));
+                isEmpty = true;
+            }
+            line.append(isEmpty ? "" : " ").append(word);
+            isEmpty = false;
+        }
+        lines.add(line.toString());
     }
 
     static String markdown(PrivacyReport report) {

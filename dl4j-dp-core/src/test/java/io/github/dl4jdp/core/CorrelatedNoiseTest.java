@@ -186,7 +186,7 @@ class CorrelatedNoiseTest {
             net.fit(engine.lots(batches(5)), 2);
             assertThat(engine.steps()).isEqualTo(8);
             assertThat(engine.epsilon()).isCloseTo(plan.epsilonAfter(8), within(1e-6));
-            assertThat(engine.report().toString())
+            assertThat(engine.report().toString().replaceAll("\\s+", " "))
                     .contains("banded inverse square root, 3 bands, lots of an example at least 4 apart")
                     .contains("there are at least 4 lots, as it is where every pass has the same order");
             net.fit(engine.lots(batches(5)), 1);

@@ -163,7 +163,7 @@ class ModelFilesTest {
         assertThatThrownBy(() ->
                         engine.exportForInference(folder.resolve("model.zip").toFile()))
                 .isInstanceOf(IllegalStateException.class)
-                .hasMessageContaining("detached");
+                .hasMessageContaining("before close() or detach()");
     }
 
     @ParameterizedTest

@@ -8,12 +8,14 @@ import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Path;
+import java.util.Locale;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.evaluation.classification.Evaluation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.shade.jackson.databind.JsonNode;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
@@ -68,12 +70,59 @@ class PrivacyReportTest {
     }
 
     @Test
+    void named_modelAndData_standFirstInEveryForm() throws IOException {
+        var report = reportAfterFive(PLAN).named("credit risk", "loans of 2025");
+
+        assertThat(report.facts().keySet()).startsWith("model", "training data", "date");
+        assertThat(report.toString()).contains("credit risk").contains("loans of 2025");
+        assertThat(json(report).get("names").get("model").asText()).isEqualTo("credit risk");
+        var evaluation = new Evaluation(2);
+        evaluation.eval(Nd4j.eye(2), Nd4j.eye(2));
+        assertThat(report.withEvaluation("test", evaluation).facts()).containsKey("model");
+    }
+
+    @Test
+    void everyForm_ofAPlanWithALedger_holdsNoPathOfTheServer(@TempDir Path folder) {
+        Path ledger = folder.resolve("run.ledger");
+        var report = reportAfterFive(PLAN.withLedger(ledger));
+
+        for (String form : new String[] {report.toString(), report.toMarkdown(), report.toHtml(), report.toJson()}) {
+            assertThat(form).doesNotContain(folder.toString());
+        }
+        assertThat(report.toJson()).contains("\"run.ledger\"");
+    }
+
+    @Test
+    void toString_everyLine_fitsAScreen() {
+        assertThat(reportAfterFive(PLAN).toString().lines()).allMatch(line -> line.length() <= 118);
+    }
+
+    @Test
+    void facts_wholePlan_standsBesideWhatWasSpent() {
+        var report = reportAfterFive(PLAN);
+
+        assertThat(report.facts().get("steps")).isEqualTo("5 of 20");
+        assertThat(report.facts().get("whole plan"))
+                .isEqualTo(String.format(
+                        Locale.ROOT,
+                        "epsilon = %.4g after all steps",
+                        PLAN.guarantee().epsilon()));
+        assertThat(report.facts().get("neighbors")).contains("one data set has one example more");
+    }
+
+    @Test
     void everyForm_sameContent() throws IOException {
         var report = reportAfterFive(PLAN);
         var json = json(report);
 
-        for (String form : new String[] {report.toString(), report.toMarkdown(), report.toHtml()}) {
-            report.facts().values().forEach(value -> assertThat(form).contains(value));
+        for (String form :
+                new String[] {report.toString().replaceAll("\\s+", " "), report.toMarkdown(), report.toHtml()}) {
+            report.facts().forEach((name, value) -> {
+                if (!name.equals("trained layers")) {
+                    assertThat(form).contains(value);
+                }
+            });
+            report.layers().forEach(layer -> assertThat(form).containsOnlyOnce(layer));
             report.plainWords().forEach(words -> assertThat(form).contains(words));
             report.assumptions().forEach(item -> assertThat(form).contains(item));
             report.notCovered().forEach(item -> assertThat(form).contains(item));

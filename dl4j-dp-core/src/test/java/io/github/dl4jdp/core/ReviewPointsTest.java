@@ -55,7 +55,8 @@ class ReviewPointsTest {
         JsonNode json = new ObjectMapper().readTree(report.toJson()).get("review");
         assertThat(json.size()).isEqualTo(report.review().size());
         for (Map.Entry<String, String> point : report.review().entrySet()) {
-            assertThat(report.toString()).contains("- " + point.getKey() + ": " + point.getValue());
+            assertThat(report.toString().replaceAll("\\s+", " "))
+                    .contains("- " + point.getKey() + ": " + point.getValue());
             assertThat(report.toMarkdown()).contains("| " + point.getKey() + " | " + point.getValue() + " |");
             assertThat(report.toHtml()).contains("<tr><th>" + point.getKey() + "</th><td>");
             assertThat(json.get(point.getKey()).asText()).isEqualTo(point.getValue());

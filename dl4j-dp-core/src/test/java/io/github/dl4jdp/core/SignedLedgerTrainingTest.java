@@ -60,7 +60,8 @@ class SignedLedgerTrainingTest {
         String fingerprint = PrivacyLedgerKey.of(pair.getPrivate()).fingerprint();
         try (var engine = PrivacyEngine.attach(network, plan)) {
             train(network, engine, 4);
-            assertThat(engine.report().toString()).contains("signed by the key of SHA-256 " + fingerprint);
+            assertThat(engine.report().toString().replaceAll("\\s+", " "))
+                    .contains("signed by the key of SHA-256 " + fingerprint);
             assertThat(engine.report().toJson()).contains("\"ledgerKey\" : \"" + fingerprint + "\"");
         }
         Path ledger = folder.resolve("signed.ledger");
