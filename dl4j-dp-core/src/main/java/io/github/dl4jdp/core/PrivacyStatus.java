@@ -15,32 +15,8 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * Where a private run stands after a lot.
  *
  * <p>All but {@link #clippedFraction} is covered by the guarantee: it depends on the plan, on the number of steps and on what was released.
- *
- * @param steps lots released so far
- * @param remainingSteps lots that the plan still allows
- * @param epsilon privacy spent so far, at {@link #delta} and under {@link #relation}; infinite without noise
- * @param delta the plan's delta
- * @param relation the neighboring relation, between data sets that differ in one unit
- * @param unit the unit of privacy: "example", or the plan's word for the owner of rows
- * @param momentsEpsilon the moments accountant's epsilon, where the plan's accountant is a tighter one
- * @param budget the epsilon that the plan was calibrated to, if it was
- * @param projectedEpsilon what the whole plan will have cost
- * @param noiseToSignal length of the noise against the length of the clipped sum, estimated from the noised sums: one over the root of the running
- *     average of {@code ||released||^2 / (d s^2) - 1}; infinite where the signal cannot be distinguished from the noise, absent where there is no noise
- * @param clippedFraction the share of the lot's examples that were clipped, if it was asked for: private data, <b>outside the guarantee</b>
  */
-public record PrivacyStatus(
-        long steps,
-        long remainingSteps,
-        double epsilon,
-        double delta,
-        NeighboringRelation relation,
-        String unit,
-        OptionalDouble momentsEpsilon,
-        OptionalDouble budget,
-        double projectedEpsilon,
-        OptionalDouble noiseToSignal,
-        OptionalDouble clippedFraction) {
+public final class PrivacyStatus {
     private static final List<String> NAMES = List.of(
             "steps",
             "remaining_steps",
@@ -53,30 +29,96 @@ public record PrivacyStatus(
             "noise_to_signal",
             "clipped_fraction_outside_the_guarantee");
 
-    /** A status of a run whose unit of privacy is one example. */
-    public PrivacyStatus(
+    private final long steps;
+    private final long remainingSteps;
+    private final double epsilon;
+    private final double delta;
+    private final NeighboringRelation relation;
+    private final String unit;
+    private final OptionalDouble momentsEpsilon;
+    private final OptionalDouble budget;
+    private final double projectedEpsilon;
+    private final OptionalDouble noiseToSignal;
+    private final OptionalDouble clippedFraction;
+
+    PrivacyStatus(
             long steps,
             long remainingSteps,
             double epsilon,
             double delta,
             NeighboringRelation relation,
+            String unit,
             OptionalDouble momentsEpsilon,
             OptionalDouble budget,
             double projectedEpsilon,
             OptionalDouble noiseToSignal,
             OptionalDouble clippedFraction) {
-        this(
-                steps,
-                remainingSteps,
-                epsilon,
-                delta,
-                relation,
-                PrivacyUnit.EXAMPLE.name(),
-                momentsEpsilon,
-                budget,
-                projectedEpsilon,
-                noiseToSignal,
-                clippedFraction);
+        this.steps = steps;
+        this.remainingSteps = remainingSteps;
+        this.epsilon = epsilon;
+        this.delta = delta;
+        this.relation = relation;
+        this.unit = unit;
+        this.momentsEpsilon = momentsEpsilon;
+        this.budget = budget;
+        this.projectedEpsilon = projectedEpsilon;
+        this.noiseToSignal = noiseToSignal;
+        this.clippedFraction = clippedFraction;
+    }
+
+    /** Lots released so far. */
+    public long steps() {
+        return steps;
+    }
+
+    /** Lots that the plan still allows. */
+    public long remainingSteps() {
+        return remainingSteps;
+    }
+
+    /** Privacy spent so far, at {@link #delta} and under {@link #relation}; infinite without noise. */
+    public double epsilon() {
+        return epsilon;
+    }
+
+    /** The plan's delta. */
+    public double delta() {
+        return delta;
+    }
+
+    /** The neighboring relation, between data sets that differ in one unit. */
+    public NeighboringRelation relation() {
+        return relation;
+    }
+
+    /** The unit of privacy: "example", or the plan's word for the owner of rows. */
+    public String unit() {
+        return unit;
+    }
+
+    /** The moments accountant's epsilon, where the plan's accountant is a tighter one. */
+    public OptionalDouble momentsEpsilon() {
+        return momentsEpsilon;
+    }
+
+    /** The epsilon that the plan was calibrated to, if it was. */
+    public OptionalDouble budget() {
+        return budget;
+    }
+
+    /** What the whole plan will have cost. */
+    public double projectedEpsilon() {
+        return projectedEpsilon;
+    }
+
+    /** Length of the noise against the length of the clipped sum, estimated from the noised sums: one over the root of the running average of {@code ||released||^2 / (d s^2) - 1}; infinite where the signal cannot be distinguished from the noise, absent where there is no noise. */
+    public OptionalDouble noiseToSignal() {
+        return noiseToSignal;
+    }
+
+    /** The share of the lot's examples that were clipped, if it was asked for: private data, <b>outside the guarantee</b>. */
+    public OptionalDouble clippedFraction() {
+        return clippedFraction;
     }
 
     private boolean isOfExamples() {

@@ -209,7 +209,7 @@ class PrivateSearchTest {
         int all = chosen[0] + chosen[1];
         assertThat(all / 100.0).isCloseTo(3, within(5 * Math.sqrt(6.0 / 100)));
         assertThat(chosen[0] / (double) all).isCloseTo(0.5, within(2.5 / Math.sqrt(all)));
-        assertThat(runs.get(1) / 100.0).isCloseTo(1 / 3.0, within(5 * Math.sqrt(2.0 / 9 / 100)));
+        assertThat(runs.getOrDefault(1, 0) / 100.0).isCloseTo(1 / 3.0, within(5 * Math.sqrt(2.0 / 9 / 100)));
     }
 
     @Test

@@ -44,6 +44,7 @@ class RowPlacesTest {
     /** How many rows of a batch of {@value #EXAMPLES} are compared, and how the rest is put in their way. */
     private static final int ORDERS = 6;
 
+    @SuppressWarnings("ImmutableEnumChecker") // configurations that no test changes
     private enum Kind {
         REGRESSION(InputType.feedForward(300), b -> {}),
         DENSE(InputType.feedForward(61), b -> b.layer(

@@ -17,6 +17,7 @@ public final class Statuses {
                 0.5,
                 1e-5,
                 NeighboringRelation.ADD_OR_REMOVE_ONE,
+                "example",
                 OptionalDouble.empty(),
                 budget,
                 projected,

@@ -8,6 +8,7 @@ import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.arrays.Sums;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -51,8 +52,8 @@ class SequenceTapeTest {
                     Nd4j.create(DataType.DOUBLE, HIDDEN, OUTPUTS));
             tape.addRow(i, row);
             double expected = Math.hypot(
-                    row.get("W").norm2Number().doubleValue(),
-                    row.get("R").norm2Number().doubleValue());
+                    Objects.requireNonNull(row.get("W")).norm2Number().doubleValue(),
+                    Objects.requireNonNull(row.get("R")).norm2Number().doubleValue());
             assertThat(norms[i]).as("example %s", i).isCloseTo(expected, within(1e-5 * expected));
         }
         assertThat(norms[2]).isZero();
