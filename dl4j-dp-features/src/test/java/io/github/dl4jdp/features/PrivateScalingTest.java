@@ -12,6 +12,7 @@ import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import java.util.Objects;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -72,16 +73,16 @@ class PrivateScalingTest {
         TableNormalizer normalizer = release(2).normalizer();
 
         assertThat(normalizer.knots(0)).isNull();
-        double[] incomes = normalizer.knots(1);
+        double[] incomes = Objects.requireNonNull(normalizer.knots(1));
         assertThat(incomes).hasSize(11).isSorted();
         assertThat(incomes[5]).isCloseTo(Math.exp(10), within(0.12 * Math.exp(10)));
         assertThat(incomes[8]).isCloseTo(Math.exp(10.84), within(0.15 * Math.exp(10.84)));
-        double[] small = normalizer.knots(2);
+        double[] small = Objects.requireNonNull(normalizer.knots(2));
         assertThat(small).contains(0.0).isSorted();
         assertThat(small[0]).isBetween(-1.2e-3, -0.6e-3);
         assertThat(small[small.length - 1]).isBetween(0.6e-3, 1.2e-3);
         // the constant's bin
-        double[] constant = normalizer.knots(3);
+        double[] constant = Objects.requireNonNull(normalizer.knots(3));
         assertThat(constant[0]).isBetween(6.0, 7.0);
         assertThat(constant[constant.length - 1]).isBetween(7.0, 8.0);
     }
