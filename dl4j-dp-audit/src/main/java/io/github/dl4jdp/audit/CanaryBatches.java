@@ -32,7 +32,7 @@ final class CanaryBatches {
                 continue;
             }
             var first = to == 1
-                    ? (org.nd4j.linalg.dataset.api.MultiDataSet) canary
+                    ? canary
                     : AuditedNetwork.join(rows(data, from, to - 1), canary);
             with.add(first);
             MultiDataSet nothing = rows(first, 0, to);
@@ -81,6 +81,7 @@ final class CanaryBatches {
     }
 
     /** Copies of batches, as often as they are asked for. */
+    @SuppressWarnings("serial") // DL4J's iterators are serializable; this one is never written
     private static final class Repeated implements MultiDataSetIterator {
         private final List<org.nd4j.linalg.dataset.api.MultiDataSet> batches;
         private int next;

@@ -68,7 +68,6 @@ final class TradeOffOneRunBound {
 
     /** An upper bound of the probability of so many right guesses. */
     static double pValue(DoubleUnaryOperator leastFalsePositives, int canaries, int guesses, int correct) {
-        double possible = 0;
         double refuted = 1;
         if (guesses == 0 || correct == 0 || !refutes(leastFalsePositives, canaries, guesses, correct, refuted)) {
             return 1;
@@ -78,7 +77,7 @@ final class TradeOffOneRunBound {
         if (refutes(leastFalsePositives, canaries, guesses, correct, smallest)) {
             return smallest;
         }
-        possible = smallest;
+        double possible = smallest;
         for (int i = 0; i < HALVINGS && refuted > possible * (1 + RESOLUTION); i++) {
             double middle = Math.sqrt(possible * refuted);
             if (refutes(leastFalsePositives, canaries, guesses, correct, middle)) {
