@@ -31,9 +31,7 @@ final class CanaryBatches {
                 without.add(rows(data, from, to));
                 continue;
             }
-            var first = to == 1
-                    ? canary
-                    : AuditedNetwork.join(rows(data, from, to - 1), canary);
+            var first = to == 1 ? canary : AuditedNetwork.join(rows(data, from, to - 1), canary);
             with.add(first);
             MultiDataSet nothing = rows(first, 0, to);
             for (INDArray labels : nothing.getLabels()) {
