@@ -13,11 +13,19 @@ import java.util.Objects;
  * @param strategy which family C is from
  * @param bands of C for {@link Strategy#BAND_MF} and {@link Strategy#BANDED_SQUARE_ROOT}, of {@code C^-1} for {@link Strategy#BISR} and {@link Strategy#LAMBDA_CGD}, from 2 to 1024
  * @param lambda the part of the last draw that is taken away, in (0, 1), for {@link Strategy#LAMBDA_CGD}; 0 for all others
+ * @see <a href="https://arxiv.org/abs/2103.00039">Kairouz et al. 2021</a>
+ * @see <a href="https://arxiv.org/abs/2306.08153">Choquette-Choo et al. 2023</a>
  */
 public record CorrelatedNoise(Strategy strategy, int bands, double lambda) {
     private static final int MOST_BANDS = 1024;
 
-    /** The families of matrices. */
+    /**
+     * The families of matrices.
+     *
+     * @see <a href="https://arxiv.org/abs/2306.08153">Choquette-Choo et al. 2023</a>, banded factorization
+     * @see <a href="https://arxiv.org/abs/2505.12128">banded inverse square root</a>
+     * @see <a href="https://arxiv.org/abs/2601.22334">lambda-CGD</a>
+     */
     public enum Strategy {
         /** {@code n_t = z_t - lambda z_(t-1)} (arXiv 2601.22334): one earlier draw is drawn again, and nothing is kept. */
         LAMBDA_CGD,

@@ -27,6 +27,9 @@ import java.util.Map;
  * drawn; of C for the others. What is not exact, the inverse and sums of squares, has positive terms only, whose relative error {@link #squaredSensitivity} is enlarged by.
  *
  * <p>Immutable.
+ *
+ * @see <a href="https://arxiv.org/abs/2405.13763">Kalinin and Lampert 2024</a>, theorem 2
+ * @see <a href="https://arxiv.org/abs/2306.08153">Choquette-Choo et al. 2023</a>, bands and participation
  */
 public final class CorrelationMatrix {
     /** The coefficients with which noise is mixed are multiples of this. */
