@@ -105,11 +105,15 @@ final class LotContents {
         long part = length / LINES;
         long choices = part / LINE;
         long sum = 0;
+        // One native call for a piece, not one for each of its numbers.
+        var line = new byte[LINE];
+        ByteBuffer numbers = ByteBuffer.wrap(line);
         for (int k = 0; k < LINES; k++) {
             long at = k * part + (((mixed(number * LINES + k) >>> 32) * choices) >>> 32) * LINE;
-            for (long j = at; j < at + LINE; j += Long.BYTES) {
+            bytes.limit(length).position(at).get(line, 0, LINE);
+            for (int j = 0; j < LINE; j += Long.BYTES) {
                 // The factor is odd: no change of one number is lost.
-                sum = (sum + bytes.getLong(j)) * 0x9E3779B97F4A7C15L;
+                sum = (sum + numbers.getLong(j)) * 0x9E3779B97F4A7C15L;
             }
         }
         return sum;
