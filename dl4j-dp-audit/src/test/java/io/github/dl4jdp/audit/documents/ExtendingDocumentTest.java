@@ -61,6 +61,7 @@ class ExtendingDocumentTest {
 
         assertThat(engine.remainingSteps()).isZero();
         assertThat(net.params().distance2(before)).isPositive();
-        assertThat(engine.report().toString().replaceAll("\\s+", " ")).contains("GateLayer are right (a rule added to the library");
+        assertThat(engine.report().toString().replaceAll("\\s+", " "))
+                .contains("GateLayer are right (a rule added to the library");
     }
 }
