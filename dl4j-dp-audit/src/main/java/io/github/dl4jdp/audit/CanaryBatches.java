@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.audit;
 
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
 import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
-import org.nd4j.linalg.indexing.INDArrayIndex;
-import org.nd4j.linalg.indexing.NDArrayIndex;
 
 /** Data in batches of a fixed order, in the first of which the last example is the canary, or one that contributes nothing. */
 final class CanaryBatches {
@@ -36,7 +34,7 @@ final class CanaryBatches {
             MultiDataSet nothing = rows(first, 0, to);
             for (INDArray labels : nothing.getLabels()) {
                 // A gradient that is not finite counts as zero.
-                labels.get(NDArrayIndex.point(to - 1)).assign(Double.NaN);
+                Slices.range(labels, 0, to - 1, to).assign(Double.NaN);
             }
             without.add(nothing);
         }
@@ -55,10 +53,7 @@ final class CanaryBatches {
         var rows = new INDArray[arrays.length];
         for (int i = 0; i < rows.length; i++) {
             if (arrays[i] != null) {
-                var range = new INDArrayIndex[arrays[i].rank()];
-                Arrays.fill(range, NDArrayIndex.all());
-                range[0] = NDArrayIndex.interval(from, to);
-                rows[i] = arrays[i].get(range).dup();
+                rows[i] = Slices.range(arrays[i], 0, from, to).dup();
             }
         }
         return rows;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.data;
 
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.util.stream.LongStream;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -43,7 +44,7 @@ public final class FiniteExamples {
                 continue;
             }
             for (int row = 0; row < indices.length; row++) {
-                INDArray one = array.slice(row, 0);
+                INDArray one = Slices.range(array, 0, row, row + 1);
                 if (!isFinite(one)) {
                     throw new IllegalArgumentException(
                             "the " + what + " of every example must be finite, those of example "

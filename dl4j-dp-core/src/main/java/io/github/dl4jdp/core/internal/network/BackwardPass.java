@@ -168,6 +168,6 @@ public final class BackwardPass {
     private static IllegalStateException notOurs() {
         return new IllegalStateException(
                 "the network is attached to a PrivacyEngine, and this batch does not come from it:"
-                        + " train with net.fit(engine.lots(data), plan.epochs())");
+                        + " train with net.fit(engine.lots(data), plan.epochs()). " + PrivateUpdater.COPIES);
     }
 }

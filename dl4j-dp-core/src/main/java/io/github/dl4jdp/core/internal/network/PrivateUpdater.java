@@ -17,6 +17,11 @@ import org.nd4j.shade.jackson.annotation.JsonProperty;
  * engine's own updater object runs the one that is wrapped.
  */
 public abstract class PrivateUpdater implements IUpdater {
+    /** What trains copies of a network, or the network on a thread of its own, cannot be told apart from other wrong uses. */
+    static final String COPIES =
+            "ParallelWrapper, SparkDl4jMultiLayer and SparkComputationGraph train copies and cannot be made private: use"
+                    + " PrivacyEngine in one process, or SparkPrivacyEngine of dl4j-dp-spark on a cluster";
+
     private static final long serialVersionUID = 1L;
 
     @JsonProperty("updater")
@@ -150,8 +155,7 @@ public abstract class PrivateUpdater implements IUpdater {
             return new IllegalStateException(
                     "this network is configured for private training, and no PrivacyEngine drives it: it was cloned, restored,"
                             + " or its updater was replaced (setLearningRate, clear). Call PrivacyEngine.attach(network) before fit."
-                            + " ParallelWrapper, SparkDl4jMultiLayer and SparkComputationGraph train copies and cannot be made private: use"
-                            + " PrivacyEngine in one process, or SparkPrivacyEngine of dl4j-dp-spark on a cluster");
+                            + " " + COPIES);
         }
     }
 }
