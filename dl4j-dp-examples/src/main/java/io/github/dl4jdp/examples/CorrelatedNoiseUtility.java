@@ -52,6 +52,7 @@ public final class CorrelatedNoiseUtility extends ExampleMain {
     private static final int TUNING_SEED = 1000;
 
     /** What is trained on. */
+    @SuppressWarnings("ImmutableEnumChecker") // constants of this program
     enum Task {
         /** The pixels of MNIST. */
         MNIST(1, new double[] {0.4, 1.6, 6.4}),
@@ -109,6 +110,7 @@ public final class CorrelatedNoiseUtility extends ExampleMain {
     }
 
     /** What a run needs: examples, their shape, and the test accuracy of a network. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Material(RandomAccessExamples train, long[] shape, ToDoubleFunction<MultiLayerNetwork> accuracy) {}
 
     private Material load() throws IOException {
@@ -224,6 +226,7 @@ public final class CorrelatedNoiseUtility extends ExampleMain {
     }
 
     /** Batches in the order of the data: an iterator as a program may have one already. */
+    @SuppressWarnings("serial") // DL4J's iterators are serializable; this one is never written
     private static final class InOrder implements DataSetIterator {
         private final RandomAccessExamples examples;
         private final int batch;
