@@ -39,6 +39,7 @@ public final class AttachedConfiguration {
             "iterationCount",
             "epochCount",
             "timeSteps",
+            "shape", // of the last batch, in FeedForwardToCnnPreProcessor
             "layerParams",
             "vertexParams");
 
