@@ -252,14 +252,16 @@ public final class GaussianNoise {
             int first = from / SEGMENT;
             int last = (to - 1) / SEGMENT;
             KeystreamGenerator random = new KeystreamGenerator(key, first);
-            long[] integers = new long[Math.min(SEGMENT, to - first * SEGMENT)];
+            long[] integers = new long[SEGMENT];
             for (int segment = first; segment <= last; segment++) {
                 if (segment > first) {
                     random.restart(segment);
                 }
                 int origin = segment * SEGMENT;
                 int end = (int) Math.min(to, (long) origin + SEGMENT);
-                INTEGERS.fill(integers, end - origin, random);
+                // All of them, whatever the range: what follows in the keystream must not depend on it.
+                random.fill(integers);
+                INTEGERS.replace(integers, end - origin, random);
                 action.run(integers, origin, Math.max(from, origin), end);
             }
         }

@@ -71,6 +71,23 @@ public final class KeystreamGenerator implements RandomGenerator {
         return (long) LONGS.get(chunk, at);
     }
 
+    /** Fills an array with what as many calls of {@link #nextLong()} would give. */
+    void fill(long[] values) {
+        for (int done = 0; done < values.length; ) {
+            if (position == CHUNK_BYTES) {
+                refill();
+                position = 0;
+            }
+            int count = Math.min(values.length - done, (CHUNK_BYTES - position) / Long.BYTES);
+            ByteBuffer.wrap(chunk, position, count * Long.BYTES)
+                    .order(ByteOrder.LITTLE_ENDIAN)
+                    .asLongBuffer()
+                    .get(values, done, count);
+            position += count * Long.BYTES;
+            done += count;
+        }
+    }
+
     /** Returns the upper half of {@link #nextLong()}. */
     @Override
     public int nextInt() {

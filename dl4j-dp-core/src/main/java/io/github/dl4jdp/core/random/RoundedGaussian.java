@@ -20,14 +20,14 @@ final class RoundedGaussian {
      * y exceeds 1 by a little; points above the curve are rejected like any other.
      *
      * The tails are drawn by rejection from uniform cells up to CUTOFF; the comparison is with a uniform of full relative
-     * precision, so that far cells are no less exact. It takes some thirty attempts, but only once in 4000 values.
+     * precision, so that far cells are no less exact. It takes some thirty attempts, but only once in 8000 values.
      *
      * The probability of every integer is thus right up to a relative error below 2^-43, most of it from the exponential far
      * out in the tail, apart from what lies beyond the cutoff (2 Phi(-13), below 2^-125). StrictMath, because results must be
      * the same on every machine.
      */
 
-    private static final int LAYER_BITS = 8;
+    private static final int LAYER_BITS = 9;
     private static final int LAYERS = 1 << LAYER_BITS;
 
     /** Random bits that choose the cell; what is left of a long after the layer. */
@@ -123,27 +123,34 @@ final class RoundedGaussian {
                 : StrictMath.max(-1L, (long) StrictMath.floor(border - 0.5) - 1);
     }
 
-    /** Writes the next {@code count} integers. */
-    void fill(long[] integers, int count, KeystreamGenerator random) {
+    /**
+     * Turns uniform bits into integers, in place; what an attempt that is not accepted at once needs beyond its bits comes from {@code random}.
+     *
+     * <p>No value waits for where the one before it left the generator, so that the processor works on several at a time.
+     */
+    void replace(long[] bits, int count, KeystreamGenerator random) {
         for (int i = 0; i < count; i++) {
-            integers[i] = sample(random);
+            bits[i] = sample(bits[i], random);
         }
     }
 
     /** Returns the next integer. */
     long sample(KeystreamGenerator random) {
-        long bits = random.nextLong();
+        return sample(random.nextLong(), random);
+    }
+
+    private long sample(long bits, KeystreamGenerator random) {
         int layer = (int) bits & (LAYERS - 1);
         long u = bits >>> LAYER_BITS;
         long n = product(u, cells[layer]) - widest[layer];
         if (Math.abs(n) <= safe[layer] && ((u * cells[layer]) & CELL_MASK) >= biased[layer]) {
             return n;
         }
-        return sample(bits, random);
+        return sampleSlowly(bits, random);
     }
 
     /** Where the first attempt is not accepted at once, one in a hundred. */
-    private long sample(long first, KeystreamGenerator random) {
+    private long sampleSlowly(long first, KeystreamGenerator random) {
         for (long bits = first; ; bits = random.nextLong()) {
             int layer = (int) bits & (LAYERS - 1);
             long u = bits >>> LAYER_BITS;

@@ -67,6 +67,10 @@ public record CpuMaxPooling(
     }
 
     private void maximaOfPairs(float[] image, int plane, float[] maxima, int to, int[] winners, int winner) {
+        if (strides[0] == 1 && strides[1] == 1) {
+            maximaOfOverlappingPairs(image, plane, maxima, to, winners, winner);
+            return;
+        }
         int step = strides[1];
         for (int oy = 0; oy < out[0]; oy++) {
             int upper = plane + oy * strides[0] * in[1];
@@ -82,6 +86,33 @@ public record CpuMaxPooling(
                 int bottomAt = d > c ? lower + 1 : lower;
                 maxima[to + oy * out[1] + ox] = Math.max(top, bottom);
                 winners[winner + oy * out[1] + ox] = bottom > top ? bottomAt : topAt;
+            }
+        }
+    }
+
+    /** Windows one apart: the pairs of a row belong to the windows above and below it, and are looked at once. Columns outside, so that they stay in registers. */
+    private void maximaOfOverlappingPairs(
+            float[] image, int plane, float[] maxima, int to, int[] winners, int winner) {
+        int width = in[1];
+        int outWidth = out[1];
+        int end = to + outSize();
+        for (int ox = 0; ox < outWidth; ox++) {
+            int at = plane + ox;
+            float left = image[at];
+            float right = image[at + 1];
+            float top = Math.max(left, right);
+            int topAt = right > left ? at + 1 : at;
+            int won = winner + ox;
+            for (int i = to + ox; i < end; i += outWidth, won += outWidth) {
+                at += width;
+                left = image[at];
+                right = image[at + 1];
+                float bottom = Math.max(left, right);
+                int bottomAt = right > left ? at + 1 : at;
+                maxima[i] = Math.max(top, bottom);
+                winners[won] = bottom > top ? bottomAt : topAt;
+                top = bottom;
+                topAt = bottomAt;
             }
         }
     }

@@ -32,7 +32,7 @@ final class LotContents {
     /** Bytes: the most that a buffer is asked for at once. */
     private static final long BUFFER = 1 << 30;
 
-    private static final int LINES = 1 << 11;
+    private static final int LINES = 1 << 8;
 
     private static final int LINE = 64;
 
