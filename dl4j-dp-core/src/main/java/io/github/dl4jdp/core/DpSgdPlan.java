@@ -177,6 +177,11 @@ public final class DpSgdPlan {
 
     /** The mechanism with another noise multiplier and secret noise; missing parts are filled in. */
     private Mechanism nominal(double sigma) {
+        return mechanism(
+                clipping == null ? Clipping.flat(1) : clipping, sigma, Math.max(1, steps), OptionalLong.empty());
+    }
+
+    private Mechanism mechanism(Clipping kind, double sigma, long lots, OptionalLong ofSeed) {
         return new Mechanism(
                 sampling,
                 examples,
@@ -184,15 +189,15 @@ public final class DpSgdPlan {
                 maximumLotSize,
                 lotsPerPass,
                 relation,
-                clipping == null ? Clipping.flat(1) : clipping,
+                kind,
                 sigma,
                 noiseSchedule,
                 releasesPerLot(),
                 copies,
                 unit,
-                Math.max(1, steps),
+                lots,
                 Optional.ofNullable(correlation),
-                OptionalLong.empty());
+                ofSeed);
     }
 
     /** The event of the first lots and of all other releases. */
@@ -232,24 +237,8 @@ public final class DpSgdPlan {
      * @throws IllegalStateException if a part is missing
      */
     public Mechanism mechanism() {
-        steps();
-        clipping();
-        return new Mechanism(
-                sampling,
-                examples,
-                lotSize,
-                maximumLotSize,
-                lotsPerPass,
-                relation,
-                clipping(),
-                noiseMultiplier(),
-                noiseSchedule,
-                releasesPerLot(),
-                copies,
-                unit,
-                steps(),
-                Optional.ofNullable(correlation),
-                seed());
+        long lots = steps();
+        return mechanism(clipping(), noiseMultiplier(), lots, seed());
     }
 
     /** This plan as the engine runs it. */

@@ -183,6 +183,27 @@ class AccountKeptTest {
     }
 
     @Test
+    void close_parametersThatTheLedgerDoesNotKnow_closesAndTheNextEngineRefuses() {
+        MultiLayerNetwork net = trained();
+        MultiLayerNetwork attached = network();
+        DpSgdPlan inLedger = longer().withLedger(folder.resolve("of-another-run"));
+        var engine = PrivacyEngine.attach(attached, inLedger);
+        attached.setParams(net.params().dup());
+        for (int i = 0; i < 2; i++) {
+            assertThatThrownBy(engine::epsilon)
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("in no ledger");
+        }
+        engine.close();
+        assertThatThrownBy(() -> PrivacyEngine.attach(attached, inLedger.continuing()))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("in no ledger");
+        assertThatThrownBy(() -> PrivacyEngine.attach(attached, longer().continuing()))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("ledger");
+    }
+
+    @Test
     void attach_parametersCopiedIntoAnotherNetwork_isKnown() {
         MultiLayerNetwork net = trained();
         MultiLayerNetwork whole = network();

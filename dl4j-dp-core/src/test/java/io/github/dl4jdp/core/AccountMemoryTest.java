@@ -77,6 +77,9 @@ class AccountMemoryTest {
     private static final class Entry {
         final Model net;
         final List<Map<Long, DpEvent>> past;
+        /** What went into parameters that were overwritten since, and may be in the updater's state: the next update brings it back. */
+        final Map<Long, DpEvent> inUpdater = new HashMap<>();
+
         boolean headIsNew;
         /** Whether an engine ever saw it, or what it was copied from: only then does its configuration know of anything. */
         boolean isKnown;
@@ -242,6 +245,7 @@ class AccountMemoryTest {
                 did("lots refused");
             }
             Map<Long, DpEvent> all = entry.all();
+            all.putAll(entry.inUpdater);
             for (long step = before + 1; step <= entry.engine.steps(); step++) {
                 DpSgdPlan plan = entry.engine.plan();
                 all.put(nextId++, plan.isPrivate() ? plan.stepEvent(step) : new DpEvent.NonPrivate());
@@ -319,6 +323,7 @@ class AccountMemoryTest {
             var copy = new Entry(net, entry.copyOfPast());
             copy.headIsNew = entry.headIsNew;
             copy.isKnown = entry.isKnown;
+            copy.inUpdater.putAll(entry.inUpdater);
             add(copy);
         }
 
@@ -341,15 +346,13 @@ class AccountMemoryTest {
             }
             did("setParams");
             entry.net.setParams(other.net.params().dup());
-            for (int i = 0; i < 3; i++) {
-                entry.past.get(i).putAll(other.past.get(i));
+            if (entry.engine != null) {
+                entry.inUpdater.putAll(entry.all());
             }
-            if (entry != other && entry.engine == null) {
-                for (int i = 0; i < 3; i++) {
-                    var past = new HashMap<>(other.past.get(i));
-                    entry.past.get(i).clear();
-                    entry.past.get(i).putAll(past);
-                }
+            List<Map<Long, DpEvent>> past = other.copyOfPast();
+            for (int i = 0; i < 3; i++) {
+                entry.past.get(i).clear();
+                entry.past.get(i).putAll(past.get(i));
             }
         }
 
@@ -421,9 +424,15 @@ class AccountMemoryTest {
 
         private void exported(Entry entry) throws IOException {
             if (entry.engine != null) {
-                did("export");
                 File file = File.createTempFile("export", ".zip", folder.toFile());
-                entry.engine.exportForInference(file);
+                try {
+                    entry.engine.exportForInference(file);
+                } catch (IllegalStateException refusal) {
+                    assertThat(refusal).hasMessageContaining("ledger");
+                    did("export refused");
+                    return;
+                }
+                did("export");
                 addCopy(entry, graph ? ComputationGraph.load(file, true) : MultiLayerNetwork.load(file, true));
             }
         }
@@ -463,7 +472,15 @@ class AccountMemoryTest {
             entry.all().values().forEach(event -> byEvent.merge(event, 1L, Long::sum));
             byEvent.forEach((event, count) -> truth.compose(new DpEvent.SelfComposed(event, count)));
             double least = byEvent.isEmpty() ? 0 : truth.epsilon(1e-5);
-            double reported = engine.epsilon();
+            double reported;
+            try {
+                reported = engine.epsilon();
+            } catch (IllegalStateException refusal) {
+                // Parameters of a run with another ledger, or with none: no number rather than one that the ledger does not have.
+                assertThat(refusal).hasMessageContaining("ledger");
+                counts.merge("checked refused", 1, Integer::sum);
+                return;
+            }
             assertThat(reported)
                     .as("%s, %s: %s", name, graph ? "graph" : "layers", script)
                     .isGreaterThanOrEqualTo(least * (1 - 1e-9));

@@ -249,13 +249,16 @@ class ClusterFaultsTest {
                         right.examples(),
                         right.lotSize(),
                         right.examples(),
+                        0,
                         io.github.dl4jdp.accountant.NeighboringRelation.REPLACE_ONE,
                         right.clipping(),
                         right.noiseMultiplier(),
                         right.noiseSchedule(),
                         1,
                         1,
+                        right.unit(),
                         right.steps(),
+                        right.correlation(),
                         right.seed());
                 return sampled(task, shard, other, task.work().manifest());
             }

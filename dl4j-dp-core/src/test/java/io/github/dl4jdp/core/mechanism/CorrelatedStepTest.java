@@ -58,12 +58,14 @@ class CorrelatedStepTest {
                 examples,
                 LOT_SIZE,
                 examples,
+                0,
                 relation,
                 Clipping.flat(NORM),
                 SIGMA,
                 NoiseSchedule.CONSTANT,
                 1,
                 1,
+                PrivacyUnit.EXAMPLE,
                 steps,
                 Optional.of(new Correlation(noise, separation)),
                 seeded ? OptionalLong.of(5) : OptionalLong.empty());
@@ -139,13 +141,16 @@ class CorrelatedStepTest {
                 LOT_SIZE * LOTS,
                 LOT_SIZE,
                 LOT_SIZE * LOTS,
+                0,
                 NeighboringRelation.ZERO_OUT,
                 Clipping.flat(NORM),
                 SIGMA,
                 NoiseSchedule.CONSTANT,
                 1,
                 1,
+                PrivacyUnit.EXAMPLE,
                 LOTS,
+                Optional.empty(),
                 OptionalLong.of(5));
         var plain = new PrivateStep(independent, streams, DIMENSION, 0);
         Charge pass = charges(independent).next();

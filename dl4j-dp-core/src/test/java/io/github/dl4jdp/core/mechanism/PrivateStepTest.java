@@ -71,13 +71,16 @@ class PrivateStepTest {
                 examples,
                 lotSize,
                 examples,
+                0,
                 sampling.relations().get(0),
                 clipping,
                 sigma,
                 NoiseSchedule.CONSTANT,
                 releases,
                 1,
+                PrivacyUnit.EXAMPLE,
                 1_000_000,
+                Optional.empty(),
                 OptionalLong.empty());
     }
 
@@ -324,6 +327,7 @@ class PrivateStepTest {
                 NoiseSchedule.CONSTANT,
                 1,
                 1,
+                PrivacyUnit.EXAMPLE,
                 9,
                 Optional.empty(),
                 OptionalLong.empty());

@@ -6,6 +6,9 @@ import java.util.Map;
 import java.util.Set;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.indexer.DoubleIndexer;
+import org.bytedeco.javacpp.indexer.FloatIndexer;
 import org.deeplearning4j.nn.api.Layer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.concurrency.AffinityManager;
@@ -62,29 +65,56 @@ final class ParameterFingerprints {
         if (array == null || array.isEmpty()) {
             return 0;
         }
-        INDArray dense = array.elementWiseStride() == 1 ? array : array.dup(array.ordering());
-        Nd4j.getAffinityManager().ensureLocation(dense, AffinityManager.Location.HOST);
-        var pointer = dense.data().addressPointer();
-        long length = dense.length();
+        Values values = Values.of(array);
+        Values updates = update == null ? null : Values.of(update);
+        long length = array.length();
         long count = Math.min(length, SAMPLES);
         long hash = mixed(length);
         boolean isConstant = true;
         float first = Float.NaN;
         for (long i = 0; i < count; i++) {
             long at = count == length ? i : (long) ((double) i * length / count);
-            float value;
-            if (pointer instanceof FloatPointer floats) {
-                value = update == null ? floats.get(at) : floats.get(at) - update.getFloat(from + at);
-            } else if (pointer instanceof DoublePointer doubles) {
-                value = (float) (update == null ? doubles.get(at) : doubles.get(at) - update.getDouble(from + at));
-            } else {
-                value = dense.data().getFloat(dense.offset() + at) - (update == null ? 0 : update.getFloat(from + at));
-            }
+            float value = updates == null ? (float) values.at(at) : values.less(at, updates, from + at);
             first = i == 0 ? value : first;
             isConstant &= value == first;
             hash = mixed(hash ^ Float.floatToIntBits(value)) + i;
         }
         return isConstant ? hash & ~1L : hash | 1L;
+    }
+
+    /**
+     * The values of an array in memory order, read where they lie: thousands are read at every step.
+     *
+     * @param floats null unless the array is one of floats, {@code doubles} likewise
+     */
+    private record Values(INDArray array, @Nullable FloatIndexer floats, @Nullable DoubleIndexer doubles) {
+        static Values of(INDArray array) {
+            INDArray dense = array.elementWiseStride() == 1 ? array : array.dup(array.ordering());
+            Nd4j.getAffinityManager().ensureLocation(dense, AffinityManager.Location.HOST);
+            Pointer pointer = dense.data().addressPointer();
+            return new Values(
+                    dense,
+                    pointer instanceof FloatPointer
+                            ? FloatIndexer.create(new FloatPointer(pointer).capacity(dense.length()))
+                            : null,
+                    pointer instanceof DoublePointer
+                            ? DoubleIndexer.create(new DoublePointer(pointer).capacity(dense.length()))
+                            : null);
+        }
+
+        double at(long index) {
+            if (floats != null) {
+                return floats.get(index);
+            }
+            return doubles != null ? doubles.get(index) : array.data().getDouble(array.offset() + index);
+        }
+
+        /** What is left when an update is subtracted in the type of the values. */
+        float less(long index, Values update, long at) {
+            return floats != null
+                    ? floats.get(index) - (float) update.at(at)
+                    : (float) (at(index) - update.at(at));
+        }
     }
 
     /** Whether the array is like no other by its values: biases of zero are everywhere. */

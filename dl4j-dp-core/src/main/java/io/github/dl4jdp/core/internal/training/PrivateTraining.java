@@ -30,6 +30,7 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Objects;
 import java.util.Set;
 import java.util.function.LongUnaryOperator;
@@ -306,7 +307,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         }
         requireNoPass();
         carriers.acceptUpdate();
-        takeUpChanges();
+        takeUpLastChanges();
         unhook();
         network.removeUpdater();
         end(false);
@@ -317,10 +318,23 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         requireAttached();
         requireNoPass();
         carriers.acceptUpdate();
-        takeUpChanges();
+        takeUpLastChanges();
         unhook();
         network.restoreUpdater();
         end(true);
+    }
+
+    /**
+     * As {@link #takeUpChanges}, but parameters that this run cannot account for do not keep the network from being given back: their account stays in it, and
+     * the next engine refuses them again.
+     */
+    private void takeUpLastChanges() {
+        try {
+            takeUpChanges();
+        } catch (IllegalStateException | IllegalArgumentException refusal) {
+            account = accountWithStrangers().orElse(account);
+            log.warn("The network holds parameters that this engine cannot account for.", refusal);
+        }
     }
 
     /** Without its hooks, a pass that is under way would leave plain gradients in the network. */
@@ -376,10 +390,24 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
      * without privacy.
      */
     private void takeUpChanges() {
-        Map<Integer, Set<Long>> strangers = carriers.strangers();
-        if (strangers.isEmpty()) {
+        Optional<PrivacyAccount> found = accountWithStrangers();
+        if (found.isEmpty()) {
             return;
         }
+        PrivacyAccount known = found.get();
+        if (!known.equals(account)) {
+            spending.add(known);
+            account = known;
+            log.warn(
+                    "The network's parameters were changed outside this engine: epsilon is {} from now on.",
+                    spending.epsilon());
+        }
+        noteProgress();
+    }
+
+    /** The account with what strange parameters bring along; empty if there are none. */
+    private Optional<PrivacyAccount> accountWithStrangers() {
+        Map<Integer, Set<Long>> strangers = carriers.strangers();
         boolean isTrained = !account.sessions().isEmpty();
         PrivacyAccount known = account;
         for (var layer : strangers.entrySet()) {
@@ -391,14 +419,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
             known = past.account();
             carriers.copied(layer.getKey(), layer.getValue(), past);
         }
-        if (!known.equals(account)) {
-            spending.add(known);
-            account = known;
-            log.warn(
-                    "The network's parameters were changed outside this engine: epsilon is {} from now on.",
-                    spending.epsilon());
-        }
-        noteProgress();
+        return strangers.isEmpty() ? Optional.empty() : Optional.of(known);
     }
 
     public void requireAttached() {
