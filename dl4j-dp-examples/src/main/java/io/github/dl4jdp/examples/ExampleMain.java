@@ -9,7 +9,10 @@ import io.github.dl4jdp.core.monitor.PrivacyProgress;
 import io.github.dl4jdp.examples.data.ImageSet;
 import io.github.dl4jdp.examples.data.MissingDataException;
 import io.github.dl4jdp.examples.data.TrainTest;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -20,10 +23,14 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Model.OptionSpec;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** What the mains have in common: {@code --help}, numbered cells, and a message instead of a stack trace for missing data. */
-@Command(mixinStandardHelpOptions = true, showDefaultValues = false)
+/** What the mains have in common: {@code --help} and {@code --version}, numbered cells, and a message instead of a stack trace for missing data. */
+@Command(
+        mixinStandardHelpOptions = true,
+        versionProvider = ExampleMain.Version.class,
+        showDefaultValues = false)
 abstract class ExampleMain implements Callable<Integer> {
     /** Exit code for data that are not there. */
     static final int NO_DATA = 3;
@@ -56,9 +63,39 @@ abstract class ExampleMain implements Callable<Integer> {
 
     @Override
     public final Integer call() throws Exception {
+        for (OptionSpec option : spec.options()) {
+            if (option.longestName().equals(PlotOption.NAME)) {
+                requireWritable(option.getValue());
+            }
+        }
         run();
         out().flush();
         return CommandLine.ExitCode.OK;
+    }
+
+    /** Refuses a picture that cannot be written, before anything is trained for it. */
+    private void requireWritable(Path picture) {
+        Path file = picture.toAbsolutePath();
+        Path folder = file.getParent();
+        String problem = null;
+        if (!file.toString().endsWith(".png")) {
+            problem = "must end in .png";
+        } else if (Files.isDirectory(file)) {
+            problem = "must be a file, not a folder";
+        } else if (Files.exists(file) && !Files.isWritable(file)) {
+            problem = "must be a file that can be written to";
+        } else {
+            try {
+                Files.createDirectories(folder);
+                Files.delete(Files.createTempFile(folder, "picture", ".png"));
+            } catch (IOException e) {
+                problem = "must be in a folder that can be written to";
+            }
+        }
+        if (problem != null) {
+            throw new ParameterException(
+                    spec.commandLine(), "Invalid value for " + PlotOption.NAME + ": " + problem + ", was " + picture);
+        }
     }
 
     /** Begins the next cell: prints its number and what it is about. */
@@ -136,6 +173,15 @@ abstract class ExampleMain implements Callable<Integer> {
                 .row("guessing", "0", "10.00 %")
                 .row(name, number("%.3f", engine.epsilon()), percent(sets.test().accuracy(network))));
         engine.close();
+    }
+
+    /** The version of the library that the mains were built with. */
+    static final class Version implements CommandLine.IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            String number = ExampleMain.class.getPackage().getImplementationVersion();
+            return new String[] {"dl4j-dp-examples " + (number == null ? "development" : number)};
+        }
     }
 
     /** The command line that this main was parsed from, for errors in it. */

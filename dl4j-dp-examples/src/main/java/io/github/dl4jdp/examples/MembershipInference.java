@@ -60,7 +60,7 @@ public final class MembershipInference extends ExampleMain {
     private final DataOption data = new DataOption();
 
     @Option(
-            names = "--plot",
+            names = PlotOption.NAME,
             paramLabel = "FILE",
             description = "File for the picture of the curves (default: ${DEFAULT-VALUE}).",
             defaultValue = "membership-inference.png")

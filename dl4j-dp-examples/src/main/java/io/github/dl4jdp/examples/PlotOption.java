@@ -6,6 +6,9 @@ import picocli.CommandLine.Option;
 
 /** Where a picture goes and how many runs stand behind each of its points: a mix-in of the mains that draw a curve. */
 final class PlotOption {
+    /** Looked at before a main runs: see {@link ExampleMain#call}. */
+    static final String NAME = "--plot";
+
     @Option(
             names = "--runs",
             paramLabel = "N",
@@ -13,7 +16,7 @@ final class PlotOption {
             defaultValue = "3")
     int runs;
 
-    @Option(names = "--plot", paramLabel = "FILE", description = "The picture, a PNG file (default: ${DEFAULT-VALUE}).")
+    @Option(names = NAME, paramLabel = "FILE", description = "The picture, a PNG file (default: ${DEFAULT-VALUE}).")
     Path file;
 
     PlotOption(String defaultFile) {

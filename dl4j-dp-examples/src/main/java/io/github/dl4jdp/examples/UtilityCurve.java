@@ -3,7 +3,6 @@ package io.github.dl4jdp.examples;
 
 import java.awt.Color;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,10 +78,6 @@ final class UtilityCurve {
             line.setMarker(SeriesMarkers.NONE)
                     .setLineStyle(SeriesLines.DASH_DASH)
                     .setLineColor(Color.DARK_GRAY);
-        }
-        Path folder = file.toAbsolutePath().getParent();
-        if (folder != null) {
-            Files.createDirectories(folder);
         }
         BitmapEncoder.saveBitmap(chart, file.toString(), BitmapFormat.PNG);
     }

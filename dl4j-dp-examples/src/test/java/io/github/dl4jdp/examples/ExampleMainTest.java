@@ -4,10 +4,13 @@ package io.github.dl4jdp.examples;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.examples.data.MissingDataException;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -21,6 +24,9 @@ class ExampleMainTest {
     private static final class Sample extends ExampleMain {
         @Mixin
         final DataOption data = new DataOption();
+
+        @Mixin
+        final PlotOption plot = new PlotOption("target/default.png");
 
         Sample() {
             super(3.5);
@@ -70,6 +76,27 @@ class ExampleMainTest {
     void execute_noData_printsTheRemedyWithoutStackTrace() {
         assertThat(execute()).isEqualTo(ExampleMain.NO_DATA);
         assertThat(err.toString().strip()).isEqualTo("put it there");
+    }
+
+    @Test
+    void execute_pictureThatCannotBeWritten_failsBeforeAnythingRuns(@TempDir Path folder) throws IOException {
+        Path file = Files.createFile(folder.resolve("file"));
+        for (String bad : new String[] {
+            folder.toString(), folder.resolve("a.jpg").toString(), file.resolve("a.png").toString()
+        }) {
+            assertThat(execute("--data", "here", "--plot", bad)).as(bad).isEqualTo(CommandLine.ExitCode.USAGE);
+            assertThat(err.toString()).contains("--plot: must").contains(bad);
+        }
+        assertThat(out.toString()).isEmpty();
+        assertThat(execute("--data", "here", "--plot", folder.resolve("new/a.png").toString()))
+                .isZero();
+        assertThat(folder.resolve("new")).isEmptyDirectory();
+    }
+
+    @Test
+    void execute_version_namesTheLibrary() {
+        assertThat(execute("--version")).isZero();
+        assertThat(out.toString()).startsWith("dl4j-dp-examples ");
     }
 
     @Test
