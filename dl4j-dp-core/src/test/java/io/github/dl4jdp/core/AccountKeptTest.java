@@ -9,13 +9,17 @@ import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import java.io.File;
+import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
 import org.deeplearning4j.nn.weights.WeightInit;
+import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.learning.config.Adam;
 
@@ -180,6 +184,38 @@ class AccountKeptTest {
                 .addLayer(AccountMemoryTest.output())
                 .build();
         assertThat(epsilonOfAttached(other, longer())).isZero();
+    }
+
+    /** The engine of a network has not looked at parameters that were put into it since, when the network is copied. */
+    @Test
+    void attach_copyOfAnAttachedNetworkWithParametersOfAnother_isKnown() throws IOException {
+        MultiLayerNetwork net = trained();
+        MultiLayerNetwork attached = network();
+        File file = folder.resolve("copy.zip").toFile();
+        try (var engine = PrivacyEngine.attach(attached, longer())) {
+            train(attached, engine, 1);
+            attached.setParams(net.params().dup());
+            ModelSerializer.writeModel(attached, file, true);
+            for (MultiLayerNetwork copy : List.of(attached.clone(), MultiLayerNetwork.load(file, true))) {
+                assertThat(epsilonOfAttached(copy, longer().continuing())).isCloseTo(epsilonOf(5), within(1e-9));
+            }
+        }
+    }
+
+    /** The updater's state still holds what was learned, and the next update would bring it back. */
+    @Test
+    void attach_parametersOverwrittenByInitialOnes_keepsTheAccount() {
+        MultiLayerNetwork net = network();
+        INDArray initial = net.params().dup();
+        try (var engine = PrivacyEngine.attach(net, longer())) {
+            train(net, engine, 1);
+            net.setParams(initial);
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(1), within(1e-9));
+        }
+        for (int i = 0; i < 2; i++) {
+            assertThat(epsilonOfAttached(net, longer().continuing())).isCloseTo(epsilonOf(1), within(1e-9));
+        }
+        assertThat(epsilonOfAttached(net.clone(), longer().continuing())).isCloseTo(epsilonOf(1), within(1e-9));
     }
 
     @Test

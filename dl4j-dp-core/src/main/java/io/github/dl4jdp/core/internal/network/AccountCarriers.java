@@ -25,6 +25,8 @@ public final class AccountCarriers {
     private final List<Set<Long>> initial;
     private final List<Set<Long>> released;
     private final List<Set<Long>> changed;
+    /** What last came out of training, whether or not it was overwritten since: the updater's state may hold it, and the next update brings it back. */
+    private final List<Set<Long>> trained;
     private final @Nullable AccountConstraint[] current;
     private Map<String, Object> progress = Map.of();
     /** The layers that DL4J is about to update, or has updated without applying their constraints yet. */
@@ -48,23 +50,28 @@ public final class AccountCarriers {
         this.initial = new ArrayList<>();
         this.released = new ArrayList<>();
         this.changed = new ArrayList<>();
+        this.trained = new ArrayList<>();
         for (int i = 0; i < layers.length; i++) {
             Set<Long> now = ParameterFingerprints.of(layers[i]);
             initial.add(now);
             var before = new LinkedHashSet<>(past.get(i).released());
             before.retainAll(now);
             released.add(before);
+            trained.add(past.get(i).released());
             changed.add(new LinkedHashSet<>(past.get(i).changed()));
             ReleasedParameters.add(before, lineage);
         }
     }
 
-    /** What came out of training among a layer's parameters of now: what did before, and what has changed since. */
+    /** What came out of training among a layer's parameters of now: what did before, and what has changed since. If nothing did, what was there before. */
     private Set<Long> releasedOf(int index, Set<Long> now) {
         var all = new LinkedHashSet<>(now);
         all.removeAll(initial.get(index));
         now.stream().filter(released.get(index)::contains).forEach(all::add);
-        return all;
+        if (!all.isEmpty()) {
+            trained.set(index, all);
+        }
+        return trained.get(index);
     }
 
     private Set<Long> changedOf(int index, Set<Long> now) {
@@ -160,10 +167,18 @@ public final class AccountCarriers {
         return releasedOf(index, liveFingerprints(carrier, index));
     }
 
-    /** The parameters of now, for a carrier that stands in the network; nothing for one that a copy of the configuration has kept. */
+    /**
+     * What the update under way has made of a layer's parameters, for a carrier that stands in the network; nothing for one that a copy of the configuration has kept.
+     * Parameters that the engine did not put there are not its own, whatever they are.
+     */
     @SuppressWarnings("ReferenceEquality") // an equal carrier may stand in a copy
     Set<Long> liveFingerprints(AccountConstraint carrier, int index) {
-        return isReleased || current[index] != carrier ? Set.of() : ParameterFingerprints.of(network.layers()[index]);
+        return !isReleased
+                        && current[index] == carrier
+                        && awaited.contains(index)
+                        && isOwn(index, carrier, expected.get(index))
+                ? ParameterFingerprints.of(network.layers()[index])
+                : Set.of();
     }
 
     /** Whether a layer is one of this network: a copy's configuration may share the carriers. */

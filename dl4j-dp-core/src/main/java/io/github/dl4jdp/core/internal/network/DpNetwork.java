@@ -48,6 +48,7 @@ import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.deeplearning4j.optimize.api.TrainingListener;
 import org.deeplearning4j.optimize.solvers.BaseOptimizer;
+import org.deeplearning4j.nn.conf.layers.AbstractLSTM;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -601,11 +602,28 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         for (int i = 0; i < layers.length; i++) {
             past.add(pastOf(layers[i], own.get(i).getLayer(), name(layers[i], i)));
         }
-        if (past.stream().anyMatch(one -> one.account().isSpent()) && iterations() > 0) {
+        if (past.stream().anyMatch(one -> one.account().isSpent())) {
             // An engine leaves carriers in every layer. The network has made updates, and these came to it without any.
-            newOnes().forEach(i -> past.set(i, trainedOpenly(past.get(i), layers[i], name(layers[i], i))));
+            newOnes()
+                    .filter(i -> iterations() > 0
+                            || (past.get(i).released().isEmpty() && hasLearned(layers[i])))
+                    .forEach(i -> past.set(i, trainedOpenly(past.get(i), layers[i], name(layers[i], i))));
         }
         return past;
+    }
+
+    /** Whether a layer's biases are not those that it began with: a clone of a ComputationGraph has forgotten how many updates were made. */
+    private static boolean hasLearned(Layer layer) {
+        if (!(layer.conf().getLayer() instanceof BaseLayer conf)) {
+            return false;
+        }
+        float initial = (float) conf.getBiasInit();
+        float ofGates = conf instanceof AbstractLSTM lstm ? (float) lstm.getForgetGateBiasInit() : initial;
+        return conf.initializer().biasKeys(conf).stream()
+                .map(layer::getParam)
+                .flatMapToDouble(
+                        bias -> Arrays.stream(bias.dup().data().asDouble()))
+                .anyMatch(value -> (float) value != initial && (float) value != ofGates);
     }
 
     private static LayerPast trainedOpenly(LayerPast past, Layer layer, String name) {

@@ -30,9 +30,9 @@ import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Model;
@@ -332,8 +332,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         try {
             takeUpChanges();
         } catch (IllegalStateException | IllegalArgumentException refusal) {
-            account = accountWithStrangers().orElse(account);
-            log.warn("The network holds parameters that this engine cannot account for.", refusal);
+            takeUp(strangers());
+            log.warn("The network holds parameters that this engine cannot account for: {}", refusal.getMessage());
         }
     }
 
@@ -390,36 +390,52 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
      * without privacy.
      */
     private void takeUpChanges() {
-        Optional<PrivacyAccount> found = accountWithStrangers();
-        if (found.isEmpty()) {
+        Strangers strangers = strangers();
+        if (strangers.layers().isEmpty()) {
             return;
         }
-        PrivacyAccount known = found.get();
-        if (!known.equals(account)) {
-            spending.add(known);
-            account = known;
+        if (!strangers.account().equals(account)) {
+            // Where it is refused, nothing is taken up: neither here nor in the network's configuration.
+            spending.add(strangers.account());
             log.warn(
                     "The network's parameters were changed outside this engine: epsilon is {} from now on.",
                     spending.epsilon());
         }
+        takeUp(strangers);
         noteProgress();
     }
 
-    /** The account with what strange parameters bring along; empty if there are none. */
-    private Optional<PrivacyAccount> accountWithStrangers() {
-        Map<Integer, Set<Long>> strangers = carriers.strangers();
+    /**
+     * Parameters that the engine did not put where they are.
+     *
+     * @param layers their fingerprints and what is known of them, by the index of their layer
+     * @param account the network's account with theirs
+     */
+    private record Strangers(Map<Integer, Stranger> layers, PrivacyAccount account) {}
+
+    private record Stranger(Set<Long> fingerprints, LayerPast past) {}
+
+    private Strangers strangers() {
         boolean isTrained = !account.sessions().isEmpty();
         PrivacyAccount known = account;
-        for (var layer : strangers.entrySet()) {
+        var layers = new TreeMap<Integer, Stranger>();
+        for (var layer : carriers.strangers().entrySet()) {
             LayerPast past = DpNetwork.recognized(
                     new LayerPast(known, Set.of(), Set.of()),
                     layer.getValue(),
                     isTrained,
                     DpNetwork.name(network.layers()[layer.getKey()], layer.getKey()));
             known = past.account();
-            carriers.copied(layer.getKey(), layer.getValue(), past);
+            layers.put(layer.getKey(), new Stranger(layer.getValue(), past));
         }
-        return strangers.isEmpty() ? Optional.empty() : Optional.of(known);
+        return new Strangers(layers, known);
+    }
+
+    private void takeUp(Strangers strangers) {
+        strangers
+                .layers()
+                .forEach((index, stranger) -> carriers.copied(index, stranger.fingerprints(), stranger.past()));
+        account = strangers.account();
     }
 
     public void requireAttached() {
