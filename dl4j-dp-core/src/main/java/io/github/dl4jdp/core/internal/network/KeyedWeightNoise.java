@@ -63,7 +63,7 @@ final class KeyedWeightNoise implements IWeightNoise {
     private static final class Drawn {
         private final LotDraws.Part part;
         private final INDArray array;
-        private long release;
+        private long drawing;
 
         Drawn(LotDraws.Part part, INDArray array) {
             this.part = part;
@@ -131,8 +131,8 @@ final class KeyedWeightNoise implements IWeightNoise {
                 fill(once, parameter, one.part.keystream(), iteration, epoch);
                 return once;
             }
-            if (one.release != one.part.release()) {
-                one.release = one.part.release();
+            if (one.drawing != one.part.drawing()) {
+                one.drawing = one.part.drawing();
                 fill(one.array, parameter, one.part.keystream(), iteration, epoch);
             }
             return one.array;

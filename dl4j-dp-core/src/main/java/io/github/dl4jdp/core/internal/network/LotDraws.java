@@ -24,10 +24,19 @@ public final class LotDraws {
     private @Nullable LotKey lot;
     private long segment;
     private long release;
+    /** What is drawn once in a release is drawn anew when this moves. */
+    private long drawing;
+
+    private boolean isBegun = true;
     private long[] rows = NOBODY;
 
     public LotDraws(RandomStreams streams) {
         this.streams = streams;
+    }
+
+    /** A sum begins: passes from here on are about another lot, or about one that was begun before, maybe at other parameters. */
+    public void begin() {
+        isBegun = true;
     }
 
     /**
@@ -39,6 +48,10 @@ public final class LotDraws {
      * @param keys of each row of the physical batch, one for each example and copy
      */
     public void open(LotKey lotKey, long ofSegment, long ofRelease, long[] keys) {
+        if (isBegun || ofRelease != release) {
+            drawing++;
+        }
+        isBegun = false;
         lot = lotKey;
         segment = ofSegment;
         release = ofRelease;
@@ -74,9 +87,9 @@ public final class LotDraws {
             return LotDraws.this.isOpen();
         }
 
-        /** The release under way. */
-        long release() {
-            return release;
+        /** A number that is the same in all passes of a sum about one release, and in no other pass. */
+        long drawing() {
+            return drawing;
         }
 
         /** The stream of the release under way, or a fresh one if no pass is open. */
@@ -85,11 +98,11 @@ public final class LotDraws {
                 return streams.indexed(name + " outside training", outside++);
             }
             IndexedKeystream current = keystream;
-            if (current == null || of != release) {
+            if (current == null || of != drawing) {
                 // A lot that was begun and not released is drawn again with the same stream.
                 current = Objects.requireNonNull(lot).indexed(name, segment);
                 keystream = current;
-                of = release;
+                of = drawing;
             }
             return current;
         }

@@ -474,6 +474,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         nd4jThreads.hold();
         network.requireFiniteParameters();
         closePass();
+        summer.beginDraws();
         expected = null;
         segment = 0;
         network.clearMasks();

@@ -129,6 +129,7 @@ public final class ShardSummer implements AutoCloseable {
             clippedSum = sum;
         }
         sum.begin(task.clippingNorm());
+        beginDraws();
         ClippedSum begun = sum;
         for (Batch batch : batches) {
             var weighted = weighted(batch.examples());
@@ -180,6 +181,11 @@ public final class ShardSummer implements AutoCloseable {
         } finally {
             closePass();
         }
+    }
+
+    /** A sum begins: nothing that was drawn, or noised, for an earlier one is used again. */
+    void beginDraws() {
+        draws.begin();
     }
 
     /** Random draws from here on are those of a release about a lot, for copies of these examples. */
