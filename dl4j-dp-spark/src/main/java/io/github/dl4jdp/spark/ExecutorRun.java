@@ -38,6 +38,7 @@ final class ExecutorRun implements AutoCloseable {
     private final ConcurrentHashMap<String, MappedArray> shards = new ConcurrentHashMap<>();
 
     private ExecutorRun(NetworkRun run) {
+        run.requireSameCode(run.newNetwork());
         this.run = run;
         this.mechanism = run.readMechanism();
         this.execution = new Execution(run.physicalBatchSize(), false, 1, run.threads());

@@ -62,13 +62,20 @@ final class LotStep implements Serializable {
         return doubles == null ? (floats == null ? 0 : floats.length) : doubles.length;
     }
 
-    /** SHA-256 of the parameters as they are here. */
-    synchronized byte[] parametersHash() {
+    /** SHA-256 of all that the sum is a function of besides the shards, as it is here. The key does not follow from it. */
+    synchronized byte[] hash() {
         byte[] known = hash;
         if (known == null) {
             MessageDigest digest = ShardStorage.sha256();
             int length = numParams();
             ByteBuffer buffer = ByteBuffer.allocate(HASHED_AT_A_TIME * Long.BYTES);
+            buffer.putLong(lot)
+                    .putDouble(clippingNorm)
+                    .putDouble(gridStep)
+                    .putInt(iteration)
+                    .putInt(epoch)
+                    .put(key);
+            digest.update(buffer.array(), 0, buffer.position());
             for (int from = 0; from < length; from += HASHED_AT_A_TIME) {
                 buffer.clear();
                 for (int i = from; i < Math.min(length, from + HASHED_AT_A_TIME); i++) {

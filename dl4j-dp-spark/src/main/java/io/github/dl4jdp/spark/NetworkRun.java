@@ -30,6 +30,7 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param threads of a task
  * @param sequenceLength time steps that sequences are padded to; 0 if the plan declares none
  * @param isLocal whether tasks run in the driver's process, whose settings of ND4J they leave alone
+ * @param code the driver's {@link ExecutorCode}; empty if tasks run in its process
  */
 record NetworkRun(
         String id,
@@ -39,7 +40,8 @@ record NetworkRun(
         int physicalBatchSize,
         int threads,
         long sequenceLength,
-        boolean isLocal)
+        boolean isLocal,
+        String code)
         implements Serializable {
     /**
      * @throws IllegalArgumentException if the network's configuration does not survive its JSON
@@ -61,7 +63,8 @@ record NetworkRun(
                     physicalBatchSize,
                     threads,
                     sequenceLength,
-                    isLocal);
+                    isLocal,
+                    isLocal ? "" : ExecutorCode.of(network));
             Model copy = run.newNetwork();
             if (!configuration(copy).equals(run.network) || copy.numParams() != network.numParams()) {
                 throw new IllegalArgumentException("it comes back as another one");
@@ -96,6 +99,21 @@ record NetworkRun(
                     new ObjectMapper().readValue(mechanism, new TypeReference<Map<String, Object>>() {}));
         } catch (IOException e) {
             throw new IllegalStateException("the plan that the driver sent cannot be read", e);
+        }
+    }
+
+    /**
+     * Refuses to sum by other code than the driver's.
+     *
+     * @param here a network of this process
+     * @throws ShardException if a class of this library, of DL4J's networks or of a layer is another one here
+     */
+    void requireSameCode(Model here) {
+        if (!isLocal && !ExecutorCode.of(here).equals(code)) {
+            throw new ShardException(
+                    "an executor has other classes than the driver, of dl4j-dp, DL4J or the network's layers: it might draw or clip otherwise than the driver charges"
+                            + " for. Give driver and executors the same jars, by a fat jar or --jars, and none in spark.executor.extraClassPath or the jars of"
+                            + " Spark before them");
         }
     }
 

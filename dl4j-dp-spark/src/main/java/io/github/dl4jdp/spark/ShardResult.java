@@ -7,14 +7,14 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The sum of some shards, with what shows that it is the one asked for: which shards, of which lot, at which parameters. Its length is a constant of the network and the number of shards. Private
+ * The sum of some shards, with what shows that it is the one asked for: which shards, of which lot, and the hash of the parameters, key, clipping norm and grid that it was computed by. Its length is a constant of the network and the number of shards. Private
  * data.
  */
 @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
 record ShardResult(
         byte[] slots,
         long lot,
-        byte[] parametersHash,
+        byte[] stepHash,
         long[] units,
         long twiceShiftedCount,
         long examples,
@@ -22,13 +22,13 @@ record ShardResult(
         double clippingNorm)
         implements Serializable {
     /** The sum of one of {@code shards} shards. */
-    static ShardResult of(int shard, int shards, LotStep step, byte[] parametersHash, ShardSum sum) {
+    static ShardResult of(int shard, int shards, LotStep step, byte[] stepHash, ShardSum sum) {
         var slots = new byte[shards];
         slots[shard] = 1;
         return new ShardResult(
                 slots,
                 step.lot(),
-                parametersHash,
+                stepHash,
                 sum.units(),
                 sum.twiceShiftedCount(),
                 sum.examples(),
@@ -43,7 +43,7 @@ record ShardResult(
      */
     ShardResult plus(ShardResult other) {
         if (lot != other.lot
-                || !Arrays.equals(parametersHash, other.parametersHash)
+                || !Arrays.equals(stepHash, other.stepHash)
                 || gridStep != other.gridStep
                 || clippingNorm != other.clippingNorm
                 || slots.length != other.slots.length
@@ -61,7 +61,7 @@ record ShardResult(
         return new ShardResult(
                 both,
                 lot,
-                parametersHash,
+                stepHash,
                 sum,
                 Math.addExact(twiceShiftedCount, other.twiceShiftedCount),
                 Math.addExact(examples, other.examples),
@@ -87,8 +87,9 @@ record ShardResult(
             if (result.lot != step.lot()) {
                 throw refused(step, "a result is of lot " + result.lot);
             }
-            if (!Arrays.equals(result.parametersHash, step.parametersHash())) {
-                throw refused(step, "a result was computed at other parameters");
+            if (!Arrays.equals(result.stepHash, step.hash())) {
+                throw refused(
+                        step, "a result was computed at other parameters, or by another key, clipping norm or grid");
             }
             if (result.units.length != step.numParams()) {
                 throw refused(step, "a result has " + result.units.length + " values, not " + step.numParams());

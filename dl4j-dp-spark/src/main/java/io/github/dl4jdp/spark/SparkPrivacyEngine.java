@@ -100,10 +100,14 @@ public final class SparkPrivacyEngine implements AutoCloseable {
 
     private static void requireUsable(JavaSparkContext spark) {
         if (spark.sc().isStopped()) {
-            throw new IllegalStateException(
-                    "the Spark context must be running, was stopped: by the program, or because its master could not be reached; see Spark's log");
+            throw new IllegalStateException(stopped(spark));
         }
         requireSupported(spark.version());
+    }
+
+    private static String stopped(JavaSparkContext spark) {
+        return "the Spark context must be running, was stopped: by the program, or because its master " + spark.master()
+                + " could not be reached; see Spark's log. Nothing was charged";
     }
 
     /** Refuses versions of Spark that are not tested. */
@@ -208,18 +212,39 @@ public final class SparkPrivacyEngine implements AutoCloseable {
                     + local.plan().augmentationMultiplicity()
                     + ", but no augmentation makes the copies: use fit(examples, augmentation)");
         }
-        try (var sums = new ClusterSums(
-                spark, network, run, examples, augmentation, assumptions(examples), largestCollected, faults)) {
-            if (!isProbed && !NetworkTrust.isInProcess(spark.master())) {
-                sums.requireExecutors(patience);
-                isProbed = true;
-            }
+        try (var sums = sums(examples, augmentation, largestCollected, faults)) {
             if (network instanceof ComputationGraph graph) {
                 graph.fit(local.multiLots(sums), local.remainingEpochs());
             } else {
                 var list = (MultiLayerNetwork) network;
                 list.fit(local.lots(sums), local.remainingEpochs());
             }
+        }
+    }
+
+    /** Sums by executors, one of which has built the network. */
+    private ClusterSums sums(
+            ShardedExamples examples,
+            @Nullable Augmentation augmentation,
+            int largestCollected,
+            java.util.function.Function<SumShard, Function<Integer, ShardResult>> faults) {
+        @Nullable ClusterSums sums = null;
+        try {
+            sums = new ClusterSums(
+                    spark, network, run, examples, augmentation, assumptions(examples), largestCollected, faults);
+            if (!isProbed && !NetworkTrust.isInProcess(spark.master())) {
+                sums.requireExecutors(patience);
+                isProbed = true;
+            }
+            return sums;
+        } catch (RuntimeException e) {
+            if (spark.sc().isStopped()) { // it tries to reach its master, and stops at some time
+                throw new IllegalStateException(stopped(spark), e);
+            }
+            if (sums != null) {
+                sums.close();
+            }
+            throw e;
         }
     }
 

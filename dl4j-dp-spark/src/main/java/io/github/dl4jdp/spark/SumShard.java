@@ -45,7 +45,7 @@ final class SumShard implements Function<Integer, ShardResult> {
                 shard,
                 here.manifest().shards().size(),
                 now,
-                now.parametersHash(),
+                now.hash(),
                 ExecutorRun.of(here.run()).sum(now, here, shard));
     }
 }

@@ -4,15 +4,20 @@ package io.github.dl4jdp.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.mechanism.LotTask;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.mechanism.ShardSum;
+import io.github.dl4jdp.core.random.LotKey;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.ObjectOutputStream;
 import java.io.Serializable;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.security.SecureRandom;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -36,6 +41,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.dataset.DataSet;
 
 /**
  * What goes wrong on a cluster: tasks that fail and are repeated, shards that are altered, and the mistakes that distributed private training was found with elsewhere, each planted once.
@@ -273,14 +279,14 @@ class ClusterFaultsTest {
                         manifest.layout(),
                         List.of(new ShardManifest.Shard(here.name(), 0, here.count(), here.sha256())));
                 ShardSum sum = ExecutorRun.of(task.work().run()).sum(task.step(), with(task.work(), only), 0);
-                return ShardResult.of(shard, SHARDS, task.step(), task.step().parametersHash(), sum);
+                return ShardResult.of(shard, SHARDS, task.step(), task.step().hash(), sum);
             }
         },
         EMPTY_SHARE_IS_SKIPPED(true) {
             @Override
             ShardResult run(SumShard task, int shard) {
                 ShardResult result = task.call(shard);
-                return shard == 1 ? with(result, new byte[SHARDS], result.lot(), result.parametersHash()) : result;
+                return shard == 1 ? with(result, new byte[SHARDS], result.lot(), result.stepHash()) : result;
             }
         },
         ALL_WORKERS_SEE_THE_SAME_SHARD(true) {
@@ -295,7 +301,7 @@ class ClusterFaultsTest {
                 var first = task.call(0);
                 var slots = new byte[SHARDS];
                 slots[shard] = 1;
-                return with(first, slots, first.lot(), first.parametersHash());
+                return with(first, slots, first.lot(), first.stepHash());
             }
         },
         DIVIDED_BY_LOCAL_SIZES(false) {
@@ -313,20 +319,37 @@ class ClusterFaultsTest {
         SAMPLING_IS_DRAWN_ANEW(false) {
             @Override
             ShardResult run(SumShard task, int shard) {
-                var now = task.step();
+                LotStep now = task.step();
                 var key = new byte[32];
                 new SecureRandom().nextBytes(key);
-                var other = new LotStep(
-                        new io.github.dl4jdp.core.mechanism.LotTask(
-                                io.github.dl4jdp.core.random.LotKey.of(key),
-                                now.lot(),
-                                now.task().clippingNorm(),
-                                now.task().gridStep(),
-                                now.task().iteration(),
-                                now.task().epoch()),
-                        now.parameters());
-                ShardSum sum = ExecutorRun.of(task.work().run()).sum(other, task.work(), shard);
-                return ShardResult.of(shard, SHARDS, now, now.parametersHash(), sum);
+                ShardSum sum = ExecutorRun.of(task.work().run())
+                        .sum(step(now, LotKey.of(key), now.parameters()), task.work(), shard);
+                return ShardResult.of(shard, SHARDS, now, now.hash(), sum);
+            }
+        },
+        ANOTHER_RUN_OF_THE_SAME_NETWORK(true) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                // The same lot number, parameters, norm and grid: only the key of its lot differs.
+                return shard == 0
+                        ? sumOf(
+                                task,
+                                shard,
+                                step(
+                                        task.step(),
+                                        LotKey.of(new byte[32]),
+                                        task.step().parameters()))
+                        : task.call(shard);
+            }
+        },
+        WRONG_PARAMETERS_BROADCAST(true) {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                LotStep now = task.step();
+                return sumOf(
+                        task,
+                        shard,
+                        step(now, now.task().key(), now.parameters().addi(1e-9)));
             }
         },
         COUNTED_TWICE(true) {
@@ -340,14 +363,14 @@ class ClusterFaultsTest {
             @Override
             ShardResult run(SumShard task, int shard) {
                 ShardResult result = task.call(shard);
-                return shard == 0 ? with(result, result.slots(), result.lot() - 1, result.parametersHash()) : result;
+                return shard == 0 ? with(result, result.slots(), result.lot() - 1, result.stepHash()) : result;
             }
         },
         STALE_PARAMETERS(true) {
             @Override
             ShardResult run(SumShard task, int shard) {
                 ShardResult result = task.call(shard);
-                byte[] other = result.parametersHash().clone();
+                byte[] other = result.stepHash().clone();
                 other[0] ^= 1;
                 return shard == 0 ? with(result, result.slots(), result.lot(), other) : result;
             }
@@ -359,7 +382,7 @@ class ClusterFaultsTest {
                 return new ShardResult(
                         r.slots(),
                         r.lot(),
-                        r.parametersHash(),
+                        r.stepHash(),
                         r.units(),
                         r.twiceShiftedCount(),
                         r.examples(),
@@ -376,6 +399,19 @@ class ClusterFaultsTest {
 
         abstract ShardResult run(SumShard task, int shard);
 
+        static LotStep step(LotStep now, LotKey key, INDArray parameters) {
+            LotTask task = now.task();
+            return new LotStep(
+                    new LotTask(key, now.lot(), task.clippingNorm(), task.gridStep(), task.iteration(), task.epoch()),
+                    parameters);
+        }
+
+        /** The sum of another step, as an executor returns it that has that step. */
+        static ShardResult sumOf(SumShard task, int shard, LotStep other) {
+            ShardSum sum = ExecutorRun.of(task.work().run()).sum(other, task.work(), shard);
+            return ShardResult.of(shard, SHARDS, other, other.hash(), sum);
+        }
+
         static SumShard.Work with(SumShard.Work work, ShardManifest manifest) {
             return new SumShard.Work(work.run(), work.storage(), manifest, work.augmentation());
         }
@@ -389,7 +425,7 @@ class ClusterFaultsTest {
             return new ShardResult(
                     r.slots(),
                     r.lot(),
-                    r.parametersHash(),
+                    r.stepHash(),
                     units,
                     r.twiceShiftedCount(),
                     r.examples(),
@@ -419,9 +455,10 @@ class ClusterFaultsTest {
                         right.physicalBatchSize(),
                         right.threads(),
                         right.sequenceLength(),
-                        true);
+                        true,
+                        "");
                 ShardSum sum = ExecutorRun.of(run).sum(task.step(), with(task.work(), manifest), shard);
-                return ShardResult.of(shard, SHARDS, task.step(), task.step().parametersHash(), sum);
+                return ShardResult.of(shard, SHARDS, task.step(), task.step().hash(), sum);
             } catch (IOException e) {
                 throw new IllegalStateException(e);
             }
@@ -460,6 +497,140 @@ class ClusterFaultsTest {
                     assertThat(engine.steps()).isZero();
                 }
             }
+        }
+    }
+
+    /** Of another version of this library, say, whose lots or clipping are others. */
+    @Test
+    void fit_executorWithOtherCode_isRefusedAndChargesNothing() {
+        Model network = TestRun.network();
+        INDArray before = network.params().dup();
+        try (var engine = attach(network)) {
+            assertThatThrownBy(() -> fit(engine, (task, shard) -> {
+                        NetworkRun run = task.work().run();
+                        ExecutorRun.of(new NetworkRun(
+                                run.id() + " other",
+                                run.isGraph(),
+                                run.network(),
+                                run.mechanism(),
+                                run.physicalBatchSize(),
+                                run.threads(),
+                                run.sequenceLength(),
+                                false,
+                                "of another version"));
+                        return task.call(shard);
+                    }))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("other classes than the driver")
+                    .hasMessageContaining("--jars")
+                    .hasMessageContaining("Nothing of it was released or charged");
+            assertThat(engine.steps()).isZero();
+        }
+        assertThat(network.params()).isEqualTo(before);
+    }
+
+    /** A set that was written anew in the place of the one that was opened. */
+    @Test
+    void fit_setReplacedAfterItWasOpened_isRefusedByName() throws Exception {
+        Path set = directory.resolve("shards");
+        String name = shards.manifest().shards().get(1).name();
+        Path other = directory.resolve("other");
+        ShardedExamples.write(
+                spark,
+                RandomAccessExamples.of(new DataSet(
+                        TestRun.data(DataType.DOUBLE).getFeatures().add(1),
+                        TestRun.data(DataType.DOUBLE).getLabels())),
+                SHARDS,
+                other.toUri().toString());
+        String replacement = ShardedExamples.open(spark, other.toUri().toString())
+                .manifest()
+                .shards()
+                .get(1)
+                .name();
+        Files.copy(other.resolve(replacement), set.resolve(name), StandardCopyOption.REPLACE_EXISTING);
+        Files.deleteIfExists(set.resolve("." + name + ".crc"));
+        Files.copy(other.resolve("manifest.json"), set.resolve("manifest.json"), StandardCopyOption.REPLACE_EXISTING);
+        refusedAtOnce(name, "altered");
+    }
+
+    /** What an executor has read it keeps; one that starts later must not get other bytes under the same name. */
+    @Test
+    void fit_shardAlteredBetweenLotsAndReadByAnotherExecutor_isRefusedAndChargesNothingMore() throws Exception {
+        Path file = directory
+                .resolve("shards")
+                .resolve(shards.manifest().shards().get(2).name());
+        Model network = TestRun.network();
+        try (var engine = attach(network)) {
+            assertThatThrownBy(() -> engine.fit(shards, ClusterSums.LARGEST_COLLECTED, task -> {
+                        if (task.step().lot() == 3) {
+                            alter(file);
+                            ExecutorRun.forget(task.work().run()); // as a new process has none
+                        }
+                        return task;
+                    }))
+                    .hasMessageContaining(file.getFileName().toString())
+                    .hasMessageContaining("altered");
+            assertThat(engine.steps()).isEqualTo(2);
+        }
+    }
+
+    private static void alter(Path file) {
+        try {
+            byte[] bytes = Files.readAllBytes(file);
+            bytes[0] ^= 1;
+            Files.write(file, bytes);
+            Files.deleteIfExists(file.resolveSibling("." + file.getFileName() + ".crc"));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    @Test
+    void attach_secondDriverOnALedgerInUse_isRefused() {
+        var plan = TestRun.plan().withLedger(directory.resolve("ledger"));
+        try (var engine = SparkPrivacyEngine.attach(TestRun.network(), plan, spark, TestRun.OPTIONS)) {
+            assertThatThrownBy(() -> SparkPrivacyEngine.attach(TestRun.network(), plan, spark, TestRun.OPTIONS))
+                    .hasMessageContaining("ledger")
+                    .hasMessageContaining("in use by another trainer");
+            engine.fit(shards);
+            assertThat(engine.steps()).isEqualTo(TestRun.STEPS);
+        }
+    }
+
+    /** A driver that starts from an old checkpoint, or from none, has what the ledger knows behind it. */
+    @Test
+    void attach_staleCheckpointAndLedger_paysForAllThatWasReleased() throws Exception {
+        var plan = TestRun.plan().withLedger(directory.resolve("ledger"));
+        Path stale = directory.resolve("model.zip");
+        Model network = TestRun.network();
+        double spent;
+        try (var engine = SparkPrivacyEngine.attach(network, plan, spark, TestRun.OPTIONS)) {
+            for (int stop : new int[] {3, 5}) {
+                assertThatThrownBy(() -> fit(engine, (task, shard) -> {
+                    if (task.step().lot() == stop) {
+                        throw new IllegalStateException("stops");
+                    }
+                    return task.call(shard);
+                }));
+                if (stop == 3) {
+                    ModelSerializer.writeModel(network, stale.toFile(), true);
+                }
+            }
+            assertThat(engine.steps()).isEqualTo(4);
+            spent = engine.epsilon();
+        }
+        try (var engine =
+                SparkPrivacyEngine.attach(MultiLayerNetwork.load(stale.toFile(), true), plan, spark, TestRun.OPTIONS)) {
+            assertThat(engine.epsilon()).isGreaterThanOrEqualTo(spent);
+            assertThat(engine.steps()).isEqualTo(4);
+            engine.fit(shards);
+            assertThat(engine.remainingSteps()).isZero();
+            assertThat(engine.epsilon()).isEqualTo(plan.epsilonAfter(TestRun.STEPS));
+            spent = engine.epsilon();
+        }
+        try (var engine = SparkPrivacyEngine.attach(TestRun.network(), plan, spark, TestRun.OPTIONS)) {
+            assertThat(engine.epsilon()).isGreaterThanOrEqualTo(spent);
+            assertThatThrownBy(() -> engine.fit(shards)).isInstanceOf(IllegalStateException.class);
         }
     }
 

@@ -138,10 +138,27 @@ class RefusalsTest {
         Model network = TestRun.network();
         INDArray before = network.params().dup();
         try (var engine = SparkPrivacyEngine.attach(network, TestRun.plan(), spark)) {
-            assertThatThrownBy(() -> engine.fit(shards)).isInstanceOf(RuntimeException.class);
+            assertThatThrownBy(() -> engine.fit(shards)).hasMessageContaining("7");
             assertThat(engine.steps()).isZero();
         }
         assertThat(network.params()).isEqualTo(before);
+    }
+
+    /** The context's own version is asked for, before the network is touched. */
+    @Test
+    void attach_contextOfAnotherVersionOfSpark_isRefusedAndChangesNothing() {
+        var other = new JavaSparkContext(spark.sc()) {
+            @Override
+            public String version() {
+                return "3.4.4";
+            }
+        };
+        var network = (MultiLayerNetwork) TestRun.network();
+        String before = network.getLayerWiseConfigurations().toJson();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> SparkPrivacyEngine.attach(network, TestRun.plan(), other))
+                .withMessageContaining("Spark must be of version 3.5 or 4, was 3.4.4");
+        assertThat(network.getLayerWiseConfigurations().toJson()).isEqualTo(before);
     }
 
     @Test

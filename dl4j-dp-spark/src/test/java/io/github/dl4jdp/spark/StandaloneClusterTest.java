@@ -4,6 +4,9 @@ package io.github.dl4jdp.spark;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import java.io.File;
 import java.io.IOException;
 import java.io.Serializable;
 import java.io.UncheckedIOException;
@@ -16,6 +19,7 @@ import org.apache.spark.TaskContext;
 import org.apache.spark.api.java.JavaSparkContext;
 import org.apache.spark.api.java.function.Function;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -259,13 +263,55 @@ class StandaloneClusterTest {
         }
     }
 
+    /** Executors whose class path begins with another version of the class that draws lots and clips. */
     @Test
-    void context_masterThatCannotBeReached_isRefused() {
-        assertThatThrownBy(() -> {
-                    try (var spark = new JavaSparkContext(TestRun.conf("spark://127.0.0.1:1"))) {
-                        SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark);
-                    }
-                })
-                .hasStackTraceContaining("spark");
+    void fit_executorsWithAnotherVersionOfTheLibrary_areRefusedAndChargeNothing() throws Exception {
+        String file = Mechanism.class.getName().replace('.', '/') + ".class";
+        Path other = directory.resolve("version").resolve(file);
+        Files.createDirectories(other.getParent());
+        Files.write(other, ExecutorCodeTest.altered(file));
+        try (var cluster = new StandaloneCluster(directory, 1, true)) {
+            String setting = "spark.executor.extraClassPath";
+            var conf = cluster.conf();
+            conf.set(setting, directory.resolve("version") + File.pathSeparator + conf.get(setting));
+            try (var spark = cluster.connect(conf)) {
+                ShardedExamples shards = TestRun.shards(spark, SHARDS, directory.resolve("shards"));
+                try (var engine =
+                        SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark, TestRun.OPTIONS)) {
+                    assertThatThrownBy(() -> engine.fit(shards))
+                            .isInstanceOf(IllegalStateException.class)
+                            .hasMessageContaining("other classes than the driver")
+                            .hasMessageContaining("Nothing was charged");
+                    assertThat(engine.steps()).isZero();
+                }
+            }
+        }
+    }
+
+    /** Spark tries for a minute, and stops the context. */
+    @Test
+    void fit_masterThatCannotBeReached_isRefusedAndChargesNothing() {
+        var conf = TestRun.conf("spark://127.0.0.1:1")
+                .set("spark.authenticate", "true")
+                .set("spark.authenticate.secret", "of this test")
+                .set("spark.network.crypto.enabled", "true")
+                .set("spark.io.encryption.enabled", "true");
+        Path ledger = directory.resolve("ledger");
+        try (var spark = new JavaSparkContext(conf)) {
+            assertThatThrownBy(() -> {
+                        try (var engine = SparkPrivacyEngine.attach(
+                                TestRun.network(), TestRun.plan().withLedger(ledger), spark, TestRun.OPTIONS)) {
+                            engine.fit(TestRun.shards(spark, SHARDS, directory.resolve("shards")));
+                        }
+                    })
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("its master spark://127.0.0.1:1 could not be reached")
+                    .hasMessageContaining("Nothing was charged");
+        }
+        try (var engine = PrivacyEngine.attach(
+                (MultiLayerNetwork) TestRun.network(), TestRun.plan().withLedger(ledger))) {
+            assertThat(engine.steps()).isZero();
+            assertThat(engine.epsilon()).isZero();
+        }
     }
 }
