@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.mechanism.LotSums;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -124,21 +125,33 @@ final class AuditedNetwork {
     /** One lot after the other, by DL4J's own fit. */
     Runnable steps(PrivacyEngine engine, RandomAccessExamples data) {
         boolean copies = engine.plan().augmentationMultiplicity() > 1;
-        if (model instanceof MultiLayerNetwork network) {
-            DataSetIterator lots = copies ? engine.lots(data, SAME) : engine.lots(data);
-            return () -> {
-                if (!lots.hasNext()) {
-                    lots.reset();
-                }
-                network.fit(lots.next());
-            };
-        }
-        MultiDataSetIterator lots = copies ? engine.multiLots(data, SAME) : engine.multiLots(data);
+        return model instanceof MultiLayerNetwork network
+                ? steps(network, copies ? engine.lots(data, SAME) : engine.lots(data))
+                : steps((ComputationGraph) model, copies ? engine.multiLots(data, SAME) : engine.multiLots(data));
+    }
+
+    /** One lot after the other that is summed elsewhere. */
+    Runnable steps(PrivacyEngine engine, LotSums sums) {
+        return model instanceof MultiLayerNetwork network
+                ? steps(network, engine.lots(sums))
+                : steps((ComputationGraph) model, engine.multiLots(sums));
+    }
+
+    private static Runnable steps(MultiLayerNetwork network, DataSetIterator lots) {
         return () -> {
             if (!lots.hasNext()) {
                 lots.reset();
             }
-            ((ComputationGraph) model).fit(lots.next());
+            network.fit(lots.next());
+        };
+    }
+
+    private static Runnable steps(ComputationGraph graph, MultiDataSetIterator lots) {
+        return () -> {
+            if (!lots.hasNext()) {
+                lots.reset();
+            }
+            graph.fit(lots.next());
         };
     }
 

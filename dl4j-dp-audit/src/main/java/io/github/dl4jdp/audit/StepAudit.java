@@ -10,6 +10,7 @@ import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
@@ -21,6 +22,7 @@ import java.util.function.Supplier;
 import java.util.random.RandomGenerator;
 import java.util.stream.LongStream;
 import org.deeplearning4j.nn.api.Model;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -68,7 +70,10 @@ public final class StepAudit {
             ExecutionOptions options,
             GradientRules rules,
             DpEvent claim,
-            RandomGenerator coins) {}
+            RandomGenerator coins,
+            @Nullable Sums sums) {}
+
+    private record Sums(LotSums with, LotSums without) {}
 
     private StepAudit(
             Supplier<? extends Model> network,
@@ -139,7 +144,8 @@ public final class StepAudit {
                 ExecutionOptions.defaults(),
                 GradientRules.builtIn(),
                 isRun ? plan.event() : plan.stepEvent(),
-                RandomStreams.secure().stream("canaries", 0));
+                RandomStreams.secure().stream("canaries", 0),
+                null);
         return new StepAudit(network, plan, data, canary, settings);
     }
 
@@ -157,7 +163,13 @@ public final class StepAudit {
             throw new IllegalArgumentException("trials must be at least 4, was " + trials);
         }
         return with(new Settings(
-                trials, settings.confidence, settings.options, settings.rules, settings.claim, settings.coins));
+                trials,
+                settings.confidence,
+                settings.options,
+                settings.rules,
+                settings.claim,
+                settings.coins,
+                settings.sums));
     }
 
     /**
@@ -172,7 +184,8 @@ public final class StepAudit {
                 settings.options,
                 settings.rules,
                 settings.claim,
-                settings.coins));
+                settings.coins,
+                settings.sums));
     }
 
     /** This audit with other options, such as small physical batches, which must not change the guarantee. */
@@ -183,7 +196,8 @@ public final class StepAudit {
                 Objects.requireNonNull(options, "options"),
                 settings.rules,
                 settings.claim,
-                settings.coins));
+                settings.coins,
+                settings.sums));
     }
 
     /** This audit with rules for your own layers, on which the guarantee depends too. */
@@ -194,7 +208,8 @@ public final class StepAudit {
                 settings.options,
                 Objects.requireNonNull(rules, "rules"),
                 settings.claim,
-                settings.coins));
+                settings.coins,
+                settings.sums));
     }
 
     /** This audit against another claim than {@code plan.stepEvent()}: the claimed cost of one step. */
@@ -205,12 +220,45 @@ public final class StepAudit {
                 settings.options,
                 settings.rules,
                 Objects.requireNonNull(stepEvent, "stepEvent"),
-                settings.coins));
+                settings.coins,
+                settings.sums));
+    }
+
+    /**
+     * This audit with lots that are summed elsewhere, by workers of a cluster for example.
+     *
+     * @param with sums of the data with the canary as one more example
+     * @param without sums of the data alone
+     * @throws IllegalArgumentException if {@code with} is not of one example more than {@code without}, or a plan's lots cannot be summed elsewhere
+     */
+    public StepAudit withSums(LotSums with, LotSums without) {
+        if (with.size() != without.size() + 1) {
+            throw new IllegalArgumentException("with must be of one example more than without, the canary, was of "
+                    + with.size() + " and " + without.size());
+        }
+        if (!plan.unit().equals("example") || plan.correlatedNoise().isPresent()) {
+            throw new IllegalArgumentException(
+                    "plan must have the example as its unit and independent noise to be audited with sums from elsewhere");
+        }
+        return with(new Settings(
+                settings.trials,
+                settings.confidence,
+                settings.options,
+                settings.rules,
+                settings.claim,
+                settings.coins,
+                new Sums(with, without)));
     }
 
     StepAudit withCoins(RandomGenerator coins) {
         return with(new Settings(
-                settings.trials, settings.confidence, settings.options, settings.rules, settings.claim, coins));
+                settings.trials,
+                settings.confidence,
+                settings.options,
+                settings.rules,
+                settings.claim,
+                coins,
+                settings.sums));
     }
 
     private StepAudit with(Settings changed) {
@@ -384,6 +432,12 @@ public final class StepAudit {
 
     /** One step, with the canary or without it. */
     private Consumer<Boolean> steps(AuditedNetwork audited, PrivacyEngine engine, MultiDataSet joined) {
+        Sums sums = settings.sums;
+        if (sums != null) {
+            Runnable with = audited.steps(engine, sums.with());
+            Runnable without = audited.steps(engine, sums.without());
+            return coin -> (coin ? with : without).run();
+        }
         if (!plan.unit().equals("example")) {
             long[] owners = LongStream.range(0, joined.getFeatures(0).size(0))
                     .map(row -> Math.min(row, plan.examples()))
