@@ -121,14 +121,18 @@ final class ExecutorRun implements AutoCloseable {
                             shard.first()));
             idle.addFirst(own); // one that failed is not used again
             return sum;
-        } catch (RuntimeException e) {
+        } catch (OutOfMemoryError e) {
+            // Spark ends the executor at it. JavaCPP's message has the sizes of arrays.
+            throw new OutOfMemoryError("shard " + shard.name() + " for lot " + step.lot()
+                    + ": executors need more memory, or a smaller physical batch");
+        } catch (RuntimeException | AssertionError | LinkageError e) {
             throw new ShardException(
                     "shard " + shard.name() + " could not be summed for lot " + step.lot() + ": " + inWords(e));
         }
     }
 
     /** Classes and places alone: messages may hold sizes of lots or values. */
-    private static String inWords(RuntimeException e) {
+    private static String inWords(Throwable e) {
         StackTraceElement[] at = e.getStackTrace();
         return e.getClass().getName() + (at.length == 0 ? "" : " at " + at[0])
                 + (e.getCause() == null

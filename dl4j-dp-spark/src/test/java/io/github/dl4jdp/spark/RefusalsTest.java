@@ -394,6 +394,30 @@ class RefusalsTest {
         }
     }
 
+    /** What DL4J or a user's own code says may hold sizes of lots or values, and exceptions cross the network and are logged. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void fit_exceptionOnAnExecutor_hasItsClassAndPlaceAndNoMessage(boolean isError) {
+        ShardedExamples shards = TestRun.shards(spark, 2, directory.resolve("shards"));
+        try (var engine = SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark)) {
+            assertThatThrownBy(() -> engine.fit(shards, (features, random) -> {
+                        if (isError) {
+                            throw new AssertionError("private-4711 at " + features.meanNumber());
+                        }
+                        throw new UnsupportedOperationException("private-4711 at " + features.meanNumber());
+                    }))
+                    .hasMessageContaining("shard-0000")
+                    .hasMessageContaining(isError ? "java.lang.AssertionError" : "UnsupportedOperationException")
+                    .hasMessageContaining("Nothing of it was released or charged")
+                    .satisfies(e -> {
+                        var text = new java.io.StringWriter();
+                        e.printStackTrace(new java.io.PrintWriter(text));
+                        assertThat(text.toString()).doesNotContain("private-4711");
+                    });
+            assertThat(engine.steps()).isZero();
+        }
+    }
+
     @Test
     void fit_multiplicityWithoutAnAugmentation_isRefused() {
         ShardedExamples shards = TestRun.shards(spark, 2, directory.resolve("shards"));

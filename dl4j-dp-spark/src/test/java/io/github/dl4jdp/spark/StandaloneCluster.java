@@ -121,8 +121,19 @@ final class StandaloneCluster implements AutoCloseable {
 
     /** A Java process with the class path of this one, and a driver's settings of Spark. */
     static Process java(Class<?> main, Map<String, String> settings, Path log, String... arguments) throws IOException {
+        return java(main, System.getProperty("java.class.path"), settings, log, arguments);
+    }
+
+    /** A Java process with another class path. */
+    static Process java(Class<?> main, String classPath, Path log, String... arguments) throws IOException {
+        return java(main, classPath, Map.of(), log, arguments);
+    }
+
+    private static Process java(
+            Class<?> main, String classPath, Map<String, String> settings, Path log, String... arguments)
+            throws IOException {
         List<String> command = command("-Xmx1g", settings);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), main.getName()));
+        command.addAll(List.of("-cp", classPath, main.getName()));
         command.addAll(List.of(arguments));
         var builder = new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile());
         builder.environment().put("SPARK_LOCAL_IP", HOST);
