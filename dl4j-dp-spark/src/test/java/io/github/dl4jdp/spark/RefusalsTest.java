@@ -478,7 +478,7 @@ class RefusalsTest {
             assertThatIllegalStateException()
                     .isThrownBy(() -> SparkPrivacyEngine.attach(TestRun.network(), TestRun.plan(), spark))
                     .withMessageContaining("must be running")
-                    .withMessageContaining("its master could not be reached");
+                    .withMessageContaining("its master local[4,3] could not be reached");
         } finally {
             spark = TestRun.spark();
         }

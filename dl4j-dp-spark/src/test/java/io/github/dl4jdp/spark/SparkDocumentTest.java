@@ -5,14 +5,45 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyListener;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import java.util.TreeSet;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
 
-/** The sample of docs/spark.md. */
+/** The sample of docs/spark.md, and the tests that it names. */
 class SparkDocumentTest {
+    private static final Pattern NAMED = Pattern.compile("`([A-Z]\\w*Test)(?:\\.(\\w+))?`");
+
+    @Test
+    void document_everyTestItNames_isThere() throws IOException {
+        var missing = new TreeSet<String>();
+        int found = 0;
+        for (var named = NAMED.matcher(Files.readString(Path.of("..", "docs", "spark.md"))); named.find(); found++) {
+            boolean isThere = false;
+            for (String module : List.of("dl4j-dp-spark", "dl4j-dp-spark-examples", "dl4j-dp-core")) {
+                try (Stream<Path> files = Files.walk(Path.of("..", module, "src", "test"))) {
+                    for (Path file : files.filter(path -> path.endsWith(named.group(1) + ".java"))
+                            .toList()) {
+                        isThere |= named.group(2) == null
+                                || Files.readString(file).contains(" void " + named.group(2) + "(");
+                    }
+                }
+            }
+            if (!isThere) {
+                missing.add(named.group());
+            }
+        }
+        assertThat(missing).isEmpty();
+        assertThat(found).isGreaterThan(30);
+    }
+
     @Test
     void sample_onAClusterInThisProcess_runs(@TempDir Path temporary) {
         try (var sparkContext = TestRun.spark()) {
