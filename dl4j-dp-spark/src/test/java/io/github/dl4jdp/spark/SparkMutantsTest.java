@@ -23,7 +23,7 @@ import org.junit.platform.launcher.TestIdentifier;
 import org.junit.platform.launcher.core.LauncherDiscoveryRequestBuilder;
 import org.junit.platform.launcher.core.LauncherFactory;
 
-/** Faults of this module that its tests must find: the list does not rot, and {@code mvn -Pmutants test -pl dl4j-dp-spark -am} puts each in. */
+/** Faults that the tests of this module must find: the list does not rot, and the profile {@code mutants} puts each in (docs/spark.md). */
 class SparkMutantsTest {
     private static final Path TOP = Path.of("..");
     private static final int CAUGHT = 3;
