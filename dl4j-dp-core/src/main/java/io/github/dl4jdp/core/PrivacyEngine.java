@@ -236,10 +236,13 @@ public final class PrivacyEngine implements AutoCloseable {
                     "a plan with truncated backpropagation through time cannot be summed in parts: each of its segments needs the update that the one"
                             + " before made; use engine.lots(data)");
         }
-        if (plan().privacyUnit().isGroup()) {
+        if (plan().privacyUnit().isGroup() && !sums.hasOwners()) {
+            throw new IllegalArgumentException("the sums must be over the rows of each " + plan().unit()
+                    + ", the plan's unit of privacy, cut into parts by the owners of rows: were over rows");
+        }
+        if (!plan().privacyUnit().isGroup() && sums.hasOwners()) {
             throw new IllegalArgumentException(
-                    "a plan whose unit is the " + plan().unit()
-                            + " cannot be summed in parts elsewhere, which are cut by rows and not by their owners; use engine.lots(GroupedExamples.of(data, ids))");
+                    "the sums are over the rows of owners, but the plan's unit of privacy is one row: use plan.withUnit(\"patient\", maximumRows), or data without owners");
         }
         if (plan().augmentationMultiplicity() > 1 && !sums.isAugmented()) {
             throw new IllegalStateException("the plan's augmentation multiplicity is "

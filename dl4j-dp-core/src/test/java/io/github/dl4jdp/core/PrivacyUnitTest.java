@@ -550,7 +550,7 @@ class PrivacyUnitTest {
         }
         assertThat(messages.get(0)).contains("the data must have the patient of each row");
         assertThat(messages.get(1)).contains("the plan's unit of privacy is one row");
-        assertThat(messages.get(2)).contains("cannot be summed in parts elsewhere");
+        assertThat(messages.get(2)).contains("the sums must be over the rows of each patient");
         assertThat(messages.get(3)).contains("physicalBatchSize must hold all rows that one patient has in a lot");
     }
 

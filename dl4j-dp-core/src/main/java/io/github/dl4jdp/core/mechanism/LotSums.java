@@ -9,10 +9,17 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  *
  * <p>The data set is cut into parts by the numbers of its examples, once and for all, so that an example is in one part, whatever other examples there are. The members of a lot in a part are those that {@link
  * Mechanism#draw} gives for the task's key.
+ *
+ * <p>For a plan whose unit is the owner of rows the data set is cut by the numbers of owners, so that all rows of an owner are in one part, and the rows of a member are those that {@link Mechanism#drawRows} gives.
  */
 public interface LotSums {
-    /** The number of examples of the data set. */
+    /** The number of units of the data set: of its examples, or of the owners of rows. */
     long size();
+
+    /** Whether units are owners of rows, for plans by {@code DpSgdPlan.withUnit}. No by default. */
+    default boolean hasOwners() {
+        return false;
+    }
 
     /**
      * One row of zeros of the shapes of an example, padded as the plan declares, labels and masks included: it stands in for the lot where DL4J asks for arrays, and contributes nothing.

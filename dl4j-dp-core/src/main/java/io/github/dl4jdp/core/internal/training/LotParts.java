@@ -6,19 +6,26 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
+import java.util.function.Function;
+import java.util.stream.LongStream;
 
 /**
  * The physical batches of a lot: shard by shard, each shard in pieces of the physical batch size.
  *
  * @param rows the examples of each batch by their number; of an empty lot, any one example. Row j of unit i of a batch of B units is at {@code j B + i}
+ * @param keys a number for each of these rows, which no other row of the lot has: the row's random draws follow from it. That of row j of unit u is {@code u m + j}, at most m rows of a unit being in a lot: how many
+ *     rows other units have does not change it
  * @param each how many rows every unit of a batch has
  * @param endsShard whether a batch is the last one of its shard
  * @param isEmpty whether the lot has no example
  */
 @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
-record LotParts(List<long[]> rows, int[] each, boolean[] endsShard, boolean isEmpty) {
-    private static final LotParts EMPTY =
-            new LotParts(List.of(new long[] {0}), new int[] {1}, new boolean[] {true}, true);
+record LotParts(List<long[]> rows, List<long[]> keys, int[] each, boolean[] endsShard, boolean isEmpty) {
+    private static final LotParts EMPTY = new LotParts(
+            List.of(new long[] {0}), List.of(new long[] {0}), new int[] {1}, new boolean[] {true}, true);
+
+    /** The rows of a unit that are in the lot, and their keys. */
+    private record Member(long[] rows, long[] keys) {}
 
     /**
      * Cuts a lot.
@@ -32,7 +39,7 @@ record LotParts(List<long[]> rows, int[] each, boolean[] endsShard, boolean isEm
         for (int i = 0; i < rows.length; i++) {
             rows[i] = new long[] {members[i]};
         }
-        return ofUnits(members, rows, examples, shards, physicalBatchSize);
+        return ofUnits(members, rows, 1, examples, shards, physicalBatchSize);
     }
 
     /**
@@ -40,11 +47,14 @@ record LotParts(List<long[]> rows, int[] each, boolean[] endsShard, boolean isEm
      *
      * @param members of the lot, ascending
      * @param rowsOf the rows of each member that are in the lot
+     * @param maximumRows the most of a member, a constant of the plan
      * @param units the public number of units of the plan
      * @param physicalBatchSize rows of a batch, at least as many as a member has
      */
-    static LotParts ofUnits(long[] members, long[][] rowsOf, long units, int shards, int physicalBatchSize) {
+    static LotParts ofUnits(
+            long[] members, long[][] rowsOf, int maximumRows, long units, int shards, int physicalBatchSize) {
         var rows = new ArrayList<long[]>();
+        var keys = new ArrayList<long[]>();
         var each = new ArrayList<Integer>();
         var ends = new ArrayList<Boolean>();
         int from = 0;
@@ -56,11 +66,12 @@ record LotParts(List<long[]> rows, int[] each, boolean[] endsShard, boolean isEm
                 to++;
             }
             int before = rows.size();
-            byRowCount(rowsOf, from, to).forEach((count, ofCount) -> {
+            byRowCount(members, rowsOf, maximumRows, from, to).forEach((count, ofCount) -> {
                 int together = Math.max(1, physicalBatchSize / count);
                 for (int i = 0; i < ofCount.size(); i += together) {
                     var batch = ofCount.subList(i, (int) Math.min(ofCount.size(), (long) i + together));
-                    rows.add(interleaved(batch, count));
+                    rows.add(interleaved(batch, Member::rows, count));
+                    keys.add(interleaved(batch, Member::keys, count));
                     each.add(count);
                     ends.add(false);
                     if (ofCount.size() - i <= together) {
@@ -80,30 +91,39 @@ record LotParts(List<long[]> rows, int[] each, boolean[] endsShard, boolean isEm
         for (int i = 0; i < endsShard.length; i++) {
             endsShard[i] = ends.get(i);
         }
-        return new LotParts(rows, each.stream().mapToInt(Integer::intValue).toArray(), endsShard, false);
+        return new LotParts(
+                rows, keys, each.stream().mapToInt(Integer::intValue).toArray(), endsShard, false);
     }
 
-    /** The rows of members by how many they are; a member without rows adds nothing. */
-    private static SortedMap<Integer, List<long[]>> byRowCount(long[][] rowsOf, int from, int to) {
-        var byCount = new TreeMap<Integer, List<long[]>>();
+    /** Members by how many rows they have; one without rows adds nothing. */
+    private static SortedMap<Integer, List<Member>> byRowCount(
+            long[] members, long[][] rowsOf, int maximumRows, int from, int to) {
+        var byCount = new TreeMap<Integer, List<Member>>();
         for (int i = from; i < to; i++) {
-            if (rowsOf[i].length > 0) {
-                byCount.computeIfAbsent(rowsOf[i].length, count -> new ArrayList<>())
-                        .add(rowsOf[i]);
+            int count = rowsOf[i].length;
+            if (count > maximumRows) {
+                throw new IllegalArgumentException("a member must have at most " + maximumRows + " rows in a lot");
+            }
+            if (count > 0) {
+                long key = Math.multiplyExact(members[i], (long) maximumRows);
+                byCount.computeIfAbsent(count, any -> new ArrayList<>())
+                        .add(new Member(
+                                rowsOf[i],
+                                LongStream.range(key, Math.addExact(key, count)).toArray()));
             }
         }
         return byCount;
     }
 
-    /** The first row of every unit, then the second of every one. */
-    private static long[] interleaved(List<long[]> units, int count) {
-        long[] rows = new long[Math.multiplyExact(units.size(), count)];
+    /** The first number of every unit, then the second of every one. */
+    private static long[] interleaved(List<Member> units, Function<Member, long[]> numbers, int count) {
+        long[] all = new long[Math.multiplyExact(units.size(), count)];
         for (int i = 0; i < units.size(); i++) {
             for (int j = 0; j < count; j++) {
-                rows[j * units.size() + i] = units.get(i)[j];
+                all[j * units.size() + i] = numbers.apply(units.get(i))[j];
             }
         }
-        return rows;
+        return all;
     }
 
     int count() {

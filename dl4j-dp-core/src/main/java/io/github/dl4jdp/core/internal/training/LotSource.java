@@ -181,7 +181,8 @@ public final class LotSource extends LotSupply {
                 rows[i][j] = owned.row(members[i], rows[i][j]);
             }
         }
-        return LotParts.ofUnits(members, rows, planned, shards, physicalBatchSize);
+        int maximumRows = training.plan().mechanism().unit().maximumRows();
+        return LotParts.ofUnits(members, rows, maximumRows, planned, shards, physicalBatchSize);
     }
 
     private MultiDataSet read(long lot, LotParts parts, int part) {
@@ -191,13 +192,12 @@ public final class LotSource extends LotSupply {
         inUse = null;
         boolean isLast = parts.isLast(part);
         MultiDataSet batch = readAhead == null
-                ? reader(lot, parts.rows().get(part)).get()
-                : readAhead.get(
-                        lot, part, () -> reader(lot, parts.rows().get(part)).get());
+                ? reader(lot, parts, part).get()
+                : readAhead.get(lot, part, () -> reader(lot, parts, part).get());
         if (readAhead != null && !isLast) {
-            readAhead.start(lot, part + 1, reader(lot, parts.rows().get(part + 1)));
+            readAhead.start(lot, part + 1, reader(lot, parts, part + 1));
         } else if (readAhead != null && lot < training.plan().mechanism().steps()) {
-            readAhead.start(lot + 1, 0, reader(lot + 1, parts(lot + 1).rows().get(0)));
+            readAhead.start(lot + 1, 0, reader(lot + 1, parts(lot + 1), 0));
         }
         if (!isLast && augmentation == null) {
             // As they are now: a preprocessor may put arrays of its own in their place.
@@ -207,17 +207,18 @@ public final class LotSource extends LotSupply {
     }
 
     /** What reads a physical batch; takes the arrays that it may fill at once, so that no other does. */
-    private Supplier<MultiDataSet> reader(long lot, long[] rows) {
+    private Supplier<MultiDataSet> reader(long lot, LotParts parts, int part) {
+        long[] rows = parts.rows().get(part);
         MultiDataSet free = spent;
         if (free == null || free.getFeatures(0).size(0) != rows.length) {
-            return () -> batch(fetch(data, rows), lot, rows);
+            return () -> batch(fetch(data, rows), lot, parts.keys().get(part));
         }
         spent = null;
         return () -> checked(data.get(rows, free), rows);
     }
 
-    private MultiDataSet batch(MultiDataSet examples, long lot, long[] rows) {
-        return augmentation == null ? examples : training.augmentedLots().copiesOf(examples, augmentation, lot, rows);
+    private MultiDataSet batch(MultiDataSet examples, long lot, long[] keys) {
+        return augmentation == null ? examples : training.augmentedLots().copiesOf(examples, augmentation, lot, keys);
     }
 
     /**
@@ -247,7 +248,7 @@ public final class LotSource extends LotSupply {
                     preProcessed(batch, preProcess),
                     units,
                     each,
-                    numbers(parts.rows().get(part), before));
+                    numbers(parts.keys().get(part), before));
             if (parts.endsShard()[part]) {
                 training.endShard();
             }
@@ -266,12 +267,12 @@ public final class LotSource extends LotSupply {
                 preProcessed(batch, preProcess),
                 units,
                 each,
-                numbers(parts.rows().get(last), before),
+                numbers(parts.keys().get(last), before),
                 isShared);
     }
 
-    private static long[] numbers(long[] rows, long before) {
-        return Arrays.stream(rows).map(row -> before + row).toArray();
+    private static long[] numbers(long[] keys, long before) {
+        return Arrays.stream(keys).map(key -> before + key).toArray();
     }
 
     /** A row more would be an example whose contribution is unbounded. */

@@ -20,6 +20,7 @@ import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
@@ -39,10 +40,26 @@ public final class ShardSummer implements AutoCloseable {
      * Some examples of a part.
      *
      * @param examples at least one
-     * @param members the number of each of them in the whole data set; rows beyond these do not count
+     * @param keys a number for each of them that no other row of the lot has: of an example its number in the whole data set; rows beyond these do not count
+     * @param each how many rows every unit has, row j of unit i of B units at {@code j B + i}; 1 where a row is a unit
      */
     @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
-    public record Batch(MultiDataSet examples, long[] members) {}
+    public record Batch(MultiDataSet examples, long[] keys, int each) {
+        /** Rows that are units. */
+        public Batch(MultiDataSet examples, long[] keys) {
+            this(examples, keys, 1);
+        }
+    }
+
+    /**
+     * Which rows pass through the network together.
+     *
+     * @param rows by their numbers
+     * @param keys see {@link Batch}
+     * @param each see {@link Batch}
+     */
+    @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
+    public record Together(long[] rows, long[] keys, int each) {}
 
     private final Mechanism mechanism;
     private final GradientRules rules;
@@ -83,12 +100,6 @@ public final class ShardSummer implements AutoCloseable {
 
     /** As {@link #of(Model, CompletePlan, GradientRules, int)}, with the part of the plan that sums depend on. Its seed is not looked at. */
     public static ShardSummer of(Model copy, Mechanism mechanism, GradientRules rules, int threads) {
-        if (mechanism.unit().isGroup()) {
-            throw new IllegalArgumentException("a plan whose unit is the "
-                    + mechanism.unit().name()
-                    + " cannot be summed in parts elsewhere, which are cut by rows and not by their owners; train it in one process, by"
-                    + " engine.lots(GroupedExamples.of(data, ids))");
-        }
         if (mechanism.releasesPerLot() > 1) {
             throw new IllegalArgumentException(
                     "a plan with truncated backpropagation through time cannot be summed in parts: each of its segments needs the update that the"
@@ -133,33 +144,59 @@ public final class ShardSummer implements AutoCloseable {
         ClippedSum begun = sum;
         for (Batch batch : batches) {
             var weighted = weighted(batch.examples());
+            int each = batch.each();
             int rows = augmentedLots.examplesOf(weighted.batch());
-            int counted = batch.members().length;
-            if (counted > rows) {
-                throw new IllegalArgumentException(
-                        "a batch must have rows for each of its " + counted + " members, has them for " + rows);
+            int counted = batch.keys().length;
+            if (counted > rows || counted % each != 0 || (each > 1 && counted != rows)) {
+                throw new IllegalArgumentException("a batch must have rows for each of its " + counted
+                        + " members, and " + each + " of every unit, has " + rows);
             }
-            run(task.key(), task.lot(), weighted, batch.members(), tapes -> begun.add(tapes, counted, rows));
+            run(
+                    task.key(),
+                    task.lot(),
+                    weighted,
+                    batch.keys(),
+                    tapes -> begun.add(tapes, counted / each, rows / each, each));
         }
         return begun.onGrid(task.gridStep());
     }
 
     /**
+     * The physical batches of a part of a lot, as {@link LotSource} makes them: a unit is in one of them, together with units of as many rows.
+     *
+     * @param members the units of the part that are in the lot, by their numbers in the whole data set, ascending
+     * @param rowsOf the numbers of the rows of each member that are in the lot
+     * @param physicalBatchSize the most rows of a batch, at least as many as the plan's maximum of a unit
+     */
+    public List<Together> cut(long[] members, long[][] rowsOf, int physicalBatchSize) {
+        var parts = LotParts.ofUnits(
+                members, rowsOf, mechanism.unit().maximumRows(), mechanism.examples(), 1, physicalBatchSize);
+        if (parts.isEmpty()) {
+            return List.of();
+        }
+        return IntStream.range(0, parts.count())
+                .mapToObj(i -> new Together(
+                        parts.rows().get(i), parts.keys().get(i), parts.each()[i]))
+                .toList();
+    }
+
+    /**
      * Examples as the network takes them, as {@link LotSource} makes them: augmented, and padded as the plan declares.
      *
-     * @param rows the examples as they are stored, one row for each member
+     * @param rows the examples as they are stored, one row for each of {@code together}
+     * @param together which they are
      * @param augmentation makes the copies, if they are augmented
      * @param shape puts them into the shape that all lots of the run have
      */
     public Batch batch(
             LotTask task,
             MultiDataSet rows,
-            long[] members,
+            Together together,
             @Nullable Augmentation augmentation,
             UnaryOperator<MultiDataSet> shape) {
         MultiDataSet copies =
-                augmentation == null ? rows : augmentedLots.copiesOf(rows, augmentation, task.key(), members);
-        return new Batch(shape.apply(ExampleWeights.unambiguous(copies)), members);
+                augmentation == null ? rows : augmentedLots.copiesOf(rows, augmentation, task.key(), together.keys());
+        return new Batch(shape.apply(ExampleWeights.unambiguous(copies)), together.keys(), together.each());
     }
 
     /** One forward and backward pass over a physical batch. */
