@@ -11,7 +11,6 @@ import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.OptionalLong;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -35,14 +34,16 @@ import org.nd4j.linalg.factory.Nd4j;
  * DpSgdPlan charged = released.chargedTo(plan);
  * }</pre>
  *
+ * <p>Of a person with several rows ({@link #withUnit}), m and q are the means over all rows, and N is the number of people.
+ *
  * <p>Noise is equal in all channels and bounds hold for all channels together, so features should be on a common scale before: by {@link
  * ChannelNormalization#learn public examples}, if they are not by nature. Then B near the square root of the number of channels clips
  * little; D twice as much.
  *
  * <h2>Formal guarantee</h2>
  *
- * One Gaussian mechanism on the sum over examples of the joint vectors (m / (sqrt(2) B), q / (sqrt(2) D)), each half clipped to 1/sqrt(2), so
- * each vector to norm 1. An example more or less, or one replaced by a null record, moves the sum by at most 1, and noise of standard deviation z
+ * Read "person" for "example" where the unit is one. One Gaussian mechanism on the sum over examples of the joint vectors (m / (sqrt(2) B), q / (sqrt(2) D)), each half clipped to 1/sqrt(2), so
+ * each vector to norm 1; a person's rows are averaged before, so that the number of rows does not matter. An example more or less, or one replaced by a null record, moves the sum by at most 1, and noise of standard deviation z
  * is {@code Gaussian(z)}; one replaced by another moves it by at most 2: {@code Gaussian(z / 2)}. The sum is computed exactly, in integers; the
  * noise comes from a cryptographic generator. N, the bounds, the floor, z and the shape of the features are public
  * constants: chosen without looking at the private examples. Features of an example must depend on that example alone.
@@ -61,6 +62,7 @@ public final class PrivateNormalization {
     private final NeighboringRelation relation;
     private final @Nullable Double varianceFloor;
     private final OptionalLong seed;
+    private final UnitOfRelease unit;
 
     private PrivateNormalization(
             long examples,
@@ -69,7 +71,8 @@ public final class PrivateNormalization {
             double noiseMultiplier,
             NeighboringRelation relation,
             @Nullable Double varianceFloor,
-            OptionalLong seed) {
+            OptionalLong seed,
+            UnitOfRelease unit) {
         this.examples = examples;
         this.meanBound = meanBound;
         this.squareBound = squareBound;
@@ -77,6 +80,7 @@ public final class PrivateNormalization {
         this.relation = relation;
         this.varianceFloor = varianceFloor;
         this.seed = seed;
+        this.unit = unit;
     }
 
     /**
@@ -100,12 +104,32 @@ public final class PrivateNormalization {
                 Require.positive("noiseMultiplier", noiseMultiplier),
                 NeighboringRelation.ADD_OR_REMOVE_ONE,
                 null,
-                OptionalLong.empty());
+                OptionalLong.empty(),
+                UnitOfRelease.EXAMPLE);
     }
 
     /** This release under another relation: that of the plan which is to be charged. */
     public PrivateNormalization withRelation(NeighboringRelation value) {
-        return new PrivateNormalization(examples, meanBound, squareBound, noiseMultiplier, value, varianceFloor, seed);
+        return new PrivateNormalization(
+                examples, meanBound, squareBound, noiseMultiplier, value, varianceFloor, seed, unit);
+    }
+
+    /**
+     * This release about people, or other owners of rows: that of the plan which is to be charged, and {@code examples} their number. It takes {@link io.github.dl4jdp.core.data.GroupedExamples}, and costs what it costs about as many examples.
+     *
+     * @param name as for {@link io.github.dl4jdp.core.DpSgdPlan#withUnit}
+     * @throws IllegalArgumentException if the name is none that a plan takes
+     */
+    public PrivateNormalization withUnit(String name) {
+        return new PrivateNormalization(
+                examples,
+                meanBound,
+                squareBound,
+                noiseMultiplier,
+                relation,
+                varianceFloor,
+                seed,
+                UnitOfRelease.owner(name));
     }
 
     /**
@@ -116,33 +140,48 @@ public final class PrivateNormalization {
      */
     public PrivateNormalization withVarianceFloor(double value) {
         return new PrivateNormalization(
-                examples, meanBound, squareBound, noiseMultiplier, relation, Require.positive("value", value), seed);
+                examples,
+                meanBound,
+                squareBound,
+                noiseMultiplier,
+                relation,
+                Require.positive("value", value),
+                seed,
+                unit);
     }
 
     /** This release with noise from a seed. For tests: an adversary who knows the seed can subtract the noise, so the event is {@code NonPrivate}. */
     public PrivateNormalization withSeed(long value) {
         return new PrivateNormalization(
-                examples, meanBound, squareBound, noiseMultiplier, relation, varianceFloor, OptionalLong.of(value));
+                examples,
+                meanBound,
+                squareBound,
+                noiseMultiplier,
+                relation,
+                varianceFloor,
+                OptionalLong.of(value),
+                unit);
     }
 
     /**
      * Reads every example once and releases the normalization. Every call is a release of its own, with noise of its own, to be charged.
      *
      * @param data private examples with one array of features [examples, channels, ...]
-     * @throws IllegalArgumentException if the number of examples is not N (where one can be empty: is more; where one can be added or removed: differs by more than 1 %, a check
+     * @throws IllegalArgumentException if the data have owners and a row is the unit, or the other way round, the number of examples is not N (where one can be empty: is more; where one can be added or removed: differs by more than 1 %, a check
      *     that the guarantee does not cover), the features are more arrays than one, or have fewer dimensions than two, or have a mask
      */
     public ReleasedNormalization release(RandomAccessExamples data) {
-        DataSize.require(data.size(), examples, relation, "examples", "examples");
-        long[] shape = features(data, 0, 1).shape();
+        DataSize.require(unit.count(data), examples, relation, "examples", unit.plural());
+        long[] shape = features(data, new long[] {0}).shape();
         int each = ChannelNormalization.length(shape);
         PrivateMoments sum = new PrivateMoments(Math.toIntExact(shape[1]), meanBound, squareBound);
         int chunk = Math.max(1, CHUNK_FEATURES / each);
         float[] values = new float[Math.multiplyExact(chunk, each)];
-        for (long from = 0; from < data.size(); from += chunk) {
-            int count = (int) Math.min(chunk, data.size() - from);
+        for (UnitOfRelease.Order order = unit.order(data); order.hasNext(); ) {
+            UnitOfRelease.Piece piece = order.next(chunk);
+            int count = piece.rows().length;
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-                INDArray features = features(data, from, count);
+                INDArray features = features(data, piece.rows());
                 if (features.length() != (long) count * each || features.size(1) != shape[1]) {
                     throw new IllegalArgumentException("every example must have features of the shape of the first, "
                             + Arrays.toString(shape) + " in a batch of one; a batch of " + count + " has "
@@ -151,7 +190,10 @@ public final class PrivateNormalization {
                 HostArrays.read(features.castTo(DataType.FLOAT).dup('c'), 0, values, count * each);
             }
             for (int i = 0; i < count; i++) {
-                sum.add(values, i * each, each);
+                sum.addRow(values, i * each, each);
+                if (piece.endsUnit()[i]) {
+                    sum.endOwner();
+                }
             }
         }
         return release(sum);
@@ -174,11 +216,13 @@ public final class PrivateNormalization {
                 examples,
                 relation,
                 PrivateMoments.event(noiseMultiplier, relation, seed),
-                RandomStreams.identity());
+                RandomStreams.identity(),
+                unit);
     }
 
-    private static INDArray features(RandomAccessExamples data, long from, int count) {
-        MultiDataSet batch = data.get(LongStream.range(from, from + count).toArray());
+    private static INDArray features(RandomAccessExamples data, long[] rows) {
+        int count = rows.length;
+        MultiDataSet batch = data.get(rows);
         INDArray[] masks = batch.getFeaturesMaskArrays();
         if (masks != null && Arrays.stream(masks).anyMatch(Objects::nonNull)) {
             throw new IllegalArgumentException("the features must have no mask: the means would include masked values");

@@ -9,7 +9,6 @@ import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import java.util.OptionalLong;
 import java.util.stream.IntStream;
-import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -24,12 +23,12 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * }</pre>
  *
  * <p>Each column is counted in public bins: zero, and eight an octave from 2^-20 to 2^40 on either side. From the noised counts follow the column's quantiles, the <em>knots</em> of {@link TableNormalizer}. Columns
- * of 0 and 1 need no scaling: leave them out. A value that is not finite is in no bin. Values that fewer than about {@code 5 z sqrt(c)} examples have near one another are taken for absent.
+ * of 0 and 1 need no scaling: leave them out. A person with several rows ({@link #withUnit}) adds to each bin the share of rows that are there, 1 in a column altogether, and N is the number of people. A value that is not finite is in no bin. Values that fewer than about {@code 5 z sqrt(c)} examples have near one another are taken for absent.
  *
  * <h2>Formal guarantee</h2>
  *
  * One Gaussian mechanism on the histograms of all c columns together ({@link PrivateCounts}): an example is in one bin of each, so the counts move by {@code sqrt(c)} at most, and get noise {@code z sqrt(c)}: {@code
- * Gaussian(z)}; {@code Gaussian(z / sqrt(2))} if an example is replaced. The knots are a function of the noised counts and of public constants: N, z, the columns and the number of parts, chosen without
+ * Gaussian(z)}; {@code Gaussian(z / sqrt(2))} if an example is replaced. The same holds for a person with all rows, whose shares in a column sum to 1. The knots are a function of the noised counts and of public constants: N, z, the columns and the number of parts, chosen without
  * looking at the private examples.
  *
  * @see <a href="https://arxiv.org/abs/2201.03151">Kaplan, Schnapp and Stemmer, Differentially Private Approximate Quantiles, 2022</a>, for other ways to the same
@@ -45,6 +44,7 @@ public final class PrivateScaling {
     private final NeighboringRelation relation;
     private final int @Nullable [] columns;
     private final @Nullable Long seed;
+    private final UnitOfRelease unit;
 
     private PrivateScaling(
             long examples,
@@ -52,13 +52,15 @@ public final class PrivateScaling {
             int parts,
             NeighboringRelation relation,
             int @Nullable [] columns,
-            @Nullable Long seed) {
+            @Nullable Long seed,
+            UnitOfRelease unit) {
         this.examples = examples;
         this.noiseMultiplier = noiseMultiplier;
         this.parts = parts;
         this.relation = relation;
         this.columns = columns;
         this.seed = seed;
+        this.unit = unit;
     }
 
     /**
@@ -75,7 +77,14 @@ public final class PrivateScaling {
         if (!(noiseMultiplier > 0 && noiseMultiplier < Double.POSITIVE_INFINITY)) {
             throw new IllegalArgumentException("noiseMultiplier must be finite and > 0, was " + noiseMultiplier);
         }
-        return new PrivateScaling(examples, noiseMultiplier, PARTS, NeighboringRelation.ADD_OR_REMOVE_ONE, null, null);
+        return new PrivateScaling(
+                examples,
+                noiseMultiplier,
+                PARTS,
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                null,
+                null,
+                UnitOfRelease.EXAMPLE);
     }
 
     /**
@@ -90,7 +99,7 @@ public final class PrivateScaling {
             throw new IllegalArgumentException(
                     "columns must be one or more numbers >= 0, each once, were " + Arrays.toString(value));
         }
-        return new PrivateScaling(examples, noiseMultiplier, parts, relation, sorted, seed);
+        return new PrivateScaling(examples, noiseMultiplier, parts, relation, sorted, seed, unit);
     }
 
     /**
@@ -102,29 +111,40 @@ public final class PrivateScaling {
         if (value < 1 || value > MOST_PARTS) {
             throw new IllegalArgumentException("parts must be in [1, " + MOST_PARTS + "], was " + value);
         }
-        return new PrivateScaling(examples, noiseMultiplier, value, relation, columns, seed);
+        return new PrivateScaling(examples, noiseMultiplier, value, relation, columns, seed, unit);
     }
 
     /** This release under another relation: that of the plan which is to be charged. */
     public PrivateScaling withRelation(NeighboringRelation value) {
-        return new PrivateScaling(examples, noiseMultiplier, parts, value, columns, seed);
+        return new PrivateScaling(examples, noiseMultiplier, parts, value, columns, seed, unit);
+    }
+
+    /**
+     * This release about people, or other owners of rows: that of the plan which is to be charged, and {@code examples} their number. It takes {@link io.github.dl4jdp.core.data.GroupedExamples}, and costs what it costs about as many examples.
+     *
+     * @param name as for {@link io.github.dl4jdp.core.DpSgdPlan#withUnit}
+     * @throws IllegalArgumentException if the name is none that a plan takes
+     */
+    public PrivateScaling withUnit(String name) {
+        return new PrivateScaling(
+                examples, noiseMultiplier, parts, relation, columns, seed, UnitOfRelease.owner(name));
     }
 
     /** This release with noise from a seed. For tests: an adversary who knows the seed can subtract the noise, so the event is {@code NonPrivate}. */
     public PrivateScaling withSeed(long value) {
-        return new PrivateScaling(examples, noiseMultiplier, parts, relation, columns, value);
+        return new PrivateScaling(examples, noiseMultiplier, parts, relation, columns, value, unit);
     }
 
     /**
      * Reads every example once and releases the scaling. Every call is a release of its own, with noise of its own, to be charged.
      *
      * @param table private examples with one array of features [examples, columns]
-     * @throws IllegalArgumentException if the number of examples is not N (where one can be added or removed: differs by more than 1 %, a check that
+     * @throws IllegalArgumentException if the data have owners and a row is the unit, or the other way round, the number of examples is not N (where one can be added or removed: differs by more than 1 %, a check that
      *     the guarantee does not cover), the features are not one such array, or a column does not exist
      */
     public ReleasedScaling release(RandomAccessExamples table) {
-        DataSize.require(table.size(), examples, relation, "examples", "examples");
-        int width = Math.toIntExact(rows(table, 0, 1).size(1));
+        DataSize.require(unit.count(table), examples, relation, "examples", unit.plural());
+        int width = Math.toIntExact(rows(table, new long[] {0}).size(1));
         int[] scaled = columns == null ? IntStream.range(0, width).toArray() : columns;
         if (scaled[scaled.length - 1] >= width) {
             throw new IllegalArgumentException("columns must be below the table's number of columns, " + width
@@ -132,9 +152,10 @@ public final class PrivateScaling {
         }
         var counts = new PrivateCounts(scaled.length, HistogramKnots.BINS);
         int[] bins = new int[scaled.length];
-        for (long from = 0; from < table.size(); from += CHUNK_ROWS) {
-            int count = (int) Math.min(CHUNK_ROWS, table.size() - from);
-            INDArray rows = rows(table, from, count);
+        for (UnitOfRelease.Order order = unit.order(table); order.hasNext(); ) {
+            UnitOfRelease.Piece piece = order.next(CHUNK_ROWS);
+            int count = piece.rows().length;
+            INDArray rows = rows(table, piece.rows());
             double[] values = rows.castTo(DataType.DOUBLE).dup('c').data().asDouble();
             if (values.length != count * width) {
                 throw new IllegalArgumentException("every example must have the " + width
@@ -145,7 +166,10 @@ public final class PrivateScaling {
                     double value = values[i * width + scaled[c]];
                     bins[c] = Double.isFinite(value) ? HistogramKnots.bin(value) : PrivateCounts.NO_BIN;
                 }
-                counts.add(bins);
+                counts.addRow(bins);
+                if (piece.endsUnit()[i]) {
+                    counts.endOwner();
+                }
             }
         }
         return released(width, scaled, counts);
@@ -164,11 +188,13 @@ public final class PrivateScaling {
                 examples,
                 relation,
                 PrivateCounts.event(noiseMultiplier, relation, fixed),
-                RandomStreams.identity());
+                RandomStreams.identity(),
+                unit);
     }
 
-    private static INDArray rows(RandomAccessExamples table, long from, int count) {
-        var batch = table.get(LongStream.range(from, from + count).toArray());
+    private static INDArray rows(RandomAccessExamples table, long[] numbers) {
+        int count = numbers.length;
+        var batch = table.get(numbers);
         INDArray features = batch.getFeatures(0);
         if (batch.numFeatureArrays() != 1 || features.rank() != 2 || features.size(0) != count) {
             throw new IllegalArgumentException("the features of " + count + " examples must be one array [" + count

@@ -15,26 +15,26 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
 
 /** What {@link PrivateNormalization#release} released, and what it cost. */
 public final class ReleasedNormalization {
-    /** What the release is protected for: a row. */
-    private static final String UNIT = "example";
-
     private final ChannelNormalization normalization;
     private final long examples;
     private final NeighboringRelation relation;
     private final DpEvent event;
     private final String identity;
+    private final UnitOfRelease unit;
 
     ReleasedNormalization(
             ChannelNormalization normalization,
             long examples,
             NeighboringRelation relation,
             DpEvent event,
-            String identity) {
+            String identity,
+            UnitOfRelease unit) {
         this.normalization = normalization;
         this.examples = examples;
         this.relation = relation;
         this.event = event;
         this.identity = identity;
+        this.unit = unit;
     }
 
     /** The normalization by the released means and variances. */
@@ -52,6 +52,11 @@ public final class ReleasedNormalization {
         return relation;
     }
 
+    /** What is protected as one: "example", or the name given by {@code withUnit}. */
+    public String unit() {
+        return unit.name();
+    }
+
     /** The identity of this release: it is charged once under this name, in every plan, model and ledger. */
     public String identity() {
         return identity;
@@ -67,6 +72,7 @@ public final class ReleasedNormalization {
         values.put("identity", identity);
         values.put("examples", examples);
         values.put("relation", relation.name());
+        values.put("unit", unit.name());
         values.put("event", event.toJson());
         values.put("mean", normalization.mean());
         values.put("deviation", normalization.deviation());
@@ -80,7 +86,7 @@ public final class ReleasedNormalization {
      */
     public static ReleasedNormalization load(File file) throws IOException {
         JsonNode values = new ObjectMapper().readTree(file);
-        for (String name : List.of("identity", "examples", "relation", "event", "mean", "deviation")) {
+        for (String name : List.of("identity", "examples", "relation", "unit", "event", "mean", "deviation")) {
             if (!values.has(name)) {
                 throw new IOException(
                         file + " must be a file that ReleasedNormalization.save wrote, has no \"" + name + "\"");
@@ -92,7 +98,8 @@ public final class ReleasedNormalization {
                     values.get("examples").asLong(),
                     NeighboringRelation.valueOf(values.get("relation").asText()),
                     DpEvent.fromJson(values.get("event").asText()),
-                    values.get("identity").asText());
+                    values.get("identity").asText(),
+                    UnitOfRelease.of(values.get("unit").asText()));
         } catch (IllegalArgumentException e) {
             throw new IOException(file + " must be a file that ReleasedNormalization.save wrote: " + e.getMessage(), e);
         }
@@ -108,11 +115,11 @@ public final class ReleasedNormalization {
      * The plan with this release charged to it, beside what it has been charged with {@link DpSgdPlan#withOtherReleases} already. It is charged once, and a
      * release that is made again is charged again: a script that runs more than once should {@link #save} it and {@link #load} it.
      *
-     * @throws IllegalArgumentException if the plan has another relation, another unit of privacy than the example or another number of examples, or is calibrated to a guarantee
+     * @throws IllegalArgumentException if the plan has another relation, another unit of privacy or another number of examples, or is calibrated to a guarantee
      *     that its earlier releases alone exceed
      */
     public DpSgdPlan chargedTo(DpSgdPlan plan) {
-        return charge(plan, examples, relation, identity, event, "PrivateNormalization");
+        return charge(plan, examples, relation, unit, identity, event, "PrivateNormalization");
     }
 
     /** Charges a release of class {@code releaser} to a plan. */
@@ -120,6 +127,7 @@ public final class ReleasedNormalization {
             DpSgdPlan plan,
             long examples,
             NeighboringRelation relation,
+            UnitOfRelease unit,
             String identity,
             DpEvent event,
             String releaser) {
@@ -128,11 +136,11 @@ public final class ReleasedNormalization {
                     + ", has " + plan.relation()
                     + ": release under the plan's relation, by " + releaser + ".withRelation");
         }
-        if (!plan.unit().equals(UNIT)) {
-            throw new IllegalArgumentException("plan must have the unit of privacy of the release, one " + UNIT
+        if (!plan.unit().equals(unit.name())) {
+            throw new IllegalArgumentException("plan must have the unit of privacy of the release, one " + unit.name()
                     + ", has one " + plan.unit()
-                    + ": the release is protected for one row, not for a " + plan.unit()
-                    + " with several. Use public statistics, or a layer that needs none, such as GroupNormalization");
+                    + ": what is protected for one is not for the other. Release about the plan's unit, by "
+                    + releaser + ".withUnit and GroupedExamples for the owner of rows");
         }
         if (plan.examples() != examples) {
             throw new IllegalArgumentException(

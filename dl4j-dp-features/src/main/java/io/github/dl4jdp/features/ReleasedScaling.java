@@ -21,14 +21,21 @@ public final class ReleasedScaling {
     private final NeighboringRelation relation;
     private final DpEvent event;
     private final String identity;
+    private final UnitOfRelease unit;
 
     ReleasedScaling(
-            TableNormalizer normalizer, long examples, NeighboringRelation relation, DpEvent event, String identity) {
+            TableNormalizer normalizer,
+            long examples,
+            NeighboringRelation relation,
+            DpEvent event,
+            String identity,
+            UnitOfRelease unit) {
         this.normalizer = normalizer;
         this.examples = examples;
         this.relation = relation;
         this.event = event;
         this.identity = identity;
+        this.unit = unit;
     }
 
     /** The normalizer by the released quantiles: for training, for inference, and to be saved with the model. */
@@ -46,6 +53,11 @@ public final class ReleasedScaling {
         return relation;
     }
 
+    /** What is protected as one: "example", or the name given by {@code withUnit}. */
+    public String unit() {
+        return unit.name();
+    }
+
     /** The identity of this release: it is charged once under this name, in every plan, model and ledger. */
     public String identity() {
         return identity;
@@ -55,11 +67,11 @@ public final class ReleasedScaling {
      * The plan with this release charged to it, calibrated again where it is calibrated. It is charged once, and a release that is made again is charged again: a script that runs more than once should {@link #save} it and {@link
      * #load} it.
      *
-     * @throws IllegalArgumentException if the plan has another relation or another number of examples, or is calibrated to a guarantee
+     * @throws IllegalArgumentException if the plan has another relation, another unit of privacy or another number of examples, or is calibrated to a guarantee
      *     that its earlier releases alone exceed
      */
     public DpSgdPlan chargedTo(DpSgdPlan plan) {
-        return ReleasedNormalization.charge(plan, examples, relation, identity, event, "PrivateScaling");
+        return ReleasedNormalization.charge(plan, examples, relation, unit, identity, event, "PrivateScaling");
     }
 
     /**
@@ -72,6 +84,7 @@ public final class ReleasedScaling {
         values.put("identity", identity);
         values.put("examples", examples);
         values.put("relation", relation.name());
+        values.put("unit", unit.name());
         values.put("event", event.toJson());
         values.put(
                 "knots",
@@ -88,7 +101,7 @@ public final class ReleasedScaling {
      */
     public static ReleasedScaling load(File file) throws IOException {
         JsonNode values = new ObjectMapper().readTree(file);
-        for (String name : List.of("identity", "examples", "relation", "event", "knots")) {
+        for (String name : List.of("identity", "examples", "relation", "unit", "event", "knots")) {
             if (!values.has(name)) {
                 throw new IOException(
                         file + " must be a file that ReleasedScaling.save wrote, has no \"" + name + "\"");
@@ -110,7 +123,8 @@ public final class ReleasedScaling {
                     values.get("examples").asLong(),
                     NeighboringRelation.valueOf(values.get("relation").asText()),
                     DpEvent.fromJson(values.get("event").asText()),
-                    values.get("identity").asText());
+                    values.get("identity").asText(),
+                    UnitOfRelease.of(values.get("unit").asText()));
         } catch (IllegalArgumentException e) {
             throw new IOException(file + " must be a file that ReleasedScaling.save wrote: " + e.getMessage(), e);
         }

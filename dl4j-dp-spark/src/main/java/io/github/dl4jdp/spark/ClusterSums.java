@@ -72,7 +72,12 @@ final class ClusterSums implements LotSums, AutoCloseable {
 
     @Override
     public long size() {
-        return examples.size();
+        return examples.units();
+    }
+
+    @Override
+    public boolean hasOwners() {
+        return examples.hasOwners();
     }
 
     @Override

@@ -12,10 +12,11 @@ import java.util.Arrays;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.NoSuchElementException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedDeque;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.nativeblas.NativeOpsHolder;
@@ -23,7 +24,7 @@ import org.nd4j.nativeblas.NativeOpsHolder;
 /**
  * What a process keeps of a run between tasks: a network for each task at a time, and the shards that it has read.
  *
- * <p><b>Formal guarantee.</b> {@link #sum} is a function of the step, the run and the bytes of the shard, whose hash the manifest holds. What is kept changes its time, never its result.
+ * <p><b>Formal guarantee.</b> {@link #sum} is a function of the step, the run and the bytes of the shard, whose hashes the manifest holds; so are the members, their numbers and their chosen rows, whichever process or attempt draws them. What is kept changes its time, never its result.
  */
 final class ExecutorRun implements AutoCloseable {
     /** Runs of several drivers may come in turns; each one holds networks. */
@@ -35,7 +36,15 @@ final class ExecutorRun implements AutoCloseable {
     private final Mechanism mechanism;
     private final Execution execution;
     private final ConcurrentLinkedDeque<ShardSummer> idle = new ConcurrentLinkedDeque<>();
-    private final ConcurrentHashMap<String, MappedArray> shards = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<String, Rows> shards = new ConcurrentHashMap<>();
+
+    /**
+     * A shard as it was read.
+     *
+     * @param first where the rows of each owner begin, see {@link ShardStorage#fetchOwners}; null where rows have none
+     */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Rows(MappedArray all, long @Nullable [] first) {}
 
     private ExecutorRun(NetworkRun run) {
         run.requireSameCode(run.newNetwork());
@@ -96,29 +105,34 @@ final class ExecutorRun implements AutoCloseable {
         ShardStorage storage = work.storage();
         ShardManifest manifest = work.manifest();
         ShardManifest.Shard shard = manifest.shards().get(number);
-        MappedArray rows = shards.computeIfAbsent(
-                storage.directory() + " " + shard.name() + " " + shard.sha256(),
-                key -> storage.fetch(manifest.layout(), shard));
+        ShardManifest.Owners owners = shard.owners();
+        Rows rows = shards.computeIfAbsent(
+                storage.directory() + " " + shard.name() + " " + shard.sha256()
+                        + (owners == null ? "" : " " + owners.sha256()),
+                key -> new Rows(
+                        storage.fetch(manifest.layout(), shard),
+                        owners == null ? null : storage.fetchOwners(shard, owners)));
         try {
             ShardSummer own = takeSummer();
-            int physicalBatchSize = own.physicalBatchSize(execution);
             LotTask task = step.task();
-            long[] members = mechanism.draw(
-                    task.key(), task.lot(), shard.first(), shard.first() + shard.count(), manifest.size());
+            long from = owners == null ? shard.first() : owners.first();
+            long to = from + (owners == null ? shard.count() : owners.count());
+            long[] members = mechanism.draw(task.key(), task.lot(), from, to, manifest.units());
             UnaryOperator<MultiDataSet> padding = run.padding(own.model());
+            Iterator<ShardSummer.Together> parts = own.cut(
+                            members, chosen(rows, task, members, from), own.physicalBatchSize(execution))
+                    .iterator();
             ShardSum sum = own.sum(
                     task,
                     step.parameters(),
                     () -> new Batches(
-                            members,
-                            physicalBatchSize,
-                            (batch, rowNumbers) -> own.batch(
+                            parts,
+                            together -> own.batch(
                                     task,
-                                    manifest.layout().examples(rows.get(rowNumbers)),
-                                    batch,
+                                    manifest.layout().examples(rows.all().get(together.rows())),
+                                    together,
                                     work.augmentation(),
-                                    padding),
-                            shard.first()));
+                                    padding)));
             idle.addFirst(own); // one that failed is not used again
             return sum;
         } catch (OutOfMemoryError e) {
@@ -149,41 +163,42 @@ final class ExecutorRun implements AutoCloseable {
         shards.clear();
     }
 
-    /** Makes a physical batch of some members and the numbers of their rows in the shard. */
-    private interface Maker {
-        ShardSummer.Batch make(long[] members, long[] rows);
+    /**
+     * The rows of each member in the shard: its own, or those of an owner that the lot's key chooses.
+     *
+     * @param from the number of the shard's first unit in the whole data set, which members are numbered in
+     */
+    private long[][] chosen(Rows rows, LotTask task, long[] members, long from) {
+        long[] first = rows.first();
+        if (first == null) {
+            return Arrays.stream(members)
+                    .mapToObj(member -> new long[] {member - from})
+                    .toArray(long[][]::new);
+        }
+        long[][] chosen = mechanism.drawRows(task.key(), members, member -> {
+            int own = (int) (member - from);
+            return first[own + 1] - first[own];
+        });
+        for (int i = 0; i < members.length; i++) {
+            for (int j = 0; j < chosen[i].length; j++) {
+                chosen[i][j] += first[(int) (members[i] - from)];
+            }
+        }
+        return chosen;
     }
 
-    /** The members of a shard in physical batches. */
-    private static final class Batches implements Iterator<ShardSummer.Batch> {
-        private final long[] members;
-        private final int physicalBatchSize;
-        private final Maker maker;
-        private final long first;
-        private int next;
-
-        Batches(long[] members, int physicalBatchSize, Maker maker, long first) {
-            this.members = members;
-            this.physicalBatchSize = physicalBatchSize;
-            this.maker = maker;
-            this.first = first;
-        }
-
+    /** Reads a physical batch when its turn comes. */
+    private record Batches(
+            Iterator<ShardSummer.Together> parts, Function<ShardSummer.Together, ShardSummer.Batch> read)
+            implements Iterator<ShardSummer.Batch> {
         @Override
         public boolean hasNext() {
-            return next < members.length;
+            return parts.hasNext();
         }
 
         @Override
         public ShardSummer.Batch next() {
-            if (!hasNext()) {
-                throw new NoSuchElementException();
-            }
-            int end = (int) Math.min(members.length, (long) next + physicalBatchSize);
-            long[] batch = Arrays.copyOfRange(members, next, end);
-            next = end;
-            return maker.make(
-                    batch, Arrays.stream(batch).map(member -> member - first).toArray());
+            return read.apply(parts.next());
         }
     }
 }

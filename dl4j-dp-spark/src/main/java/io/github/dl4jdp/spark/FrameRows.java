@@ -4,13 +4,16 @@ package io.github.dl4jdp.spark;
 import java.io.Serializable;
 import java.util.Arrays;
 import java.util.List;
+import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
+import org.apache.spark.api.java.function.Function;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.types.ArrayType;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
+import scala.Tuple2;
 
 /**
  * Examples of the rows of a data frame, for {@link ShardedExamples#write(JavaRDD, String)}: a column of vectors, those of Spark ML or arrays of numbers, and a column of labels. A row is an example.
@@ -30,10 +33,17 @@ public final class FrameRows {
      * @throws IllegalArgumentException if a column is not there, or {@code classes < 2}. Spark throws when the RDD is computed if a value is missing or of another kind
      */
     public static JavaRDD<DataSet> classification(Dataset<Row> frame, String features, String label, int classes) {
-        if (classes < 2) {
-            throw new IllegalArgumentException("classes must be at least 2, was " + classes);
-        }
-        return rows(frame, features, label, value -> oneHot(value, label, classes));
+        return frame.javaRDD().map(rows(frame, features, label, classes(label, classes)));
+    }
+
+    /**
+     * As {@link #classification(Dataset, String, String, int)}, with the owner of each row, for {@link ShardedExamples#writeByOwner}.
+     *
+     * @param owner name of the column of ids, text or whole numbers, which is no part of the features
+     */
+    public static JavaPairRDD<String, DataSet> classification(
+            Dataset<Row> frame, String features, String label, int classes, String owner) {
+        return byOwner(frame, owner, rows(frame, features, label, classes(label, classes)));
     }
 
     /**
@@ -45,26 +55,64 @@ public final class FrameRows {
      * @throws IllegalArgumentException if a column is not there
      */
     public static JavaRDD<DataSet> regression(Dataset<Row> frame, String features, String label) {
-        return rows(frame, features, label, value ->
-                new float[] {number(value, label).floatValue()});
+        return frame.javaRDD().map(rows(frame, features, label, number(label)));
+    }
+
+    /**
+     * As {@link #regression(Dataset, String, String)}, with the owner of each row, for {@link ShardedExamples#writeByOwner}.
+     *
+     * @param owner name of the column of ids, text or whole numbers, which is no part of the features
+     */
+    public static JavaPairRDD<String, DataSet> regression(
+            Dataset<Row> frame, String features, String label, String owner) {
+        return byOwner(frame, owner, rows(frame, features, label, number(label)));
+    }
+
+    private static Labels classes(String label, int classes) {
+        if (classes < 2) {
+            throw new IllegalArgumentException("classes must be at least 2, was " + classes);
+        }
+        return value -> oneHot(value, label, classes);
+    }
+
+    private static Labels number(String label) {
+        return value -> new float[] {number(value, label).floatValue()};
+    }
+
+    private static JavaPairRDD<String, DataSet> byOwner(
+            Dataset<Row> frame, String owner, Function<Row, DataSet> examples) {
+        int index = index(frame, owner);
+        return frame.javaRDD()
+                .mapToPair(row -> new Tuple2<>(id(row.isNullAt(index) ? null : row.get(index), owner), examples.call(row)));
+    }
+
+    /** A missing one is refused where rows are written. A fraction is no id: 7 and 7.0000001 may be one person. */
+    private static @Nullable String id(@Nullable Object value, String column) {
+        if (value == null || value instanceof String) {
+            return (String) value;
+        }
+        if (value instanceof Long || value instanceof Integer || value instanceof Short || value instanceof Byte) {
+            return value.toString();
+        }
+        throw new IllegalArgumentException("column \"" + column + "\" must hold ids, as text or whole numbers, holds "
+                + value.getClass().getName());
     }
 
     private interface Labels extends Serializable {
         float[] of(@Nullable Object value);
     }
 
-    private static JavaRDD<DataSet> rows(Dataset<Row> frame, String features, String label, Labels labels) {
+    private static Function<Row, DataSet> rows(Dataset<Row> frame, String features, String label, Labels labels) {
         int vector = index(frame, features);
         int target = index(frame, label);
         boolean isArray = frame.schema().fields()[vector].dataType() instanceof ArrayType;
-        return frame.javaRDD()
-                .map(row -> new DataSet(
+        return row -> new DataSet(
                         Nd4j.createFromArray(new float[][] {
                             isArray
                                     ? numbers(row.isNullAt(vector) ? null : row.getList(vector), features)
                                     : entries(row.get(vector), features)
                         }),
-                        Nd4j.createFromArray(new float[][] {labels.of(row.get(target))})));
+                        Nd4j.createFromArray(new float[][] {labels.of(row.get(target))}));
     }
 
     private static int index(Dataset<Row> frame, String column) {

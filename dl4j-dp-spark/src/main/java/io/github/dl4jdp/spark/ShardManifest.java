@@ -10,6 +10,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.shade.jackson.databind.JsonNode;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
@@ -22,6 +24,9 @@ final class ShardManifest implements Serializable {
     private static final int VERSION = 1;
     private static final int HASH_DIGITS = 64;
     private static final long NOT_CUT = 0;
+    /** Where rows have no owners. */
+    private static final long NONE = -1;
+
 
     /**
      * A shard.
@@ -30,8 +35,28 @@ final class ShardManifest implements Serializable {
      * @param first the number of its first example in the whole data set
      * @param count of its examples, at least 1
      * @param sha256 of its bytes, in hexadecimal
+     * @param owners whose rows its examples are; null where an example has no owner
      */
-    record Shard(String name, long first, long count, String sha256) implements Serializable {}
+    record Shard(
+            String name,
+            long first,
+            long count,
+            String sha256,
+            @Nullable Owners owners) implements Serializable {
+        Shard(String name, long first, long count, String sha256) {
+            this(name, first, count, sha256, null);
+        }
+    }
+
+    /**
+     * The owners of the rows of a shard, all rows of each. A file has how many rows each one has, in their order.
+     *
+     * @param name of the file in the directory
+     * @param first the number of the first owner in the whole data set
+     * @param count of owners, at least 1 and at most that of the rows
+     * @param sha256 of the file's bytes, in hexadecimal
+     */
+    record Owners(String name, long first, long count, String sha256) implements Serializable {}
 
     private final RowLayout layout;
     private final ArrayList<Shard> shards;
@@ -40,7 +65,7 @@ final class ShardManifest implements Serializable {
     /**
      * A set whose shards are partitions of the user's.
      *
-     * @throws IllegalArgumentException if the shards do not follow each other from example 0 on, or a name or hash is none
+     * @throws IllegalArgumentException if the shards do not follow each other from example 0 on, a name or hash is none, or some shards have owners and others do not
      */
     ShardManifest(RowLayout layout, List<Shard> shards) {
         this(layout, shards, NOT_CUT);
@@ -49,13 +74,14 @@ final class ShardManifest implements Serializable {
     /**
      * As {@link #ShardManifest(RowLayout, List)}, of shards that were cut by a number of examples.
      *
-     * @param cutBy the number whose equal parts the shards are, or {@link #NOT_CUT}
+     * @param cutBy the number of units whose equal parts the shards are, or {@link #NOT_CUT}
      */
     ShardManifest(RowLayout layout, List<Shard> shards, long cutBy) {
         this.layout = layout;
         this.cutBy = cutBy;
         this.shards = new ArrayList<>(shards);
         long next = 0;
+        long nextOwner = 0;
         var names = new HashSet<String>();
         for (Shard shard : shards) {
             if (shard.first() != next || shard.count() < 1) {
@@ -64,20 +90,37 @@ final class ShardManifest implements Serializable {
                                 + shard.name() + " begins at example " + shard.first() + " and has " + shard.count()
                                 + ", expected was a shard from example " + next);
             }
-            if (!names.add(shard.name())
-                    || shard.name().contains("/")
-                    || shard.name().isEmpty()) {
-                throw new IllegalArgumentException(
-                        "each shard must be a file of its own in the directory, was \"" + shard.name() + "\"");
-            }
-            if (shard.sha256().length() != HASH_DIGITS) {
-                throw new IllegalArgumentException("the SHA-256 of shard " + shard.name() + " must have " + HASH_DIGITS
-                        + " digits, was \"" + shard.sha256() + "\"");
-            }
+            requireFile(names, shard.name(), shard.sha256());
             next = Math.addExact(next, shard.count());
+            Owners owners = shard.owners();
+            if ((owners == null) != (shards.get(0).owners() == null)) {
+                throw new IllegalArgumentException(
+                        "either all shards must name the owners of their rows or none, " + shard.name() + " differs");
+            }
+            if (owners != null) {
+                if (owners.first() != nextOwner || owners.count() < 1 || owners.count() > shard.count()) {
+                    throw new IllegalArgumentException(
+                            "the owners of shards must follow each other without gap or overlap, each with a row; those of "
+                                    + shard.name() + " begin at " + owners.first() + " and are " + owners.count()
+                                    + " for " + shard.count() + " rows, expected were some from " + nextOwner);
+                }
+                requireFile(names, owners.name(), owners.sha256());
+                nextOwner = Math.addExact(nextOwner, owners.count());
+            }
         }
         if (next == 0) {
             throw new IllegalArgumentException("a set of shards must have at least one example, has none");
+        }
+    }
+
+    private static void requireFile(Set<String> names, String name, String sha256) {
+        if (!names.add(name) || name.contains("/") || name.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "each shard must be a file of its own in the directory, was \"" + name + "\"");
+        }
+        if (sha256.length() != HASH_DIGITS) {
+            throw new IllegalArgumentException("the SHA-256 of shard " + name + " must have " + HASH_DIGITS
+                    + " digits, was \"" + sha256 + "\"");
         }
     }
 
@@ -94,7 +137,18 @@ final class ShardManifest implements Serializable {
         return last.first() + last.count();
     }
 
-    /** The number of examples that decided where shards end; empty if the user's partitions did. */
+    /** Whether rows have owners, all rows of one in one shard. */
+    boolean hasOwners() {
+        return shards.get(0).owners() != null;
+    }
+
+    /** The number of owners, or of examples where these have none. */
+    long units() {
+        Owners last = shards.get(shards.size() - 1).owners();
+        return last == null ? size() : last.first() + last.count();
+    }
+
+    /** The number of units that decided where shards end; empty if the user's partitions, or the owners' ids, did. */
     OptionalLong cutBy() {
         return cutBy == NOT_CUT ? OptionalLong.empty() : OptionalLong.of(cutBy);
     }
@@ -105,6 +159,10 @@ final class ShardManifest implements Serializable {
         json.put("version", VERSION);
         if (cutBy != NOT_CUT) {
             json.put("cutBy", cutBy);
+        }
+        json.put("rows", size());
+        if (hasOwners()) {
+            json.put("owners", units());
         }
         json.put("counts", layout.counts());
         json.put(
@@ -125,6 +183,15 @@ final class ShardManifest implements Serializable {
                             map.put("first", shard.first());
                             map.put("count", shard.count());
                             map.put("sha256", shard.sha256());
+                            Owners owners = shard.owners();
+                            if (owners != null) {
+                                var own = new LinkedHashMap<String, Object>();
+                                own.put("name", owners.name());
+                                own.put("first", owners.first());
+                                own.put("count", owners.count());
+                                own.put("sha256", owners.sha256());
+                                map.put("owners", own);
+                            }
                             return map;
                         })
                         .toList());
@@ -158,16 +225,36 @@ final class ShardManifest implements Serializable {
                         shard.path("name").asText(),
                         shard.path("first").asLong(-1),
                         shard.path("count").asLong(-1),
-                        shard.path("sha256").asText()));
+                        shard.path("sha256").asText(),
+                        shard.has("owners") ? owners(shard.path("owners")) : null));
             }
             int[] counts = Arrays.stream(longs(json.path("counts")))
                     .mapToInt(Math::toIntExact)
                     .toArray();
-            return new ShardManifest(
+            var manifest = new ShardManifest(
                     new RowLayout(columns, counts), shards, json.path("cutBy").asLong(NOT_CUT));
+            requireStated(json, "rows", manifest.size());
+            requireStated(json, "owners", manifest.hasOwners() ? manifest.units() : NONE);
+            return manifest;
         } catch (IOException | RuntimeException e) {
             throw new IllegalArgumentException(where + " is not a manifest of shards: " + e.getMessage(), e);
         }
+    }
+
+    private static void requireStated(JsonNode json, String name, long count) {
+        long stated = json.path(name).asLong(NONE);
+        if (stated != count) {
+            throw new IllegalArgumentException("the " + name + " that it states must be those of its shards, "
+                    + (count == NONE ? "which name none" : count) + ", were " + stated);
+        }
+    }
+
+    private static Owners owners(JsonNode owners) {
+        return new Owners(
+                owners.path("name").asText(),
+                owners.path("first").asLong(-1),
+                owners.path("count").asLong(-1),
+                owners.path("sha256").asText());
     }
 
     private static long[] longs(JsonNode array) {

@@ -10,6 +10,7 @@ import java.io.OutputStream;
 import java.io.Serializable;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.IntBuffer;
 import java.nio.file.Files;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
@@ -105,7 +106,15 @@ final class ShardStorage implements Serializable {
             String name,
             long count,
             String sha256,
-            @Nullable RowLayout layout) implements Serializable {}
+            @Nullable RowLayout layout,
+            @Nullable WrittenOwners owners) implements Serializable {
+        Written of(WrittenOwners all) {
+            return new Written(name, count, sha256, layout, all);
+        }
+    }
+
+    /** The file of the owners of a shard's rows. */
+    record WrittenOwners(String name, long count, String sha256) implements Serializable {}
 
     /**
      * Writes a shard under a name that no other attempt to write it has.
@@ -115,7 +124,7 @@ final class ShardStorage implements Serializable {
     Written write(int number, Iterator<MultiDataSet> examples) throws IOException {
         String name = "shard-%05d-%s.bin".formatted(number, UUID.randomUUID());
         if (!examples.hasNext()) {
-            return new Written(name, 0, "", null);
+            return new Written(name, 0, "", null, null);
         }
         FileSystem files = fileSystem();
         var path = new Path(directory, name);
@@ -147,7 +156,64 @@ final class ShardStorage implements Serializable {
                 files.delete(path, false);
             }
         }
-        return new Written(name, count, HexFormat.of().formatHex(digest.digest()), layout);
+        return new Written(name, count, HexFormat.of().formatHex(digest.digest()), layout, null);
+    }
+
+    /**
+     * Writes how many rows each owner of a shard's rows has, one number of 32 bits after the other, little endian.
+     *
+     * @param shard the name of the shard's file, which no other attempt to write it has
+     * @param counts in the order of the rows, at least 1 each
+     */
+    WrittenOwners writeOwners(String shard, int[] counts) throws IOException {
+        String name = shard + ".owners";
+        ByteBuffer buffer = ByteBuffer.allocate(Math.multiplyExact(counts.length, Integer.BYTES))
+                .order(ByteOrder.LITTLE_ENDIAN);
+        buffer.asIntBuffer().put(counts);
+        try (OutputStream out = fileSystem().create(new Path(directory, name), false)) {
+            out.write(buffer.array());
+        }
+        return new WrittenOwners(
+                name, counts.length, HexFormat.of().formatHex(sha256().digest(buffer.array())));
+    }
+
+    /**
+     * Where the rows of each owner of a shard's rows begin.
+     *
+     * @return [owners + 1]: those of owner u are from entry u to before entry u + 1
+     * @throws ShardException if the file is missing, or is not what the manifest says
+     */
+    long[] fetchOwners(ShardManifest.Shard shard, ShardManifest.Owners owners) {
+        var path = new Path(directory, owners.name());
+        byte[] bytes;
+        try (InputStream in = fileSystem().open(path)) {
+            bytes = in.readAllBytes();
+        } catch (ChecksumException e) {
+            throw altered(path);
+        } catch (FileNotFoundException e) {
+            throw new ShardException("shard " + path + " is missing. Write the set of shards anew");
+        } catch (IOException e) {
+            throw new ShardException(
+                    "shard " + path + " could not be read: " + Objects.requireNonNullElse(e.getMessage(), e));
+        }
+        if (!HexFormat.of().formatHex(sha256().digest(bytes)).equals(owners.sha256())) {
+            throw altered(path);
+        }
+        IntBuffer counts =
+                ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
+        var first = new long[counts.remaining() + 1];
+        for (int u = 0; u < first.length - 1; u++) {
+            int count = counts.get(u);
+            if (count < 1) {
+                throw new ShardException("shard " + path + " has an owner without rows. Write the set of shards anew");
+            }
+            first[u + 1] = first[u] + count;
+        }
+        if (first.length - 1 != owners.count() || first[first.length - 1] != shard.count()) {
+            throw new ShardException(
+                    "shard " + path + " does not have as many owners and rows as the manifest says");
+        }
+        return first;
     }
 
     private static byte[] bytes(RowLayout layout, double[] rows) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.spark;
 
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.LotSums;
 import java.io.IOException;
@@ -10,9 +11,12 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.NoSuchElementException;
 import java.util.OptionalLong;
+import java.util.PrimitiveIterator;
 import java.util.stream.LongStream;
+import org.apache.spark.api.java.JavaPairRDD;
 import org.apache.spark.api.java.JavaRDD;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.apache.spark.rdd.RDD;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -55,12 +59,7 @@ public final class ShardedExamples {
 
     /** As {@link #write(JavaRDD, String)}, for networks of several inputs or outputs. */
     public static ShardedExamples writeMulti(JavaRDD<? extends MultiDataSet> examples, String directory) {
-        String level = String.valueOf(examples.rdd().outputDeterministicLevel());
-        if (level.equals("INDETERMINATE")) {
-            throw new IllegalArgumentException(
-                    "a partition of the RDD that is computed again, after a failure say, may hold other rows, so that examples would be lost or repeated"
-                            + " (SPARK-23207): checkpoint() the RDD, or sort it before repartition");
-        }
+        requireSameAgain(examples.rdd());
         JavaSparkContext spark = JavaSparkContext.fromSparkContext(examples.context());
         ShardStorage storage = emptyStorage(spark, directory);
         List<ShardStorage.Written> written = examples
@@ -89,6 +88,43 @@ public final class ShardedExamples {
     }
 
     /**
+     * Writes rows that have owners, for plans by {@code DpSgdPlan.withUnit}: the visits of patients by their ids. Spark brings the rows of an owner together, from whatever partitions, in the shard that a hash of the id names.
+     *
+     * <p>Ids are compared exactly, so that " 7" is not "7"; an owner whose rows have different ids is several owners to the guarantee. Ids are not written. Owners are numbered shard by shard, in the order of their ids, and their rows keep the
+     * order of the RDD. Until they are written, rows and ids cross the network and local disks by Spark's shuffle: protect these as for any job on the same data.
+     *
+     * <p>The shard of an owner depends on the id and the number of shards alone, so that nothing has to be assumed about the partitions of the RDD.
+     *
+     * @param rowsById each element one row or several of one owner, with the owner's id, neither null nor blank
+     * @param shards at least 1, a public constant; a shard that gets no owner is left out
+     * @param directory without a set of shards
+     * @throws IllegalArgumentException as for {@link #write(JavaRDD, String)}, or if {@code shards < 1}. Spark throws if an id is missing
+     * @throws UncheckedIOException if the directory cannot be written to
+     */
+    public static ShardedExamples writeByOwner(JavaPairRDD<String, DataSet> rowsById, int shards, String directory) {
+        return writeMultiByOwner(rowsById.mapValues(ShardedExamples::multi), shards, directory);
+    }
+
+    /** As {@link #writeByOwner(JavaPairRDD, int, String)}, for networks of several inputs or outputs. */
+    public static ShardedExamples writeMultiByOwner(
+            JavaPairRDD<String, ? extends MultiDataSet> rowsById, int shards, String directory) {
+        if (shards < 1) {
+            throw new IllegalArgumentException("shards must be at least 1, was " + shards);
+        }
+        requireSameAgain(rowsById.rdd());
+        ShardStorage storage = emptyStorage(JavaSparkContext.fromSparkContext(rowsById.context()), directory);
+        return finish(storage, OwnerRows.write(rowsById, shards, storage), OptionalLong.empty());
+    }
+
+    private static void requireSameAgain(RDD<?> rdd) {
+        if (String.valueOf(rdd.outputDeterministicLevel()).equals("INDETERMINATE")) {
+            throw new IllegalArgumentException(
+                    "a partition of the RDD that is computed again, after a failure say, may hold other rows, so that examples would be lost or repeated"
+                            + " (SPARK-23207): checkpoint() the RDD, or sort it before repartition");
+        }
+    }
+
+    /**
      * Writes examples that the driver has, in memory or in array files, as {@code shards} shards of equal length. For a data set whose size is the number of examples of the plan: {@link
      * #write(JavaSparkContext, RandomAccessExamples, long, int, String)} takes others.
      *
@@ -98,34 +134,41 @@ public final class ShardedExamples {
      */
     public static ShardedExamples write(
             JavaSparkContext spark, RandomAccessExamples examples, int shards, String directory) {
-        return write(spark, examples, examples.size(), shards, directory);
+        return write(spark, examples, units(examples), shards, directory);
     }
 
     /**
      * As {@link #write(JavaSparkContext, RandomAccessExamples, int, String)}, where the shards are equal parts of a public number of examples: one example more or less in the data moves no other to another
      * shard, so that it changes one part of a sum only. The last shard has what is beyond that number.
      *
-     * @param publicSize the number of examples of the plan, at least 1
+     * <p>{@link GroupedExamples} are cut by their owners, for plans by {@code DpSgdPlan.withUnit}: all rows of an owner are in one shard.
+     *
+     * @param publicSize the number of examples of the plan, or of owners, at least 1
+     * @param shards at least 1 and at most the number of examples or owners
      */
     public static ShardedExamples write(
             JavaSparkContext spark, RandomAccessExamples examples, long publicSize, int shards, String directory) {
         if (publicSize < 1) {
             throw new IllegalArgumentException("publicSize must be at least 1, was " + publicSize);
         }
-        long most = Math.min(examples.size(), publicSize);
+        long units = units(examples);
+        long most = Math.min(units, publicSize);
         if (shards < 1 || shards > most) {
-            throw new IllegalArgumentException(
-                    "shards must be from 1 to the number of examples, " + most + ", was " + shards);
+            throw new IllegalArgumentException("shards must be from 1 to the number of "
+                    + (examples instanceof GroupedExamples ? "owners" : "examples") + ", " + most + ", was " + shards);
         }
         ShardStorage storage = emptyStorage(spark, directory);
         var written = new ArrayList<ShardStorage.Written>();
         try {
             for (int shard = 0; shard < shards; shard++) {
-                long from = Math.min(examples.size(), LotSums.border(publicSize, shards, shard));
+                long from = Math.min(units, LotSums.border(publicSize, shards, shard));
                 long to = shard + 1 == shards
-                        ? examples.size()
-                        : Math.min(examples.size(), LotSums.border(publicSize, shards, shard + 1));
-                written.add(storage.write(shard, range(examples, from, to)));
+                        ? units
+                        : Math.min(units, LotSums.border(publicSize, shards, shard + 1));
+                written.add(
+                        examples instanceof GroupedExamples grouped
+                                ? write(storage, shard, grouped, from, to)
+                                : storage.write(shard, rows(examples, LongStream.range(from, to).iterator())));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -133,13 +176,29 @@ public final class ShardedExamples {
         return finish(storage, written, OptionalLong.of(publicSize));
     }
 
-    private static Iterator<MultiDataSet> range(RandomAccessExamples examples, long from, long to) {
-        return new Iterator<>() {
-            private long next = from;
+    private static long units(RandomAccessExamples examples) {
+        return examples instanceof GroupedExamples grouped ? grouped.units() : examples.size();
+    }
 
+    /** Writes all rows of the owners from one number to before another. */
+    private static ShardStorage.Written write(
+            ShardStorage storage, int shard, GroupedExamples examples, long from, long to) throws IOException {
+        PrimitiveIterator.OfLong rows = LongStream.range(from, to)
+                .flatMap(owner -> LongStream.range(0, examples.rowCount(owner))
+                        .map(place -> examples.row(owner, place)))
+                .iterator();
+        ShardStorage.Written written = storage.write(shard, rows(examples, rows));
+        int[] counts = LongStream.range(from, to)
+                .mapToInt(owner -> Math.toIntExact(examples.rowCount(owner)))
+                .toArray();
+        return counts.length == 0 ? written : written.of(storage.writeOwners(written.name(), counts));
+    }
+
+    private static Iterator<MultiDataSet> rows(RandomAccessExamples examples, PrimitiveIterator.OfLong numbers) {
+        return new Iterator<>() {
             @Override
             public boolean hasNext() {
-                return next < to;
+                return numbers.hasNext();
             }
 
             @Override
@@ -147,10 +206,11 @@ public final class ShardedExamples {
                 if (!hasNext()) {
                     throw new NoSuchElementException();
                 }
-                long end = Math.min(to, next + ROWS_AT_A_TIME);
-                MultiDataSet rows = examples.get(LongStream.range(next, end).toArray());
-                next = end;
-                return rows;
+                var some = LongStream.builder();
+                for (int i = 0; i < ROWS_AT_A_TIME && numbers.hasNext(); i++) {
+                    some.add(numbers.nextLong());
+                }
+                return examples.get(some.build().toArray());
             }
         };
     }
@@ -180,6 +240,7 @@ public final class ShardedExamples {
             ShardStorage storage, List<ShardStorage.Written> written, OptionalLong cutBy) {
         var shards = new ArrayList<ShardManifest.Shard>();
         long first = 0;
+        long firstOwner = 0;
         RowLayout layout = null;
         for (ShardStorage.Written shard : written) {
             RowLayout here = shard.layout();
@@ -195,8 +256,12 @@ public final class ShardedExamples {
                                 + here.describe() + ", others have " + layout.describe()
                                 + ". Pad them to a public length before they are written");
             }
-            shards.add(new ShardManifest.Shard(shard.name(), first, shard.count(), shard.sha256()));
+            ShardStorage.WrittenOwners of = shard.owners();
+            var owners =
+                    of == null ? null : new ShardManifest.Owners(of.name(), firstOwner, of.count(), of.sha256());
+            shards.add(new ShardManifest.Shard(shard.name(), first, shard.count(), shard.sha256(), owners));
             first += shard.count();
+            firstOwner += of == null ? 0 : of.count();
         }
         if (layout == null) {
             throw new IllegalArgumentException("a set of shards must have at least one example, the RDD has none");
@@ -227,9 +292,19 @@ public final class ShardedExamples {
         }
     }
 
-    /** The number of examples. */
+    /** The number of examples: of rows, where these have owners. */
     public long size() {
         return manifest.size();
+    }
+
+    /** Whether rows have owners, for plans by {@code DpSgdPlan.withUnit}: all rows of one are in one shard. */
+    public boolean hasOwners() {
+        return manifest.hasOwners();
+    }
+
+    /** The number of owners of rows, or of examples where these have none. Private data, unless the plan's relation makes it public. */
+    public long units() {
+        return manifest.units();
     }
 
     /** The number of shards. */

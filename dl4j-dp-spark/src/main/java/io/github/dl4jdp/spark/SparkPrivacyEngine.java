@@ -133,11 +133,6 @@ public final class SparkPrivacyEngine implements AutoCloseable {
                     "the plan must have no truncated backpropagation through time on a cluster: each segment needs the update that the one before made."
                             + " Train it in one process, by PrivacyEngine");
         }
-        if (mechanism.unit().isGroup()) {
-            throw new IllegalArgumentException("the plan's unit of privacy must be the example on a cluster, was "
-                    + mechanism.unit().name()
-                    + ": shards are cut by examples, not by their owners. Train it in one process, by PrivacyEngine");
-        }
     }
 
     /**
@@ -168,8 +163,9 @@ public final class SparkPrivacyEngine implements AutoCloseable {
     /**
      * Trains on the plan's remaining lots. After an exception, calling it again goes on with the same lot.
      *
-     * @throws IllegalArgumentException if the set's size differs by more than 1 % from the plan's number of examples (from it at all under relations that make the size public), or its
-     *     examples do not have the shape that the plan declares
+     * @param examples with owners of rows for a plan by {@link DpSgdPlan#withUnit}, and without for others
+     * @throws IllegalArgumentException if the set's size differs by more than 1 % from the plan's number of examples or owners (from it at all under relations that make the size public), its
+     *     examples do not have the shape that the plan declares, or it has owners and the plan's unit is one row, or the other way round
      * @throws IllegalStateException if the network between driver and executors is neither protected nor trusted, no executor takes a task or can build the network, the plan's steps are done,
      *     the engine is closed, or a lot's sum could not be had: nothing of that lot was released or charged then
      */
@@ -206,6 +202,7 @@ public final class SparkPrivacyEngine implements AutoCloseable {
             java.util.function.Function<SumShard, Function<Integer, ShardResult>> faults) {
         requireUsable(spark);
         requireProtection();
+        requireUnitOfThePlan(examples);
         requireCutByThePlan(examples);
         if (augmentation == null && local.plan().augmentationMultiplicity() > 1) {
             throw new IllegalStateException("the plan's augmentation multiplicity is "
@@ -248,14 +245,30 @@ public final class SparkPrivacyEngine implements AutoCloseable {
         }
     }
 
-    /** Where shards end must not depend on how many examples there are, unless that is public: an example more would move others to another shard. */
+    /** Rows with owners for a plan whose unit is the owner, and for no other. */
+    private void requireUnitOfThePlan(ShardedExamples examples) {
+        boolean isGroup = local.plan().mechanism().unit().isGroup();
+        if (isGroup && !examples.hasOwners()) {
+            throw new IllegalArgumentException("the set's shards must name the " + local.plan().unit()
+                    + " of each row, the plan's unit of privacy, and were cut by rows: write the set by ShardedExamples.writeByOwner(rowsById, shards, directory), or from"
+                    + " GroupedExamples. Nothing was charged");
+        }
+        if (!isGroup && examples.hasOwners()) {
+            throw new IllegalArgumentException(
+                    "the set's shards name the owner of each row, but the plan's unit of privacy is one row: use plan.withUnit(\"patient\", maximumRows), or write the set without"
+                            + " owners. Nothing was charged");
+        }
+    }
+
+    /** Where shards end must not depend on how many units there are, unless that is public: one more would move others to another shard. */
     private void requireCutByThePlan(ShardedExamples examples) {
         long planned = local.plan().examples();
         OptionalLong cutBy = examples.manifest().cutBy();
         if (cutBy.isPresent() && cutBy.getAsLong() != planned) {
-            throw new IllegalArgumentException("the set's shards were cut by a size of " + cutBy.getAsLong()
-                    + " examples, which must be the plan's, " + planned
-                    + ": another size of the data must not move an example to another shard. Write the set by"
+            String units = local.plan().mechanism().unit().plural();
+            throw new IllegalArgumentException("the set's shards were cut by a size of " + cutBy.getAsLong() + " "
+                    + units + ", which must be the plan's, " + planned
+                    + ": another size of the data must not move " + units + " to another shard. Write the set by"
                     + " ShardedExamples.write(spark, examples, " + planned
                     + ", shards, directory). Nothing was charged");
         }
@@ -279,12 +292,22 @@ public final class SparkPrivacyEngine implements AutoCloseable {
         assumptions.add(
                 "lots are summed on Apache Spark " + spark.version() + " (master " + spark.master() + ") in "
                         + examples.shards()
-                        + " shards: the driver, the executors, their local disks and the storage of the shards are trusted, one row of the shards is one example, and the shard of an example does not depend on the other examples");
+                        + " shards: the driver, the executors, their local disks and the storage of the shards are trusted, "
+                        + placed(examples));
         if (!NetworkTrust.isInProcess(spark.master()) && trustsTheNetwork) {
             assumptions.add(
                     "the network between driver and executors is trusted, as the user stated: clean sums cross it without authentication and encryption being required");
         }
         return assumptions;
+    }
+
+    /** What the guarantee rests on about which rows are where. */
+    private String placed(ShardedExamples examples) {
+        if (!examples.hasOwners()) {
+            return "one row of the shards is one example, and the shard of an example does not depend on the other examples";
+        }
+        String unit = local.plan().unit();
+        return "the rows that the shards keep as those of one " + unit + " are all rows of one " + unit;
     }
 
     /** The engine on the driver: for listeners, checkpoints and export. Its {@code lots} train in this process. */

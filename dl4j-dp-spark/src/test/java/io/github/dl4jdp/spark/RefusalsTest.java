@@ -109,14 +109,6 @@ class RefusalsTest {
     }
 
     @Test
-    void attach_unitOtherThanTheExample_isRefused() {
-        assertThatIllegalArgumentException()
-                .isThrownBy(() -> SparkPrivacyEngine.attach(
-                        TestRun.network(), TestRun.plan().withUnit("patient", 4), spark))
-                .withMessageContaining("unit of privacy must be the example on a cluster, was patient");
-    }
-
-    @Test
     void fit_setOfAnotherSize_isRefused() {
         var few =
                 RandomAccessExamples.of((DataSet) TestRun.data(DataType.DOUBLE).getRange(0, 40));

@@ -142,7 +142,18 @@ final class TestRun {
     /** As {@link #alone(DpSgdPlan, Model, DataSet, int)}, of any examples. */
     static INDArray alone(
             DpSgdPlan plan, Model network, RandomAccessExamples data, int shards, @Nullable Augmentation augmentation) {
-        try (var engine = PrivacyEngine.attach(network, plan, OPTIONS.withShards(shards))) {
+        return alone(plan, network, data, shards, augmentation, OPTIONS);
+    }
+
+    /** As {@link #alone(DpSgdPlan, Model, RandomAccessExamples, int, Augmentation)}, by other physical batches. */
+    static INDArray alone(
+            DpSgdPlan plan,
+            Model network,
+            RandomAccessExamples data,
+            int shards,
+            @Nullable Augmentation augmentation,
+            ExecutionOptions options) {
+        try (var engine = PrivacyEngine.attach(network, plan, options.withShards(shards))) {
             if (network instanceof MultiLayerNetwork list) {
                 list.fit(augmentation == null ? engine.lots(data) : engine.lots(data, augmentation), plan.epochs());
             } else {

@@ -5,14 +5,17 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.util.Arrays;
 import java.util.OptionalLong;
 
 /**
- * Private histograms: for each of several columns, how many examples are in each of its bins, released once with noise.
+ * Private histograms: for each of several columns, how many examples, or owners of rows, are in each of its bins, released once with noise.
  *
- * <p><b>Formal guarantee.</b> An example adds 1 to at most one bin of each of c columns, a vector of norm {@code sqrt(c)} at most: an example more or less, or one replaced by a null record, moves the counts by
- * that, and noise of standard deviation {@code z sqrt(c)} is {@code Gaussian(z)}. One replaced by another moves each column's counts by 1 in two bins at most, together {@code sqrt(2 c)}: {@code Gaussian(z / sqrt(2))}.
- * The counts are integers, so their sums are exact in any order.
+ * <p>An owner of several rows adds to each bin the share of its rows that are there, of those that have a value in the column: 1 in a column altogether.
+ *
+ * <p><b>Formal guarantee.</b> In each of c columns an example or owner adds numbers that are not negative and sum to 1 at most, a vector of norm 1 at most since {@code sum p^2 <= (sum p)^2}; of all columns, {@code sqrt(c)} at most, however
+ * many rows an owner has: an example or owner more or less, or one replaced by a null record, moves the counts by that, and noise of standard deviation {@code z sqrt(c)} is {@code Gaussian(z)}. One replaced by another moves each column by
+ * {@code ||p - q||^2 <= ||p||^2 + ||q||^2 <= 2}, since p and q are not negative, together by {@code sqrt(2 c)}: {@code Gaussian(z / sqrt(2))}. Shares are cut down to multiples of 2^-20 and summed as integers, so the sums are exact in any order.
  */
 public final class PrivateCounts {
     /** For a column in which an example has no value. */
@@ -20,13 +23,27 @@ public final class PrivateCounts {
 
     private static final String STREAM = "counts";
 
+    /** Counts are of these, so that shares of an owner's rows are integers. */
+    private static final int UNITS_BITS = 20;
+
+    private static final long UNITS = 1L << UNITS_BITS;
+
     /** Below it a count is exact as a double. */
-    private static final long MOST_EXAMPLES = 1L << 53;
+    private static final long MOST_EXAMPLES = 1L << (53 - UNITS_BITS);
 
     private final int columns;
     private final int bins;
     private final long[] counts;
     private long examples;
+
+    /** The rows of the owner who is next to end: in each bin, and with a value in each column. */
+    private final long[] own;
+
+    private final long[] ownOfColumn;
+    /** Which bins those are, the first {@link #touchedCount} of these. */
+    private int[] touched = new int[16];
+
+    private int touchedCount;
 
     /**
      * Histograms of nothing yet.
@@ -40,6 +57,8 @@ public final class PrivateCounts {
         this.columns = columns;
         this.bins = bins;
         this.counts = new long[Math.multiplyExact(columns, bins)];
+        this.own = new long[counts.length];
+        this.ownOfColumn = new long[columns];
     }
 
     /**
@@ -49,6 +68,17 @@ public final class PrivateCounts {
      * @throws IllegalArgumentException if it has another length or a bin that does not exist; nothing is added
      */
     public void add(int[] binOfColumn) {
+        addRow(binOfColumn);
+        endOwner();
+    }
+
+    /**
+     * Adds one row of the owner who is next to end.
+     *
+     * @param binOfColumn [columns], in [0, bins) or {@link #NO_BIN}
+     * @throws IllegalArgumentException if it has another length or a bin that does not exist; nothing is added
+     */
+    public void addRow(int[] binOfColumn) {
         if (binOfColumn.length != columns) {
             throw new IllegalArgumentException(
                     "binOfColumn must have " + columns + " entries, had " + binOfColumn.length);
@@ -58,21 +88,39 @@ public final class PrivateCounts {
                 throw new IllegalArgumentException("bins must be in [-1, " + bins + "), one was " + bin);
             }
         }
-        if (++examples >= MOST_EXAMPLES) {
-            throw new IllegalStateException("more examples than can be counted exactly, 2^53");
-        }
         for (int c = 0; c < columns; c++) {
             if (binOfColumn[c] != NO_BIN) {
-                counts[c * bins + binOfColumn[c]]++;
+                int at = c * bins + binOfColumn[c];
+                if (own[at]++ == 0) {
+                    if (touchedCount == touched.length) {
+                        touched = Arrays.copyOf(touched, 2 * touchedCount);
+                    }
+                    touched[touchedCount++] = at;
+                }
+                ownOfColumn[c]++;
             }
         }
+    }
+
+    /** Adds the shares of the owner whose rows were added since the last one ended. */
+    public void endOwner() {
+        if (++examples >= MOST_EXAMPLES) {
+            throw new IllegalStateException("more examples than can be counted exactly, 2^33");
+        }
+        for (int i = 0; i < touchedCount; i++) {
+            int at = touched[i];
+            counts[at] += Math.multiplyExact(own[at], UNITS) / ownOfColumn[at / bins];
+            own[at] = 0;
+        }
+        touchedCount = 0;
+        Arrays.fill(ownOfColumn, 0);
     }
 
     /** The counts without noise, column after column. */
     double[] sum() {
         double[] sum = new double[counts.length];
         for (int i = 0; i < sum.length; i++) {
-            sum[i] = counts[i];
+            sum[i] = (double) counts[i] / UNITS;
         }
         return sum;
     }

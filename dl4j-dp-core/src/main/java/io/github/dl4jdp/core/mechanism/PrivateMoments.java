@@ -9,15 +9,16 @@ import java.util.Arrays;
 import java.util.OptionalLong;
 
 /**
- * Private moments: the sum over examples of their channels' means and squares, every example's share bounded, released once with noise.
+ * Private moments: the sum over examples, or over owners of rows, of their channels' means and squares, every share bounded, released once with noise.
  *
  * <p>With m the means of an example's channels over their positions and s the means of the squares, the share is
  *
  * <pre>{@code u = (m min(1 / B, 1 / ||m||), s min(1 / D, 1 / ||s||)) / sqrt(2),   ||u|| <= 1}</pre>
  *
- * <p>and zero if a feature is not finite.
+ * <p>Of an owner of several rows, m and s are the means over the rows. A row with a feature that is not finite is left out, and a share of none is zero.
  *
- * <p><b>Formal guarantee.</b> Each half of a share is clipped to {@code 1 / sqrt(2)}, so a share has norm 1 at most: an example more or less, or one replaced by a null record, moves the sum by at
+ * <p><b>Formal guarantee.</b> A share is a function of its own example or owner, and each half of it is clipped to {@code 1 / sqrt(2)} after the mean over the rows was taken, so a share has norm 1 at most, however many
+ * rows it is made of: an example or owner more or less, or one replaced by a null record, moves the sum by at
  * most 1, and noise of standard deviation z is {@code Gaussian(z)}; one replaced by another moves it by at most 2: {@code Gaussian(z / 2)}.
  */
 public final class PrivateMoments {
@@ -40,6 +41,11 @@ public final class PrivateMoments {
     private final long[] sums;
     private final double[] means;
     private final double[] squares;
+    /** Of the owner whose rows are being added. */
+    private final double[] rowMeans;
+
+    private final double[] rowSquares;
+    private long rows;
 
     /**
      * An empty sum.
@@ -54,10 +60,18 @@ public final class PrivateMoments {
         this.sums = new long[2 * channels];
         this.means = new double[channels];
         this.squares = new double[channels];
+        this.rowMeans = new double[channels];
+        this.rowSquares = new double[channels];
     }
 
     /** Adds one example: the {@code length} numbers from {@code from} on, channel after channel. */
     public void add(float[] features, int from, int length) {
+        addRow(features, from, length);
+        endOwner();
+    }
+
+    /** Adds one row of the owner who is next to end, as {@link #add} an example. */
+    public void addRow(float[] features, int from, int length) {
         int positions = length / channels;
         for (int c = 0; c < channels; c++) {
             double sum = 0;
@@ -71,11 +85,30 @@ public final class PrivateMoments {
             if (!Double.isFinite(sumOfSquares)) {
                 return;
             }
-            means[c] = sum / positions;
-            squares[c] = sumOfSquares / positions;
+            rowMeans[c] = sum / positions;
+            rowSquares[c] = sumOfSquares / positions;
+        }
+        for (int c = 0; c < channels; c++) {
+            means[c] += rowMeans[c];
+            squares[c] += rowSquares[c];
+        }
+        rows++;
+    }
+
+    /** Adds the share of the owner whose rows were added since the last one ended. */
+    public void endOwner() {
+        if (rows == 0) {
+            return;
+        }
+        for (int c = 0; c < channels; c++) {
+            means[c] /= rows;
+            squares[c] /= rows;
         }
         addClipped(means, meanBound, 0);
         addClipped(squares, squareBound, channels);
+        Arrays.fill(means, 0);
+        Arrays.fill(squares, 0);
+        rows = 0;
     }
 
     private void addClipped(double[] values, double bound, int to) {
