@@ -442,7 +442,9 @@ class PrivacyUnitTest {
             assertThat(report.toString())
                     .contains("ADD_OR_REMOVE_ONE, one patient")
                     .contains("of which a lot has at most 3")
-                    .contains("10 patients");
+                    .contains("10 patients")
+                    .contains("The plan's 10 patients")
+                    .doesNotContain("10 examples");
             assertThat(report.toJson()).contains("\"unit\" : \"one patient\"");
         }
         assertThat(statuses).isNotEmpty().allSatisfy(status -> {

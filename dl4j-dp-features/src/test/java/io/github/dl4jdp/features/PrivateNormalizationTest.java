@@ -10,8 +10,12 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.PrivateMoments;
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.SplittableRandom;
 import java.util.stream.DoubleStream;
@@ -19,6 +23,7 @@ import java.util.stream.LongStream;
 import org.apache.commons.statistics.distribution.NormalDistribution;
 import org.apache.commons.statistics.inference.KolmogorovSmirnovTest;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -246,6 +251,108 @@ class PrivateNormalizationTest {
         assertThatThrownBy(() -> released.chargedTo(DpSgdPlan.poisson(SIZE, 50).withUnit("patient", 3)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("unit of privacy of the release, one example, has one patient");
+    }
+
+    /** Half of the rows are one person's. */
+    private static long[] ids() {
+        return LongStream.range(0, SIZE).map(row -> row % 2 == 0 ? -1 : row / 4).toArray();
+    }
+
+    private static final int PEOPLE = 1 + SIZE / 4;
+
+    @Test
+    void release_people_isTheMeanOverPeopleOfTheirMeans() {
+        INDArray features = features(DataType.FLOAT);
+        long[] ids = ids();
+        var people = GroupedExamples.of(examples(features), ids);
+        // The bounds clip nobody, and the noise is nothing.
+        ReleasedNormalization released =
+                PrivateNormalization.of(PEOPLE, 600, 1200, 1e-6).withUnit("patient").release(people);
+
+        double[] mean = new double[CHANNELS];
+        double[] square = new double[CHANNELS];
+        for (long id : LongStream.of(ids).distinct().toArray()) {
+            long[] rows = LongStream.range(0, SIZE).filter(row -> ids[(int) row] == id).toArray();
+            for (int c = 0; c < CHANNELS; c++) {
+                for (long row : rows) {
+                    INDArray channel = features.slice(row).slice(c).castTo(DataType.DOUBLE);
+                    mean[c] += channel.meanNumber().doubleValue() / rows.length / PEOPLE;
+                    square[c] += channel.mul(channel).meanNumber().doubleValue() / rows.length / PEOPLE;
+                }
+            }
+        }
+        for (int c = 0; c < CHANNELS; c++) {
+            assertThat(released.normalization().mean()[c]).isCloseTo(mean[c], within(1e-4));
+            assertThat(released.normalization().deviation()[c])
+                    .isCloseTo(Math.sqrt(square[c] - mean[c] * mean[c]), within(2e-2));
+        }
+        assertThat(released.event()).isEqualTo(new DpEvent.Gaussian(1e-6));
+    }
+
+    /** Whose rows are in one piece or in two that are read changes nothing. */
+    @Test
+    void release_personOfManyRows_weighsAsOne() {
+        INDArray features = Nd4j.zeros(DataType.FLOAT, 40, 2);
+        features.putRow(39, Nd4j.ones(DataType.FLOAT, 2).muli(100));
+        long[] few = LongStream.range(0, 40).toArray();
+        long[] many = LongStream.range(0, 40).map(row -> row < 20 ? row : 20).toArray();
+        var settings = PrivateNormalization.of(40, 5, 5, 1).withUnit("patient").withSeed(3);
+        var lessPeople = PrivateNormalization.of(21, 5, 5, 1).withUnit("patient").withSeed(3);
+
+        double[] alone = settings.release(GroupedExamples.of(examples(features), few))
+                .normalization()
+                .mean();
+        double[] together = lessPeople
+                .release(GroupedExamples.of(examples(features), many))
+                .normalization()
+                .mean();
+
+        // The mean of twenty rows, one of them 100, is 5: its norm is above the bound, as that of the row alone is.
+        for (int c = 0; c < 2; c++) {
+            assertThat(together[c] * 21).isCloseTo(alone[c] * 40, within(1e-4));
+        }
+    }
+
+    @Test
+    void release_unitThatIsNotTheDatas_throws() {
+        RandomAccessExamples rows = examples(features(DataType.FLOAT));
+        var people = GroupedExamples.of(rows, ids());
+        var settings = PrivateNormalization.of(SIZE, 6, 12, 8);
+
+        assertThatThrownBy(() -> settings.release(people))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("the release protects one row");
+        assertThatThrownBy(() -> settings.withUnit("patient").release(rows))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("the data must have the patient of each row");
+        assertThatThrownBy(() -> settings.withUnit("patient").release(people))
+                .hasMessageContaining("examples = 500 patients (within 1 %), has 126");
+        assertThatThrownBy(() -> settings.withUnit("example")).hasMessageContaining("leave withUnit out");
+        assertThatThrownBy(() -> settings.withUnit("")).hasMessageContaining("unit must be a word");
+    }
+
+    @Test
+    void chargedTo_planOfPeople_takesTheirReleaseAlone(@TempDir Path folder) throws IOException {
+        var people = GroupedExamples.of(examples(features(DataType.FLOAT)), ids());
+        ReleasedNormalization released = PrivateNormalization.of(PEOPLE, 6, 12, 8)
+                .withUnit("patient")
+                .release(people);
+        File file = folder.resolve("released.json").toFile();
+        released.save(file);
+        for (ReleasedNormalization one : List.of(released, ReleasedNormalization.load(file))) {
+            assertThat(one.unit()).isEqualTo("patient");
+            assertThat(one.chargedTo(DpSgdPlan.poisson(PEOPLE, 50).withUnit("patient", 3))
+                            .otherReleases())
+                    .isEqualTo(new DpEvent.Gaussian(8));
+            for (DpSgdPlan other : List.of(
+                    DpSgdPlan.poisson(PEOPLE, 50),
+                    DpSgdPlan.poisson(PEOPLE, 50).withUnit("hospital", 3))) {
+                assertThatThrownBy(() -> one.chargedTo(other))
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("unit of privacy of the release, one patient, has one " + other.unit())
+                        .hasMessageContaining("PrivateNormalization.withUnit");
+            }
+        }
     }
 
     @Test

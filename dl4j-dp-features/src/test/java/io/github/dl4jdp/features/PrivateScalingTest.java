@@ -11,12 +11,14 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Objects;
 import java.util.Random;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
@@ -213,6 +215,57 @@ class PrivateScalingTest {
         assertThatExceptionOfType(UnsupportedOperationException.class)
                 .isThrownBy(() -> normalizer.transform(Nd4j.create(2, 1)))
                 .withMessageContaining("preProcess");
+    }
+
+    /** Half of the rows are of one person, whose incomes are a thousandfold: a median of rows would be hers. */
+    @Test
+    void release_people_countEachOnce() {
+        DataSet table = table();
+        long[] ids = new long[ROWS];
+        for (int i = 0; i < ROWS; i++) {
+            boolean isOne = i % 2 == 1;
+            ids[i] = isOne ? -1 : i;
+            if (isOne) {
+                table.getFeatures().putScalar(i, 1, 1e7);
+            }
+        }
+        var people = GroupedExamples.of(RandomAccessExamples.of(table), ids);
+        ReleasedScaling released = PrivateScaling.of(ROWS / 2 + 1, 2)
+                .withColumns(1)
+                .withUnit("patient")
+                .release(people);
+        double[] knots = Objects.requireNonNull(released.normalizer().knots(1));
+        assertThat(knots[5]).isCloseTo(Math.exp(10), within(0.15 * Math.exp(10)));
+        assertThat(knots[knots.length - 1]).isLessThan(1e7 / 2);
+        assertThat(released.event()).isEqualTo(new DpEvent.Gaussian(2));
+    }
+
+    @Test
+    void chargedTo_planOfPeople_takesTheirReleaseAlone(@TempDir Path folder) throws IOException {
+        RandomAccessExamples rows = RandomAccessExamples.of(table());
+        long[] ids = new long[ROWS];
+        Arrays.setAll(ids, row -> row / 2);
+        var people = GroupedExamples.of(rows, ids);
+        ReleasedScaling released =
+                PrivateScaling.of(ROWS / 2, 5).withColumns(1).withUnit("patient").release(people);
+        File file = folder.resolve("scaling.json").toFile();
+        released.save(file);
+        for (ReleasedScaling one : List.of(released, ReleasedScaling.load(file))) {
+            assertThat(one.unit()).isEqualTo("patient");
+            assertThat(one.chargedTo(DpSgdPlan.poisson(ROWS / 2, 50).withUnit("patient", 2))
+                            .otherReleases())
+                    .isEqualTo(new DpEvent.Gaussian(5));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> one.chargedTo(DpSgdPlan.poisson(ROWS / 2, 50)))
+                    .withMessageContaining("one patient, has one example")
+                    .withMessageContaining("PrivateScaling.withUnit");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateScaling.of(ROWS, 5).release(people))
+                .withMessageContaining("the release protects one row");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateScaling.of(ROWS, 5).withUnit("patient").release(rows))
+                .withMessageContaining("the data must have the patient of each row");
     }
 
     @Test

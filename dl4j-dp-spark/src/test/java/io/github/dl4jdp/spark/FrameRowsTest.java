@@ -6,17 +6,21 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import org.apache.spark.sql.Dataset;
 import org.apache.spark.sql.Row;
 import org.apache.spark.sql.RowFactory;
 import org.apache.spark.sql.SparkSession;
+import org.apache.spark.sql.types.DataType;
 import org.apache.spark.sql.types.DataTypes;
 import org.apache.spark.sql.types.StructType;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.dataset.DataSet;
 
 class FrameRowsTest {
@@ -68,6 +72,52 @@ class FrameRowsTest {
                 FrameRows.classification(frame, "features", "label", 3),
                 directory.resolve("shards").toUri().toString());
         assertThat(shards.size()).isEqualTo(3);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void rows_ownersAsTextOrNumbers_areOneShardEach(boolean text, @TempDir Path directory) {
+        Dataset<Row> frame = owned(
+                text ? DataTypes.StringType : DataTypes.LongType,
+                text ? List.of("ann", "bob", "ann") : List.of(7L, 8L, 7L));
+        ShardedExamples shards = ShardedExamples.writeByOwner(
+                FrameRows.classification(frame, "features", "label", 2, "patient"),
+                2,
+                directory.resolve("shards").toUri().toString());
+        assertThat(shards.size()).isEqualTo(3);
+        assertThat(shards.units()).isEqualTo(2);
+        assertThat(FrameRows.regression(frame, "features", "label", "patient").keys().collect())
+                .containsExactly(text ? new String[] {"ann", "bob", "ann"} : new String[] {"7", "8", "7"});
+    }
+
+    /** 7.0 and 7.0000001 may be one person; an id that is missing is refused where rows are written. */
+    @Test
+    void rows_ownersThatAreNoIds_areRefused(@TempDir Path directory) {
+        Dataset<Row> fractions = owned(DataTypes.DoubleType, List.of(7.0, 8.0, 7.0));
+        assertThatThrownBy(() -> FrameRows.classification(fractions, "features", "label", 2, "patient")
+                        .collect())
+                .hasMessageContaining("column \"patient\" must hold ids, as text or whole numbers, holds java.lang.Double");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> FrameRows.classification(fractions, "features", "label", 2, "owner"))
+                .withMessageContaining("must have a column \"owner\"");
+        Dataset<Row> missing = owned(DataTypes.StringType, Arrays.asList("ann", null, "ann"));
+        assertThatThrownBy(() -> ShardedExamples.writeByOwner(
+                        FrameRows.regression(missing, "features", "label", "patient"),
+                        2,
+                        directory.resolve("shards").toUri().toString()))
+                .hasMessageContaining("ids must name the owner of every row");
+    }
+
+    /** Three rows with an owner each. */
+    private static Dataset<Row> owned(DataType type, List<?> owners) {
+        return session.createDataFrame(
+                owners.stream()
+                        .map(owner -> RowFactory.create(List.of(0.5, 1.0), 1.0, owner))
+                        .toList(),
+                new StructType()
+                        .add("features", DataTypes.createArrayType(DataTypes.DoubleType))
+                        .add("label", DataTypes.DoubleType)
+                        .add("patient", type));
     }
 
     @Test

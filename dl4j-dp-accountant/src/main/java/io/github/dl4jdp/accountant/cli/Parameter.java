@@ -24,6 +24,10 @@ enum Parameter {
             "add-or-remove-one|zero-out|replace-one",
             "Which data sets are neighbors (default: add-or-remove-one for Poisson lots and random allocation, replace-one"
                     + " for lots of fixed size, zero-out for given batches)."),
+    UNIT(
+            "WORD",
+            "What neighbors differ in one of, and what examples and lots count: patient, account (default: example; that of"
+                    + " the ledger)."),
     NOISE_MULTIPLIER("S", "Noise standard deviation / clipping norm."),
     NOISE_SCHEDULE(
             "FROM:FACTOR,...",
@@ -56,6 +60,7 @@ enum Parameter {
     private static final Pattern NUMBER =
             Pattern.compile("[+-]?((\\d+(\\.\\d*)?|\\.\\d+)([eE][+-]?\\d+)?|Infinity)|NaN");
     private static final Pattern ZERO = Pattern.compile("[+-]?[0.]*([eE].*)?");
+    private static final Pattern WORD = Pattern.compile("\\p{L}[\\p{L}\\p{N} _-]{0,39}");
     private static final Pattern COMMA = Pattern.compile(",");
 
     private final String label;
@@ -81,7 +86,7 @@ enum Parameter {
 
     boolean isColumn() {
         return switch (this) {
-            case EVENT, LEDGER, EARLIER_RELEASES, EARLIER_LEDGER, GROUPS, CLIPPING_NORM -> false;
+            case UNIT, EVENT, LEDGER, EARLIER_RELEASES, EARLIER_LEDGER, GROUPS, CLIPPING_NORM -> false;
             default -> true;
         };
     }
@@ -112,6 +117,7 @@ enum Parameter {
             case RELATION -> constant(NeighboringRelation.class, text);
             case ACCOUNTANT -> constant(AccountantKind.class, text);
             case DISTRIBUTION -> constant(SearchCommand.Distribution.class, text);
+            case UNIT -> unit(text);
             case NOISE_SCHEDULE -> NoiseStages.parse(text);
             case GROUPS -> sizes(text);
             case EVENT, LEDGER, EARLIER_RELEASES, EARLIER_LEDGER -> text;
@@ -133,6 +139,15 @@ enum Parameter {
             throw new IllegalArgumentException("must be within the range of doubles, 5e-324 to 1.7e308, was " + text);
         }
         return value + 0.0; // -0.0 is zero
+    }
+
+    private static String unit(String text) {
+        if (!WORD.matcher(text).matches()) {
+            throw new IllegalArgumentException(
+                    "must be a word of 1 to 40 letters, digits, spaces, hyphens or underscores, beginning with a letter, was "
+                            + (text.isEmpty() ? "empty" : text));
+        }
+        return text;
     }
 
     private static List<Double> sizes(String text) {

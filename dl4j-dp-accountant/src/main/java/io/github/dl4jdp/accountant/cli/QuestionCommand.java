@@ -141,7 +141,7 @@ abstract class QuestionCommand extends SettingCommand {
             write(generator, answer, exact(answer));
             Map<String, Object> values = new TreeMap<>();
             shown(setting).forEach((parameter, value) -> values.put(parameter.column(), value));
-            values.keySet().removeAll(List.of("accountant", "relation", "sampling"));
+            values.keySet().removeAll(List.of("accountant", "relation", "sampling", "unit"));
             for (Map.Entry<String, Object> value : values.entrySet()) {
                 generator.writeFieldName(value.getKey());
                 write(generator, value.getValue(), Setting.text(value.getValue()));
@@ -151,6 +151,9 @@ abstract class QuestionCommand extends SettingCommand {
             }
             generator.writeStringField("accountant", Parameter.text(answeredBy(setting)));
             generator.writeStringField("relation", Parameter.text(setting.relation()));
+            if (!setting.isOfExamples()) {
+                generator.writeStringField("unit", setting.unit());
+            }
             if (!setting.isOfEvent()) {
                 generator.writeStringField("sampling", Parameter.text(setting.sampling()));
             }

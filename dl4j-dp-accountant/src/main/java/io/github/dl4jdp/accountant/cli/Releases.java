@@ -16,11 +16,16 @@ import org.jspecify.annotations.Nullable;
  *
  * @param event null where there is nothing of the kind
  * @param relation the ledger's, null for an event, which holds under the relation asked for
+ * @param unit the ledger's unit of privacy, null for an event, which holds for the unit asked for
  * @param description in a few words
  */
-record Releases(@Nullable DpEvent event, @Nullable NeighboringRelation relation, String description) {
+record Releases(
+        @Nullable DpEvent event,
+        @Nullable NeighboringRelation relation,
+        @Nullable String unit,
+        String description) {
 
-    private static final Releases NONE = new Releases(null, null, "");
+    private static final Releases NONE = new Releases(null, null, null, "");
 
     /** What one of these two parameters names. */
     static Releases of(Map<Parameter, Object> values, Parameter event, Parameter ledger) throws IOException {
@@ -33,6 +38,7 @@ record Releases(@Nullable DpEvent event, @Nullable NeighboringRelation relation,
         if (asEvent != null) {
             return new Releases(
                     event(event, asEvent.toString().trim()),
+                    null,
                     null,
                     event.column().replace('_', ' '));
         }
@@ -68,6 +74,7 @@ record Releases(@Nullable DpEvent event, @Nullable NeighboringRelation relation,
         return new Releases(
                 all,
                 history.terms().relation(),
+                history.terms().unit(),
                 "ledger of " + history.steps() + (history.steps() == 1 ? " charge" : " charges") + " in "
                         + history.sessions() + (history.sessions() == 1 ? " session" : " sessions"));
     }

@@ -42,6 +42,8 @@ final class Setting {
             Parameter.COUNT_NOISE,
             Parameter.RELEASES_PER_LOT);
 
+    private static final String EXAMPLE = "example";
+
     private final Map<Parameter, Object> values;
     private final Releases run;
     private final Releases earlier;
@@ -154,7 +156,30 @@ final class Setting {
         return run.event() == null ? sampling().require(relation) : relation;
     }
 
+    /** The unit of privacy that was given, or is that of the ledger: costs for another one do not add up, nor does one follow from the other. */
+    String unit() {
+        String given = (String) values.get(Parameter.UNIT);
+        String ofLedger = run.unit();
+        if (ofLedger != null && given != null && !given.equals(ofLedger)) {
+            throw new IllegalArgumentException(
+                    "unit must be that of the ledger, " + ofLedger + ", was " + given + "; remove it");
+        }
+        String unit = ofLedger != null ? ofLedger : given != null ? given : EXAMPLE;
+        if (earlier.unit() != null && !earlier.unit().equals(unit)) {
+            throw new IllegalArgumentException("earlier_ledger must be for the unit of the run, " + unit + ", was for "
+                    + earlier.unit() + "; costs for different units of privacy do not add up. If the run is of that unit, "
+                    + "set unit to it");
+        }
+        return unit;
+    }
+
+    /** Whether a row is the unit of privacy. */
+    boolean isOfExamples() {
+        return unit().equals(EXAMPLE);
+    }
+
     PrivacyAccountant accountant() {
+        unit(); // what cannot be added up has no cost
         return accountantKind().create(relation());
     }
 
@@ -407,7 +432,7 @@ final class Setting {
         if (groupSize() > 1) {
             words.add("groups of " + groupSize());
         }
-        words.add(Parameter.text(relation()));
+        words.add(Parameter.text(relation()) + (isOfExamples() ? "" : " of one " + unit()));
         words.add(run.event() == null ? sampling().description() : run.description());
         if (has(Parameter.NOISE_SCHEDULE)) {
             words.add("noise times " + values.get(Parameter.NOISE_SCHEDULE));

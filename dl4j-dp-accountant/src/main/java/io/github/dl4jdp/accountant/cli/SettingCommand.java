@@ -25,6 +25,7 @@ abstract class SettingCommand implements Callable<Integer> {
             Parameter.EPOCHS,
             Parameter.SAMPLING,
             Parameter.RELATION,
+            Parameter.UNIT,
             Parameter.NOISE_SCHEDULE,
             Parameter.COUNT_NOISE,
             Parameter.RELEASES_PER_LOT,

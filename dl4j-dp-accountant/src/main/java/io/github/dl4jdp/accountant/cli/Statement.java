@@ -28,10 +28,13 @@ final class Statement {
     /** The usual advice is a delta well below 1 / examples: here, a tenth of it. */
     private static final double WELL_BELOW = 0.1;
 
+    private static final String SEVERAL_EXAMPLES =
+            "Several examples of one person: the unit is one example; the epsilon of a group is larger.";
+
     private static final List<String> NOT_COVERED = List.of(
             "Choosing hyper-parameters, features or a model by looking at the protected data.",
             "Metrics on the protected data that are published beside the model.",
-            "Several examples of one person: the unit is one example; the epsilon of a group is larger.",
+            SEVERAL_EXAMPLES,
             "An adversary who can see the raw data, the gradients before noise, or the random generator's state.");
 
     private final Setting setting;
@@ -122,6 +125,22 @@ final class Statement {
         return (kind == AccountantKind.RDP ? "the " : "") + name(kind);
     }
 
+    /** A text about examples, in the words of the unit. */
+    private String worded(String text) {
+        return setting.isOfExamples()
+                ? text
+                : text.replace("examples", "units").replace("an example", "one " + setting.unit()).replace("example", setting.unit());
+    }
+
+    private List<String> notCovered() {
+        return NOT_COVERED.stream()
+                .map(line -> line.equals(SEVERAL_EXAMPLES) && !setting.isOfExamples()
+                        ? "A " + setting.unit()
+                                + " whose rows are counted as those of several. Neighbors differ in one with all rows: data that differ in one row alone are two steps apart, as for two of them together."
+                        : line)
+                .toList();
+    }
+
     private String mechanism() {
         if (setting.isOfEvent()) {
             return "Accounted releases: " + setting.releases() + ".";
@@ -163,6 +182,10 @@ final class Statement {
         }
     }
 
+    private List<String> assumptionsInWords() {
+        return assumptions().stream().map(this::worded).toList();
+    }
+
     private List<String> assumptions() {
         if (setting.isOfEvent()) {
             return List.of(
@@ -196,7 +219,7 @@ final class Statement {
     }
 
     String markdown() {
-        StringBuilder text = new StringBuilder("# Privacy statement\n\n" + mechanism() + "\n");
+        StringBuilder text = new StringBuilder("# Privacy statement\n\n" + worded(mechanism()) + "\n");
         if (setting.hasEarlier()) {
             text.append("Other releases about the same data are included.\n");
         }
@@ -208,30 +231,35 @@ final class Statement {
                 ## Guarantee
                 **Epsilon %s at delta %s**, for %s, which means: two data sets are neighbors if %s.
                 %s
-                * Unit of privacy: one example.
+                * Unit of privacy: one %s.
                 """,
                 number(epsilon),
                 delta,
                 Parameter.text(relation),
-                relation.description(),
-                grade.sentence()));
+                relation.description(setting.unit()),
+                worded(grade.sentence()),
+                setting.isOfExamples() ? setting.unit() : setting.unit() + " with all rows"));
         groups.forEach((size, of) -> text.append("* For " + (size == 2 ? "two" : size)
-                + " examples of one person together: epsilon "
+                + (setting.isOfExamples()
+                        ? " examples of one person together"
+                        : " units together, each one " + setting.unit())
+                + ": epsilon "
                 + (of.isPresent() ? number(of) : "not bounded by this accountant") + ".\n"));
         text.append(String.format(
                 Locale.ROOT,
                 """
-                * In other words: at a false-positive rate of 1 %%, an attacker detects at most %s %% of the members (the examples in the data).
+                * In other words: at a false-positive rate of 1 %%, an attacker detects at most %s %% of the members (the %s in the data).
                 * Computed with %s (an upper bound); by %s it is %s.
                 * Setting: central. A trusted party holds the data and trains.
                 * Computed by dl4j-dp-accountant, version %s.
                 """,
                 number(100 * truePositives),
+                worded("examples"),
                 withArticle(kind),
                 withArticle(otherKind()),
                 number(other),
                 AccountantCommand.Version.number()));
-        shuffled.ifPresent(value -> text.append(String.format(
+        shuffled.ifPresent(value -> text.append(worded(String.format(
                 Locale.ROOT,
                 """
 
@@ -244,9 +272,9 @@ final class Statement {
                 setting.sampling() == LotSampling.POISSON ? "Poisson samples" : "drawn by random allocation",
                 number(value),
                 delta,
-                setting.passes())));
-        list(text.append("\n## Assumptions\n"), assumptions());
-        list(text.append("\n## Not covered\n"), NOT_COVERED);
+                setting.passes()))));
+        list(text.append("\n## Assumptions\n"), assumptionsInWords());
+        list(text.append("\n## Not covered\n"), notCovered());
         return text.toString();
     }
 
@@ -263,12 +291,12 @@ final class Statement {
             epsilon(json, "epsilon", OptionalDouble.of(epsilon));
             json.writeNumberField("delta", delta);
             json.writeStringField("relation", Parameter.text(relation));
-            json.writeStringField("relation_in_words", "two data sets are neighbors if " + relation.description());
-            json.writeStringField("unit", "example");
+            json.writeStringField("relation_in_words", "two data sets are neighbors if " + relation.description(setting.unit()));
+            json.writeStringField("unit", setting.unit());
             json.writeStringField("setting", "central");
             json.writeStringField("accountant", name(kind));
             json.writeStringField("grade", Parameter.text(grade.level()));
-            json.writeStringField("in_words", grade.sentence().replace("**", ""));
+            json.writeStringField("in_words", worded(grade.sentence().replace("**", "")));
             epsilon(
                     json,
                     otherKind() == AccountantKind.RDP
@@ -302,8 +330,8 @@ final class Statement {
                 json.writeEndObject();
             }
             mechanism(json);
-            array(json, "assumptions", assumptions());
-            array(json, "not_covered", NOT_COVERED);
+            array(json, "assumptions", assumptionsInWords());
+            array(json, "not_covered", notCovered());
             json.writeEndObject();
         }
         return text.toString();

@@ -92,6 +92,7 @@ class CommandLineFuzzTest {
             case LOTS_PER_PASS -> any(List.of("1", "8", "50"), random);
             case SAMPLING -> any(List.of("poisson", "fixed-size", "GIVEN_BATCHES", "random-allocation"), random);
             case RELATION -> any(List.of("add-or-remove-one", "zero-out", "replace-one"), random);
+            case UNIT -> any(List.of("example", "patient", "user-day"), random);
             case NOISE_MULTIPLIER -> any(List.of("1.1", "4", "0.7", "20"), random);
             case NOISE_SCHEDULE -> any(List.of("1:1", "1:1.2,50:1", "1:1,2:2,3:3"), random);
             case COUNT_NOISE -> any(List.of("5", "12.8"), random);

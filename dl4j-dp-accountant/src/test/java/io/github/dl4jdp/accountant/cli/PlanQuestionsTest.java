@@ -249,6 +249,38 @@ class PlanQuestionsTest {
                 .refused("relation must be one of zero-out, replace-one for given batches");
     }
 
+    private Path ledgerOf(String unit) {
+        Path file = folder.resolve(unit + ".ledger");
+        var terms = new PrivacyLedger.Terms(
+                "plan", "network", "1", NeighboringRelation.ADD_OR_REMOVE_ONE, unit, STEP);
+        try (PrivacyLedger ledger = PrivacyLedger.open(file, terms)) {
+            ledger.charge(120);
+        }
+        return file;
+    }
+
+    /** An epsilon for a patient is none for a row, and the other way round: what is said names the unit, and different ones are not added up. */
+    @Test
+    void ledger_otherUnit_isNamedAndNeverAddedToAnother() {
+        Path patients = ledgerOf("patient");
+        assertThat(Outcome.of("epsilon --delta 1e-5 --ledger", patients.toString()).out())
+                .contains("(add-or-remove-one of one patient, ledger of 120 charges");
+        assertThat(Outcome.of("epsilon --json --delta 1e-5 --ledger", patients.toString()).out())
+                .contains("\"unit\":\"patient\"");
+        assertThat(Outcome.of("epsilon --json --delta 1e-5 --ledger", ledgerOf("example").toString()).out())
+                .doesNotContain("\"unit\"");
+        Outcome.of("epsilon --delta 1e-5 --unit example --ledger", patients.toString())
+                .refused("unit must be that of the ledger, patient, was example");
+        Outcome.of("epsilon --delta 1e-5 " + RUN + "--earlier-ledger", patients.toString())
+                .refused("earlier_ledger must be for the unit of the run, example, was for patient");
+        Outcome.of("epsilon --delta 1e-5 --ledger " + ledgerOf("hospital") + " --earlier-ledger", patients.toString())
+                .refused("earlier_ledger must be for the unit of the run, hospital, was for patient");
+        assertThat(Outcome.of("epsilon --delta 1e-5 --unit patient " + RUN + "--earlier-ledger", patients.toString())
+                        .out())
+                .contains("add-or-remove-one of one patient");
+        Outcome.of("epsilon --delta 1e-5 " + RUN + "--unit 1st").refused("must be a word");
+    }
+
     @Test
     void ledger_thatIsNone_isOneLineAndExitCodeOne() throws IOException {
         Path broken = folder.resolve("broken");

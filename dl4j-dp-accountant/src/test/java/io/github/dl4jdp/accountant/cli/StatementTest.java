@@ -10,10 +10,13 @@ import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.GroupPrivacy;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PldAccountant;
+import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.RdpAccountant;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** A statement says no more than what came out. */
 class StatementTest {
@@ -26,6 +29,34 @@ class StatementTest {
                 .contains("hide whether any one example was in the data")
                 .doesNotContain("Warning");
         assertThat(outcome.err()).isEmpty();
+    }
+
+    /** What a ledger charged for patients is not said of examples, in Markdown and in JSON. */
+    @Test
+    void statement_ledgerOfPatients_speaksOfThem(@TempDir Path folder) {
+        Path file = folder.resolve("run.ledger");
+        var terms = new PrivacyLedger.Terms(
+                "plan", "network", "1", NeighboringRelation.ADD_OR_REMOVE_ONE, "patient", new Gaussian(8));
+        try (PrivacyLedger ledger = PrivacyLedger.open(file, terms)) {
+            ledger.charge(2);
+        }
+        for (String source : List.of("--ledger " + file, "--examples 600 --lot-size 6 --epochs 1 --noise-multiplier 3 --unit patient")) {
+            String statement = "statement --delta 1e-6 " + source;
+            assertThat(Outcome.of(statement).answered().out())
+                    .contains("Unit of privacy: one patient with all rows.")
+                    .contains("one data set has one patient more than the other")
+                    .contains("whether any one patient was in the data")
+                    .contains("For two units together, each one patient")
+                    .contains("data that differ in one row alone are two steps apart")
+                    .doesNotContain("one example", "an example", "each example");
+            assertThat(Outcome.of(statement + " --json").answered().out())
+                    .contains("\"unit\" : \"patient\"")
+                    .contains("one patient more")
+                    .doesNotContain("one example");
+        }
+        assertThat(Outcome.of(RUN + "--noise-multiplier 3 --delta 1e-6").answered().out())
+                .contains("Unit of privacy: one example.")
+                .contains("examples of one person together");
     }
 
     @Test

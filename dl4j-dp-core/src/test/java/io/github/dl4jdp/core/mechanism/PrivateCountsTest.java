@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.mechanism;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.within;
 
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
@@ -50,6 +51,58 @@ class PrivateCountsTest {
             }
             assertThat(distance(with, replaced)).isLessThanOrEqualTo(Math.sqrt(2.0 * columns) * (1 + 1e-12));
         }
+    }
+
+    /** An owner with all rows, of which there may be many, goes or is another one. */
+    @Test
+    void sum_oneOwnerLess_isAtMostTheSensitivityApart() {
+        Random random = new Random(2);
+        for (int run = 0; run < 300; run++) {
+            int columns = 1 + random.nextInt(6);
+            int bins = 1 + random.nextInt(40);
+            var counts = new PrivateCounts(columns, bins);
+            for (int i = random.nextInt(20); i > 0; i--) {
+                addOwner(counts, random, columns, bins);
+            }
+            double[] without = counts.sum();
+            addOwner(counts, random, columns, bins);
+            double[] with = counts.sum();
+            assertThat(distance(with, without)).isLessThanOrEqualTo(Math.sqrt(columns) * (1 + 1e-12));
+
+            var other = new PrivateCounts(columns, bins);
+            addOwner(other, random, columns, bins);
+            double[] replaced = other.sum();
+            for (int i = 0; i < replaced.length; i++) {
+                replaced[i] += without[i];
+            }
+            assertThat(distance(with, replaced)).isLessThanOrEqualTo(Math.sqrt(2.0 * columns) * (1 + 1e-12));
+        }
+    }
+
+    /** Rows spread over bins, all in one of them, or without values. */
+    private static void addOwner(PrivateCounts counts, Random random, int columns, int bins) {
+        int[] same = random.nextInt(3) == 0 ? example(random, columns, bins) : null;
+        for (int row = 1 + random.nextInt(1 << random.nextInt(9)); row > 0; row--) {
+            counts.addRow(same == null ? example(random, columns, bins) : same);
+        }
+        counts.endOwner();
+    }
+
+    @Test
+    void sum_ownersRows_areSharesOfThoseWithAValue() {
+        var counts = new PrivateCounts(2, 3);
+        counts.addRow(new int[] {0, PrivateCounts.NO_BIN});
+        counts.addRow(new int[] {2, 1});
+        counts.addRow(new int[] {2, 1});
+        counts.addRow(new int[] {2, 2});
+        counts.endOwner();
+        counts.add(new int[] {0, PrivateCounts.NO_BIN});
+
+        double[] sum = counts.sum();
+
+        // Shares are cut down to multiples of 2^-20.
+        assertThat(sum).containsExactly(new double[] {1.25, 0, 0.75, 0, 2 / 3.0, 1 / 3.0}, within(0x1p-20));
+        assertThat(sum[4] + sum[5]).isLessThanOrEqualTo(1);
     }
 
     /** The mean of 20,000 squares has a relative error of 1 %; five times that fails once in 1.7 million runs. */

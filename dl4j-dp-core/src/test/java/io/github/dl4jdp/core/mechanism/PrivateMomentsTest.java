@@ -4,7 +4,9 @@ package io.github.dl4jdp.core.mechanism;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
@@ -70,6 +72,59 @@ class PrivateMomentsTest {
         // What rounding of the norms may add is covered by the noise many times over.
         assertThat(distance(all, of(meanBound, squareBound, without))).isLessThan(1 + 1e-12);
         assertThat(distance(all, of(meanBound, squareBound, replaced))).isLessThan(2 + 1e-12);
+    }
+
+    private static PrivateMoments ofOwners(double meanBound, double squareBound, List<float[][]> owners) {
+        var sum = new PrivateMoments(CHANNELS, meanBound, squareBound);
+        for (float[][] rows : owners) {
+            for (float[] row : rows) {
+                sum.addRow(row, 0, EACH);
+            }
+            sum.endOwner();
+        }
+        return sum;
+    }
+
+    /** An owner with all rows, of which there may be many, goes or is another one. */
+    @Property(tries = 500)
+    void sum_oneOwnerLess_isAtMostTheSensitivityApart(
+            @ForAll long seed,
+            @ForAll @IntRange(min = 1, max = 12) int count,
+            @ForAll @DoubleRange(min = -6, max = 6) double meanBoundExponent,
+            @ForAll @DoubleRange(min = -6, max = 6) double squareBoundExponent) {
+        double meanBound = Math.pow(10, meanBoundExponent);
+        double squareBound = Math.pow(10, squareBoundExponent);
+        var random = new SplittableRandom(seed);
+        var with = new ArrayList<float[][]>();
+        for (int i = 0; i < count; i++) {
+            with.add(examples(1 + random.nextInt(1 << random.nextInt(7)), random));
+        }
+        var replaced = new ArrayList<>(with);
+        replaced.set(count - 1, examples(1 + random.nextInt(40), random));
+        PrivateMoments all = ofOwners(meanBound, squareBound, with);
+
+        assertThat(distance(all, ofOwners(meanBound, squareBound, with.subList(0, count - 1))))
+                .isLessThan(1 + 1e-12);
+        assertThat(distance(all, ofOwners(meanBound, squareBound, replaced))).isLessThan(2 + 1e-12);
+    }
+
+    @Test
+    void sum_ownersRows_areAveragedBeforeTheyAreBounded() {
+        float[] one = {0.1f, 0.3f, -0.5f, -0.5f, 0, 0};
+        float[] other = {0.2f, 0.2f, 0.5f, 0.7f, 0, 1};
+        float[] bad = {1, 2, 3, 4, 5, Float.NaN};
+
+        double[] sum = ofOwners(1.5, 4, List.<float[][]>of(new float[][] {one, bad, other})).sum();
+
+        double mean = 2 * 1.5 * Math.sqrt(2);
+        double square = 2 * 4 * Math.sqrt(2);
+        double[] expected = {0.4 / mean, 0.1 / mean, 0.5 / mean, 0.09 / square, (0.25 + 0.37) / square, 0.5 / square};
+        assertThat(sum).containsExactly(expected, within(1e-6));
+        // One row, a hundred times, is that row; rows that are all bad are nothing.
+        float[][] many = new float[100][];
+        Arrays.fill(many, one);
+        assertThat(ofOwners(1.5, 4, List.of(many, new float[][] {bad, bad})).sum())
+                .containsExactly(of(one).sum(), within(1e-7));
     }
 
     @Test
