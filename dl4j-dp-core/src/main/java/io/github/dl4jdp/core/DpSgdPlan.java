@@ -669,7 +669,7 @@ public final class DpSgdPlan {
      * Other releases about the same data, before the training or beside it: private statistics for normalization, another model. It is
      * charged from the start: calibration, epsilon, ledger and report include it.
      *
-     * @param event relative to sensitivities under {@link #relation()}, and of everything that was released: a second call replaces the first, and a
+     * @param event relative to sensitivities under {@link #relation()} to one {@link #unit}, and of everything that was released: a second call replaces the first, and a
      * plan that continues another one with an equal event refers to the same releases
      * @throws IllegalArgumentException if the plan is calibrated to a guarantee that {@code event} alone exceeds
      */

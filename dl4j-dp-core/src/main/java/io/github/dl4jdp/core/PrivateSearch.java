@@ -7,6 +7,7 @@ import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.RunCount;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.charging.LedgerOpener;
@@ -15,7 +16,7 @@ import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
 import io.github.dl4jdp.core.random.RandomStreams;
-import java.util.LinkedHashMap;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -25,12 +26,14 @@ import java.util.OptionalLong;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.random.RandomGenerator;
+import java.util.stream.LongStream;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 
 /**
@@ -49,7 +52,7 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
  * <h2>Formal guarantee</h2>
  *
  * {@code RepeatAndSelect(run, count)} with run = the plan's event, composed with {@code Gaussian(noise)} where the score is {@link #withPrivateAccuracy}: network, candidate and score of the best run satisfy {@link
- * Best#guarantee} about training and validation examples together. The conditions of Papernot and Steinke (2022) hold by construction: the number of runs is drawn once, from {@code count}; candidates are drawn for each run, with
+ * Best#guarantee} about training and validation examples together, or about owners of them with all rows where these are the plan's unit. The conditions of Papernot and Steinke (2022) hold by construction: the number of runs is drawn once, from {@code count}; candidates are drawn for each run, with
  * repetitions, by public odds; all runs have the same plan; a score that is not a number is the worst. Assumed: the candidates and the networks' initial parameters do not depend on private data, and a score that {@link
  * #withScore} was given is computed from the network and public data alone. A plan's other releases are charged once, beside the search.
  */
@@ -107,36 +110,86 @@ public final class PrivateSearch<C> {
 
     /**
      * This search, scored by the number of correctly classified private examples, released with noise at every run. The validation examples are protected as the training examples are, and may be some of them; they are best kept apart.
+     * Their number is divided by and in the report: like that of the training examples it is a constant that was known without counting, or the relation makes it public.
      *
      * @param validation with one-hot labels
      * @param noise standard deviation of the noise in the number of correct examples; the larger, the cheaper: half of the noise that chance has, {@code sqrt(p (1 - p) n) / 2}, hardly matters
-     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}
+     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, or the plan's unit is the owner of rows: pass {@link GroupedExamples}
      */
     public PrivateSearch<C> withPrivateAccuracy(DataSet validation, double noise) {
+        if (draft.privacyUnit().isGroup()) {
+            throw new IllegalArgumentException("validation must have the " + draft.unit()
+                    + " of each row, the draft's unit of privacy, whose rows may all be right or wrong together: pass GroupedExamples.of(validation, ids)");
+        }
+        return withPrivateAccuracy(
+                noise,
+                "accuracy on " + validation.numExamples() + " private examples, with noise of " + noise + " examples",
+                network -> noisyCorrect(network, validation, noise) / validation.numExamples());
+    }
+
+    /**
+     * As {@link #withPrivateAccuracy(DataSet, double)}, for a plan whose unit is the owner of rows: an owner counts for the share of the own rows that are classified correctly, so that one owner with all rows moves the sum by 1 at
+     * most. The score is the mean over owners.
+     *
+     * @param noise standard deviation of the noise in the number of owners
+     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, or the plan's unit is the example
+     */
+    public PrivateSearch<C> withPrivateAccuracy(GroupedExamples validation, double noise) {
+        if (!draft.privacyUnit().isGroup()) {
+            throw new IllegalArgumentException(
+                    "validation has the owner of each row, but the draft's unit of privacy is one row: use draft.withUnit(\"patient\", maximumRows), or the rows without owners");
+        }
+        long owners = validation.units();
+        String plural = draft.privacyUnit().plural();
+        return withPrivateAccuracy(
+                noise,
+                "accuracy over " + owners + " " + plural + " with all rows, with noise of " + noise + " " + plural,
+                network -> noisyCorrect(network, validation, noise) / owners);
+    }
+
+    private PrivateSearch<C> withPrivateAccuracy(double noise, String words, ToDoubleFunction<Model> score) {
         Require.positive("noise", noise);
         var cost = PrivateCounts.event(noise, draft.relation(), OptionalLong.empty());
-        return new PrivateSearch<>(
-                draft,
-                candidates,
-                count,
-                new Score(
-                        network -> noisyCorrect(network, validation, noise) / validation.numExamples(),
-                        cost,
-                        "accuracy on " + validation.numExamples() + " private examples, with noise of " + noise
-                                + " examples"));
+        return new PrivateSearch<>(draft, candidates, count, new Score(score, cost, words));
     }
 
     private static double noisyCorrect(Model network, DataSet validation, double noise) {
-        INDArray output = network instanceof MultiLayerNetwork layers
-                ? layers.output(validation.getFeatures())
-                : ((ComputationGraph) network).outputSingle(validation.getFeatures());
-        INDArray answers = output.argMax(1);
-        INDArray truth = validation.getLabels().argMax(1);
+        boolean[] right = right(network, validation.getFeatures(), validation.getLabels());
         var correct = new PrivateCounts(1, 1);
-        for (int i = 0; i < validation.numExamples(); i++) {
-            correct.add(new int[] {answers.getInt(i) == truth.getInt(i) ? 0 : PrivateCounts.NO_BIN});
+        for (boolean one : right) {
+            correct.add(new int[] {one ? 0 : PrivateCounts.NO_BIN});
         }
         return correct.release(noise, OptionalLong.empty())[0][0];
+    }
+
+    /** Two bins, so that a share is one of all rows of an owner: those that are right in the first, the others in the second. */
+    private static double noisyCorrect(Model network, GroupedExamples validation, double noise) {
+        var correct = new PrivateCounts(1, 2);
+        for (long owner = 0; owner < validation.units(); owner++) {
+            long of = owner;
+            long[] rows = LongStream.range(0, validation.rowCount(of))
+                    .map(place -> validation.row(of, place))
+                    .toArray();
+            MultiDataSet all = validation.get(rows);
+            for (boolean one : right(network, all.getFeatures(0), all.getLabels(0))) {
+                correct.addRow(new int[] {one ? 0 : 1});
+            }
+            correct.endOwner();
+        }
+        return correct.release(noise, OptionalLong.empty())[0][0];
+    }
+
+    private static boolean[] right(Model network, INDArray features, INDArray labels) {
+        INDArray output = network instanceof MultiLayerNetwork layers
+                ? layers.output(features)
+                : ((ComputationGraph) network).outputSingle(features);
+        INDArray answers = output.argMax(1);
+        INDArray truth = labels.argMax(1);
+        var right = new boolean[Math.toIntExact(features.size(0))];
+        for (int i = 0; i < right.length; i++) {
+            right[i] = answers.getInt(i) == truth.getInt(i);
+        }
+        return right;
     }
 
     /**
@@ -208,8 +261,8 @@ public final class PrivateSearch<C> {
         DpSgdPlan one = ofOneRun(draft);
         DpEvent selection = selection(draft, chosen);
         String identity = RandomStreams.identity();
-        var releases = new LinkedHashMap<String, String>(draft.others().byIdentity());
-        releases.put(identity, selection.toJson());
+        var releases = PrivacyAccount.Release.of(draft.others(), draft.relation(), draft.unit());
+        releases.put(identity, new PrivacyAccount.Release(selection.toJson(), draft.relation(), draft.unit()));
         var account = new PrivacyAccount(Map.of(), releases, Map.of(), Map.of());
         Optional<Spending.Booked> booked = draft.ledger()
                 .map(path -> Spending.book(
@@ -278,13 +331,23 @@ public final class PrivateSearch<C> {
                         head.isPresent(),
                         head,
                         run.layers(),
-                        run.assumptions(),
+                        assumptions(run.assumptions(), chosen),
                         run.augments(),
                         run.noiseBegan(),
                         run.shapesMatter()),
                 "the best of a number of runs that was drawn from " + count + ", among " + candidates.size()
                         + " candidates, by " + chosen.words() + "; epsilon is that of the whole search"
                         + (draft.others().isEmpty() ? "" : ", and of " + draft.otherReleases()));
+    }
+
+    private static List<String> assumptions(List<String> ofRun, Score chosen) {
+        if (chosen.cost() instanceof DpEvent.NoOp) {
+            return ofRun;
+        }
+        var all = new ArrayList<>(ofRun);
+        all.add("the number of private validation examples, by which the score is divided, is a constant that was known without"
+                + " counting them, or the relation makes it public");
+        return all;
     }
 
     /**

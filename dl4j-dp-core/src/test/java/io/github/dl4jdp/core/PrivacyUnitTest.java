@@ -30,17 +30,24 @@ import java.util.stream.IntStream;
 import java.util.stream.LongStream;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.linalg.lossfunctions.ILossFunction;
+import org.nd4j.linalg.lossfunctions.impl.LossMCXENT;
 
 /** Plans whose unit of privacy is the owner of rows: who is drawn, which rows, what is clipped, and what is promised. */
 class PrivacyUnitTest {
@@ -291,6 +298,108 @@ class PrivacyUnitTest {
         }
     }
 
+    private static MultiLayerNetwork network(DenseLayer hidden, OutputLayer output) {
+        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .seed(3)
+                .dataType(TYPE)
+                .updater(new Sgd(0))
+                .activation(Activation.TANH)
+                .list()
+                .layer(hidden)
+                .layer(output)
+                .build());
+        network.init();
+        return network;
+    }
+
+    private static OutputLayer output(ILossFunction loss) {
+        return new OutputLayer.Builder(loss)
+                .nIn(5)
+                .nOut(Networks.CLASSES)
+                .activation(Activation.SOFTMAX)
+                .build();
+    }
+
+    /** Weights of rows, which may be far above 1, and of classes are in the gradients that are averaged: what is clipped is the mean of the weighted ones. */
+    @Test
+    void fit_weightsOfRowsAndClasses_areInsideOfTheMeanThatIsClipped() {
+        DataSet rows = rows();
+        double[] weights = new Random(6).doubles(rows.numExamples(), 0, 50).toArray();
+        weights[3] = 0;
+        var loss = new LossMCXENT(Nd4j.createFromArray(1.0, 0.2, 3.0));
+        var dense = new DenseLayer.Builder().nIn(Networks.INPUTS).nOut(5).build();
+        INDArray gradients = PerExampleGradients.materialize(
+                        network(dense, output(loss)), (MultiDataSet) InMemoryExamples.toMultiDataSet(rows))
+                .mulColumnVector(Nd4j.createFromArray(weights));
+        rows.setLabelsMaskArray(Nd4j.createFromArray(weights).reshape(-1, 1));
+        var people = GroupedExamples.of(rows, ids());
+        DpSgdPlan plan = withoutNoise(plan());
+        for (int physicalBatch : new int[] {MAXIMUM, 1000}) {
+            List<INDArray> sums = sums(
+                    NetworkKind.MULTI_LAYER,
+                    network(dense, output(loss)),
+                    plan,
+                    ExecutionOptions.defaults().withPhysicalBatchSize(physicalBatch),
+                    people);
+            for (int lot = 1; lot <= 12; lot++) {
+                INDArray expected = Nd4j.zeros(TYPE, PARAMETERS);
+                for (long[] drawn : drawn(plan, lot, people)) {
+                    INDArray mean = gradients
+                            .getRows(Arrays.stream(drawn).mapToInt(row -> (int) row).toArray())
+                            .mean(0);
+                    double length = mean.norm2Number().doubleValue();
+                    expected.addi(length == 0 ? mean : mean.mul(Math.min(1, CLIPPING_NORM / length)));
+                }
+                assertThat(sums.get(lot - 1).distance2(expected)).isLessThan(1e-12);
+            }
+        }
+    }
+
+    /** One person with twenty rows instead of one: in lots without that person not a bit changes, dropout included, and in the others the sum moves by two clipping norms at most. */
+    @Test
+    void fit_moreRowsOfOnePerson_changeNothingOfTheOthers() {
+        var dense = new DenseLayer.Builder()
+                .nIn(Networks.INPUTS)
+                .nOut(5)
+                .dropOut(0.5)
+                .build();
+        DpSgdPlan plan = withoutNoise(plan());
+        DataSet all = Networks.data(TYPE, 40);
+        var sums = new ArrayList<List<INDArray>>();
+        var members = new ArrayList<List<long[]>>();
+        for (int own : new int[] {20, 1}) {
+            // The person's rows come first; twenty rows of nine others follow.
+            int[] rows = IntStream.concat(IntStream.range(0, own), IntStream.range(20, 40)).toArray();
+            var data = new DataSet(
+                    Nd4j.pullRows(all.getFeatures(), 1, rows), Nd4j.pullRows(all.getLabels(), 1, rows));
+            var people = GroupedExamples.of(
+                    data, Arrays.stream(rows).mapToLong(row -> row < 20 ? -1 : row % 9).toArray());
+            assertThat(people.units()).isEqualTo(PEOPLE);
+            sums.add(sums(
+                    NetworkKind.MULTI_LAYER,
+                    network(dense, output(new LossMCXENT())),
+                    plan,
+                    ExecutionOptions.defaults().withPhysicalBatchSize(MAXIMUM),
+                    people));
+            members.add(IntStream.rangeClosed(1, 12)
+                    .mapToObj(lot -> plan.mechanism()
+                            .draw(RandomStreams.seeded(9).lotKey(lot), lot, 0, PEOPLE, PEOPLE))
+                    .toList());
+        }
+        int without = 0;
+        for (int lot = 0; lot < 12; lot++) {
+            INDArray one = sums.get(0).get(lot);
+            INDArray other = sums.get(1).get(lot);
+            if (Arrays.stream(members.get(0).get(lot)).noneMatch(person -> person == 0)) {
+                without++;
+                assertThat(one.toDoubleVector()).isEqualTo(other.toDoubleVector());
+            } else {
+                assertThat(one.distance2(other)).isLessThanOrEqualTo(2 * CLIPPING_NORM * (1 + 1e-5));
+            }
+        }
+        assertThat(without).isBetween(1, 11);
+    }
+
     /** A row that is not finite takes its person out of the lot, with all rows, and nothing of it is left. */
     @Test
     void fit_oneRowNotFinite_dropsThePerson() {
@@ -511,6 +620,30 @@ class PrivacyUnitTest {
         assertThat(twice.params().toDoubleVector()).isEqualTo(once.params().toDoubleVector());
     }
 
+    private static LotSums sumsOf(boolean hasOwners) {
+        return new LotSums() {
+            @Override
+            public long size() {
+                return hasOwners ? rows().numExamples() : PEOPLE;
+            }
+
+            @Override
+            public boolean hasOwners() {
+                return hasOwners;
+            }
+
+            @Override
+            public MultiDataSet standIn() {
+                return (MultiDataSet) InMemoryExamples.toMultiDataSet(rows());
+            }
+
+            @Override
+            public List<ShardSum> sum(LotTask task) {
+                return List.of();
+            }
+        };
+    }
+
     private static Stream<Runnable> refused(Model network) {
         DpSgdPlan ofRows = DpSgdPlan.poisson(rows().numExamples(), LOT)
                 .withSteps(2)
@@ -520,22 +653,8 @@ class PrivacyUnitTest {
         return Stream.of(
                 () -> PrivacyEngine.attach(network, plan()).lots(rows()),
                 () -> PrivacyEngine.attach(network, ofRows).lots(people()),
-                () -> PrivacyEngine.attach(network, plan()).lots(new LotSums() {
-                    @Override
-                    public long size() {
-                        return PEOPLE;
-                    }
-
-                    @Override
-                    public MultiDataSet standIn() {
-                        return (MultiDataSet) InMemoryExamples.toMultiDataSet(rows());
-                    }
-
-                    @Override
-                    public List<ShardSum> sum(LotTask task) {
-                        return List.of();
-                    }
-                }),
+                () -> PrivacyEngine.attach(network, plan()).lots(sumsOf(false)),
+                () -> PrivacyEngine.attach(network, ofRows).lots(sumsOf(true)),
                 () -> PrivacyEngine.attach(
                                 network, plan(), ExecutionOptions.defaults().withPhysicalBatchSize(MAXIMUM - 1))
                         .lots(people()));
@@ -545,7 +664,7 @@ class PrivacyUnitTest {
     @Test
     void lots_unfit_areRefused() {
         var messages = new ArrayList<String>();
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < 5; i++) {
             Model network = NetworkKind.MULTI_LAYER.classifier(TYPE, new Sgd(0.1));
             Runnable use = refused(network).toList().get(i);
             assertThatIllegalArgumentException().isThrownBy(use::run).satisfies(e -> messages.add(e.getMessage()));
@@ -553,7 +672,8 @@ class PrivacyUnitTest {
         assertThat(messages.get(0)).contains("the data must have the patient of each row");
         assertThat(messages.get(1)).contains("the plan's unit of privacy is one row");
         assertThat(messages.get(2)).contains("the sums must be over the rows of each patient");
-        assertThat(messages.get(3)).contains("physicalBatchSize must hold all rows that one patient has in a lot");
+        assertThat(messages.get(3)).contains("the sums are over the rows of owners, but the plan's unit of privacy is one row");
+        assertThat(messages.get(4)).contains("physicalBatchSize must hold all rows that one patient has in a lot");
     }
 
     @Test

@@ -11,11 +11,13 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Charge;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.accountant.RdpAccountant;
 import io.github.dl4jdp.accountant.RunCount;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.io.File;
 import java.nio.file.Path;
@@ -23,6 +25,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.LongStream;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -113,6 +116,90 @@ class PrivateSearchTest {
         assertThatThrownBy(() -> PrivacyEngine.attach(
                         MultiLayerNetwork.load(file, true), later.withAccountant(AccountantKind.PLD)))
                 .hasMessageContaining("RepeatAndSelect");
+    }
+
+    /** Half of the validation rows are one patient's. */
+    private static GroupedExamples patients(int rows) {
+        return GroupedExamples.of(
+                Networks.data(DataType.FLOAT, rows),
+                LongStream.range(0, rows).map(row -> row % 2 == 0 ? -1 : row).toArray());
+    }
+
+    private static DpSgdPlan draftOfPatients() {
+        return DpSgdPlan.poisson(31, 10)
+                .withUnit("patient", 4)
+                .withSteps(3)
+                .withClippingNorm(1.0);
+    }
+
+    /** The rows of a patient may all be right or wrong together: counted one by one, a patient would move the count by all of them. */
+    @Test
+    void withPrivateAccuracy_planOfPatients_countsEachOnce() {
+        GroupedExamples validation = patients(40);
+        PrivateSearch<Double> search = PrivateSearch.of(draftOfPatients(), List.of(0.3), COUNT)
+                .withPrivateAccuracy(validation, 1e-3)
+                .calibratedTo(new PrivacyGuarantee(1e15, DELTA));
+        var best = search.run(PrivateSearchTest::network, patients(60));
+
+        double expected = 0;
+        for (long patient = 0; patient < validation.units(); patient++) {
+            double right = 0;
+            for (long place = 0; place < validation.rowCount(patient); place++) {
+                var row = validation.get(new long[] {validation.row(patient, place)});
+                right += best.network().output(row.getFeatures(0)).argMax(1).getInt(0)
+                                == row.getLabels(0).argMax(1).getInt(0)
+                        ? 1
+                        : 0;
+            }
+            expected += right / validation.rowCount(patient) / validation.units();
+        }
+        assertThat(best.score()).isCloseTo(expected, within(5e-4));
+        assertThat(best.report().toString().replaceAll("\\s+", " "))
+                .contains("accuracy over 21 patients with all rows")
+                .contains("one patient with all rows")
+                .contains("the number of private validation examples, by which the score is divided, is a constant");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateSearch.of(draftOfPatients(), List.of(0.3), COUNT)
+                        .withPrivateAccuracy(Networks.data(DataType.FLOAT, 30), 4))
+                .withMessageContaining("validation must have the patient of each row");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateSearch.of(draft(), List.of(0.3), COUNT).withPrivateAccuracy(validation, 4))
+                .withMessageContaining("the draft's unit of privacy is one row");
+    }
+
+    /** The best network of a search has no session, but what it cost was for its unit and under its relation. */
+    @Test
+    void attach_bestNetworkUnderOtherTerms_isRefused() throws Exception {
+        Path ledger = folder.resolve("ledger");
+        for (boolean hasLedger : new boolean[] {false, true}) {
+            DpSgdPlan draft = hasLedger ? draftOfPatients().withLedger(ledger) : draftOfPatients();
+            var best = PrivateSearch.of(draft, List.of(0.3), COUNT)
+                    .withPrivateAccuracy(patients(40), 4)
+                    .calibratedTo(new PrivacyGuarantee(8.0, DELTA))
+                    .run(PrivateSearchTest::network, patients(60));
+            if (hasLedger) {
+                assertThat(PrivacyLedgerHistory.read(ledger).terms().unit()).isEqualTo("patient");
+            }
+            File file = folder.resolve("best.zip").toFile();
+            best.network().save(file, true);
+            DpSgdPlan later = DpSgdPlan.poisson(60, 20)
+                    .withSteps(3)
+                    .withClippingNorm(1.0)
+                    .withNoiseMultiplier(5)
+                    .withDelta(DELTA)
+                    .withAccountant(AccountantKind.RDP);
+            for (MultiLayerNetwork one :
+                    List.of(best.network(), MultiLayerNetwork.load(file, true), best.network().clone())) {
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> PrivacyEngine.attach(one, later))
+                        .withMessageContaining("plan.unit must be that of the releases before it, patient, was example");
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> PrivacyEngine.attach(
+                                one, later.withUnit("patient", 4).withRelation(NeighboringRelation.ZERO_OUT)))
+                        .withMessageContaining(
+                                "plan.relation must be that of the releases before it, ADD_OR_REMOVE_ONE, was ZERO_OUT");
+            }
+        }
     }
 
     @Test

@@ -107,11 +107,16 @@ public final class GroupedExamples implements RandomAccessExamples {
     /**
      * Images whose owners follow from their files.
      *
-     * @param owner of an image, by its file, such as {@code file -> file.getFileName().toString().split("_")[0]}; not null or blank
-     * @throws IllegalArgumentException if the owner of an image is missing
+     * @param owner of an image, by its file alone, such as {@code file -> file.getFileName().toString().split("_")[0]}; not null or blank
+     * @throws IllegalArgumentException if the owner of an image is missing, or is another one when it is asked for again
      */
     public static GroupedExamples of(ImageFolderExamples images, Function<Path, String> owner) {
-        return of(images, images.files().stream().map(owner).toArray(String[]::new));
+        String[] ids = images.files().stream().map(owner).toArray(String[]::new);
+        if (!Arrays.equals(ids, images.files().stream().map(owner).toArray(String[]::new))) {
+            throw new IllegalArgumentException(
+                    "owner must be a function of the file alone, named other owners when it was asked again: images of one owner would count as those of several");
+        }
+        return of(images, ids);
     }
 
     /** The number of owners: private data, unless the plan's relation makes it public. */

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicInteger;
 import javax.imageio.ImageIO;
 import org.datavec.api.records.reader.impl.collection.ListStringRecordReader;
 import org.datavec.api.records.reader.impl.csv.CSVRecordReader;
@@ -112,6 +113,36 @@ class GroupedExamplesTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> GroupedExamples.of(images, file -> ""))
                 .withMessageContaining("row 0");
+    }
+
+    /** An owner that is another one every time would make several of one. */
+    @Test
+    void of_imagesWhoseOwnerChanges_isRefused() throws IOException {
+        Path label = Files.createDirectories(folder.resolve("dog"));
+        for (String name : new String[] {"ann_1", "ann_2"}) {
+            ImageIO.write(
+                    new BufferedImage(4, 4, BufferedImage.TYPE_INT_RGB),
+                    "png",
+                    label.resolve(name + ".png").toFile());
+        }
+        var images = ImageFolderExamples.of(folder, 4, 4, 1);
+        var asked = new AtomicInteger();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> GroupedExamples.of(images, file -> "ann" + asked.incrementAndGet()))
+                .withMessageContaining("owner must be a function of the file alone");
+    }
+
+    /** Between passes nobody becomes another owner: ids are taken once. */
+    @Test
+    void of_idsThatAreChangedAfterwards_keepsTheFirst() {
+        long[] numbers = {1, 2, 1};
+        String[] words = {"a", "b", "a"};
+        var byNumber = GroupedExamples.of(rows(3), numbers);
+        var byWord = GroupedExamples.of(rows(3), words);
+        numbers[2] = 3;
+        words[2] = "c";
+        assertThat(owners(byNumber)).containsExactly(List.of(0L, 2L), List.of(1L));
+        assertThat(owners(byWord)).containsExactly(List.of(0L, 2L), List.of(1L));
     }
 
     /** A column of ids beside the features, which the reader of the features drops. */

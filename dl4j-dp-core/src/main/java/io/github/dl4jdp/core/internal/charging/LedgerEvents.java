@@ -71,10 +71,10 @@ final class LedgerEvents {
         });
     }
 
-    /** Charges releases that an account has, unless the ledger has them: the event as JSON by identity. */
-    static void chargeReleases(Map<String, String> releases, PrivacyLedger ledger) {
-        releases.forEach((identity, json) -> {
-            DpEvent charge = chargeOf(DpEvent.fromJson(json));
+    /** Charges releases that an account has, unless the ledger has them. */
+    static void chargeReleases(Map<String, PrivacyAccount.Release> releases, PrivacyLedger ledger) {
+        releases.forEach((identity, release) -> {
+            DpEvent charge = chargeOf(DpEvent.fromJson(release.event()));
             boolean isNamed = !identity.startsWith(OtherReleases.UNNAMED);
             if (isNamed
                     ? !ledger.hasRelease(identity)

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.charging;
 
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.internal.plan.MechanismJson;
+import io.github.dl4jdp.core.internal.plan.OtherReleases;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -20,13 +22,13 @@ import org.jspecify.annotations.Nullable;
  * come together, by transfer learning say, are united without forgetting and without counting twice.
  *
  * @param sessions what was charged between one {@code attach} and the next {@code close}, by the session's identity
- * @param releases what else was released, {@code DpEvent}s as JSON by the release's identity
+ * @param releases what else was released, by the release's identity
  * @param unprotected what happened to the parameters without privacy, in words: epsilon is infinite
  * @param forgotten identities of the above that were forgotten on the user's word, with what they were and why
  */
 public record PrivacyAccount(
         Map<String, Session> sessions,
-        Map<String, String> releases,
+        Map<String, Release> releases,
         Map<String, String> unprotected,
         Map<String, String> forgotten) {
     public static final PrivacyAccount EMPTY = new PrivacyAccount(Map.of(), Map.of(), Map.of(), Map.of());
@@ -54,6 +56,34 @@ public record PrivacyAccount(
         }
     }
 
+    /**
+     * What else was released, and for whom its cost is one: it must not be added to costs under other terms, also where no session is left that has them.
+     *
+     * @param event a {@code DpEvent} as JSON
+     * @param unit the unit of privacy
+     */
+    public record Release(String event, NeighboringRelation relation, String unit) {
+        /** The releases of a plan by identity, under its terms. */
+        public static Map<String, Release> of(OtherReleases others, NeighboringRelation relation, String unit) {
+            var all = new LinkedHashMap<String, Release>();
+            others.byIdentity().forEach((identity, event) -> all.put(identity, new Release(event, relation, unit)));
+            return all;
+        }
+
+        private String inWords() {
+            return "the release of " + event;
+        }
+
+        private static Release requireSame(Release one, Release other) {
+            if (!one.equals(other)) {
+                throw new IllegalArgumentException("releases must be under one relation and for one unit of privacy, were under "
+                        + one.relation + " for one " + one.unit + " and " + other.relation + " for one " + other.unit
+                        + ": their costs do not add up");
+            }
+            return one;
+        }
+    }
+
     public PrivacyAccount {
         sessions = Collections.unmodifiableMap(new LinkedHashMap<>(sessions));
         releases = Collections.unmodifiableMap(new LinkedHashMap<>(releases));
@@ -74,8 +104,8 @@ public record PrivacyAccount(
     }
 
     /** This account with other releases about the same data. */
-    public PrivacyAccount withReleases(Map<String, String> more) {
-        return new PrivacyAccount(sessions, united(releases, more, (one, other) -> one), unprotected, forgotten);
+    public PrivacyAccount withReleases(Map<String, Release> more) {
+        return new PrivacyAccount(sessions, united(releases, more, Release::requireSame), unprotected, forgotten);
     }
 
     /** This account with something that was not private. */
@@ -90,7 +120,7 @@ public record PrivacyAccount(
         }
         return new PrivacyAccount(
                 united(sessions, other.sessions, (one, two) -> one.charges() >= two.charges() ? one : two),
-                united(releases, other.releases, (one, two) -> one),
+                united(releases, other.releases, Release::requireSame),
                 united(unprotected, other.unprotected, (one, two) -> one),
                 united(forgotten, other.forgotten, (one, two) -> one));
     }
@@ -121,7 +151,7 @@ public record PrivacyAccount(
     public PrivacyAccount forgetting(String reason) {
         var notes = new LinkedHashMap<>(forgotten);
         sessions.forEach((id, session) -> notes.put(id, note(session.inWords(), reason)));
-        releases.forEach((id, event) -> notes.put(id, note("the release of " + event, reason)));
+        releases.forEach((id, release) -> notes.put(id, note(release.inWords(), reason)));
         unprotected.forEach((id, words) -> notes.put(id, note(words, reason)));
         return new PrivacyAccount(Map.of(), Map.of(), Map.of(), notes);
     }
@@ -141,7 +171,7 @@ public record PrivacyAccount(
     public List<String> spentInWords() {
         return Stream.of(
                         sessions.values().stream().map(Session::inWords),
-                        releases.values().stream().map(event -> "the release of " + event),
+                        releases.values().stream().map(Release::inWords),
                         unprotected.values().stream())
                 .flatMap(words -> words)
                 .toList();
@@ -187,7 +217,13 @@ public record PrivacyAccount(
             });
             map.put("sessions", list);
         }
-        putAll(map, "releases", releases);
+        var stored = new LinkedHashMap<String, Object>();
+        releases.forEach((id, release) -> stored.put(
+                id,
+                Map.of("event", release.event(), "relation", release.relation().name(), "unit", release.unit())));
+        if (!stored.isEmpty()) {
+            map.put("releases", stored);
+        }
         putAll(map, "unprotected", unprotected);
         putAll(map, "forgotten", forgotten);
         return map;
@@ -226,7 +262,24 @@ public record PrivacyAccount(
                             MechanismJson.number(values, "charges").longValue(),
                             TrainingProgress.head(values)));
         }
-        return new PrivacyAccount(sessions, texts(map, "releases"), texts(map, "unprotected"), texts(map, "forgotten"));
+        return new PrivacyAccount(sessions, releases(map), texts(map, "unprotected"), texts(map, "forgotten"));
+    }
+
+    private static Map<String, Release> releases(Map<?, ?> map) {
+        var releases = new LinkedHashMap<String, Release>();
+        Object stored = map.get("releases");
+        if (stored != null) {
+            values(stored).forEach((id, one) -> {
+                Map<String, Object> values = values(one);
+                releases.put(
+                        id,
+                        new Release(
+                                MechanismJson.text(values, "event"),
+                                NeighboringRelation.valueOf(MechanismJson.text(values, "relation")),
+                                MechanismJson.text(values, "unit")));
+            });
+        }
+        return releases;
     }
 
     private static List<?> list(Map<?, ?> map, String name) {

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
@@ -139,10 +140,10 @@ public final class Spending implements AutoCloseable {
                 history.add(session.inWords());
             }
         });
-        account.releases().forEach((id, event) -> {
+        account.releases().forEach((id, release) -> {
             if (releases.add(id)) {
-                more.add(DpEvent.fromJson(event));
-                history.add("the release of " + event);
+                more.add(DpEvent.fromJson(release.event()));
+                history.add("the release of " + release.event());
             }
         });
         account.unprotected().forEach((id, words) -> {
@@ -248,10 +249,19 @@ public final class Spending implements AutoCloseable {
                 sha256(configuration),
                 libraryVersion(),
                 plan.mechanism().relation(),
+                plan.mechanism().unit().name(),
                 plan.mechanism().event(1));
         try (var ledger = ledgers.open(plan.ledger().orElseThrow(), terms, null, true)) {
             LedgerEvents.chargeEarlier(plan, ledger);
-            LedgerEvents.chargeReleases(Map.of(identity, event.toJson()), ledger);
+            var mechanism = plan.mechanism();
+            LedgerEvents.chargeReleases(
+                    Map.of(
+                            identity,
+                            new PrivacyAccount.Release(
+                                    event.toJson(),
+                                    mechanism.relation(),
+                                    mechanism.unit().name())),
+                    ledger);
             return new Booked(
                     ledger.head(), ledger.composeInto(plan.newAccountant()).event());
         }
@@ -267,19 +277,26 @@ public final class Spending implements AutoCloseable {
 
     private static void requireRelation(CompletePlan plan, PrivacyAccount account) {
         for (PrivacyAccount.Session earlier : account.sessions().values()) {
-            if (earlier.mechanism().relation() != plan.mechanism().relation()) {
-                throw new IllegalArgumentException("plan.relation must be that of the plans before it, "
-                        + earlier.mechanism().relation() + ", was "
-                        + plan.mechanism().relation()
-                        + ": costs under different relations do not add up");
-            }
-            String unit = plan.mechanism().unit().name();
-            if (!earlier.mechanism().unit().name().equals(unit)) {
-                throw new IllegalArgumentException(
-                        "plan.unit must be that of the plans before it, "
-                                + earlier.mechanism().unit().name() + ", was " + unit
-                                + ": the cost for one is not the cost for the other. Train a new network, or one trained on other data");
-            }
+            requireTerms(
+                    plan,
+                    "the plans before it",
+                    earlier.mechanism().relation(),
+                    earlier.mechanism().unit().name());
+        }
+        for (PrivacyAccount.Release earlier : account.releases().values()) {
+            requireTerms(plan, "the releases before it", earlier.relation(), earlier.unit());
+        }
+    }
+
+    private static void requireTerms(CompletePlan plan, String of, NeighboringRelation relation, String unit) {
+        if (relation != plan.mechanism().relation()) {
+            throw new IllegalArgumentException("plan.relation must be that of " + of + ", " + relation + ", was "
+                    + plan.mechanism().relation() + ": costs under different relations do not add up");
+        }
+        String own = plan.mechanism().unit().name();
+        if (!unit.equals(own)) {
+            throw new IllegalArgumentException("plan.unit must be that of " + of + ", " + unit + ", was " + own
+                    + ": the cost for one is not the cost for the other. Train a new network, or one trained on other data");
         }
     }
 

@@ -165,7 +165,9 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         step.continueAfter(steps);
         this.desk = new LotDesk(model, this::isGiven, this::withdraw);
         this.before = progress;
-        this.account = progress.account().withReleases(plan.others().byIdentity());
+        this.account = progress.account()
+                .withReleases(PrivacyAccount.Release.of(
+                        plan.others(), mechanism.relation(), mechanism.unit().name()));
         this.carriers = new AccountCarriers(network, plan.stored(), account, past);
         spending.ownSession(session);
         // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
