@@ -136,7 +136,7 @@ class DocumentsTest {
                 audit + "documents/GateRule.java",
                 audit + "documents/GateRuleTest.java");
         DocumentCode.assertRunBy(
-                "docs/spark.md", 5, "dl4j-dp-spark/src/test/java/io/github/dl4jdp/spark/SparkDocumentTest.java");
+                "docs/spark.md", 13, "dl4j-dp-spark/src/test/java/io/github/dl4jdp/spark/SparkDocumentTest.java");
         DocumentCode.assertRunBy("docs/auditing.md", 20, audit + "AuditingDocumentTest.java");
         DocumentCode.assertRunBy(
                 "docs/utility.md", 40, features + "UtilityDocumentTest.java", core + "ZooModelsTest.java");

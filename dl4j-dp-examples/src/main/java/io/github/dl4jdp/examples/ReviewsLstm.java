@@ -42,6 +42,9 @@ public final class ReviewsLstm extends ExampleMain {
     static final int TOKENS = 64;
     static final int WIDTH = 16;
 
+    /** A public constant, not a count. */
+    static final int REVIEWS = 1_800;
+
     static final int LOT_SIZE = 300;
     static final int EPOCHS = 20;
     static final double CLIPPING_NORM = 1;
@@ -74,7 +77,7 @@ public final class ReviewsLstm extends ExampleMain {
         print(train.numExamples() + " training reviews, " + test.numExamples() + " test reviews");
 
         cell("The plan: what will run, and its cost; the number of reviews is a public constant, not a count");
-        int count = size(1_800, train.numExamples());
+        int count = size(REVIEWS, train.numExamples());
         DpSgdPlan plan = DpSgdPlan.poisson(count, Math.min(LOT_SIZE, count))
                 .withEpochs(quick ? 1 : EPOCHS)
                 .withClippingNorm(CLIPPING_NORM)

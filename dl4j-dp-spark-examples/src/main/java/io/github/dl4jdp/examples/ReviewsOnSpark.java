@@ -51,8 +51,9 @@ public final class ReviewsOnSpark extends ExampleMain {
         DataSet test = ReviewsLstm.encode(quick ? ReviewsLstm.everyFew(reviews.test()) : reviews.test());
         print(train.numExamples() + " training reviews, " + test.numExamples() + " test reviews");
 
-        cell("The plan: what will run, and its cost");
-        DpSgdPlan plan = DpSgdPlan.poisson(train.numExamples(), Math.min(ReviewsLstm.LOT_SIZE, train.numExamples()))
+        cell("The plan: what will run, and its cost; the number of reviews is a public constant, not a count");
+        int count = size(ReviewsLstm.REVIEWS, train.numExamples());
+        DpSgdPlan plan = DpSgdPlan.poisson(count, Math.min(ReviewsLstm.LOT_SIZE, count))
                 .withEpochs(quick ? 1 : ReviewsLstm.EPOCHS)
                 .withClippingNorm(ReviewsLstm.CLIPPING_NORM)
                 .calibratedTo(privacy().target());

@@ -14,6 +14,9 @@ import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.data.RandomCropAndFlip;
 import io.github.dl4jdp.core.mechanism.Clipping;
+import io.github.dl4jdp.core.mechanism.Mechanism;
+import io.github.dl4jdp.core.mechanism.PrivacyUnit;
+import io.github.dl4jdp.core.mechanism.ShardSum;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -35,6 +38,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -228,6 +232,91 @@ class OwnerShardsTest {
         INDArray expected = TestRun.alone(
                 plan(), TestRun.network(), same, shards, null, options(plan()));
         requireEqual(plan(), TestRun.network(), set, expected);
+    }
+
+    /** Mistakes that would make the stated epsilon false; each must show. */
+    enum Planted {
+        /** A worker numbers its people from 0: coins, and the choice of rows, follow from the partition. */
+        DRAWN_BY_NUMBERS_IN_THE_PARTITION {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                var manifest = task.work().manifest();
+                ShardManifest.Shard here = manifest.shards().get(shard);
+                ShardManifest.Owners owners = here.owners();
+                var only = new ShardManifest(
+                        manifest.layout(),
+                        List.of(new ShardManifest.Shard(
+                                here.name(),
+                                0,
+                                here.count(),
+                                here.sha256(),
+                                new ShardManifest.Owners(owners.name(), 0, owners.count(), owners.sha256()))));
+                ShardSum sum = ExecutorRun.of(task.work().run())
+                        .sum(task.step(), ClusterFaultsTest.Planted.with(task.work(), only), 0);
+                return ShardResult.of(shard, 3, task.step(), task.step().parametersHash(), sum);
+            }
+        },
+        MORE_ROWS_THAN_THE_MAXIMUM {
+            @Override
+            ShardResult run(SumShard task, int shard) {
+                return withUnit(task, shard, new PrivacyUnit("patient", MAXIMUM + 1));
+            }
+        };
+
+        abstract ShardResult run(SumShard task, int shard);
+
+        static ShardResult withUnit(SumShard task, int shard, PrivacyUnit unit) {
+            Mechanism right = task.work().run().readMechanism();
+            var other = new Mechanism(
+                    right.sampling(),
+                    right.examples(),
+                    right.lotSize(),
+                    right.maximumLotSize(),
+                    right.lotsPerPass(),
+                    right.relation(),
+                    right.clipping(),
+                    right.noiseMultiplier(),
+                    right.noiseSchedule(),
+                    right.releasesPerLot(),
+                    right.copies(),
+                    unit,
+                    right.steps(),
+                    right.correlation(),
+                    right.seed());
+            return ClusterFaultsTest.Planted.sampled(task, shard, other, task.work().manifest());
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void fit_plantedFault_shows(Planted planted) {
+        GroupedExamples people = people(DataType.DOUBLE);
+        INDArray expected = TestRun.alone(plan(), TestRun.network(), people, 3, null, options(plan()));
+        ShardedExamples set = ShardedExamples.write(spark, people, PEOPLE, 3, where());
+        Model network = TestRun.network();
+        try (var engine = SparkPrivacyEngine.attach(network, plan(), spark, options(plan()))) {
+            engine.fit(set, ClusterSums.LARGEST_COLLECTED, task -> shard -> planted.run(task, shard));
+        }
+        assertThat(network.params().toDoubleVector()).isNotEqualTo(expected.toDoubleVector());
+    }
+
+    /** A person whose rows lie in two shards counts twice: the manifest says so, and a plan under which the number of people is public refuses it. */
+    @Test
+    void fit_personInTwoShards_isCountedAndRefusedWhereTheNumberIsPublic() {
+        List<String> ids = ids(3);
+        String split = ids.get(5);
+        JavaPairRDD<String, DataSet> rows = byId(ids, TestRun.data(DataType.DOUBLE), 7);
+        ShardedExamples set = ShardedExamples.writeByOwner(
+                JavaPairRDD.fromJavaRDD(rows.zipWithIndex()
+                        .map(row -> new Tuple2<>(
+                                row._1()._1() + (row._1()._1().equals(split) ? " " + row._2() % 2 : ""),
+                                row._1()._2()))),
+                3,
+                where());
+        assertThat(set.units()).isEqualTo(PEOPLE + 1);
+        requireRefused(
+                plan().withRelation(NeighboringRelation.ZERO_OUT), TestRun.OPTIONS, set, "at most", "has 16");
+        requireRefused(complete(DpSgdPlan.fixedSize(PEOPLE, LOT)), TestRun.OPTIONS, set, "exactly", "has 16");
     }
 
     /** Where someone is depends on the own id: with another person more, all others keep their shards. */
