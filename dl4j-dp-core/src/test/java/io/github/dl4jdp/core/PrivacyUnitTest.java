@@ -13,6 +13,7 @@ import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.LotSums;
 import io.github.dl4jdp.core.mechanism.LotTask;
@@ -44,6 +45,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.MultiDataSet;
+import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.lossfunctions.ILossFunction;
@@ -674,6 +676,27 @@ class PrivacyUnitTest {
         assertThat(messages.get(2)).contains("the sums must be over the rows of each patient");
         assertThat(messages.get(3)).contains("the sums are over the rows of owners, but the plan's unit of privacy is one row");
         assertThat(messages.get(4)).contains("physicalBatchSize must hold all rows that one patient has in a lot");
+    }
+
+    /** A preprocessor that moves rows would put them into the mean of another owner. It can only be opted in to by a check, which it fails. */
+    @Test
+    void withPreProcessor_thatMovesRows_isRefused() {
+        DataSetPreProcessor reversing = batch -> {
+            int rows = batch.numExamples();
+            int[] reversed = IntStream.range(0, rows).map(row -> rows - 1 - row).toArray();
+            batch.setFeatures(Nd4j.pullRows(batch.getFeatures(), 1, reversed));
+            batch.setLabels(Nd4j.pullRows(batch.getLabels(), 1, reversed));
+        };
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> GradientRules.builtIn().withPreProcessor(reversing, rows()))
+                .withMessageContaining("must process every example independently");
+        Model network = NetworkKind.MULTI_LAYER.classifier(TYPE, new Sgd(0.1));
+        try (var engine = PrivacyEngine.attach(network, plan())) {
+            var lots = engine.lots(people());
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> lots.setPreProcessor(reversing))
+                    .withMessageContaining("withPreProcessor");
+        }
     }
 
     @Test
