@@ -118,8 +118,9 @@ public final class PrivateSearch<C> {
      */
     public PrivateSearch<C> withPrivateAccuracy(DataSet validation, double noise) {
         if (draft.privacyUnit().isGroup()) {
-            throw new IllegalArgumentException("validation must have the " + draft.unit()
-                    + " of each row, the draft's unit of privacy, whose rows may all be right or wrong together: pass GroupedExamples.of(validation, ids)");
+            throw new IllegalArgumentException(
+                    "validation must have the " + draft.unit()
+                            + " of each row, the draft's unit of privacy, whose rows may all be right or wrong together: pass GroupedExamples.of(validation, ids)");
         }
         return withPrivateAccuracy(
                 noise,
@@ -345,8 +346,9 @@ public final class PrivateSearch<C> {
             return ofRun;
         }
         var all = new ArrayList<>(ofRun);
-        all.add("the number of private validation examples, by which the score is divided, is a constant that was known without"
-                + " counting them, or the relation makes it public");
+        all.add(
+                "the number of private validation examples, by which the score is divided, is a constant that was known without"
+                        + " counting them, or the relation makes it public");
         return all;
     }
 

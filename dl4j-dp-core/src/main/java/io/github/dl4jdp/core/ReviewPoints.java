@@ -31,7 +31,8 @@ final class ReviewPoints {
                         + ", a constant of the plan, never by the realized size of a lot.");
         points.put(
                 "constants taken from the data",
-                "The plan's " + plan.examples() + " " + plan.privacyUnit().plural() + ", its lot size and its " + plan.steps()
+                "The plan's " + plan.examples() + " " + plan.privacyUnit().plural() + ", its lot size and its "
+                        + plan.steps()
                         + " steps are taken as public. " + OUTSIDE
                         + "whether they were chosen without looking at the data.");
         points.put("utility", utility(report));

@@ -347,7 +347,9 @@ class PrivacyUnitTest {
                 INDArray expected = Nd4j.zeros(TYPE, PARAMETERS);
                 for (long[] drawn : drawn(plan, lot, people)) {
                     INDArray mean = gradients
-                            .getRows(Arrays.stream(drawn).mapToInt(row -> (int) row).toArray())
+                            .getRows(Arrays.stream(drawn)
+                                    .mapToInt(row -> (int) row)
+                                    .toArray())
                             .mean(0);
                     double length = mean.norm2Number().doubleValue();
                     expected.addi(length == 0 ? mean : mean.mul(Math.min(1, CLIPPING_NORM / length)));
@@ -371,11 +373,14 @@ class PrivacyUnitTest {
         var members = new ArrayList<List<long[]>>();
         for (int own : new int[] {20, 1}) {
             // The person's rows come first; twenty rows of nine others follow.
-            int[] rows = IntStream.concat(IntStream.range(0, own), IntStream.range(20, 40)).toArray();
-            var data = new DataSet(
-                    Nd4j.pullRows(all.getFeatures(), 1, rows), Nd4j.pullRows(all.getLabels(), 1, rows));
+            int[] rows = IntStream.concat(IntStream.range(0, own), IntStream.range(20, 40))
+                    .toArray();
+            var data = new DataSet(Nd4j.pullRows(all.getFeatures(), 1, rows), Nd4j.pullRows(all.getLabels(), 1, rows));
             var people = GroupedExamples.of(
-                    data, Arrays.stream(rows).mapToLong(row -> row < 20 ? -1 : row % 9).toArray());
+                    data,
+                    Arrays.stream(rows)
+                            .mapToLong(row -> row < 20 ? -1 : row % 9)
+                            .toArray());
             assertThat(people.units()).isEqualTo(PEOPLE);
             sums.add(sums(
                     NetworkKind.MULTI_LAYER,
@@ -384,8 +389,8 @@ class PrivacyUnitTest {
                     ExecutionOptions.defaults().withPhysicalBatchSize(MAXIMUM),
                     people));
             members.add(IntStream.rangeClosed(1, 12)
-                    .mapToObj(lot -> plan.mechanism()
-                            .draw(RandomStreams.seeded(9).lotKey(lot), lot, 0, PEOPLE, PEOPLE))
+                    .mapToObj(
+                            lot -> plan.mechanism().draw(RandomStreams.seeded(9).lotKey(lot), lot, 0, PEOPLE, PEOPLE))
                     .toList());
         }
         int without = 0;
@@ -674,7 +679,8 @@ class PrivacyUnitTest {
         assertThat(messages.get(0)).contains("the data must have the patient of each row");
         assertThat(messages.get(1)).contains("the plan's unit of privacy is one row");
         assertThat(messages.get(2)).contains("the sums must be over the rows of each patient");
-        assertThat(messages.get(3)).contains("the sums are over the rows of owners, but the plan's unit of privacy is one row");
+        assertThat(messages.get(3))
+                .contains("the sums are over the rows of owners, but the plan's unit of privacy is one row");
         assertThat(messages.get(4)).contains("physicalBatchSize must hold all rows that one patient has in a lot");
     }
 

@@ -126,10 +126,7 @@ class PrivateSearchTest {
     }
 
     private static DpSgdPlan draftOfPatients() {
-        return DpSgdPlan.poisson(31, 10)
-                .withUnit("patient", 4)
-                .withSteps(3)
-                .withClippingNorm(1.0);
+        return DpSgdPlan.poisson(31, 10).withUnit("patient", 4).withSteps(3).withClippingNorm(1.0);
     }
 
     /** The rows of a patient may all be right or wrong together: counted one by one, a patient would move the count by all of them. */
@@ -188,11 +185,14 @@ class PrivateSearchTest {
                     .withNoiseMultiplier(5)
                     .withDelta(DELTA)
                     .withAccountant(AccountantKind.RDP);
-            for (MultiLayerNetwork one :
-                    List.of(best.network(), MultiLayerNetwork.load(file, true), best.network().clone())) {
+            for (MultiLayerNetwork one : List.of(
+                    best.network(),
+                    MultiLayerNetwork.load(file, true),
+                    best.network().clone())) {
                 assertThatIllegalArgumentException()
                         .isThrownBy(() -> PrivacyEngine.attach(one, later))
-                        .withMessageContaining("plan.unit must be that of the releases before it, patient, was example");
+                        .withMessageContaining(
+                                "plan.unit must be that of the releases before it, patient, was example");
                 assertThatIllegalArgumentException()
                         .isThrownBy(() -> PrivacyEngine.attach(
                                 one, later.withUnit("patient", 4).withRelation(NeighboringRelation.ZERO_OUT)))

@@ -49,7 +49,8 @@ class UnitNumbersTest {
                     .noiseMultiplier(multiplier -> GroupPrivacy.event(event(multiplier), rows));
             double whole = ofRows / (PEOPLE / 100.0 * rows);
             assertThat(document)
-                    .contains(String.format(Locale.ROOT, "| %d | %.3f | %.4f | %.4f |", rows, ofRows, whole, 4 * whole));
+                    .contains(
+                            String.format(Locale.ROOT, "| %d | %.3f | %.4f | %.4f |", rows, ofRows, whole, 4 * whole));
         }
     }
 }

@@ -126,8 +126,7 @@ public final class PrivateScaling {
      * @throws IllegalArgumentException if the name is none that a plan takes
      */
     public PrivateScaling withUnit(String name) {
-        return new PrivateScaling(
-                examples, noiseMultiplier, parts, relation, columns, seed, UnitOfRelease.owner(name));
+        return new PrivateScaling(examples, noiseMultiplier, parts, relation, columns, seed, UnitOfRelease.owner(name));
     }
 
     /** This release with noise from a seed. For tests: an adversary who knows the seed can subtract the noise, so the event is {@code NonPrivate}. */

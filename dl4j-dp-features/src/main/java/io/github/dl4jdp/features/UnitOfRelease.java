@@ -74,8 +74,8 @@ record UnitOfRelease(String name) {
         private Order(RandomAccessExamples data) {
             if (data instanceof GroupedExamples grouped) {
                 rows = LongStream.range(0, grouped.units())
-                        .flatMap(unit -> LongStream.range(0, grouped.rowCount(unit))
-                                .map(place -> grouped.row(unit, place)))
+                        .flatMap(unit ->
+                                LongStream.range(0, grouped.rowCount(unit)).map(place -> grouped.row(unit, place)))
                         .iterator();
                 left = LongStream.range(0, grouped.units())
                         .flatMap(unit -> {

@@ -266,13 +266,16 @@ class PrivateNormalizationTest {
         long[] ids = ids();
         var people = GroupedExamples.of(examples(features), ids);
         // The bounds clip nobody, and the noise is nothing.
-        ReleasedNormalization released =
-                PrivateNormalization.of(PEOPLE, 600, 1200, 1e-6).withUnit("patient").release(people);
+        ReleasedNormalization released = PrivateNormalization.of(PEOPLE, 600, 1200, 1e-6)
+                .withUnit("patient")
+                .release(people);
 
         double[] mean = new double[CHANNELS];
         double[] square = new double[CHANNELS];
         for (long id : LongStream.of(ids).distinct().toArray()) {
-            long[] rows = LongStream.range(0, SIZE).filter(row -> ids[(int) row] == id).toArray();
+            long[] rows = LongStream.range(0, SIZE)
+                    .filter(row -> ids[(int) row] == id)
+                    .toArray();
             for (int c = 0; c < CHANNELS; c++) {
                 for (long row : rows) {
                     INDArray channel = features.slice(row).slice(c).castTo(DataType.DOUBLE);
@@ -297,7 +300,8 @@ class PrivateNormalizationTest {
         long[] few = LongStream.range(0, 40).toArray();
         long[] many = LongStream.range(0, 40).map(row -> row < 20 ? row : 20).toArray();
         var settings = PrivateNormalization.of(40, 5, 5, 1).withUnit("patient").withSeed(3);
-        var lessPeople = PrivateNormalization.of(21, 5, 5, 1).withUnit("patient").withSeed(3);
+        var lessPeople =
+                PrivateNormalization.of(21, 5, 5, 1).withUnit("patient").withSeed(3);
 
         double[] alone = settings.release(GroupedExamples.of(examples(features), few))
                 .normalization()
@@ -334,9 +338,8 @@ class PrivateNormalizationTest {
     @Test
     void chargedTo_planOfPeople_takesTheirReleaseAlone(@TempDir Path folder) throws IOException {
         var people = GroupedExamples.of(examples(features(DataType.FLOAT)), ids());
-        ReleasedNormalization released = PrivateNormalization.of(PEOPLE, 6, 12, 8)
-                .withUnit("patient")
-                .release(people);
+        ReleasedNormalization released =
+                PrivateNormalization.of(PEOPLE, 6, 12, 8).withUnit("patient").release(people);
         File file = folder.resolve("released.json").toFile();
         released.save(file);
         for (ReleasedNormalization one : List.of(released, ReleasedNormalization.load(file))) {
@@ -345,8 +348,7 @@ class PrivateNormalizationTest {
                             .otherReleases())
                     .isEqualTo(new DpEvent.Gaussian(8));
             for (DpSgdPlan other : List.of(
-                    DpSgdPlan.poisson(PEOPLE, 50),
-                    DpSgdPlan.poisson(PEOPLE, 50).withUnit("hospital", 3))) {
+                    DpSgdPlan.poisson(PEOPLE, 50), DpSgdPlan.poisson(PEOPLE, 50).withUnit("hospital", 3))) {
                 assertThatThrownBy(() -> one.chargedTo(other))
                         .isInstanceOf(IllegalArgumentException.class)
                         .hasMessageContaining("unit of privacy of the release, one patient, has one " + other.unit())

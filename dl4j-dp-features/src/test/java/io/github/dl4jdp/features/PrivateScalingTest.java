@@ -246,8 +246,10 @@ class PrivateScalingTest {
         long[] ids = new long[ROWS];
         Arrays.setAll(ids, row -> row / 2);
         var people = GroupedExamples.of(rows, ids);
-        ReleasedScaling released =
-                PrivateScaling.of(ROWS / 2, 5).withColumns(1).withUnit("patient").release(people);
+        ReleasedScaling released = PrivateScaling.of(ROWS / 2, 5)
+                .withColumns(1)
+                .withUnit("patient")
+                .release(people);
         File file = folder.resolve("scaling.json").toFile();
         released.save(file);
         for (ReleasedScaling one : List.of(released, ReleasedScaling.load(file))) {

@@ -188,8 +188,7 @@ final class ExecutorRun implements AutoCloseable {
     }
 
     /** Reads a physical batch when its turn comes. */
-    private record Batches(
-            Iterator<ShardSummer.Together> parts, Function<ShardSummer.Together, ShardSummer.Batch> read)
+    private record Batches(Iterator<ShardSummer.Together> parts, Function<ShardSummer.Together, ShardSummer.Batch> read)
             implements Iterator<ShardSummer.Batch> {
         @Override
         public boolean hasNext() {

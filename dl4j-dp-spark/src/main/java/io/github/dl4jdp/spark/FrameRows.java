@@ -83,7 +83,8 @@ public final class FrameRows {
             Dataset<Row> frame, String owner, Function<Row, DataSet> examples) {
         int index = index(frame, owner);
         return frame.javaRDD()
-                .mapToPair(row -> new Tuple2<>(id(row.isNullAt(index) ? null : row.get(index), owner), examples.call(row)));
+                .mapToPair(row ->
+                        new Tuple2<>(id(row.isNullAt(index) ? null : row.get(index), owner), examples.call(row)));
     }
 
     /** A missing one is refused where rows are written. A fraction is no id: 7 and 7.0000001 may be one person. */
@@ -107,12 +108,12 @@ public final class FrameRows {
         int target = index(frame, label);
         boolean isArray = frame.schema().fields()[vector].dataType() instanceof ArrayType;
         return row -> new DataSet(
-                        Nd4j.createFromArray(new float[][] {
-                            isArray
-                                    ? numbers(row.isNullAt(vector) ? null : row.getList(vector), features)
-                                    : entries(row.get(vector), features)
-                        }),
-                        Nd4j.createFromArray(new float[][] {labels.of(row.get(target))}));
+                Nd4j.createFromArray(new float[][] {
+                    isArray
+                            ? numbers(row.isNullAt(vector) ? null : row.getList(vector), features)
+                            : entries(row.get(vector), features)
+                }),
+                Nd4j.createFromArray(new float[][] {labels.of(row.get(target))}));
     }
 
     private static int index(Dataset<Row> frame, String column) {

@@ -138,8 +138,7 @@ final class OwnerRows {
             }
             MultiDataSet examples = examples(row._2());
             counts[owners - 1] = Math.addExact(
-                    counts[owners - 1],
-                    Math.toIntExact(examples.getFeatures(0).size(0)));
+                    counts[owners - 1], Math.toIntExact(examples.getFeatures(0).size(0)));
             return examples;
         }
 

@@ -27,7 +27,6 @@ final class ShardManifest implements Serializable {
     /** Where rows have no owners. */
     private static final long NONE = -1;
 
-
     /**
      * A shard.
      *
@@ -119,8 +118,8 @@ final class ShardManifest implements Serializable {
                     "each shard must be a file of its own in the directory, was \"" + name + "\"");
         }
         if (sha256.length() != HASH_DIGITS) {
-            throw new IllegalArgumentException("the SHA-256 of shard " + name + " must have " + HASH_DIGITS
-                    + " digits, was \"" + sha256 + "\"");
+            throw new IllegalArgumentException(
+                    "the SHA-256 of shard " + name + " must have " + HASH_DIGITS + " digits, was \"" + sha256 + "\"");
         }
     }
 

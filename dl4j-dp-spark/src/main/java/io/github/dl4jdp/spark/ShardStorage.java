@@ -173,8 +173,7 @@ final class ShardStorage implements Serializable {
         try (OutputStream out = fileSystem().create(new Path(directory, name), false)) {
             out.write(buffer.array());
         }
-        return new WrittenOwners(
-                name, counts.length, HexFormat.of().formatHex(sha256().digest(buffer.array())));
+        return new WrittenOwners(name, counts.length, HexFormat.of().formatHex(sha256().digest(buffer.array())));
     }
 
     /**
@@ -199,8 +198,7 @@ final class ShardStorage implements Serializable {
         if (!HexFormat.of().formatHex(sha256().digest(bytes)).equals(owners.sha256())) {
             throw altered(path);
         }
-        IntBuffer counts =
-                ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
+        IntBuffer counts = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
         var first = new long[counts.remaining() + 1];
         for (int u = 0; u < first.length - 1; u++) {
             int count = counts.get(u);
@@ -210,8 +208,7 @@ final class ShardStorage implements Serializable {
             first[u + 1] = first[u] + count;
         }
         if (first.length - 1 != owners.count() || first[first.length - 1] != shard.count()) {
-            throw new ShardException(
-                    "shard " + path + " does not have as many owners and rows as the manifest says");
+            throw new ShardException("shard " + path + " does not have as many owners and rows as the manifest says");
         }
         return first;
     }

@@ -162,13 +162,15 @@ public final class ShardedExamples {
         try {
             for (int shard = 0; shard < shards; shard++) {
                 long from = Math.min(units, LotSums.border(publicSize, shards, shard));
-                long to = shard + 1 == shards
-                        ? units
-                        : Math.min(units, LotSums.border(publicSize, shards, shard + 1));
+                long to = shard + 1 == shards ? units : Math.min(units, LotSums.border(publicSize, shards, shard + 1));
                 written.add(
                         examples instanceof GroupedExamples grouped
                                 ? write(storage, shard, grouped, from, to)
-                                : storage.write(shard, rows(examples, LongStream.range(from, to).iterator())));
+                                : storage.write(
+                                        shard,
+                                        rows(
+                                                examples,
+                                                LongStream.range(from, to).iterator())));
             }
         } catch (IOException e) {
             throw new UncheckedIOException(e);
@@ -184,8 +186,8 @@ public final class ShardedExamples {
     private static ShardStorage.Written write(
             ShardStorage storage, int shard, GroupedExamples examples, long from, long to) throws IOException {
         PrimitiveIterator.OfLong rows = LongStream.range(from, to)
-                .flatMap(owner -> LongStream.range(0, examples.rowCount(owner))
-                        .map(place -> examples.row(owner, place)))
+                .flatMap(
+                        owner -> LongStream.range(0, examples.rowCount(owner)).map(place -> examples.row(owner, place)))
                 .iterator();
         ShardStorage.Written written = storage.write(shard, rows(examples, rows));
         int[] counts = LongStream.range(from, to)
@@ -257,8 +259,7 @@ public final class ShardedExamples {
                                 + ". Pad them to a public length before they are written");
             }
             ShardStorage.WrittenOwners of = shard.owners();
-            var owners =
-                    of == null ? null : new ShardManifest.Owners(of.name(), firstOwner, of.count(), of.sha256());
+            var owners = of == null ? null : new ShardManifest.Owners(of.name(), firstOwner, of.count(), of.sha256());
             shards.add(new ShardManifest.Shard(shard.name(), first, shard.count(), shard.sha256(), owners));
             first += shard.count();
             firstOwner += of == null ? 0 : of.count();

@@ -249,9 +249,10 @@ public final class SparkPrivacyEngine implements AutoCloseable {
     private void requireUnitOfThePlan(ShardedExamples examples) {
         boolean isGroup = local.plan().mechanism().unit().isGroup();
         if (isGroup && !examples.hasOwners()) {
-            throw new IllegalArgumentException("the set's shards must name the " + local.plan().unit()
-                    + " of each row, the plan's unit of privacy, and were cut by rows: write the set by ShardedExamples.writeByOwner(rowsById, shards, directory), or from"
-                    + " GroupedExamples. Nothing was charged");
+            throw new IllegalArgumentException(
+                    "the set's shards must name the " + local.plan().unit()
+                            + " of each row, the plan's unit of privacy, and were cut by rows: write the set by ShardedExamples.writeByOwner(rowsById, shards, directory), or from"
+                            + " GroupedExamples. Nothing was charged");
         }
         if (!isGroup && examples.hasOwners()) {
             throw new IllegalArgumentException(
@@ -289,11 +290,10 @@ public final class SparkPrivacyEngine implements AutoCloseable {
 
     private List<String> assumptions(ShardedExamples examples) {
         var assumptions = new ArrayList<String>();
-        assumptions.add(
-                "lots are summed on Apache Spark " + spark.version() + " (master " + spark.master() + ") in "
-                        + examples.shards()
-                        + " shards: the driver, the executors, their local disks and the storage of the shards are trusted, "
-                        + placed(examples));
+        assumptions.add("lots are summed on Apache Spark " + spark.version() + " (master " + spark.master() + ") in "
+                + examples.shards()
+                + " shards: the driver, the executors, their local disks and the storage of the shards are trusted, "
+                + placed(examples));
         if (!NetworkTrust.isInProcess(spark.master()) && trustsTheNetwork) {
             assumptions.add(
                     "the network between driver and executors is trusted, as the user stated: clean sums cross it without authentication and encryption being required");

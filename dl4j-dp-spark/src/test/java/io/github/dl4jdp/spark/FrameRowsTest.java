@@ -86,7 +86,9 @@ class FrameRowsTest {
                 directory.resolve("shards").toUri().toString());
         assertThat(shards.size()).isEqualTo(3);
         assertThat(shards.units()).isEqualTo(2);
-        assertThat(FrameRows.regression(frame, "features", "label", "patient").keys().collect())
+        assertThat(FrameRows.regression(frame, "features", "label", "patient")
+                        .keys()
+                        .collect())
                 .containsExactly(text ? new String[] {"ann", "bob", "ann"} : new String[] {"7", "8", "7"});
     }
 
@@ -96,7 +98,8 @@ class FrameRowsTest {
         Dataset<Row> fractions = owned(DataTypes.DoubleType, List.of(7.0, 8.0, 7.0));
         assertThatThrownBy(() -> FrameRows.classification(fractions, "features", "label", 2, "patient")
                         .collect())
-                .hasMessageContaining("column \"patient\" must hold ids, as text or whole numbers, holds java.lang.Double");
+                .hasMessageContaining(
+                        "column \"patient\" must hold ids, as text or whole numbers, holds java.lang.Double");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> FrameRows.classification(fractions, "features", "label", 2, "owner"))
                 .withMessageContaining("must have a column \"owner\"");

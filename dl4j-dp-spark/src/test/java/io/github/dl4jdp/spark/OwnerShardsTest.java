@@ -106,7 +106,8 @@ class OwnerShardsTest {
 
     private static GroupedExamples people(DataType type) {
         return GroupedExamples.of(
-                TestRun.data(type), owners().stream().mapToLong(person -> 1000 - person).toArray());
+                TestRun.data(type),
+                owners().stream().mapToLong(person -> 1000 - person).toArray());
     }
 
     static Stream<Arguments> runs() {
@@ -119,9 +120,8 @@ class OwnerShardsTest {
                 plan().withCorrelatedNoise(CorrelatedNoise.bandedSquareRoot(2)),
                 complete(DpSgdPlan.fixedSize(PEOPLE, LOT)),
                 plan().withAugmentationMultiplicity(2));
-        return plans.stream()
-                .flatMap(plan -> Stream.of(DataType.DOUBLE, DataType.FLOAT)
-                        .flatMap(type -> Stream.of(false, true).map(graph -> Arguments.of(plan, type, graph))));
+        return plans.stream().flatMap(plan -> Stream.of(DataType.DOUBLE, DataType.FLOAT)
+                .flatMap(type -> Stream.of(false, true).map(graph -> Arguments.of(plan, type, graph))));
     }
 
     private static void requireEqual(DpSgdPlan plan, Model network, ShardedExamples set, INDArray expected) {
@@ -151,8 +151,8 @@ class OwnerShardsTest {
     @MethodSource("runs")
     void fit_ownersOfSeveralRows_reachesTheSameParameters(DpSgdPlan plan, DataType type, boolean graph) {
         GroupedExamples people = people(type);
-        INDArray expected = TestRun.alone(
-                plan, TestRun.network(type, graph), people, 3, augmentation(plan), options(plan));
+        INDArray expected =
+                TestRun.alone(plan, TestRun.network(type, graph), people, 3, augmentation(plan), options(plan));
 
         ShardedExamples set = ShardedExamples.write(spark, people, PEOPLE, 3, where());
 
@@ -191,14 +191,19 @@ class OwnerShardsTest {
 
     private static double[][] values(DataSet row) {
         return new double[][] {
-            row.getFeatures().dup('c').data().asDouble(), row.getLabels().dup('c').data().asDouble()
+            row.getFeatures().dup('c').data().asDouble(),
+            row.getLabels().dup('c').data().asDouble()
         };
     }
 
     private static DataSet row(double[][] values, DataType type) {
         return new DataSet(
-                org.nd4j.linalg.factory.Nd4j.createFromArray(values[0]).reshape(1, 1, 5, 5).castTo(type),
-                org.nd4j.linalg.factory.Nd4j.createFromArray(values[1]).reshape(1, -1).castTo(type));
+                org.nd4j.linalg.factory.Nd4j.createFromArray(values[0])
+                        .reshape(1, 1, 5, 5)
+                        .castTo(type),
+                org.nd4j.linalg.factory.Nd4j.createFromArray(values[1])
+                        .reshape(1, -1)
+                        .castTo(type));
     }
 
     /** The rows of a person in many partitions come to one shard, and the person counts once. */
@@ -229,8 +234,7 @@ class OwnerShardsTest {
         var same = GroupedExamples.of(
                 DataSet.merge(Arrays.stream(sorted).mapToObj(rows::get).toList()),
                 Arrays.stream(sorted).mapToObj(row -> ids.get(owners.get(row))).toArray(String[]::new));
-        INDArray expected = TestRun.alone(
-                plan(), TestRun.network(), same, shards, null, options(plan()));
+        INDArray expected = TestRun.alone(plan(), TestRun.network(), same, shards, null, options(plan()));
         requireEqual(plan(), TestRun.network(), set, expected);
     }
 
@@ -283,7 +287,8 @@ class OwnerShardsTest {
                     right.steps(),
                     right.correlation(),
                     right.seed());
-            return ClusterFaultsTest.Planted.sampled(task, shard, other, task.work().manifest());
+            return ClusterFaultsTest.Planted.sampled(
+                    task, shard, other, task.work().manifest());
         }
     }
 
@@ -314,8 +319,7 @@ class OwnerShardsTest {
                 3,
                 where());
         assertThat(set.units()).isEqualTo(PEOPLE + 1);
-        requireRefused(
-                plan().withRelation(NeighboringRelation.ZERO_OUT), TestRun.OPTIONS, set, "at most", "has 16");
+        requireRefused(plan().withRelation(NeighboringRelation.ZERO_OUT), TestRun.OPTIONS, set, "at most", "has 16");
         requireRefused(complete(DpSgdPlan.fixedSize(PEOPLE, LOT)), TestRun.OPTIONS, set, "exactly", "has 16");
     }
 
@@ -334,8 +338,11 @@ class OwnerShardsTest {
         assertThat(without.units()).isEqualTo(PEOPLE - 1);
         int changed = 0;
         for (int shard = 0; shard < 3; shard++) {
-            changed += all.manifest().shards().get(shard).sha256().equals(
-                            without.manifest().shards().get(shard).sha256())
+            changed += all.manifest()
+                            .shards()
+                            .get(shard)
+                            .sha256()
+                            .equals(without.manifest().shards().get(shard).sha256())
                     ? 0
                     : 1;
         }
@@ -375,8 +382,9 @@ class OwnerShardsTest {
     private void requireRefused(DpSgdPlan plan, ExecutionOptions options, ShardedExamples set, String... message) {
         Path ledger = directory.resolve("run " + ledgers++ + ".ledger");
         try (var engine = SparkPrivacyEngine.attach(TestRun.network(), plan.withLedger(ledger), spark, options)) {
-            assertThatIllegalArgumentException().isThrownBy(() -> engine.fit(set)).satisfies(e -> assertThat(e)
-                    .hasMessageContainingAll(message));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> engine.fit(set))
+                    .satisfies(e -> assertThat(e).hasMessageContainingAll(message));
             assertThat(engine.steps()).isZero();
             assertThat(engine.local().guarantee().epsilon()).isZero();
         }
@@ -386,7 +394,12 @@ class OwnerShardsTest {
     void fit_setOfRowsForAPlanOfPeople_isRefused() {
         ShardedExamples rows = TestRun.shards(spark, 3, directory.resolve("shards"));
         requireRefused(
-                plan(), TestRun.OPTIONS, rows, "must name the patient of each row", "writeByOwner", "Nothing was charged");
+                plan(),
+                TestRun.OPTIONS,
+                rows,
+                "must name the patient of each row",
+                "writeByOwner",
+                "Nothing was charged");
     }
 
     @Test
@@ -422,7 +435,8 @@ class OwnerShardsTest {
     @ValueSource(booleans = {false, true})
     void fit_ownersAlteredOrMissing_isRefusedAndChargesNothing(boolean missing) throws IOException {
         ShardedExamples people = ShardedExamples.write(spark, people(DataType.DOUBLE), 3, where());
-        Path file = directory.resolve("shards")
+        Path file = directory
+                .resolve("shards")
                 .resolve(people.manifest().shards().get(1).owners().name());
         if (missing) {
             Files.delete(file);
@@ -442,8 +456,8 @@ class OwnerShardsTest {
 
     @Test
     void manifest_owners_areReadAsWrittenAndChecked() throws IOException {
-        ShardManifest manifest =
-                ShardedExamples.write(spark, people(DataType.DOUBLE), 3, where()).manifest();
+        ShardManifest manifest = ShardedExamples.write(spark, people(DataType.DOUBLE), 3, where())
+                .manifest();
         String json = Files.readString(directory.resolve("shards").resolve("manifest.json"));
         assertThat(json).contains("\"rows\" : 50").contains("\"owners\" : 15");
         assertThat(ShardManifest.read(manifest.toJson(), "here").shards()).isEqualTo(manifest.shards());
@@ -453,9 +467,11 @@ class OwnerShardsTest {
             {"\"owners\" : {", "\"other\" : {"}
         }) {
             assertThat(json).contains(change[0]);
-            String other = json.replaceFirst(java.util.regex.Pattern.quote(change[0]), java.util.regex.Matcher.quoteReplacement(change[1]));
+            String other = json.replaceFirst(
+                    java.util.regex.Pattern.quote(change[0]), java.util.regex.Matcher.quoteReplacement(change[1]));
             assertThatIllegalArgumentException()
-                    .isThrownBy(() -> ShardManifest.read(other.getBytes(java.nio.charset.StandardCharsets.UTF_8), "here"))
+                    .isThrownBy(
+                            () -> ShardManifest.read(other.getBytes(java.nio.charset.StandardCharsets.UTF_8), "here"))
                     .withMessageContaining("here is not a manifest of shards");
         }
         ShardManifest.Shard one = manifest.shards().get(0);
@@ -468,11 +484,13 @@ class OwnerShardsTest {
                 new ShardManifest.Owners(of.name(), of.first(), 0, of.sha256()),
                 new ShardManifest.Owners(of.name(), of.first(), two.count() + 1, of.sha256()),
                 new ShardManifest.Owners(one.name(), of.first(), of.count(), of.sha256()))) {
-            assertThatIllegalArgumentException().isThrownBy(() -> new ShardManifest(
-                    manifest.layout(),
-                    List.of(
-                            one,
-                            new ShardManifest.Shard(two.name(), two.first(), two.count(), two.sha256(), owners))));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> new ShardManifest(
+                            manifest.layout(),
+                            List.of(
+                                    one,
+                                    new ShardManifest.Shard(
+                                            two.name(), two.first(), two.count(), two.sha256(), owners))));
         }
     }
 

@@ -167,7 +167,8 @@ final class Setting {
         String unit = ofLedger != null ? ofLedger : given != null ? given : EXAMPLE;
         if (earlier.unit() != null && !earlier.unit().equals(unit)) {
             throw new IllegalArgumentException("earlier_ledger must be for the unit of the run, " + unit + ", was for "
-                    + earlier.unit() + "; costs for different units of privacy do not add up. If the run is of that unit, "
+                    + earlier.unit()
+                    + "; costs for different units of privacy do not add up. If the run is of that unit, "
                     + "set unit to it");
         }
         return unit;

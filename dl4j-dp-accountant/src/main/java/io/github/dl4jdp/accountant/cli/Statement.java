@@ -129,7 +129,9 @@ final class Statement {
     private String worded(String text) {
         return setting.isOfExamples()
                 ? text
-                : text.replace("examples", "units").replace("an example", "one " + setting.unit()).replace("example", setting.unit());
+                : text.replace("examples", "units")
+                        .replace("an example", "one " + setting.unit())
+                        .replace("example", setting.unit());
     }
 
     private List<String> notCovered() {
@@ -291,7 +293,8 @@ final class Statement {
             epsilon(json, "epsilon", OptionalDouble.of(epsilon));
             json.writeNumberField("delta", delta);
             json.writeStringField("relation", Parameter.text(relation));
-            json.writeStringField("relation_in_words", "two data sets are neighbors if " + relation.description(setting.unit()));
+            json.writeStringField(
+                    "relation_in_words", "two data sets are neighbors if " + relation.description(setting.unit()));
             json.writeStringField("unit", setting.unit());
             json.writeStringField("setting", "central");
             json.writeStringField("accountant", name(kind));

@@ -251,8 +251,7 @@ class PlanQuestionsTest {
 
     private Path ledgerOf(String unit) {
         Path file = folder.resolve(unit + ".ledger");
-        var terms = new PrivacyLedger.Terms(
-                "plan", "network", "1", NeighboringRelation.ADD_OR_REMOVE_ONE, unit, STEP);
+        var terms = new PrivacyLedger.Terms("plan", "network", "1", NeighboringRelation.ADD_OR_REMOVE_ONE, unit, STEP);
         try (PrivacyLedger ledger = PrivacyLedger.open(file, terms)) {
             ledger.charge(120);
         }
@@ -263,11 +262,16 @@ class PlanQuestionsTest {
     @Test
     void ledger_otherUnit_isNamedAndNeverAddedToAnother() {
         Path patients = ledgerOf("patient");
-        assertThat(Outcome.of("epsilon --delta 1e-5 --ledger", patients.toString()).out())
+        assertThat(Outcome.of("epsilon --delta 1e-5 --ledger", patients.toString())
+                        .out())
                 .contains("(add-or-remove-one of one patient, ledger of 120 charges");
-        assertThat(Outcome.of("epsilon --json --delta 1e-5 --ledger", patients.toString()).out())
+        assertThat(Outcome.of("epsilon --json --delta 1e-5 --ledger", patients.toString())
+                        .out())
                 .contains("\"unit\":\"patient\"");
-        assertThat(Outcome.of("epsilon --json --delta 1e-5 --ledger", ledgerOf("example").toString()).out())
+        assertThat(Outcome.of(
+                                "epsilon --json --delta 1e-5 --ledger",
+                                ledgerOf("example").toString())
+                        .out())
                 .doesNotContain("\"unit\"");
         Outcome.of("epsilon --delta 1e-5 --unit example --ledger", patients.toString())
                 .refused("unit must be that of the ledger, patient, was example");

@@ -40,7 +40,8 @@ class StatementTest {
         try (PrivacyLedger ledger = PrivacyLedger.open(file, terms)) {
             ledger.charge(2);
         }
-        for (String source : List.of("--ledger " + file, "--examples 600 --lot-size 6 --epochs 1 --noise-multiplier 3 --unit patient")) {
+        for (String source : List.of(
+                "--ledger " + file, "--examples 600 --lot-size 6 --epochs 1 --noise-multiplier 3 --unit patient")) {
             String statement = "statement --delta 1e-6 " + source;
             assertThat(Outcome.of(statement).answered().out())
                     .contains("Unit of privacy: one patient with all rows.")
@@ -54,7 +55,9 @@ class StatementTest {
                     .contains("one patient more")
                     .doesNotContain("one example");
         }
-        assertThat(Outcome.of(RUN + "--noise-multiplier 3 --delta 1e-6").answered().out())
+        assertThat(Outcome.of(RUN + "--noise-multiplier 3 --delta 1e-6")
+                        .answered()
+                        .out())
                 .contains("Unit of privacy: one example.")
                 .contains("examples of one person together");
     }

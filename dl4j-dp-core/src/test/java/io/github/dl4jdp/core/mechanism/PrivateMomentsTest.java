@@ -114,7 +114,8 @@ class PrivateMomentsTest {
         float[] other = {0.2f, 0.2f, 0.5f, 0.7f, 0, 1};
         float[] bad = {1, 2, 3, 4, 5, Float.NaN};
 
-        double[] sum = ofOwners(1.5, 4, List.<float[][]>of(new float[][] {one, bad, other})).sum();
+        double[] sum = ofOwners(1.5, 4, List.<float[][]>of(new float[][] {one, bad, other}))
+                .sum();
 
         double mean = 2 * 1.5 * Math.sqrt(2);
         double square = 2 * 4 * Math.sqrt(2);

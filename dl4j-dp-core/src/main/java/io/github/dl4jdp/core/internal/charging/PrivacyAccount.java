@@ -76,9 +76,11 @@ public record PrivacyAccount(
 
         private static Release requireSame(Release one, Release other) {
             if (!one.equals(other)) {
-                throw new IllegalArgumentException("releases must be under one relation and for one unit of privacy, were under "
-                        + one.relation + " for one " + one.unit + " and " + other.relation + " for one " + other.unit
-                        + ": their costs do not add up");
+                throw new IllegalArgumentException(
+                        "releases must be under one relation and for one unit of privacy, were under "
+                                + one.relation + " for one " + one.unit + " and " + other.relation + " for one "
+                                + other.unit
+                                + ": their costs do not add up");
             }
             return one;
         }

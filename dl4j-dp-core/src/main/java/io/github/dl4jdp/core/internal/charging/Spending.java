@@ -295,8 +295,9 @@ public final class Spending implements AutoCloseable {
         }
         String own = plan.mechanism().unit().name();
         if (!unit.equals(own)) {
-            throw new IllegalArgumentException("plan.unit must be that of " + of + ", " + unit + ", was " + own
-                    + ": the cost for one is not the cost for the other. Train a new network, or one trained on other data");
+            throw new IllegalArgumentException(
+                    "plan.unit must be that of " + of + ", " + unit + ", was " + own
+                            + ": the cost for one is not the cost for the other. Train a new network, or one trained on other data");
         }
     }
 

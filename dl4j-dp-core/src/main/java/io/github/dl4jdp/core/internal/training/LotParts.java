@@ -21,8 +21,8 @@ import java.util.stream.LongStream;
  */
 @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
 record LotParts(List<long[]> rows, List<long[]> keys, int[] each, boolean[] endsShard, boolean isEmpty) {
-    private static final LotParts EMPTY = new LotParts(
-            List.of(new long[] {0}), List.of(new long[] {0}), new int[] {1}, new boolean[] {true}, true);
+    private static final LotParts EMPTY =
+            new LotParts(List.of(new long[] {0}), List.of(new long[] {0}), new int[] {1}, new boolean[] {true}, true);
 
     /** The rows of a unit that are in the lot, and their keys. */
     private record Member(long[] rows, long[] keys) {}

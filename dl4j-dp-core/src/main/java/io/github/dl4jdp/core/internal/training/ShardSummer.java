@@ -175,8 +175,7 @@ public final class ShardSummer implements AutoCloseable {
             return List.of();
         }
         return IntStream.range(0, parts.count())
-                .mapToObj(i -> new Together(
-                        parts.rows().get(i), parts.keys().get(i), parts.each()[i]))
+                .mapToObj(i -> new Together(parts.rows().get(i), parts.keys().get(i), parts.each()[i]))
                 .toList();
     }
 
