@@ -25,6 +25,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -218,8 +219,9 @@ class OwnerShardsTest {
         assertThat(set.shards()).isEqualTo(shards);
         assertThat(set.units()).isEqualTo(PEOPLE);
         assertThat(set.size()).isEqualTo(50);
-        assertThat(set.manifest().shards())
-                .allSatisfy(shard -> assertThat(shard.owners().count()).isEqualTo(PEOPLE / shards));
+        assertThat(set.manifest().shards()).allSatisfy(shard -> assertThat(
+                        Objects.requireNonNull(shard.owners()).count())
+                .isEqualTo(PEOPLE / shards));
         // People by shard and id, their rows as they came.
         List<Integer> owners = owners();
         List<String> order = ids.stream()
@@ -246,7 +248,7 @@ class OwnerShardsTest {
             ShardResult run(SumShard task, int shard) {
                 var manifest = task.work().manifest();
                 ShardManifest.Shard here = manifest.shards().get(shard);
-                ShardManifest.Owners owners = here.owners();
+                ShardManifest.Owners owners = Objects.requireNonNull(here.owners());
                 var only = new ShardManifest(
                         manifest.layout(),
                         List.of(new ShardManifest.Shard(
@@ -437,7 +439,9 @@ class OwnerShardsTest {
         ShardedExamples people = ShardedExamples.write(spark, people(DataType.DOUBLE), 3, where());
         Path file = directory
                 .resolve("shards")
-                .resolve(people.manifest().shards().get(1).owners().name());
+                .resolve(
+                        Objects.requireNonNull(people.manifest().shards().get(1).owners())
+                                .name());
         if (missing) {
             Files.delete(file);
         } else {
@@ -476,7 +480,7 @@ class OwnerShardsTest {
         }
         ShardManifest.Shard one = manifest.shards().get(0);
         ShardManifest.Shard two = manifest.shards().get(1);
-        ShardManifest.Owners of = two.owners();
+        ShardManifest.Owners of = Objects.requireNonNull(two.owners());
         for (var owners : Arrays.asList(
                 null,
                 new ShardManifest.Owners(of.name(), of.first() - 1, of.count(), of.sha256()),
