@@ -480,7 +480,8 @@ class AccountMemoryTest {
             try {
                 reported = engine.epsilon();
             } catch (IllegalStateException refusal) {
-                // Parameters of a run with another ledger, or with none: no number rather than one that the ledger does not have.
+                // Parameters of a run with another ledger, or with none: no number rather than one that the ledger does
+                // not have.
                 assertThat(refusal).hasMessageContaining("ledger");
                 counts.merge("checked refused", 1, Integer::sum);
                 return;

@@ -27,10 +27,7 @@ import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
 /** What the mains have in common: {@code --help} and {@code --version}, numbered cells, and a message instead of a stack trace for missing data. */
-@Command(
-        mixinStandardHelpOptions = true,
-        versionProvider = ExampleMain.Version.class,
-        showDefaultValues = false)
+@Command(mixinStandardHelpOptions = true, versionProvider = ExampleMain.Version.class, showDefaultValues = false)
 abstract class ExampleMain implements Callable<Integer> {
     /** Exit code for data that are not there. */
     static final int NO_DATA = 3;

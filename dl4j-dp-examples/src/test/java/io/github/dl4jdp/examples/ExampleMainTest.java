@@ -82,13 +82,16 @@ class ExampleMainTest {
     void execute_pictureThatCannotBeWritten_failsBeforeAnythingRuns(@TempDir Path folder) throws IOException {
         Path file = Files.createFile(folder.resolve("file"));
         for (String bad : new String[] {
-            folder.toString(), folder.resolve("a.jpg").toString(), file.resolve("a.png").toString()
+            folder.toString(),
+            folder.resolve("a.jpg").toString(),
+            file.resolve("a.png").toString()
         }) {
             assertThat(execute("--data", "here", "--plot", bad)).as(bad).isEqualTo(CommandLine.ExitCode.USAGE);
             assertThat(err.toString()).contains("--plot: must").contains(bad);
         }
         assertThat(out.toString()).isEmpty();
-        assertThat(execute("--data", "here", "--plot", folder.resolve("new/a.png").toString()))
+        assertThat(execute(
+                        "--data", "here", "--plot", folder.resolve("new/a.png").toString()))
                 .isZero();
         assertThat(folder.resolve("new")).isEmptyDirectory();
     }

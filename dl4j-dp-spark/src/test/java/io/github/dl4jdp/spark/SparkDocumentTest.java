@@ -3,9 +3,9 @@ package io.github.dl4jdp.spark;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyListener;
-import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -84,12 +84,12 @@ class SparkDocumentTest {
     @Test
     void people_onAClusterInThisProcess_train(@TempDir Path temporary) {
         try (var sparkContext = TestRun.spark()) {
-            JavaRDD<DataSet> rows =
-                    sparkContext.parallelize(manyRows(), 3);
+            JavaRDD<DataSet> rows = sparkContext.parallelize(manyRows(), 3);
             String directory = temporary.resolve("shards").toUri().toString();
             var net = (MultiLayerNetwork) TestRun.network();
 
-            JavaPairRDD<String, DataSet> visits = rows.mapToPair(row -> new Tuple2<>(patientOf(row), row)); // by the patient's id
+            JavaPairRDD<String, DataSet> visits =
+                    rows.mapToPair(row -> new Tuple2<>(patientOf(row), row)); // by the patient's id
             ShardedExamples.writeByOwner(visits, 16, directory); // 16 shards, a public constant
 
             DpSgdPlan byPatient = DpSgdPlan.poisson(50, 10) // patients, expected patients of a lot
@@ -112,7 +112,9 @@ class SparkDocumentTest {
         var random = new Random(2);
         return IntStream.range(0, 600)
                 .mapToObj(row -> {
-                    DataSet one = TestRun.data(DataType.DOUBLE).get(row % TestRun.EXAMPLES).copy();
+                    DataSet one = TestRun.data(DataType.DOUBLE)
+                            .get(row % TestRun.EXAMPLES)
+                            .copy();
                     one.getFeatures().addi(random.nextGaussian());
                     return one;
                 })

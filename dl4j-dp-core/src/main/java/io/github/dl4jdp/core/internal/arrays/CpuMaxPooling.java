@@ -91,8 +91,7 @@ public record CpuMaxPooling(
     }
 
     /** Windows one apart: the pairs of a row belong to the windows above and below it, and are looked at once. Columns outside, so that they stay in registers. */
-    private void maximaOfOverlappingPairs(
-            float[] image, int plane, float[] maxima, int to, int[] winners, int winner) {
+    private void maximaOfOverlappingPairs(float[] image, int plane, float[] maxima, int to, int[] winners, int winner) {
         int width = in[1];
         int outWidth = out[1];
         int end = to + outSize();

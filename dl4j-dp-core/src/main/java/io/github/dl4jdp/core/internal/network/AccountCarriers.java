@@ -27,6 +27,7 @@ public final class AccountCarriers {
     private final List<Set<Long>> changed;
     /** What last came out of training, whether or not it was overwritten since: the updater's state may hold it, and the next update brings it back. */
     private final List<Set<Long>> trained;
+
     private final @Nullable AccountConstraint[] current;
     private Map<String, Object> progress = Map.of();
     /** The layers that DL4J is about to update, or has updated without applying their constraints yet. */

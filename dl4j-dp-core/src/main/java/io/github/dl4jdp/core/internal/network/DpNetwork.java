@@ -39,6 +39,7 @@ import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.GraphVertex;
+import org.deeplearning4j.nn.conf.layers.AbstractLSTM;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
@@ -48,7 +49,6 @@ import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.deeplearning4j.optimize.api.TrainingListener;
 import org.deeplearning4j.optimize.solvers.BaseOptimizer;
-import org.deeplearning4j.nn.conf.layers.AbstractLSTM;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -605,8 +605,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         if (past.stream().anyMatch(one -> one.account().isSpent())) {
             // An engine leaves carriers in every layer. The network has made updates, and these came to it without any.
             newOnes()
-                    .filter(i -> iterations() > 0
-                            || (past.get(i).released().isEmpty() && hasLearned(layers[i])))
+                    .filter(i -> iterations() > 0 || (past.get(i).released().isEmpty() && hasLearned(layers[i])))
                     .forEach(i -> past.set(i, trainedOpenly(past.get(i), layers[i], name(layers[i], i))));
         }
         return past;
@@ -621,8 +620,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         float ofGates = conf instanceof AbstractLSTM lstm ? (float) lstm.getForgetGateBiasInit() : initial;
         return conf.initializer().biasKeys(conf).stream()
                 .map(layer::getParam)
-                .flatMapToDouble(
-                        bias -> Arrays.stream(bias.dup().data().asDouble()))
+                .flatMapToDouble(bias -> Arrays.stream(bias.dup().data().asDouble()))
                 .anyMatch(value -> (float) value != initial && (float) value != ofGates);
     }
 

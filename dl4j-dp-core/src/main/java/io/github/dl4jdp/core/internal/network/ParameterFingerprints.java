@@ -87,7 +87,10 @@ final class ParameterFingerprints {
      *
      * @param floats null unless the array is one of floats, {@code doubles} likewise
      */
-    private record Values(INDArray array, @Nullable FloatIndexer floats, @Nullable DoubleIndexer doubles) {
+    private record Values(
+            INDArray array,
+            @Nullable FloatIndexer floats,
+            @Nullable DoubleIndexer doubles) {
         static Values of(INDArray array) {
             INDArray dense = array.elementWiseStride() == 1 ? array : array.dup(array.ordering());
             Nd4j.getAffinityManager().ensureLocation(dense, AffinityManager.Location.HOST);
@@ -111,9 +114,7 @@ final class ParameterFingerprints {
 
         /** What is left when an update is subtracted in the type of the values. */
         float less(long index, Values update, long at) {
-            return floats != null
-                    ? floats.get(index) - (float) update.at(at)
-                    : (float) (at(index) - update.at(at));
+            return floats != null ? floats.get(index) - (float) update.at(at) : (float) (at(index) - update.at(at));
         }
     }
 
