@@ -214,8 +214,13 @@ class StepAuditTest {
                 .withMessageContaining(reason);
     }
 
+    /**
+     * The noise is not seeded. Half of the 480 runs choose the attack, the other 240 measure it. Both plans tell the canary apart as a Gaussian's shift of mu = S / sigma = 2.9 does, of which the attack proves 1.98 with a standard
+     * deviation of 0.20 (20,000 simulated audits: none below 1.24, none above 2.93). The test fails where the attack proves more than 2.9 (4.6 deviations above), or less than 1.07, what the smaller claim of the second plan allows (4.7 below): with
+     * probability below 1e-5 each..
+     */
     @ParameterizedTest
-    @CsvSource({"lambda-cgd:0.9, 2.6", "bisr:4, 1.3"})
+    @CsvSource({"lambda-cgd:0.9, 1.5", "bisr:4, 0.94"})
     void run_correlatedNoise_holdsTheSensitivityOfItsMatrixAndNotASmallerOne(String code, double sigma) {
         DpSgdPlan plan = DpSgdPlan.givenBatches(4, 2)
                 .withEpochs(3)
@@ -223,18 +228,19 @@ class StepAuditTest {
                 .withNoiseMultiplier(sigma)
                 .withDelta(1e-5)
                 .withCorrelatedNoise(CorrelatedNoise.parse(code));
-        StepAudit audit = StepAudit.of(
+        StepAuditResult result = StepAudit.of(
                         () -> AuditNetworks.network(new Sgd(1.0)), plan, AuditNetworks.data(4), AuditNetworks.canary())
                 .withCoins(new Random(7))
                 .withConfidence(0.99)
-                .withTrials(300);
-        StepAuditResult result = audit.run();
+                .withTrials(480)
+                .run();
 
         assertThat(result.isContradicted()).as(result.toString()).isFalse();
-        assertThat(result.gaussianEpsilonLowerBound()).isGreaterThan(0.2 * result.claimedEpsilon());
-        // One pass of independent noise: what the run would cost if the matrix had one column, of norm 1.
-        assertThat(audit.withClaim(new DpEvent.Gaussian(sigma)).run().isContradicted())
-                .isTrue();
+        // The error rates of one attack, against what the run would cost if the matrix had one column, of norm 1.
+        var smaller = new Claim(new DpEvent.Gaussian(sigma));
+        assertThat(result.missRateBound())
+                .as(result.toString())
+                .isLessThan(smaller.leastMissed(result.falseAlarmRateBound()));
     }
 
     @Test
