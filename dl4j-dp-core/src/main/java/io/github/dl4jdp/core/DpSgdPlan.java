@@ -94,6 +94,7 @@ public final class DpSgdPlan {
     private @Nullable Long seed;
     private @Nullable Path ledger;
     private @Nullable PrivacyLedgerKey ledgerKey;
+    private @Nullable Path keptNoise;
     private boolean continuing;
 
     private DpSgdPlan(Sampling sampling, String sizeName, long examples, long lotSize) {
@@ -135,6 +136,7 @@ public final class DpSgdPlan {
         seed = plan.seed;
         ledger = plan.ledger;
         ledgerKey = plan.ledgerKey;
+        keptNoise = plan.keptNoise;
         continuing = plan.continuing;
     }
 
@@ -253,6 +255,7 @@ public final class DpSgdPlan {
                 Optional.ofNullable(truncation),
                 exampleShape,
                 ledger(),
+                keptNoise(),
                 continuing,
                 Collections.unmodifiableMap(released),
                 Collections.unmodifiableMap(PlanJson.toMap(this)),
@@ -523,8 +526,8 @@ public final class DpSgdPlan {
      * <p>With {@link #poisson}, matrices with bands only: lot t is drawn from the part of the data set whose examples have the number {@code t - 1} modulo {@code bands}, each with probability {@code bands q}. The relation is {@link NeighboringRelation#ZERO_OUT} then, and
      * T steps cost as much as {@code ceil(T / bands)} compositions of {@code PoissonSampled(bands q, Gaussian)}.
      *
-     * <p>A network that is attached again begins its noise anew, because the key of the noise is never stored: what was released before and after are two runs, whose costs add up, and a calibrated plan may end earlier for it. Train without interruption, or plan
-     * each part for itself.
+     * <p>A network that is attached again begins its noise anew, because the key of the noise is never stored: what was released before and after are two runs, whose costs add up, and a calibrated plan may end earlier for it. {@link #withNoiseKeptIn} keeps it through
+     * a clean stop.
      *
      * <p>Sources: Kairouz et al. 2021 (arXiv 2103.00039), Choquette-Choo et al. 2023 (arXiv 2306.08153), and those at {@link CorrelatedNoise.Strategy}.
      *
@@ -725,6 +728,7 @@ public final class DpSgdPlan {
         return with(plan -> {
             plan.ledger = null;
             plan.ledgerKey = null;
+            plan.keptNoise = null;
         });
     }
 
@@ -748,6 +752,22 @@ public final class DpSgdPlan {
         }
         Objects.requireNonNull(key, "key");
         return with(plan -> plan.ledgerKey = key);
+    }
+
+    /**
+     * Keeps correlated noise through a clean stop: {@code engine.close()} leaves what later noise is mixed with in a file, and the next {@code attach} of this plan takes it from there, removes the file, and goes on with the noise as if it had not
+     * stopped. The run is then charged as one. Without the file, after a crash say, the noise begins anew, and both parts are charged.
+     *
+     * <p><b>The file is as secret as the data:</b> who reads it can take the noise off the last releases. It is made for its owner alone (rw-------), and refused if others can read it; keep it off backups and shared folders. No draw is ever used for a second lot: the file has draws that
+     * were made, not the key of those to come. A file of another plan, network or version of the library is refused, as is one where the ledger does not end with the stop that it is of: {@link #withLedger} is needed. Given batches must be stopped at the end of a pass; the
+     * next engine reads a new one, or the rest of the stream of {@link #singlePass}.
+     *
+     * @param file in a folder that exists, on a file system with owners and permissions
+     * @throws IllegalStateException from {@code attach}, if the plan has no correlated noise, no ledger, or a seed
+     */
+    public DpSgdPlan withNoiseKeptIn(Path file) {
+        Objects.requireNonNull(file, "file");
+        return with(plan -> plan.keptNoise = file);
     }
 
     /**
@@ -906,6 +926,11 @@ public final class DpSgdPlan {
         return Optional.ofNullable(ledger);
     }
 
+    /** The file in which correlated noise is kept through a clean stop, if it is, see {@link #withNoiseKeptIn}. */
+    public Optional<Path> keptNoise() {
+        return Optional.ofNullable(keptNoise);
+    }
+
     /** The key that signs the ledger, if one does. */
     Optional<PrivacyLedgerKey> ledgerKey() {
         return Optional.ofNullable(ledgerKey);
@@ -1047,6 +1072,14 @@ public final class DpSgdPlan {
         clippingNorm();
         noiseMultiplier();
         delta();
+        if (keptNoise != null && (correlation == null || ledger == null || seed != null)) {
+            throw new IllegalStateException("noise is kept in " + keptNoise
+                    + (correlation == null
+                            ? ", but it is independent, and nothing of it is needed later: leave withNoiseKeptIn out"
+                            : ledger == null
+                                    ? ", but the plan has no ledger, which tells how much of it was released: call withLedger"
+                                    : ", but it comes from a seed, from which it is drawn again: leave withNoiseKeptIn out"));
+        }
         var accountant = newAccountant();
         if (!accountant.supports(event())) {
             // Refuses it by the name of the part that cannot be bounded.
@@ -1061,6 +1094,7 @@ public final class DpSgdPlan {
                 && others.equals(that.others)
                 && Objects.equals(target, that.target)
                 && Objects.equals(ledger, that.ledger)
+                && Objects.equals(keptNoise, that.keptNoise)
                 && continuing == that.continuing;
     }
 

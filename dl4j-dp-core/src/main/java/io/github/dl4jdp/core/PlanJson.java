@@ -30,7 +30,8 @@ public final class PlanJson {
             "delta",
             "accountant",
             "targetEpsilon",
-            "ledger");
+            "ledger",
+            "keptNoise");
 
     private PlanJson() {}
 
@@ -38,6 +39,7 @@ public final class PlanJson {
     static Map<String, Object> toMap(DpSgdPlan plan) {
         var map = mechanism(plan);
         plan.ledger().ifPresent(file -> map.put("ledger", file.toString()));
+        plan.keptNoise().ifPresent(file -> map.put("keptNoise", file.toString()));
         OtherReleases others = plan.others();
         if (!others.identified().isEmpty()) {
             if (others.hasUnnamed()) {
@@ -119,6 +121,9 @@ public final class PlanJson {
         }
         if (map.containsKey("ledger")) {
             plan = plan.withLedger(Path.of(text(map, "ledger")));
+        }
+        if (map.containsKey("keptNoise")) {
+            plan = plan.withNoiseKeptIn(Path.of(text(map, "keptNoise")));
         }
         return map.containsKey("targetEpsilon")
                 ? plan.withStoredTarget(number(map, "targetEpsilon").doubleValue())

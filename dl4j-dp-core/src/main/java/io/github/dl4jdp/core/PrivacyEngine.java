@@ -124,6 +124,10 @@ public final class PrivacyEngine implements AutoCloseable {
         DpSgdPlan settled = plan.settled();
         PrivateTraining training;
         try {
+            spending.findNoise(configuration.description() + " of " + network.params().dataType() + ", trained "
+                    + trainable.stream()
+                            .map(layer -> layer.getIndex() + ":" + layer.numParams())
+                            .toList());
             training = new PrivateTraining(
                     network,
                     settled.complete(),
@@ -456,7 +460,7 @@ public final class PrivacyEngine implements AutoCloseable {
                 Stream.concat(training.rules().assumptions().stream(), training.fittedPreprocessing().stream())
                         .toList(),
                 training.augmentedLots().wasUsed(),
-                plan.correlation().isPresent() && !plan.seed().isPresent() ? spending.chargesBefore() : 0,
+                plan.correlation().isPresent() && !plan.seed().isPresent() ? spending.noiseBegan() : 0,
                 training.shapes().matter());
     }
 

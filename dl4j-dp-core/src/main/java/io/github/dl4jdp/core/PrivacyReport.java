@@ -317,7 +317,7 @@ public final class PrivacyReport {
                                         + (run.noiseBegan() == 0
                                                 ? ""
                                                 : "; it began anew after " + run.noiseBegan()
-                                                        + " lots, since the keys of noise are not stored, and both parts are included in epsilon")));
+                                                        + " lots, since no noise was kept from before, and both parts are included in epsilon")));
         if (!plan.exampleShape().equals(ExampleShape.NONE)) {
             facts.put("shape of an example", plan.exampleShape().describe());
         }

@@ -77,6 +77,10 @@ public final class PrivateRelease implements AutoCloseable {
                     "plan must draw and charge lot by lot and release one sum about each, was " + plan
                             + "; use DpSgdPlan.poisson or fixedSize without truncated backpropagation");
         }
+        if (complete.keptNoise().isPresent()) {
+            throw new IllegalArgumentException("plan must not keep its noise, was to be kept in "
+                    + complete.keptNoise().get() + ": only a PrivacyEngine goes on after a stop; leave withNoiseKeptIn out");
+        }
         if (!(mechanism.clipping() instanceof Clipping.Flat)) {
             throw new IllegalArgumentException(
                     "plan.clipping must be flat, was " + mechanism.clipping().describe()

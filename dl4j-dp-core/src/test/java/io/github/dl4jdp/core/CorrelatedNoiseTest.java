@@ -429,8 +429,29 @@ class CorrelatedNoiseTest {
         engine.close();
     }
 
+    /** The second sample of docs/correlated-noise.md. */
+    @Test
+    void document_keptNoise_goesOn() throws IOException {
+        MultiLayerNetwork network = network();
+        DataSetIterator iterator = batches(5);
+        DpSgdPlan plan = given(3).withCorrelatedNoise(BISR);
+        File model = folder.resolve("model.zip").toFile();
+        // docs
+        DpSgdPlan kept = plan.withLedger(folder.resolve("ledger")).withNoiseKeptIn(folder.resolve("noise"));
+        try (PrivacyEngine engine = PrivacyEngine.attach(network, kept)) {
+            network.fit(engine.lots(iterator), 2); // stop at the end of a pass
+        } // close() leaves what later noise takes back in the file
+        ModelSerializer.writeModel(network, model, true);
+        // docs
+        MultiLayerNetwork restored = ModelSerializer.restoreMultiLayerNetwork(model, true);
+        try (PrivacyEngine engine = PrivacyEngine.attach(restored, kept)) {
+            restored.fit(engine.lots(iterator), 1);
+            assertThat(engine.epsilon()).isCloseTo(plan.guarantee().epsilon(), within(1e-6));
+        }
+    }
+
     @Test
     void document_code_isThatOfThisTest() throws IOException {
-        DocumentCode.assertRunBy(CorrelatedNoiseTest.class, "docs/correlated-noise.md", 7);
+        DocumentCode.assertRunBy(CorrelatedNoiseTest.class, "docs/correlated-noise.md", 12);
     }
 }

@@ -81,6 +81,7 @@ public final class CorrelatedNoiseUtility extends ExampleMain {
     private static final List<Method> METHODS = List.of(
             new Method("given batches, independent", false, null),
             new Method("given batches, lambda-CGD 0.95", false, CorrelatedNoise.lambdaCgd(0.95)),
+            new Method("given batches, BISR of 64 bands", false, CorrelatedNoise.bisr(64)),
             new Method("given batches, BandMF of 64 bands", false, CorrelatedNoise.bandMf(64)),
             new Method("Poisson lots, independent", true, null),
             new Method("Poisson lots, BandMF of 16 bands", true, CorrelatedNoise.bandMf(16)));
@@ -96,6 +97,9 @@ public final class CorrelatedNoiseUtility extends ExampleMain {
 
     @Option(names = "--runs", description = "Runs at each epsilon (default: ${DEFAULT-VALUE}).", defaultValue = "3")
     private int runs;
+
+    @Option(names = "--methods", description = "Only methods whose name has this in it (default: all).", defaultValue = "")
+    private String methods = "";
 
     @Option(names = "--learning-rate", description = "The learning rate of all runs (default: the best of three).")
     private double givenRate;
@@ -147,6 +151,9 @@ public final class CorrelatedNoiseUtility extends ExampleMain {
         for (int run = 0; run < (quick ? 1 : runs); run++) {
             for (double epsilon : EPSILONS) {
                 for (Method method : METHODS) {
+                    if (!method.name().contains(methods)) {
+                        continue;
+                    }
                     double accuracy = accuracy(method, epsilon, rate, privacy().seed + run, images);
                     String name = number("%.0f", epsilon) + ", " + method.name();
                     print(name + ": " + percent(accuracy));

@@ -259,7 +259,7 @@ class OwnerShardsTest {
                                 new ShardManifest.Owners(owners.name(), 0, owners.count(), owners.sha256()))));
                 ShardSum sum = ExecutorRun.of(task.work().run())
                         .sum(task.step(), ClusterFaultsTest.Planted.with(task.work(), only), 0);
-                return ShardResult.of(shard, 3, task.step(), task.step().stepHash(), sum);
+                return ShardResult.of(shard, 3, task.step(), task.step().hash(), sum);
             }
         },
         MORE_ROWS_THAN_THE_MAXIMUM {

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.accountant.cli;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.CorrelatedNoise;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import java.util.Arrays;
 import java.util.List;
@@ -34,6 +35,15 @@ enum Parameter {
             "Factors of the noise multiplier, each from a step on; for random allocation and given batches, from a pass on."),
     COUNT_NOISE("B", "Adaptive clipping: noise standard deviation of the count, in examples."),
     RELEASES_PER_LOT("K", "Truncated backpropagation: noised sums about one lot (default: 1)."),
+    CORRELATED_NOISE(
+            "lambda-cgd:LAMBDA|bisr:BANDS|banded-square-root:BANDS|band-mf:BANDS",
+            "Correlated noise of given batches, or with band-mf and banded-square-root of Poisson lots from cyclic parts; the"
+                    + " noise multiplier is that of the independent draws."),
+    PARTICIPATIONS("K", "Correlated noise of given batches: the most lots of an example (default: the passes)."),
+    SEPARATION(
+            "B",
+            "Correlated noise of given batches: from a lot of an example to its next one there are at least so many lots"
+                    + " (default: N / L, rounded down, for the same order in every pass)."),
     GROUP_SIZE("G", "Examples that join or leave together, such as those of one person (default: 1)."),
     ACCOUNTANT("rdp|pld", "pld is tight, rdp the moments accountant (default: pld)."),
     EPSILON("E", "Epsilon of the guarantee."),
@@ -119,6 +129,7 @@ enum Parameter {
             case DISTRIBUTION -> constant(SearchCommand.Distribution.class, text);
             case UNIT -> unit(text);
             case NOISE_SCHEDULE -> NoiseStages.parse(text);
+            case CORRELATED_NOISE -> CorrelatedNoise.parse(text.trim());
             case GROUPS -> sizes(text);
             case EVENT, LEDGER, EARLIER_RELEASES, EARLIER_LEDGER -> text;
             default -> number(text);

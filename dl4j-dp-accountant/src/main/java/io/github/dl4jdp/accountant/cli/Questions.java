@@ -22,7 +22,7 @@ final class Questions {
         Epsilon() {
             super(
                     Parameter.EPSILON,
-                    and(RUN, Parameter.NOISE_MULTIPLIER, Parameter.DELTA, Parameter.EVENT, Parameter.LEDGER));
+                    and(RUN_OF_ANY_NOISE, Parameter.NOISE_MULTIPLIER, Parameter.DELTA, Parameter.EVENT, Parameter.LEDGER));
         }
 
         @Override
@@ -48,7 +48,7 @@ final class Questions {
         Delta() {
             super(
                     Parameter.DELTA,
-                    and(RUN, Parameter.NOISE_MULTIPLIER, Parameter.EPSILON, Parameter.EVENT, Parameter.LEDGER));
+                    and(RUN_OF_ANY_NOISE, Parameter.NOISE_MULTIPLIER, Parameter.EPSILON, Parameter.EVENT, Parameter.LEDGER));
         }
 
         @Override
@@ -68,7 +68,7 @@ final class Questions {
     @Command(name = "noise", description = "The noise multiplier that a guarantee needs.")
     static final class Noise extends QuestionCommand {
         Noise() {
-            super(Parameter.NOISE_MULTIPLIER, and(RUN, Parameter.EPSILON, Parameter.DELTA));
+            super(Parameter.NOISE_MULTIPLIER, and(RUN_OF_ANY_NOISE, Parameter.EPSILON, Parameter.DELTA));
         }
 
         @Override

@@ -43,7 +43,7 @@ final class SearchCommand extends QuestionCommand {
         super(
                 Parameter.EPSILON,
                 and(
-                        without(RUN, Parameter.EARLIER_RELEASES, Parameter.EARLIER_LEDGER),
+                        without(RUN_OF_ANY_NOISE, Parameter.EARLIER_RELEASES, Parameter.EARLIER_LEDGER),
                         Parameter.NOISE_MULTIPLIER,
                         Parameter.RUN_EPSILON,
                         Parameter.DELTA,

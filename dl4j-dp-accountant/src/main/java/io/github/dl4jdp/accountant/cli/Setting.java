@@ -2,6 +2,8 @@
 package io.github.dl4jdp.accountant.cli;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.CorrelatedNoise;
+import io.github.dl4jdp.accountant.CorrelationMatrix;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
@@ -40,7 +42,10 @@ final class Setting {
             Parameter.NOISE_MULTIPLIER,
             Parameter.NOISE_SCHEDULE,
             Parameter.COUNT_NOISE,
-            Parameter.RELEASES_PER_LOT);
+            Parameter.RELEASES_PER_LOT,
+            Parameter.CORRELATED_NOISE,
+            Parameter.PARTICIPATIONS,
+            Parameter.SEPARATION);
 
     private static final String EXAMPLE = "example";
 
@@ -150,8 +155,13 @@ final class Setting {
             }
             relation = ofLedger;
         }
+        boolean isCyclic = has(Parameter.CORRELATED_NOISE) && sampling() == LotSampling.POISSON;
         if (relation == null) {
-            relation = sampling().usualRelation();
+            relation = isCyclic ? NeighboringRelation.ZERO_OUT : sampling().usualRelation();
+        }
+        if (isCyclic && relation != NeighboringRelation.ZERO_OUT) {
+            throw new IllegalArgumentException("relation must be zero-out for correlated noise with Poisson lots, was "
+                    + Parameter.text(relation) + "; no cost is known under other relations");
         }
         return run.event() == null ? sampling().require(relation) : relation;
     }
@@ -353,10 +363,14 @@ final class Setting {
     }
 
     private long charges() {
-        return chargedByPass() ? passes() : steps();
+        return chargedByPass() && !has(Parameter.CORRELATED_NOISE) ? passes() : steps();
     }
 
     private DpEvent whole(DpEvent asked, int groupSize) {
+        if (groupSize > 1 && has(Parameter.CORRELATED_NOISE) && sampling() == LotSampling.POISSON) {
+            throw new IllegalArgumentException("group_size must be 1 for correlated noise with Poisson lots, was "
+                    + groupSize + ": the lots of a group's examples share noise, and no cost is known");
+        }
         DpEvent before = earlier.event();
         DpEvent all = before == null ? asked : new Composed(List.of(before, asked));
         return GroupPrivacy.event(all, groupSize);
@@ -364,6 +378,15 @@ final class Setting {
 
     /** The run that is described; a charge is for a lot, or for a pass where that is one release. */
     private DpEvent run(double noiseMultiplier, long charges) {
+        if (values.get(Parameter.CORRELATED_NOISE) instanceof CorrelatedNoise noise) {
+            return correlatedRun(noise, noiseMultiplier);
+        }
+        for (Parameter parameter : List.of(Parameter.PARTICIPATIONS, Parameter.SEPARATION)) {
+            if (has(parameter)) {
+                throw new IllegalArgumentException(
+                        parameter.column() + " must come with correlated_noise, whose cost alone depends on it");
+            }
+        }
         List<DpEvent> parts = new ArrayList<>();
         List<NoiseStages.Stage> stages = stages();
         for (int i = 0; i < stages.size(); i++) {
@@ -375,6 +398,61 @@ final class Setting {
             }
         }
         return parts.size() == 1 ? parts.get(0) : new Composed(parts);
+    }
+
+    /** Without sampling a whole run is one release of the matrix's sensitivity; lots of cyclic parts are one a round. */
+    private DpEvent correlatedRun(CorrelatedNoise noise, double noiseMultiplier) {
+        for (Parameter parameter :
+                List.of(Parameter.NOISE_SCHEDULE, Parameter.COUNT_NOISE, Parameter.RELEASES_PER_LOT)) {
+            exclude(Parameter.CORRELATED_NOISE, parameter);
+        }
+        double sigma = noiseMultiplier / (relation() == NeighboringRelation.REPLACE_ONE ? 2 : 1);
+        long steps = steps();
+        return switch (sampling()) {
+            case GIVEN_BATCHES -> new Gaussian(weakened(sigma, noise, steps, participations(), separation()));
+            case POISSON -> {
+                for (Parameter parameter : List.of(Parameter.PARTICIPATIONS, Parameter.SEPARATION)) {
+                    if (has(parameter)) {
+                        throw new IllegalArgumentException(
+                                parameter.column() + " must not be given for Poisson lots, whose bands say it");
+                    }
+                }
+                double probability = has(Parameter.SAMPLING_PROBABILITY)
+                        ? noise.bands() * samplingProbability()
+                        : noise.bands() * positive(Parameter.LOT_SIZE) / whole(Parameter.EXAMPLES);
+                samplingProbability(); // checks the sizes
+                if (!noise.isBanded() || !(probability <= 1)) {
+                    throw new IllegalArgumentException("correlated_noise must be "
+                            + (noise.isBanded()
+                                    ? "of at most 1 / sampling_probability bands, was of " + noise.bands()
+                                    : "band-mf or banded-square-root for Poisson lots, was " + noise.code()));
+                }
+                yield new SelfComposed(
+                        new PoissonSampled(
+                                probability, new Gaussian(weakened(sigma, noise, steps, 1, noise.bands()))),
+                        -Math.floorDiv(-steps, (long) noise.bands()));
+            }
+            case FIXED_SIZE, RANDOM_ALLOCATION ->
+                throw new IllegalArgumentException("sampling must be given-batches or poisson for correlated noise, was "
+                        + Parameter.text(sampling()) + "; no cost is known of others");
+        };
+    }
+
+    /** The noise multiplier of the event, rounded down. */
+    private static double weakened(
+            double sigma, CorrelatedNoise noise, long steps, long participations, long separation) {
+        return Math.nextDown(sigma
+                / CorrelationMatrix.of(noise, steps, participations, separation).sensitivity());
+    }
+
+    private long participations() {
+        return has(Parameter.PARTICIPATIONS) ? (long) whole(Parameter.PARTICIPATIONS) : passes();
+    }
+
+    private long separation() {
+        return has(Parameter.SEPARATION)
+                ? (long) whole(Parameter.SEPARATION)
+                : Math.max(1, (long) (whole(Parameter.EXAMPLES) / whole(Parameter.LOT_SIZE)));
     }
 
     /** What holds of a run whose lots are no samples: a pass over the data is one release, with the least noise there is. */
@@ -435,6 +513,9 @@ final class Setting {
         }
         words.add(Parameter.text(relation()) + (isOfExamples() ? "" : " of one " + unit()));
         words.add(run.event() == null ? sampling().description() : run.description());
+        if (values.get(Parameter.CORRELATED_NOISE) instanceof CorrelatedNoise noise) {
+            words.add("correlated noise: " + noise.describe());
+        }
         if (has(Parameter.NOISE_SCHEDULE)) {
             words.add("noise times " + values.get(Parameter.NOISE_SCHEDULE));
         }
@@ -465,6 +546,9 @@ final class Setting {
     static String text(Object value) {
         if (value instanceof Enum<?> constant) {
             return Parameter.text(constant);
+        }
+        if (value instanceof CorrelatedNoise noise) {
+            return noise.code();
         }
         if (value instanceof Double number) {
             return number == Math.rint(number) && Math.abs(number) < 1e15

@@ -34,6 +34,10 @@ abstract class SettingCommand implements Callable<Integer> {
             Parameter.EARLIER_RELEASES,
             Parameter.EARLIER_LEDGER);
 
+    /** The same with correlated noise, where the number of steps is not asked for. */
+    static final List<Parameter> RUN_OF_ANY_NOISE =
+            and(RUN, Parameter.CORRELATED_NOISE, Parameter.PARTICIPATIONS, Parameter.SEPARATION);
+
     private static final int LONGEST_WARNINGS = 20;
 
     private final List<String> warnings = new ArrayList<>();

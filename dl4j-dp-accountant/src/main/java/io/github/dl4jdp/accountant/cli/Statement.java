@@ -86,6 +86,7 @@ final class Statement {
     private boolean ofSamples() {
         return !setting.isOfEvent()
                 && !setting.hasEarlier()
+                && !setting.has(Parameter.CORRELATED_NOISE)
                 && (setting.sampling() == LotSampling.POISSON || setting.sampling() == LotSampling.RANDOM_ALLOCATION);
     }
 
@@ -161,6 +162,9 @@ final class Statement {
             text.append(setting.steps())
                     .append(" steps, each on lots in which an example takes part with probability ")
                     .append(setting.samplingProbability());
+            if (setting.has(Parameter.CORRELATED_NOISE)) {
+                text.append(" on average: in turn, of as many parts of the data as there are bands");
+            }
         }
         if (setting.has(Parameter.EXAMPLES)) {
             text.append(", of ").append(setting.examples()).append(" examples");
@@ -170,6 +174,9 @@ final class Statement {
                     .append(Setting.text(setting.number(Parameter.LOT_SIZE)));
         }
         text.append(", with noise multiplier ").append(setting.number(Parameter.NOISE_MULTIPLIER));
+        optional(text, Parameter.CORRELATED_NOISE, " of the draws of correlated noise, ");
+        optional(text, Parameter.PARTICIPATIONS, ", most lots of an example ");
+        optional(text, Parameter.SEPARATION, ", least number of lots to the next of an example ");
         optional(text, Parameter.NOISE_SCHEDULE, " times ");
         optional(text, Parameter.CLIPPING_NORM, ", clipping norm ");
         optional(text, Parameter.COUNT_NOISE, ", noise of the count ");
@@ -196,10 +203,14 @@ final class Statement {
                     "The kind, number and noise of the releases do not depend on the data.",
                     "Initial parameters, pre-training and preprocessing do not depend on the protected data.");
         }
+        boolean isCorrelated = setting.has(Parameter.CORRELATED_NOISE);
         return List.of(
                 switch (setting.sampling()) {
                     case POISSON ->
-                        "Every lot is a Poisson sample: each example takes part in each step independently with the same"
+                        isCorrelated
+                                ? "Every lot is a Poisson sample of one part of the data, each part in its turn, and the number of examples"
+                                        + " is public."
+                                : "Every lot is a Poisson sample: each example takes part in each step independently with the same"
                                 + " probability.";
                     case RANDOM_ALLOCATION ->
                         "In every pass, each example takes part in exactly one lot, drawn uniformly and independently of all other"
@@ -209,7 +220,11 @@ final class Statement {
                                 + " examples is public.";
                     case GIVEN_BATCHES ->
                         "Each example occurs at most once in a pass, in an order that does not depend on the data, and the"
-                                + " number of examples is public.";
+                                + " number of examples is public."
+                                + (isCorrelated
+                                        ? " From a lot of an example to its next one there are as many lots as stated, or as in passes"
+                                                + " of the same order."
+                                        : "");
                 },
                 (setting.has(Parameter.COUNT_NOISE)
                                 ? "Every example's gradient is clipped to an L2 norm that follows from noised counts"
@@ -363,15 +378,19 @@ final class Statement {
                 Parameter.LOT_SIZE,
                 Parameter.CLIPPING_NORM,
                 Parameter.COUNT_NOISE,
-                Parameter.RELEASES_PER_LOT)) {
+                Parameter.RELEASES_PER_LOT,
+                Parameter.PARTICIPATIONS,
+                Parameter.SEPARATION)) {
             if (setting.has(parameter)) {
                 json.writeFieldName(parameter.column());
                 json.writeNumber(Setting.text(setting.number(parameter)));
             }
         }
-        Object schedule = setting.values().get(Parameter.NOISE_SCHEDULE);
-        if (schedule != null) {
-            json.writeStringField("noise_schedule", Setting.text(schedule));
+        for (Parameter parameter : List.of(Parameter.NOISE_SCHEDULE, Parameter.CORRELATED_NOISE)) {
+            Object value = setting.values().get(parameter);
+            if (value != null) {
+                json.writeStringField(parameter.column(), Setting.text(value));
+            }
         }
         json.writeEndObject();
     }

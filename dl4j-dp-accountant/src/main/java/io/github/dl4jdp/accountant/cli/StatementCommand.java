@@ -12,7 +12,7 @@ final class StatementCommand extends SettingCommand {
 
     StatementCommand() {
         super(and(
-                without(RUN, Parameter.GROUP_SIZE),
+                without(RUN_OF_ANY_NOISE, Parameter.GROUP_SIZE),
                 Parameter.NOISE_MULTIPLIER,
                 Parameter.DELTA,
                 Parameter.EVENT,

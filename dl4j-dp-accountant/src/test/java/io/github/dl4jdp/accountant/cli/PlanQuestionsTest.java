@@ -3,6 +3,8 @@ package io.github.dl4jdp.accountant.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.github.dl4jdp.accountant.CorrelatedNoise;
+import io.github.dl4jdp.accountant.CorrelationMatrix;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
@@ -23,6 +25,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.assertj.core.data.Percentage;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -66,6 +69,94 @@ class PlanQuestionsTest {
                 RUN + "--sampling given-batches --relation replace-one",
                 NeighboringRelation.REPLACE_ONE,
                 new SelfComposed(new Gaussian(0.55), 15));
+    }
+
+    @Test
+    void epsilon_correlatedNoise_isThatOfThePlansEvent() {
+        String run = "--examples 60000 --lot-size 500 --noise-multiplier 20 ";
+        for (String code : List.of("lambda-cgd:0.95", "bisr:16", "banded-square-root:16", "band-mf:16")) {
+            CorrelatedNoise noise = CorrelatedNoise.parse(code);
+            double sensitivity = CorrelationMatrix.of(noise, 480, 4, 120).sensitivity();
+            String given = run + "--sampling given-batches --correlated-noise " + code;
+            assertEpsilon(
+                    given + " --epochs 4", NeighboringRelation.ZERO_OUT, new Gaussian(20 / sensitivity));
+            assertEpsilon(
+                    given + " --steps 480", NeighboringRelation.ZERO_OUT, new Gaussian(20 / sensitivity));
+            assertEpsilon(
+                    given + " --epochs 4 --relation replace-one",
+                    NeighboringRelation.REPLACE_ONE,
+                    new Gaussian(10 / sensitivity));
+            assertEpsilon(
+                    given + " --epochs 4 --group-size 2",
+                    NeighboringRelation.ZERO_OUT,
+                    new Gaussian(10 / sensitivity));
+            assertEpsilon(
+                    given + " --epochs 4 --separation 1",
+                    NeighboringRelation.ZERO_OUT,
+                    new Gaussian(20 / CorrelationMatrix.of(noise, 480, 4, 1).sensitivity()));
+            assertEpsilon(
+                    "--sampling given-batches --noise-multiplier 20 --steps 100 --participations 3 --separation 7 --correlated-noise "
+                            + code,
+                    NeighboringRelation.ZERO_OUT,
+                    new Gaussian(20 / CorrelationMatrix.of(noise, 100, 3, 7).sensitivity()));
+        }
+        CorrelatedNoise bands = CorrelatedNoise.bandMf(16);
+        assertEpsilon(
+                run + "--steps 470 --correlated-noise band-mf:16",
+                NeighboringRelation.ZERO_OUT,
+                new SelfComposed(
+                        new PoissonSampled(
+                                16 * 500.0 / 60_000,
+                                new Gaussian(
+                                        20 / CorrelationMatrix.of(bands, 470, 1, 16).sensitivity())),
+                        30));
+    }
+
+    @Test
+    void noise_correlatedNoise_isThatOfIndependentDrawsTimesTheSensitivity() {
+        String run = "noise --examples 60000 --lot-size 500 --epochs 4 --epsilon 4 --delta 1e-5 --sampling given-batches";
+        double onePass = Outcome.of(run.replace("--epochs 4", "--epochs 1")).number();
+        for (String code : List.of("lambda-cgd:0.95", "bisr:16", "band-mf:16")) {
+            double sensitivity = CorrelationMatrix.of(CorrelatedNoise.parse(code), 480, 4, 120)
+                    .sensitivity();
+            assertThat(Outcome.of(run + " --correlated-noise " + code).number())
+                    .isCloseTo(onePass * sensitivity, Percentage.withPercentage(0.001));
+        }
+        String delta = "delta --examples 60000 --lot-size 500 --epochs 4 --epsilon 4 --noise-multiplier 20 --sampling given-batches --correlated-noise band-mf:16";
+        assertThat(Outcome.of(delta).answered().out()).contains("correlated noise: banded matrix factorization, 16 bands");
+        assertThat(Outcome.of(delta + " --json").answered().out()).contains("\"correlated_noise\":\"band-mf:16\"");
+        assertThat(Outcome.of(
+                                "statement --examples 60000 --lot-size 500 --epochs 4 --delta 1e-6 --noise-multiplier 20 --sampling given-batches --correlated-noise band-mf:16")
+                        .answered()
+                        .out())
+                .contains("with noise multiplier 20.0 of the draws of correlated noise, band-mf:16")
+                .contains("From a lot of an example to its next one");
+        assertThat(Outcome.of(
+                                "statement --examples 60000 --lot-size 500 --epochs 4 --delta 1e-6 --noise-multiplier 20 --correlated-noise band-mf:16")
+                        .answered()
+                        .out())
+                .contains("Poisson sample of one part of the data")
+                .contains("examples of one person together: epsilon not bounded")
+                .doesNotContain("If lots were not");
+    }
+
+    @Test
+    void correlatedNoise_whatHasNoKnownCost_isRefused() {
+        String run = "epsilon --delta 1e-5 --examples 6000 --lot-size 500 --epochs 4 --noise-multiplier 20 ";
+        Outcome.of(run + "--correlated-noise bisr:4").refused("band-mf or banded-square-root for Poisson lots");
+        Outcome.of(run + "--correlated-noise band-mf:13").refused("at most 1 / sampling_probability bands");
+        Outcome.of(run + "--correlated-noise band-mf:4 --relation add-or-remove-one")
+                .refused("relation must be zero-out");
+        Outcome.of(run + "--correlated-noise band-mf:4 --group-size 2").refused("group_size must be 1");
+        Outcome.of(run + "--correlated-noise band-mf:4 --separation 4").refused("separation must not be given");
+        Outcome.of(run + "--correlated-noise band-mf:4 --sampling fixed-size").refused("given-batches or poisson");
+        Outcome.of(run + "--separation 4 --sampling given-batches").refused("separation must come with correlated_noise");
+        String given = run + "--sampling given-batches --correlated-noise band-mf:4 ";
+        Outcome.of(given + "--noise-schedule 1:2,3:1").refused("correlated_noise and noise_schedule exclude each other");
+        Outcome.of(given + "--count-noise 20").refused("correlated_noise and count_noise exclude each other");
+        Outcome.of(given + "--releases-per-lot 2").refused("correlated_noise and releases_per_lot exclude each other");
+        Outcome.of(run + "--sampling given-batches --correlated-noise band-mf:1").refused("bands must be from 2");
+        Outcome.of(run + "--sampling given-batches --correlated-noise fir:3").refused("lambda-cgd:LAMBDA");
     }
 
     /** A pass that has begun is charged as a whole. */

@@ -12,9 +12,29 @@ public final class Charges {
         void record(DpEvent event);
     }
 
+    /**
+     * Where a run with correlated noise stopped.
+     *
+     * @param charges made
+     * @param began charges before the noise began anew
+     * @param passes over given batches that were begun
+     * @param lots of the last of them
+     * @param examples of the last of them
+     */
+    public record Stop(long charges, long began, long passes, long lots, long examples) {
+        /** Checks the numbers; {@code IllegalArgumentException} if one is negative, or {@code began > charges}. */
+        public Stop {
+            if (began < 0 || began > charges || passes < 0 || lots < 0 || examples < 0) {
+                throw new IllegalArgumentException(
+                        "a stop must have numbers of at least 0, and began at most charges, was " + charges + ", "
+                                + began + ", " + passes + ", " + lots + ", " + examples);
+            }
+        }
+    }
+
     private final Mechanism mechanism;
     private final Book book;
-    private final long began;
+    private long began;
     private final Passes passes;
     private long made;
 
@@ -41,9 +61,34 @@ public final class Charges {
         return began;
     }
 
-    /** The passes over given batches that had a release, with correlated noise. */
+    /** The passes over given batches that had a release, with correlated noise; a stream that goes on is not one of them. */
     public long passes() {
-        return passes.begun();
+        return passes.used();
+    }
+
+    /** Where the run stands. */
+    public Stop stop() {
+        return passes.stop(made, began);
+    }
+
+    /**
+     * Charges as the run that stopped would have, whose noise goes on.
+     *
+     * @param isStream whether the rest of the last pass follows, instead of a new pass
+     * @throws IllegalStateException if it did not stop after as many charges as are recorded
+     */
+    public void goOn(Stop stop, boolean isStream) {
+        if (stop.charges() != made) {
+            throw new IllegalStateException("noise must go on after the " + made
+                    + " charges that are recorded, had stopped after " + stop.charges());
+        }
+        began = stop.began();
+        passes.goOn(stop, isStream);
+    }
+
+    /** Whether another run may go on from here: a pass is at its end, or the data are a stream. */
+    public boolean canGoOn(boolean isStream) {
+        return !isOfPasses() || passes.canGoOn(isStream);
     }
 
     /**
@@ -54,7 +99,7 @@ public final class Charges {
     public Charge nextOfNewPass() {
         if (isOfPasses()) {
             passes.requireNext();
-            return new Charge(this, made + 1, passes.begun() + 1);
+            return new Charge(this, made + 1, passes.next());
         }
         return next();
     }

@@ -12,6 +12,8 @@ final class Passes {
     private long begun;
     private long lots;
     private long examples;
+    /** Whether the next iterator reads the rest of the last pass. */
+    private boolean isOpen;
 
     Passes(Mechanism mechanism) {
         this.mechanism = mechanism;
@@ -22,12 +24,45 @@ final class Passes {
         return begun;
     }
 
+    /** How many cannot be begun any more. */
+    long used() {
+        return isOpen ? begun - 1 : begun;
+    }
+
+    /** The pass that the next iterator reads. */
+    long next() {
+        return isOpen ? begun : begun + 1;
+    }
+
+    Charges.Stop stop(long charges, long began) {
+        return new Charges.Stop(charges, began, begun, lots, examples);
+    }
+
+    /** Goes on where another run of the mechanism stopped, in the same pass if the data are a stream. */
+    void goOn(Charges.Stop stop, boolean isStream) {
+        begun = stop.passes();
+        lots = stop.lots();
+        examples = stop.examples();
+        isOpen = isStream && begun > 0;
+    }
+
+    /** Whether a lot may follow that another iterator reads. */
+    boolean canGoOn(boolean isStream) {
+        return isStream
+                ? examples < mechanism.examples()
+                : begun < mechanism.passes()
+                        && (begun == 0 || lots >= mechanism.correlation().orElseThrow().separation());
+    }
+
     /**
      * Refuses a pass that must not begin yet.
      *
      * @throws IllegalStateException if there are no more, or the last one was too short
      */
     void requireNext() {
+        if (isOpen) {
+            return;
+        }
         if (begun == mechanism.passes()) {
             throw new IllegalStateException("the plan is exhausted: all of its " + begun + " passes were begun");
         }
@@ -67,6 +102,7 @@ final class Passes {
             lots = 0;
             examples = 0;
         }
+        isOpen = false;
         lots++;
         examples += examplesOfLot;
     }

@@ -8,6 +8,9 @@ import io.github.dl4jdp.core.internal.arrays.Rounding;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.NoiseMixer;
 import io.github.dl4jdp.core.random.RandomStreams;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -156,6 +159,36 @@ public final class PrivateStep {
             forEachPiece(piece -> release.addTo(nothing, dropped, piece.from(), piece.to(), mixer));
             mixer.keep(release);
         }
+    }
+
+    /** The releases that later noise is mixed from, or would be if the matrix looked back as far: the charges since it began. */
+    public long mixed() {
+        return mixer == null ? 0 : mixer.kept();
+    }
+
+    /**
+     * Writes all that the noise of later lots is mixed with, as secret as the data; nothing where noise is independent.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public void writeNoise(DataOutput out) throws IOException {
+        if (mixer != null) {
+            mixer.write(out);
+        }
+    }
+
+    /**
+     * Goes on with the correlated noise of a run of this mechanism that stopped. Each lot to come gets draws of this run's own key: what was drawn before is taken back, and never given to another sum.
+     *
+     * @param in what that run wrote
+     * @throws IOException if it cannot be read
+     * @throws IllegalStateException if a lot was released, or the noise is independent
+     */
+    public void readNoise(DataInput in) throws IOException {
+        if (mixer == null) {
+            throw new IllegalStateException("noise must be correlated to go on, was independent");
+        }
+        mixer.read(in, noise(mechanism, mechanism.noiseMultiplier(), clippingNorm, dimension, rounding));
     }
 
     /** The draws of one release. */

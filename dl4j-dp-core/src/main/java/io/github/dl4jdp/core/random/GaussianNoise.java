@@ -5,6 +5,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import javax.crypto.SecretKey;
+import javax.crypto.spec.SecretKeySpec;
 
 /**
  * The Gaussian mechanism on a clipped sum, hardened against attacks on floating-point arithmetic.
@@ -151,6 +152,13 @@ public final class GaussianNoise {
         return new Release(this, streams.streamKey(label, index));
     }
 
+    /** A release that was made, by its key: later ones can be mixed with it, and it can be added to nothing. */
+    Release made(byte[] key) {
+        var release = new Release(this, new SecretKeySpec(key, "AES"));
+        release.noised = dimension;
+        return release;
+    }
+
     /**
      * The noise of one release, to be added to every coordinate once.
      *
@@ -166,6 +174,11 @@ public final class GaussianNoise {
         private Release(GaussianNoise noise, SecretKey key) {
             this.noise = noise;
             this.key = key;
+        }
+
+        /** The key of the noise, as secret as the data. */
+        byte[] key() {
+            return key.getEncoded();
         }
 
         /**

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.random;
 
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -27,6 +30,7 @@ import java.util.List;
  */
 public final class NoiseMixer {
     private static final int FRACTION_BITS = 24;
+    private static final int KEY_BYTES = 16;
     private static final long HALF = 1L << (FRACTION_BITS - 1);
 
     private final long[] weights;
@@ -37,6 +41,7 @@ public final class NoiseMixer {
     private final Deque<long[]> vectors = new ArrayDeque<>();
 
     private long[] next = {};
+    private long kept;
 
     /**
      * A mixer before its first release.
@@ -110,6 +115,7 @@ public final class NoiseMixer {
 
     /** Counts a release, all of whose coordinates were mixed, as one that later ones are mixed with. */
     public synchronized void keep(GaussianNoise.Release release) {
+        kept++;
         if (weights.length == 0) {
             return;
         }
@@ -121,6 +127,57 @@ public final class NoiseMixer {
         releases.addFirst(release);
         if (releases.size() > weights.length) {
             releases.removeLast();
+        }
+    }
+
+    /** How many releases were kept. */
+    public synchronized long kept() {
+        return kept;
+    }
+
+    /**
+     * Writes all that later noise is mixed with: the keys of the last releases, or their noise. As secret as the data.
+     *
+     * @throws IOException if it cannot be written
+     */
+    public synchronized void write(DataOutput out) throws IOException {
+        out.writeLong(kept);
+        for (GaussianNoise.Release release : releases) {
+            out.write(release.key());
+        }
+        for (long[] vector : vectors) {
+            out.writeInt(vector.length);
+            for (long value : vector) {
+                out.writeLong(value);
+            }
+        }
+    }
+
+    /**
+     * Goes on where another mixer of these coefficients stood. What was drawn before is only taken back: later releases have keys of their own.
+     *
+     * @param in what that mixer wrote
+     * @param noise the draws of its releases
+     * @throws IOException if it cannot be read
+     * @throws IllegalStateException if a release was kept already
+     */
+    public synchronized void read(DataInput in, GaussianNoise noise) throws IOException {
+        if (kept > 0) {
+            throw new IllegalStateException("a mixer must go on before its first release, had " + kept);
+        }
+        kept = in.readLong();
+        for (long part = 0; part < Math.min(kept, weights.length); part++) {
+            if (keepsNoise) {
+                var vector = new long[in.readInt()];
+                for (int i = 0; i < vector.length; i++) {
+                    vector[i] = in.readLong();
+                }
+                vectors.addLast(vector);
+            } else {
+                byte[] key = new byte[KEY_BYTES];
+                in.readFully(key);
+                releases.addLast(noise.made(key));
+            }
         }
     }
 }

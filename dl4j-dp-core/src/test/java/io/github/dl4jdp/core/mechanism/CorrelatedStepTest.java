@@ -15,6 +15,12 @@ import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
+import java.io.DataOutputStream;
+import java.io.IOException;
+import java.util.ArrayList;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
@@ -177,6 +183,73 @@ class CorrelatedStepTest {
         // Without drawing again, the noise of the first lots would not be taken back.
         var forgetful = new PrivateStep(mechanism, RandomStreams.seeded(3), DIMENSION, 0);
         assertThat(releases(forgetful, charges(mechanism), 4, LOTS)[0]).isNotEqualTo(whole[4]);
+    }
+
+    private static byte[] noiseOf(PrivateStep step) throws IOException {
+        var bytes = new ByteArrayOutputStream();
+        step.writeNoise(new DataOutputStream(bytes));
+        return bytes.toByteArray();
+    }
+
+    private static PrivateStep goneOn(Mechanism mechanism, RandomStreams streams, byte[] noise) throws IOException {
+        var step = new PrivateStep(mechanism, streams, DIMENSION, 0);
+        step.readNoise(new DataInputStream(new ByteArrayInputStream(noise)));
+        return step;
+    }
+
+    @ParameterizedTest
+    @MethodSource("noises")
+    void readNoise_runThatStopped_takesItsDrawsBackAndDrawsAnew(CorrelatedNoise noise) throws IOException {
+        Mechanism seeded = mechanism(
+                Sampling.GIVEN_BATCHES, NeighboringRelation.ZERO_OUT, noise, LOT_SIZE * LOTS, LOTS, LOTS, true);
+        double[][] whole =
+                releases(new PrivateStep(seeded, RandomStreams.seeded(3), DIMENSION, 0), charges(seeded), 0, LOTS);
+        for (int stop = 1; stop < LOTS; stop++) {
+            var first = new PrivateStep(seeded, RandomStreams.seeded(3), DIMENSION, 0);
+            releases(first, charges(seeded), 0, stop);
+            double[] next = release(
+                    goneOn(seeded, RandomStreams.seeded(3), noiseOf(first)), charges(seeded).next(), stop + 1);
+            assertThat(next).as("stopped after %d", stop).isEqualTo(whole[stop]);
+        }
+        Mechanism mechanism = given(noise, LOT_SIZE * LOTS, LOTS, LOTS);
+        var first = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
+        var released = new double[LOTS][];
+        System.arraycopy(releases(first, charges(mechanism), 0, 3), 0, released, 0, 3);
+        // Two runs of one state, as after a copy of it: no draw of theirs is that of the other, or of what was before.
+        var draws = new ArrayList<double[][]>();
+        for (int copy = 0; copy < 2; copy++) {
+            PrivateStep second = goneOn(mechanism, RandomStreams.secure(), noiseOf(first));
+            System.arraycopy(releases(second, charges(mechanism), 3, LOTS), 0, released, 3, LOTS - 3);
+            draws.add(whitened(noise, LOTS, released));
+        }
+        // 48 bounds of 5.5 standard deviations, as above: they fail in less than 2e-6 of all runs.
+        for (int t = 3; t < LOTS; t++) {
+            for (double[][] one : draws) {
+                assertThat(mean(one[t], one[t])).as("lot %d", t + 1).isCloseTo(1, within(0.055));
+                for (int s = 0; s < t; s++) {
+                    assertThat(mean(one[t], one[s])).as("lots %d, %d", t + 1, s + 1).isCloseTo(0, within(0.039));
+                }
+            }
+            for (int s = 3; s < LOTS; s++) {
+                assertThat(mean(draws.get(0)[t], draws.get(1)[s]))
+                        .as("lots %d and %d of two runs", t + 1, s + 1)
+                        .isCloseTo(0, within(0.039));
+            }
+        }
+    }
+
+    @Test
+    void readNoise_draws_canBeTakenBackOnly() throws IOException {
+        CorrelatedNoise noise = CorrelatedNoise.lambdaCgd(0.9);
+        Mechanism mechanism = given(noise, LOT_SIZE * LOTS, LOTS, LOTS);
+        var first = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
+        releases(first, charges(mechanism), 0, 2);
+        assertThat(first.mixed()).isEqualTo(2);
+        // A count and the key of the last release: no key of the run.
+        assertThat(noiseOf(first)).hasSize(8 + 16);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> first.readNoise(new DataInputStream(new ByteArrayInputStream(noiseOf(first)))))
+                .withMessageContaining("before its first release");
     }
 
     @Test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.charging;
 
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
@@ -37,18 +38,25 @@ public record PrivacyAccount(
      * The charges of one session.
      *
      * @param plan as {@link CompletePlan#released} has it
+     * @param began the charges that its plan had made when its noise began: {@code from}, or fewer if correlated noise went on
      * @param from the charges that its plan had made before
      * @param charges the charges of the session
      * @param head where the ledger stood at the last one, or null without one
      */
     public record Session(
             Map<String, Object> plan,
+            long began,
             long from,
             long charges,
             @Nullable Head head) {
         /** What it charged for. */
         public Mechanism mechanism() {
             return MechanismJson.read(plan);
+        }
+
+        /** The charges after the first {@code known} of the session as one event. */
+        public DpEvent events(long known) {
+            return mechanism().events(began, from + known, from + charges);
         }
 
         public String inWords() {
@@ -208,6 +216,9 @@ public record PrivacyAccount(
                 var one = new LinkedHashMap<String, Object>();
                 one.put("id", id);
                 one.put("plan", plans.indexOf(session.plan()));
+                if (session.began() != session.from()) {
+                    one.put("began", session.began());
+                }
                 one.put("from", session.from());
                 one.put("charges", session.charges());
                 Head head = session.head();
@@ -260,6 +271,8 @@ public record PrivacyAccount(
                     MechanismJson.text(values, "id"),
                     new Session(
                             plans.get(plan),
+                            MechanismJson.number(values, values.containsKey("began") ? "began" : "from")
+                                    .longValue(),
                             MechanismJson.number(values, "from").longValue(),
                             MechanismJson.number(values, "charges").longValue(),
                             TrainingProgress.head(values)));

@@ -11,6 +11,9 @@ import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.Charges;
+import java.io.DataInput;
+import java.io.DataOutput;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -22,9 +25,12 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalDouble;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What a run has spent: the accountant and, if the plan names one, the ledger on disk.
@@ -35,6 +41,8 @@ import org.jspecify.annotations.Nullable;
  * see it only then, so a crash over-counts and never under-counts.
  */
 public final class Spending implements AutoCloseable {
+    private static final Logger log = LoggerFactory.getLogger(Spending.class);
+
     private final CompletePlan plan;
     private final PrivacyAccountant accountant;
     /** The moments accountant beside a tighter one, where it can bound what was charged. */
@@ -57,6 +65,10 @@ public final class Spending implements AutoCloseable {
     private long limit;
     private double tight;
     private long tightAt = -1;
+    /** See {@link #findNoise}. */
+    private String network = "";
+
+    private NoiseFile.@Nullable Header found;
 
     private Spending(CompletePlan plan, @Nullable PrivacyLedger ledger, long charges, TrainingProgress progress) {
         this.plan = plan;
@@ -92,7 +104,8 @@ public final class Spending implements AutoCloseable {
         for (String id : progress.run()) {
             PrivacyAccount.Session session = progress.account().sessions().get(id);
             if (session != null) {
-                own.add(plan.mechanism().events(session.from(), session.from() + session.charges()));
+                own.add(plan.mechanism()
+                        .events(session.began(), session.from(), session.from() + session.charges()));
                 known += session.charges();
             }
         }
@@ -104,7 +117,7 @@ public final class Spending implements AutoCloseable {
 
     private void updateLimit() {
         // Correlated noise that begins anew costs more than if it had gone on.
-        boolean asPlanned = history.isEmpty() && (plan.mechanism().correlation().isEmpty() || chargesBefore == 0);
+        boolean asPlanned = history.isEmpty() && (plan.mechanism().correlation().isEmpty() || charges.began() == 0);
         limit = asPlanned || plan.target().isEmpty()
                 ? Long.MAX_VALUE
                 : affordableCharges(plan.target().get().epsilon());
@@ -134,8 +147,7 @@ public final class Spending implements AutoCloseable {
         account.sessions().forEach((id, session) -> {
             long known = sessions.getOrDefault(id, 0L);
             if (session.charges() > known) {
-                more.add(session.mechanism()
-                        .events(session.from(), session.from() + known, session.from() + session.charges()));
+                more.add(session.events(known));
                 sessions.put(id, session.charges());
                 history.add(session.inWords());
             }
@@ -267,6 +279,20 @@ public final class Spending implements AutoCloseable {
         }
     }
 
+    /** What takes up the draws that were made. */
+    @FunctionalInterface
+    public interface NoiseReader {
+        /** Reads them. */
+        void read(DataInput in) throws IOException;
+    }
+
+    /** What leaves them. */
+    @FunctionalInterface
+    public interface NoiseWriter {
+        /** Writes them. */
+        void write(DataOutput out) throws IOException;
+    }
+
     /**
      * A ledger after a release was charged.
      *
@@ -383,7 +409,7 @@ public final class Spending implements AutoCloseable {
             long middle = within + (beyond - within) / 2;
             double spent = plan.newAccountant()
                     .compose(before)
-                    .compose(plan.mechanism().events(chargesBefore, chargesBefore + middle))
+                    .compose(plan.mechanism().events(charges.began(), chargesBefore, chargesBefore + middle))
                     .epsilon(plan.delta());
             if (spent <= epsilon) {
                 within = middle;
@@ -419,6 +445,94 @@ public final class Spending implements AutoCloseable {
     /** Those of them that were made before the run was taken up. */
     public long chargesBefore() {
         return chargesBefore;
+    }
+
+    /** The charges under the current plan before correlated noise began anew. */
+    public long noiseBegan() {
+        return charges.began();
+    }
+
+    /**
+     * Looks for what the run that stopped has left, if the plan keeps its noise. Changes nothing.
+     *
+     * @param drawnFor all that the draws depend on besides the plan
+     * @throws IllegalArgumentException if no file can be kept there
+     * @throws IllegalStateException if there is a file that was not left by this run at its last stop, that others can read, or that is damaged
+     */
+    public void findNoise(String drawnFor) {
+        if (plan.keptNoise().isEmpty()) {
+            return;
+        }
+        var file = new NoiseFile(plan.keptNoise().get());
+        file.requirePlace();
+        network = drawnFor;
+        NoiseFile.Header header = file.header().orElse(null);
+        if (header == null) {
+            return;
+        }
+        if (!header.run().equals(run())) {
+            throw file.refused("is of another plan, network or version of the library");
+        }
+        if (!PrivacyLedgerHistory.containsAll(plan.ledger().orElseThrow(), Set.of(header.head()))
+                || header.inLedger() != chargesOfLedger()
+                || header.stop().charges() != charges()) {
+            throw file.refused("is not of the last stop of this run: it was left after "
+                    + header.stop().charges() + " charges, " + header.inLedger() + " in the ledger, which now has "
+                    + chargesOfLedger() + ", " + charges() + " of this run, or others");
+        }
+        found = header;
+    }
+
+    /**
+     * Goes on with the noise that {@link #findNoise} found. Its file is gone from the storage device when this returns.
+     *
+     * @throws IllegalStateException if it cannot be read or removed
+     */
+    public void takeNoise(NoiseReader draws) {
+        NoiseFile.Header header = found;
+        if (header == null) {
+            return;
+        }
+        new NoiseFile(plan.keptNoise().orElseThrow()).take(draws);
+        charges.goOn(header.stop(), plan.isSinglePass());
+        updateLimit();
+    }
+
+    /**
+     * Leaves what later noise is mixed with, if the plan keeps it and the run can go on.
+     *
+     * @param mixed how many releases it was mixed from
+     * @throws java.io.UncheckedIOException if it cannot be written
+     */
+    public void leaveNoise(long mixed, NoiseWriter draws) {
+        boolean isDone = charges() >= plan.mechanism().steps() || remainingCharges() == 0;
+        if (plan.keptNoise().isEmpty() || isDone || charges() == charges.began()) {
+            return;
+        }
+        if (!charges.canGoOn(plan.isSinglePass())) {
+            log.warn(
+                    "The noise was not kept: the run stopped where no pass may begin, and the noise will begin anew. Stop at the end of a pass.");
+            return;
+        }
+        if (mixed != charges() - charges.began()) {
+            log.warn("The noise was not kept: a release failed after it was charged, and the noise will begin anew.");
+            return;
+        }
+        new NoiseFile(plan.keptNoise().get())
+                .leave(
+                        new NoiseFile.Header(
+                                run(), Objects.requireNonNull(head()), chargesOfLedger(), charges.stop()),
+                        draws);
+    }
+
+    private String run() {
+        return sha256(String.join("\n", plan.released().toString(), network, libraryVersion()));
+    }
+
+    private long chargesOfLedger() {
+        return Objects.requireNonNull(ledger).charges().stream()
+                .mapToLong(PrivacyLedger.Charge::count)
+                .sum();
     }
 
     /** Whether every charge is on disk. */

@@ -19,6 +19,7 @@ import java.util.Optional;
  * @param truncation how time series are cut
  * @param exampleShape public sizes of an example
  * @param ledger the file of the ledger
+ * @param keptNoise the file in which a clean stop leaves what later noise is mixed with
  * @param isContinuing whether it may follow on another plan
  * @param released what decides on what is released, as plain values in a fixed order: the same for plans that release the same
  * @param stored all of it as plain values: what is saved with a model
@@ -33,6 +34,7 @@ public record CompletePlan(
         Optional<Truncation> truncation,
         ExampleShape exampleShape,
         Optional<Path> ledger,
+        Optional<Path> keptNoise,
         boolean isContinuing,
         Map<String, Object> released,
         Map<String, Object> stored,
@@ -45,6 +47,11 @@ public record CompletePlan(
     /** Everything: the whole run, and all other releases. */
     public DpEvent event() {
         return others.and(mechanism.events(0, mechanism.chargesFor(mechanism.steps())));
+    }
+
+    /** Whether the data come once. */
+    public boolean isSinglePass() {
+        return Boolean.TRUE.equals(released.get("singlePass"));
     }
 
     /** The number of passes over the data set, the last one possibly short. */

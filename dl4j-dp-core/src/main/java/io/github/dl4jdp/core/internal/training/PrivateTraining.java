@@ -163,6 +163,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         // Where every lot is charged, the ledger may know of more lots than the model.
         this.steps = mechanism.chargesByPass() ? progress.steps() : spending.charges();
         step.continueAfter(steps);
+        spending.takeNoise(step::readNoise);
         this.desk = new LotDesk(model, this::isGiven, this::withdraw);
         this.before = progress;
         this.account = progress.account()
@@ -363,8 +364,12 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         carriers.release(progress(), detached);
         closePass();
         nd4jThreads.release();
-        spending.close();
         lifecycle = Lifecycle.DETACHED;
+        try {
+            spending.leaveNoise(step.mixed(), step::writeNoise);
+        } finally {
+            spending.close();
+        }
     }
 
     /** A copy of the network that any DL4J program loads: its updaters leave the parameters alone, and its account is in a constraint of DL4J's. */
@@ -541,7 +546,12 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         if (charges > 0) {
             account = account.with(
                     session,
-                    new PrivacyAccount.Session(plan.released(), spending.chargesBefore(), charges, spending.head()));
+                    new PrivacyAccount.Session(
+                            plan.released(),
+                            spending.noiseBegan(),
+                            spending.chargesBefore(),
+                            charges,
+                            spending.head()));
         }
         TrainingProgress now = progress();
         network.setProgress(now);
