@@ -1073,12 +1073,13 @@ public final class DpSgdPlan {
         noiseMultiplier();
         delta();
         if (keptNoise != null && (correlation == null || ledger == null || seed != null)) {
-            throw new IllegalStateException("noise is kept in " + keptNoise
-                    + (correlation == null
-                            ? ", but it is independent, and nothing of it is needed later: leave withNoiseKeptIn out"
-                            : ledger == null
-                                    ? ", but the plan has no ledger, which tells how much of it was released: call withLedger"
-                                    : ", but it comes from a seed, from which it is drawn again: leave withNoiseKeptIn out"));
+            throw new IllegalStateException(
+                    "noise is kept in " + keptNoise
+                            + (correlation == null
+                                    ? ", but it is independent, and nothing of it is needed later: leave withNoiseKeptIn out"
+                                    : ledger == null
+                                            ? ", but the plan has no ledger, which tells how much of it was released: call withLedger"
+                                            : ", but it comes from a seed, from which it is drawn again: leave withNoiseKeptIn out"));
         }
         var accountant = newAccountant();
         if (!accountant.supports(event())) {

@@ -124,10 +124,11 @@ public final class PrivacyEngine implements AutoCloseable {
         DpSgdPlan settled = plan.settled();
         PrivateTraining training;
         try {
-            spending.findNoise(configuration.description() + " of " + network.params().dataType() + ", trained "
-                    + trainable.stream()
-                            .map(layer -> layer.getIndex() + ":" + layer.numParams())
-                            .toList());
+            spending.findNoise(
+                    configuration.description() + " of " + network.params().dataType() + ", trained "
+                            + trainable.stream()
+                                    .map(layer -> layer.getIndex() + ":" + layer.numParams())
+                                    .toList());
             training = new PrivateTraining(
                     network,
                     settled.complete(),

@@ -79,7 +79,8 @@ public final class PrivateRelease implements AutoCloseable {
         }
         if (complete.keptNoise().isPresent()) {
             throw new IllegalArgumentException("plan must not keep its noise, was to be kept in "
-                    + complete.keptNoise().get() + ": only a PrivacyEngine goes on after a stop; leave withNoiseKeptIn out");
+                    + complete.keptNoise().get()
+                    + ": only a PrivacyEngine goes on after a stop; leave withNoiseKeptIn out");
         }
         if (!(mechanism.clipping() instanceof Clipping.Flat)) {
             throw new IllegalArgumentException(

@@ -186,8 +186,7 @@ class KeptNoiseTest {
             third.fit(engine.lots(batches(EXAMPLES)), 1);
             assertThat(engine.report().toString()).contains("it began anew after 8 lots");
         }
-        assertThat(precision(left))
-                .isCloseTo(2 * matrix.squaredSensitivity(8) / 9, Percentage.withPercentage(1e-9));
+        assertThat(precision(left)).isCloseTo(2 * matrix.squaredSensitivity(8) / 9, Percentage.withPercentage(1e-9));
         crashed.close();
     }
 
@@ -347,7 +346,8 @@ class KeptNoiseTest {
                 .isThrownBy(() -> PrivacyEngine.attach(net, plan))
                 .withMessageContaining("no ledger");
         assertThatIllegalStateException()
-                .isThrownBy(() -> PrivacyEngine.attach(net, plan.withLedger(ledger()).withSeed(1)))
+                .isThrownBy(() ->
+                        PrivacyEngine.attach(net, plan.withLedger(ledger()).withSeed(1)))
                 .withMessageContaining("from a seed");
         assertThatIllegalStateException()
                 .isThrownBy(() -> PrivacyEngine.attach(
@@ -361,7 +361,8 @@ class KeptNoiseTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> PrivacyEngine.attach(
                         network(),
-                        plan.withLedger(ledger()).withNoiseKeptIn(folder.resolve("missing").resolve("noise"))))
+                        plan.withLedger(ledger())
+                                .withNoiseKeptIn(folder.resolve("missing").resolve("noise"))))
                 .withMessageContaining("in a folder that exists");
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> PrivateRelease.of(
@@ -374,7 +375,9 @@ class KeptNoiseTest {
                         2))
                 .withMessageContaining("leave withNoiseKeptIn out");
         DpSgdPlan whole = kept(unkept(BISR));
-        assertThat(PlanJson.fromMap(PlanJson.toMap(whole))).isEqualTo(whole).isNotEqualTo(unkept(BISR).withLedger(ledger()));
+        assertThat(PlanJson.fromMap(PlanJson.toMap(whole)))
+                .isEqualTo(whole)
+                .isNotEqualTo(unkept(BISR).withLedger(ledger()));
         // A file of someone else's in the place is not overwritten.
         try (PrivacyEngine engine = PrivacyEngine.attach(net, whole)) {
             net.fit(engine.lots(batches(EXAMPLES)), 1);

@@ -98,7 +98,10 @@ public final class CorrelatedNoiseUtility extends ExampleMain {
     @Option(names = "--runs", description = "Runs at each epsilon (default: ${DEFAULT-VALUE}).", defaultValue = "3")
     private int runs;
 
-    @Option(names = "--methods", description = "Only methods whose name has this in it (default: all).", defaultValue = "")
+    @Option(
+            names = "--methods",
+            description = "Only methods whose name has this in it (default: all).",
+            defaultValue = "")
     private String methods = "";
 
     @Option(names = "--learning-rate", description = "The learning rate of all runs (default: the best of three).")

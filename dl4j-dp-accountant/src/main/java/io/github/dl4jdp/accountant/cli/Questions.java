@@ -22,7 +22,12 @@ final class Questions {
         Epsilon() {
             super(
                     Parameter.EPSILON,
-                    and(RUN_OF_ANY_NOISE, Parameter.NOISE_MULTIPLIER, Parameter.DELTA, Parameter.EVENT, Parameter.LEDGER));
+                    and(
+                            RUN_OF_ANY_NOISE,
+                            Parameter.NOISE_MULTIPLIER,
+                            Parameter.DELTA,
+                            Parameter.EVENT,
+                            Parameter.LEDGER));
         }
 
         @Override
@@ -48,7 +53,12 @@ final class Questions {
         Delta() {
             super(
                     Parameter.DELTA,
-                    and(RUN_OF_ANY_NOISE, Parameter.NOISE_MULTIPLIER, Parameter.EPSILON, Parameter.EVENT, Parameter.LEDGER));
+                    and(
+                            RUN_OF_ANY_NOISE,
+                            Parameter.NOISE_MULTIPLIER,
+                            Parameter.EPSILON,
+                            Parameter.EVENT,
+                            Parameter.LEDGER));
         }
 
         @Override

@@ -428,13 +428,13 @@ final class Setting {
                                     : "band-mf or banded-square-root for Poisson lots, was " + noise.code()));
                 }
                 yield new SelfComposed(
-                        new PoissonSampled(
-                                probability, new Gaussian(weakened(sigma, noise, steps, 1, noise.bands()))),
+                        new PoissonSampled(probability, new Gaussian(weakened(sigma, noise, steps, 1, noise.bands()))),
                         -Math.floorDiv(-steps, (long) noise.bands()));
             }
             case FIXED_SIZE, RANDOM_ALLOCATION ->
-                throw new IllegalArgumentException("sampling must be given-batches or poisson for correlated noise, was "
-                        + Parameter.text(sampling()) + "; no cost is known of others");
+                throw new IllegalArgumentException(
+                        "sampling must be given-batches or poisson for correlated noise, was "
+                                + Parameter.text(sampling()) + "; no cost is known of others");
         };
     }
 

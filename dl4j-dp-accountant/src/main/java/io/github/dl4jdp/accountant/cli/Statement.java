@@ -211,7 +211,7 @@ final class Statement {
                                 ? "Every lot is a Poisson sample of one part of the data, each part in its turn, and the number of examples"
                                         + " is public."
                                 : "Every lot is a Poisson sample: each example takes part in each step independently with the same"
-                                + " probability.";
+                                        + " probability.";
                     case RANDOM_ALLOCATION ->
                         "In every pass, each example takes part in exactly one lot, drawn uniformly and independently of all other"
                                 + " examples and passes.";

@@ -78,18 +78,14 @@ class PlanQuestionsTest {
             CorrelatedNoise noise = CorrelatedNoise.parse(code);
             double sensitivity = CorrelationMatrix.of(noise, 480, 4, 120).sensitivity();
             String given = run + "--sampling given-batches --correlated-noise " + code;
-            assertEpsilon(
-                    given + " --epochs 4", NeighboringRelation.ZERO_OUT, new Gaussian(20 / sensitivity));
-            assertEpsilon(
-                    given + " --steps 480", NeighboringRelation.ZERO_OUT, new Gaussian(20 / sensitivity));
+            assertEpsilon(given + " --epochs 4", NeighboringRelation.ZERO_OUT, new Gaussian(20 / sensitivity));
+            assertEpsilon(given + " --steps 480", NeighboringRelation.ZERO_OUT, new Gaussian(20 / sensitivity));
             assertEpsilon(
                     given + " --epochs 4 --relation replace-one",
                     NeighboringRelation.REPLACE_ONE,
                     new Gaussian(10 / sensitivity));
             assertEpsilon(
-                    given + " --epochs 4 --group-size 2",
-                    NeighboringRelation.ZERO_OUT,
-                    new Gaussian(10 / sensitivity));
+                    given + " --epochs 4 --group-size 2", NeighboringRelation.ZERO_OUT, new Gaussian(10 / sensitivity));
             assertEpsilon(
                     given + " --epochs 4 --separation 1",
                     NeighboringRelation.ZERO_OUT,
@@ -107,14 +103,16 @@ class PlanQuestionsTest {
                 new SelfComposed(
                         new PoissonSampled(
                                 16 * 500.0 / 60_000,
-                                new Gaussian(
-                                        20 / CorrelationMatrix.of(bands, 470, 1, 16).sensitivity())),
+                                new Gaussian(20
+                                        / CorrelationMatrix.of(bands, 470, 1, 16)
+                                                .sensitivity())),
                         30));
     }
 
     @Test
     void noise_correlatedNoise_isThatOfIndependentDrawsTimesTheSensitivity() {
-        String run = "noise --examples 60000 --lot-size 500 --epochs 4 --epsilon 4 --delta 1e-5 --sampling given-batches";
+        String run =
+                "noise --examples 60000 --lot-size 500 --epochs 4 --epsilon 4 --delta 1e-5 --sampling given-batches";
         double onePass = Outcome.of(run.replace("--epochs 4", "--epochs 1")).number();
         for (String code : List.of("lambda-cgd:0.95", "bisr:16", "band-mf:16")) {
             double sensitivity = CorrelationMatrix.of(CorrelatedNoise.parse(code), 480, 4, 120)
@@ -122,8 +120,10 @@ class PlanQuestionsTest {
             assertThat(Outcome.of(run + " --correlated-noise " + code).number())
                     .isCloseTo(onePass * sensitivity, Percentage.withPercentage(0.001));
         }
-        String delta = "delta --examples 60000 --lot-size 500 --epochs 4 --epsilon 4 --noise-multiplier 20 --sampling given-batches --correlated-noise band-mf:16";
-        assertThat(Outcome.of(delta).answered().out()).contains("correlated noise: banded matrix factorization, 16 bands");
+        String delta =
+                "delta --examples 60000 --lot-size 500 --epochs 4 --epsilon 4 --noise-multiplier 20 --sampling given-batches --correlated-noise band-mf:16";
+        assertThat(Outcome.of(delta).answered().out())
+                .contains("correlated noise: banded matrix factorization, 16 bands");
         assertThat(Outcome.of(delta + " --json").answered().out()).contains("\"correlated_noise\":\"band-mf:16\"");
         assertThat(Outcome.of(
                                 "statement --examples 60000 --lot-size 500 --epochs 4 --delta 1e-6 --noise-multiplier 20 --sampling given-batches --correlated-noise band-mf:16")
@@ -150,12 +150,15 @@ class PlanQuestionsTest {
         Outcome.of(run + "--correlated-noise band-mf:4 --group-size 2").refused("group_size must be 1");
         Outcome.of(run + "--correlated-noise band-mf:4 --separation 4").refused("separation must not be given");
         Outcome.of(run + "--correlated-noise band-mf:4 --sampling fixed-size").refused("given-batches or poisson");
-        Outcome.of(run + "--separation 4 --sampling given-batches").refused("separation must come with correlated_noise");
+        Outcome.of(run + "--separation 4 --sampling given-batches")
+                .refused("separation must come with correlated_noise");
         String given = run + "--sampling given-batches --correlated-noise band-mf:4 ";
-        Outcome.of(given + "--noise-schedule 1:2,3:1").refused("correlated_noise and noise_schedule exclude each other");
+        Outcome.of(given + "--noise-schedule 1:2,3:1")
+                .refused("correlated_noise and noise_schedule exclude each other");
         Outcome.of(given + "--count-noise 20").refused("correlated_noise and count_noise exclude each other");
         Outcome.of(given + "--releases-per-lot 2").refused("correlated_noise and releases_per_lot exclude each other");
-        Outcome.of(run + "--sampling given-batches --correlated-noise band-mf:1").refused("bands must be from 2");
+        Outcome.of(run + "--sampling given-batches --correlated-noise band-mf:1")
+                .refused("bands must be from 2");
         Outcome.of(run + "--sampling given-batches --correlated-noise fir:3").refused("lambda-cgd:LAMBDA");
     }
 

@@ -5,10 +5,12 @@ import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.gradient.GradientRules;
+import io.github.dl4jdp.core.mechanism.Sampling;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
+import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -66,13 +68,50 @@ public record RecordedRun(
     }
 
     private static void fit(Model network, PrivacyEngine engine, DpSgdPlan plan, MultiDataSet data) {
-        if (network instanceof MultiLayerNetwork layers) {
+        if (plan.sampling() == Sampling.GIVEN_BATCHES) {
+            fitGiven(network, engine, plan, data);
+        } else if (network instanceof MultiLayerNetwork layers) {
             var one = new DataSet(
                     data.getFeatures(0), data.getLabels(0), data.getFeaturesMaskArray(0), data.getLabelsMaskArray(0));
             layers.fit(engine.lots(one), plan.epochs());
         } else {
             ((ComputationGraph) network).fit(engine.lots(data), plan.epochs());
         }
+    }
+
+    /** Batches in the order of the data, the same in every pass. */
+    private static void fitGiven(Model network, PrivacyEngine engine, DpSgdPlan plan, MultiDataSet data) {
+        if (data.numFeatureArrays() != 1 || data.numLabelsArrays() != 1) {
+            throw new IllegalArgumentException(
+                    "data must have one array of features and one of labels for given batches, had "
+                            + data.numFeatureArrays() + " and " + data.numLabelsArrays());
+        }
+        var batches = new ListDataSetIterator<>(
+                new DataSet(data.getFeatures(0), data.getLabels(0)).asList(), Math.toIntExact(plan.expectedLotSize()));
+        if (network instanceof MultiLayerNetwork layers) {
+            layers.fit(engine.lots(batches), plan.epochs());
+        } else {
+            ((ComputationGraph) network).fit(engine.lots(batches), plan.epochs());
+        }
+    }
+
+    /**
+     * What the noise of a run is mixed from: C times its noise. Noise is what the releases have more than those of the same run without.
+     *
+     * @param without the run without noise, of a network of learning rate zero
+     * @param coefficients of C, see {@link io.github.dl4jdp.accountant.CorrelationMatrix#coefficients()}
+     * @return lot by lot [numParams]
+     */
+    public List<INDArray> draws(RecordedRun without, double[] coefficients) {
+        var draws = new ArrayList<INDArray>();
+        for (int t = 0; t < releases.size(); t++) {
+            INDArray draw = Nd4j.zeros(DataType.DOUBLE, releases.get(t).length());
+            for (int j = 0; j < coefficients.length && j <= t; j++) {
+                draw.addi(releases.get(t - j).sub(without.releases.get(t - j)).mul(coefficients[j]));
+            }
+            draws.add(draw);
+        }
+        return draws;
     }
 
     private static String shape(@Nullable INDArray array) {

@@ -4,6 +4,8 @@ package io.github.dl4jdp.audit.testkit;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.accountant.CorrelatedNoise;
+import io.github.dl4jdp.accountant.CorrelationMatrix;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PerExampleGradients;
@@ -29,6 +31,7 @@ import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.activations.Activation;
@@ -191,6 +194,64 @@ class RecordReplayTest {
         assertThat(one.releases().get(0).norm2Number().doubleValue()).isGreaterThan(50);
         for (int i = 0; i < clean.size(); i++) {
             assertThat(differences.get(i)).isCloseTo(clean.get(i), within(1e-6));
+        }
+    }
+
+    private static DpSgdPlan given(String code) {
+        DpSgdPlan plan = DpSgdPlan.givenBatches(EXAMPLES, 3)
+                .withEpochs(3)
+                .withClippingNorm(0.5)
+                .withNoiseMultiplier(50)
+                .withDelta(1e-5)
+                .withSeed(8);
+        return code.isEmpty() ? plan : plan.withCorrelatedNoise(CorrelatedNoise.parse(code));
+    }
+
+    /** With equal keys, runs on neighboring data differ by the example's own contribution, and each release's noise is the stated combination of the draws that the same key gives independent noise. */
+    @ParameterizedTest
+    @CsvSource({
+        "MULTI_LAYER, lambda-cgd:0.9",
+        "MULTI_LAYER, bisr:3",
+        "GRAPH, bisr:6",
+        "GRAPH, banded-square-root:2",
+        "MULTI_LAYER, band-mf:2",
+        "GRAPH, band-mf:4"
+    })
+    void release_correlatedNoise_isOfTheKeyAloneAndMixesIndependentDraws(Kind kind, String code) {
+        DataSet data = data(EXAMPLES);
+        DataSet other = data(EXAMPLES);
+        other.getFeatures().get(NDArrayIndex.point(EXAMPLES - 1)).assign(Double.NaN);
+        DpSgdPlan plan = given(code);
+        RecordedRun one = run(kind, plan, data);
+        RecordedRun two = run(kind, plan, other);
+        RecordedRun clean = run(kind, plan.withoutNoise(), data);
+        List<Double> differences = RecordedRun.distances(one, two);
+        List<Double> contributions = RecordedRun.distances(clean, run(kind, plan.withoutNoise(), other));
+
+        assertThat(two.callbacks()).isEqualTo(one.callbacks());
+        assertThat(one.releases()).hasSize(6);
+        for (int t = 0; t < 6; t++) {
+            // The last example is in the second lot of each pass: the others are equal to the last bit.
+            assertThat(one.releases().get(t).equalsWithEps(two.releases().get(t), 0))
+                    .isEqualTo(t % 2 == 0);
+            assertThat(differences.get(t))
+                    .isCloseTo(contributions.get(t), within(1e-6))
+                    .isLessThanOrEqualTo(0.5 * (1 + 1e-5));
+        }
+        var matrix = CorrelationMatrix.of(CorrelatedNoise.parse(code), 6, 3, 2);
+        List<INDArray> mixed = one.draws(clean, matrix.coefficients());
+        List<INDArray> independent = run(kind, given(""), data).draws(clean, new double[] {1});
+        for (int t = 0; t < 6; t++) {
+            // Draws are of deviation 25 up to what pays for rounding, a part of 1e-7.
+            assertThat(mixed.get(t).distance2(independent.get(t)))
+                    .as("lot %d", t + 1)
+                    .isLessThan(1e-3);
+            assertThat(independent.get(t).norm2Number().doubleValue()).isGreaterThan(50);
+            if (t > 0) {
+                assertThat(one.releases().get(t).sub(clean.releases().get(t)).distance2(mixed.get(t)))
+                        .as("what lot %d takes back", t + 1)
+                        .isGreaterThan(10);
+            }
         }
     }
 

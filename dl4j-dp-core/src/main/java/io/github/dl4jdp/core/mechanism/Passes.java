@@ -51,7 +51,8 @@ final class Passes {
         return isStream
                 ? examples < mechanism.examples()
                 : begun < mechanism.passes()
-                        && (begun == 0 || lots >= mechanism.correlation().orElseThrow().separation());
+                        && (begun == 0
+                                || lots >= mechanism.correlation().orElseThrow().separation());
     }
 
     /**

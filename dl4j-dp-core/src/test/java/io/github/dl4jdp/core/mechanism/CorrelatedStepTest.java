@@ -12,15 +12,14 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.core.random.RandomStreams;
-import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.List;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.stream.Stream;
@@ -208,7 +207,9 @@ class CorrelatedStepTest {
             var first = new PrivateStep(seeded, RandomStreams.seeded(3), DIMENSION, 0);
             releases(first, charges(seeded), 0, stop);
             double[] next = release(
-                    goneOn(seeded, RandomStreams.seeded(3), noiseOf(first)), charges(seeded).next(), stop + 1);
+                    goneOn(seeded, RandomStreams.seeded(3), noiseOf(first)),
+                    charges(seeded).next(),
+                    stop + 1);
             assertThat(next).as("stopped after %d", stop).isEqualTo(whole[stop]);
         }
         Mechanism mechanism = given(noise, LOT_SIZE * LOTS, LOTS, LOTS);
@@ -227,7 +228,9 @@ class CorrelatedStepTest {
             for (double[][] one : draws) {
                 assertThat(mean(one[t], one[t])).as("lot %d", t + 1).isCloseTo(1, within(0.055));
                 for (int s = 0; s < t; s++) {
-                    assertThat(mean(one[t], one[s])).as("lots %d, %d", t + 1, s + 1).isCloseTo(0, within(0.039));
+                    assertThat(mean(one[t], one[s]))
+                            .as("lots %d, %d", t + 1, s + 1)
+                            .isCloseTo(0, within(0.039));
                 }
             }
             for (int s = 3; s < LOTS; s++) {

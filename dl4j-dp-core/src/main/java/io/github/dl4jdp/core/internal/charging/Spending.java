@@ -104,8 +104,7 @@ public final class Spending implements AutoCloseable {
         for (String id : progress.run()) {
             PrivacyAccount.Session session = progress.account().sessions().get(id);
             if (session != null) {
-                own.add(plan.mechanism()
-                        .events(session.began(), session.from(), session.from() + session.charges()));
+                own.add(plan.mechanism().events(session.began(), session.from(), session.from() + session.charges()));
                 known += session.charges();
             }
         }
@@ -520,8 +519,7 @@ public final class Spending implements AutoCloseable {
         }
         new NoiseFile(plan.keptNoise().get())
                 .leave(
-                        new NoiseFile.Header(
-                                run(), Objects.requireNonNull(head()), chargesOfLedger(), charges.stop()),
+                        new NoiseFile.Header(run(), Objects.requireNonNull(head()), chargesOfLedger(), charges.stop()),
                         draws);
     }
 
