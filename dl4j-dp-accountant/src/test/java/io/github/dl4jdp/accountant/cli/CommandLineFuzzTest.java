@@ -96,6 +96,8 @@ class CommandLineFuzzTest {
             case NOISE_MULTIPLIER -> any(List.of("1.1", "4", "0.7", "20"), random);
             case NOISE_SCHEDULE -> any(List.of("1:1", "1:1.2,50:1", "1:1,2:2,3:3"), random);
             case COUNT_NOISE -> any(List.of("5", "12.8"), random);
+            case CORRELATED_NOISE -> any(List.of("lambda-cgd:0.9", "bisr:4", "banded-square-root:2"), random);
+            case PARTICIPATIONS, SEPARATION -> any(List.of("1", "3", "200"), random);
             case RELEASES_PER_LOT, GROUP_SIZE -> any(List.of("1", "2", "3"), random);
             case ACCOUNTANT -> any(List.of("rdp", "rdp", "pld", "PLD"), random);
             case EPSILON, RUN_EPSILON -> any(List.of("0.5", "2", "8"), random);
