@@ -93,6 +93,7 @@ class ExampleMainTest {
         assertThat(execute(
                         "--data", "here", "--plot", folder.resolve("new/a.png").toString()))
                 .isZero();
+        assertThat(main.plot.file).isEqualTo(folder.resolve("new/a.png"));
         assertThat(folder.resolve("new")).isEmptyDirectory();
     }
 
