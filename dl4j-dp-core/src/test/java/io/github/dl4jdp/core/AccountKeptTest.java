@@ -12,6 +12,8 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
 import org.deeplearning4j.nn.transferlearning.TransferLearning;
@@ -76,7 +78,7 @@ class AccountKeptTest {
         }
     }
 
-    private static double epsilonOfAttached(MultiLayerNetwork net, DpSgdPlan plan) {
+    private static double epsilonOfAttached(Model net, DpSgdPlan plan) {
         try (var engine = PrivacyEngine.attach(net, plan)) {
             return engine.epsilon();
         }
@@ -157,6 +159,23 @@ class AccountKeptTest {
         }
         plain.fit(DATA);
         assertThat(epsilonOfAttached(plain, longer())).isInfinite();
+    }
+
+    /** A clone of a graph has forgotten how many updates were made. */
+    @Test
+    void attach_cloneOfAGraphWhoseNewHeadLearnedInTheOpen_isInfinite() {
+        var body = (ComputationGraph) AccountMemoryTest.network(true, 5);
+        try (var engine = PrivacyEngine.attach(body, plan())) {
+            body.fit(engine.lots(DATA).next());
+        }
+        ComputationGraph tuned = new TransferLearning.GraphBuilder(body)
+                .setFeatureExtractor("1")
+                .removeVertexKeepConnections("2")
+                .addLayer("2", AccountMemoryTest.output(), "1")
+                .build();
+        assertThat(epsilonOfAttached(tuned.clone(), longer())).isCloseTo(epsilonOf(1), within(1e-9));
+        tuned.fit(DATA);
+        assertThat(epsilonOfAttached(tuned.clone(), longer())).isInfinite();
     }
 
     @Test
