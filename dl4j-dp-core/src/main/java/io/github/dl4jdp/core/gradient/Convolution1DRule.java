@@ -43,9 +43,7 @@ final class Convolution1DRule extends Convolution1DLayer {
         INDArray z = preOutput(false, true, workspaceMgr).getFirst();
         INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
         BoundedTape tape = tape(input.castTo(dataType), delta);
-        INDArray below = recorder.needsInputGradient()
-                ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
-                : InputGradients.placeholder(input, workspaceMgr);
+        INDArray below = scratch.below(recorder, workspaceMgr, () -> super.backpropGradient(epsilon, workspaceMgr));
         recorder.record(tape);
         weightNoiseParams.clear();
         return new Pair<>(InputGradients.views(gradientViews), below);

@@ -116,28 +116,7 @@ final class CpuDense {
      * @param below [rows, nIn], c order
      */
     void inputGradient(INDArray weights, INDArray delta, INDArray below) {
-        int rows = (int) delta.size(0);
-        int nIn = (int) below.size(1);
-        int nOut = (int) delta.size(1);
-        FloatPointer left = HostArrays.floats(delta);
-        FloatPointer right = HostArrays.floats(HostArrays.contiguous(weights.transpose()));
-        FloatPointer into = HostArrays.floats(below);
-        blas.withSingleThreadedProducts(() -> ranges.run(
-                rows,
-                ParallelRanges.blockOfRows(rows),
-                (worker, from, to) -> blas.gemm(
-                        false,
-                        false,
-                        to - from,
-                        nIn,
-                        nOut,
-                        CpuMemory.at(left, (long) from * nOut),
-                        nOut,
-                        right,
-                        nIn,
-                        0f,
-                        CpuMemory.at(into, (long) from * nIn),
-                        nIn)));
+        blas.inputGradient(weights, delta.size(0), HostArrays.floats(delta), below, ranges);
     }
 
     /** An array outside every workspace, contents undefined; the one handed out last if the shape is the same. */

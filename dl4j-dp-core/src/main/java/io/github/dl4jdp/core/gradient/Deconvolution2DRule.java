@@ -40,9 +40,7 @@ final class Deconvolution2DRule extends Deconvolution2DLayer {
         INDArray z = preOutput4d(true, true, workspaceMgr).getFirst();
         INDArray delta = layerConf().getActivationFn().backprop(z, epsilon).getFirst();
         BoundedTape tape = tape(toNchw(input.castTo(dataType)), toNchw(delta));
-        INDArray below = recorder.needsInputGradient()
-                ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
-                : InputGradients.placeholder(input, workspaceMgr);
+        INDArray below = scratch.below(recorder, workspaceMgr, () -> super.backpropGradient(epsilon, workspaceMgr));
         recorder.record(tape);
         weightNoiseParams.clear();
         return new Pair<>(InputGradients.views(gradientViews), below);

@@ -36,9 +36,7 @@ final class DepthwiseConvolution2DRule extends DepthwiseConvolution2DLayer {
         var format = layerConf().getCnn2dDataFormat();
         BoundedTape tape = tape(
                 DepthwiseGradients.toNchw(input.castTo(dataType), format), DepthwiseGradients.toNchw(delta, format));
-        INDArray below = recorder.needsInputGradient()
-                ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
-                : InputGradients.placeholder(input, workspaceMgr);
+        INDArray below = scratch.below(recorder, workspaceMgr, () -> super.backpropGradient(epsilon, workspaceMgr));
         recorder.record(tape);
         weightNoiseParams.clear();
         return new Pair<>(InputGradients.views(gradientViews), below);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import java.util.function.Supplier;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.gradient.Gradient;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.common.primitives.Pair;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -18,6 +20,13 @@ final class ScratchGradients {
     /** @param layer the hooked layer */
     ScratchGradients(Layer layer) {
         this.layer = layer;
+    }
+
+    /** The input gradient where somebody needs it. */
+    INDArray below(TapeRecorder recorder, LayerWorkspaceMgr workspaceMgr, Supplier<Pair<Gradient, INDArray>> backprop) {
+        return recorder.needsInputGradient()
+                ? inputGradient(backprop)
+                : InputGradients.placeholder(layer.input(), workspaceMgr);
     }
 
     /** Runs DL4J's backward pass; the layer's gradient views keep what they hold. */

@@ -48,9 +48,7 @@ final class SeparableConvolution2DRule extends SeparableConvolution2DLayer {
                 DepthwiseGradients.toNchw(delta, format),
                 depth,
                 point);
-        INDArray below = recorder.needsInputGradient()
-                ? scratch.inputGradient(() -> super.backpropGradient(epsilon, workspaceMgr))
-                : InputGradients.placeholder(input, workspaceMgr);
+        INDArray below = scratch.below(recorder, workspaceMgr, () -> super.backpropGradient(epsilon, workspaceMgr));
         recorder.record(tape);
         weightNoiseParams.clear();
         return new Pair<>(InputGradients.views(gradientViews), below);

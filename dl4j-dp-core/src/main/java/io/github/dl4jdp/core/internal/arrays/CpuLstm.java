@@ -350,25 +350,6 @@ public final class CpuLstm {
 
     /** The input's part of {@code D W^T}. */
     public void inputGradient(INDArray weights, INDArray below) {
-        int rows = steps * examples;
-        FloatPointer deltas = HostArrays.floats(z);
-        FloatPointer w = HostArrays.floats(HostArrays.contiguous(weights.transpose()));
-        FloatPointer into = HostArrays.floats(below);
-        blas.withSingleThreadedProducts(() -> ranges.run(
-                rows,
-                ParallelRanges.blockOfRows(rows),
-                (worker, from, to) -> blas.gemm(
-                        false,
-                        false,
-                        to - from,
-                        inputs,
-                        GATES * hidden,
-                        CpuMemory.at(deltas, (long) from * GATES * hidden),
-                        GATES * hidden,
-                        w,
-                        inputs,
-                        0f,
-                        CpuMemory.at(into, (long) from * inputs),
-                        inputs)));
+        blas.inputGradient(weights, (long) steps * examples, HostArrays.floats(z), below, ranges);
     }
 }

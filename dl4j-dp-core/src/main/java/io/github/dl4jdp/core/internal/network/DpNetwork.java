@@ -644,10 +644,6 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     }
 
     /** The layers that came into a network with a private past without any of their own. */
-    List<String> newLayers() {
-        return newOnes().mapToObj(i -> name(layers()[i], i)).toList();
-    }
-
     private IntStream newOnes() {
         return IntStream.range(0, layers().length)
                 .filter(i -> isNew(layers()[i], configurations().get(i).getLayer()));
