@@ -145,6 +145,18 @@ public final class DpSgdPlan {
         var plan = new DpSgdPlan(this);
         change.accept(plan);
         plan.nominal(0); // refuses parts that exclude each other
+        if (!others.isEmpty() && others.equals(plan.others)) {
+            requireTermsOfReleases(plan);
+        }
+        if (plan.ledger != null
+                && plan.keptNoise != null
+                && plan.ledger
+                        .toAbsolutePath()
+                        .normalize()
+                        .equals(plan.keptNoise.toAbsolutePath().normalize())) {
+            throw new IllegalArgumentException(
+                    "the file of kept noise must be another one than the ledger, was " + plan.keptNoise);
+        }
         if (plan.truncation != null && plan.exampleShape.sequenceLength() > 0) {
             throw new IllegalArgumentException(
                     "sequenceLength must not be declared in a plan with truncated backpropagation through time, whose"
@@ -158,6 +170,22 @@ public final class DpSgdPlan {
                     .noiseMultiplier(sigma -> plan.everything(sigma, plan.steps));
         }
         return plan;
+    }
+
+    /** A release that is charged was protected under this plan's relation for one of this plan's unit; what it costs in other terms is not known. */
+    private void requireTermsOfReleases(DpSgdPlan changed) {
+        if (changed.relation != relation) {
+            throw new IllegalArgumentException(
+                    "relation must stay that under which the plan was charged with other releases, "
+                            + relation + ", was " + changed.relation
+                            + ": give the relation before withOtherReleases or chargedTo, and release under it");
+        }
+        if (!changed.unit.name().equals(unit.name())) {
+            throw new IllegalArgumentException(
+                    "unit must stay that for which the plan was charged with other releases, "
+                            + unit.name() + ", was " + changed.unit.name()
+                            + ": give the unit before withOtherReleases or chargedTo, and release for it");
+        }
     }
 
     /** The same, for a change of what the noise multiplier is calibrated for: it holds for one event and one accountant only. */

@@ -13,6 +13,8 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.transferlearning.FineTuneConfiguration;
@@ -21,9 +23,13 @@ import org.deeplearning4j.nn.weights.WeightInit;
 import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
+import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** What was spent is never forgotten: the ways in which it was, one by one. {@link AccountMemoryTest} mixes them. */
 class AccountKeptTest {
@@ -274,6 +280,45 @@ class AccountKeptTest {
             train(attached, engine, 1);
             assertThat(engine.epsilon()).isCloseTo(epsilonOf(5), within(1e-9));
         }
+    }
+
+    /** The clone is of the same run, which goes on in the network that it was copied from. */
+    @Test
+    void epsilon_cloneThatGetsLaterParametersOfItsOwnRun_hasSpentWhatTheRunHas() {
+        MultiLayerNetwork net = network();
+        try (var engine = PrivacyEngine.attach(net, longer())) {
+            train(net, engine, 1);
+            MultiLayerNetwork copy = net.clone();
+            try (var ofCopy = PrivacyEngine.attach(copy, longer())) {
+                assertThat(ofCopy.epsilon()).isCloseTo(epsilonOf(1), within(1e-9));
+                train(net, engine, 3);
+                copy.setParams(net.params().dup());
+                assertThat(ofCopy.epsilon()).isCloseTo(epsilonOf(4), within(1e-9));
+            }
+        }
+    }
+
+    @Test
+    void attach_parametersOfOneNumber_areKnown() {
+        var conf = new NeuralNetConfiguration.Builder()
+                .seed(3)
+                .updater(new Sgd(0.1))
+                .list()
+                .layer(new OutputLayer.Builder(LossFunction.MSE)
+                        .nIn(1)
+                        .nOut(1)
+                        .activation(Activation.IDENTITY)
+                        .build())
+                .build();
+        var net = new MultiLayerNetwork(conf.clone());
+        net.init();
+        try (var engine = PrivacyEngine.attach(net, longer())) {
+            net.fit(engine.lots(new DataSet(Nd4j.rand(60, 1), Nd4j.rand(60, 1))).next());
+        }
+        var other = new MultiLayerNetwork(conf.clone());
+        other.init();
+        other.setParams(net.params().dup());
+        assertThat(epsilonOfAttached(other, longer())).isCloseTo(epsilonOf(1), within(1e-9));
     }
 
     @Test

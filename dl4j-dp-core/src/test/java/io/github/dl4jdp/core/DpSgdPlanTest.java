@@ -6,10 +6,12 @@ import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.CorrelatedNoise;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.RdpAccountant;
+import java.nio.file.Path;
 import net.jqwik.api.ForAll;
 import net.jqwik.api.Property;
 import net.jqwik.api.constraints.IntRange;
@@ -222,5 +224,45 @@ class DpSgdPlanTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> PlanJson.fromMap(map))
                 .withMessageContaining("clippingNorm");
+    }
+
+    /** A release is relative to one unit under one relation. */
+    @Test
+    void with_otherTermsThanThoseOfChargedReleases_isRefused() {
+        DpSgdPlan charged = DpSgdPlan.givenBatches(60, 12)
+                .withSteps(5)
+                .withClippingNorm(1)
+                .withOtherReleases(new DpEvent.Gaussian(20));
+        assertThat(charged.relation()).isEqualTo(NeighboringRelation.ZERO_OUT);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> charged.withRelation(NeighboringRelation.REPLACE_ONE))
+                .withMessageContaining("relation must stay")
+                .withMessageContaining("REPLACE_ONE");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> charged.calibratedTo(new PrivacyGuarantee(3, 1e-5, NeighboringRelation.REPLACE_ONE)))
+                .withMessageContaining("relation must stay");
+        DpSgdPlan poisson = DpSgdPlan.poisson(60, 12).withOtherRelease("one", new DpEvent.Gaussian(20));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> poisson.withUnit("patient", 4))
+                .withMessageContaining("unit must stay")
+                .withMessageContaining("patient");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> poisson.withMaximumLotSize(40))
+                .withMessageContaining("relation must stay");
+        assertThat(poisson.withOtherReleases(new DpEvent.NoOp())
+                        .withUnit("patient", 4)
+                        .unit())
+                .isEqualTo("patient");
+    }
+
+    @Test
+    void withNoiseKeptIn_ledgerItself_isRefused() {
+        Path file = Path.of("target", "one-file");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> DpSgdPlan.givenBatches(60, 12)
+                        .withCorrelatedNoise(CorrelatedNoise.lambdaCgd(0.5))
+                        .withLedger(file)
+                        .withNoiseKeptIn(Path.of("target", ".", "one-file")))
+                .withMessageContaining("must be another one than the ledger");
     }
 }

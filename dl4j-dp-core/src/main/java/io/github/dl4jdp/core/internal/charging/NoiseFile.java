@@ -30,6 +30,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 
 /**
  * The file in which a clean stop leaves what later noise is mixed with, so that the next engine goes on with the noise of a run.
@@ -182,12 +183,12 @@ final class NoiseFile {
      * @throws UncheckedIOException if it cannot be written
      */
     void leave(Header header, Spending.NoiseWriter draws) {
+        // A name that no file of the user's has.
+        Path part = path.resolveSibling(path.getFileName() + "." + UUID.randomUUID() + ".part");
         try {
             if (Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
                 throw new IOException("another file is in its place");
             }
-            Path part = path.resolveSibling(path.getFileName() + ".part");
-            Files.deleteIfExists(part);
             try (var channel = FileChannel.open(
                     part,
                     EnumSet.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
@@ -205,6 +206,7 @@ final class NoiseFile {
             Files.move(part, path, StandardCopyOption.ATOMIC_MOVE);
             forceFolder();
         } catch (IOException e) {
+            part.toFile().delete();
             throw new UncheckedIOException(
                     "the noise cannot be kept in " + path + ", and begins anew when the network is attached again", e);
         }
@@ -218,8 +220,9 @@ final class NoiseFile {
 
     /** A refusal of this file, with the remedy. */
     IllegalStateException refused(String why) {
-        return new IllegalStateException("the file of kept noise " + path + " " + why
-                + ". Remove it to begin the noise anew: both parts are then charged as runs of their own");
+        return new IllegalStateException(
+                "the file of kept noise " + path + " " + why
+                        + ". Remove it to begin the noise anew: both parts are then charged as runs of their own. If it is no file of kept noise, name another one");
     }
 
     private IllegalStateException unreadable(Exception e) {

@@ -77,7 +77,12 @@ public final class Spending implements AutoCloseable {
         this.charges = new Charges(plan.mechanism(), charges, this::record);
         this.composed = charges;
         this.chargesBefore = charges;
-        progress.run().forEach(own -> sessions.put(own, Long.MAX_VALUE));
+        // Not more than what is counted below: the same sessions may have gone on in the network that this one is a
+        // copy of.
+        progress.run().forEach(own -> {
+            PrivacyAccount.Session session = progress.account().sessions().get(own);
+            sessions.put(own, session == null ? 0 : session.charges());
+        });
         releases.addAll(plan.others().byIdentity().keySet());
         if (ledger != null) {
             ledger.composeInto(accountant);

@@ -17,7 +17,7 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * Numbers by which arrays of parameters are recognized: 64 bits over the length and at most {@value #SAMPLES} of the values, as floats, so that FLOAT and DOUBLE copies
- * agree. The last bit is 0 for an array whose values are all the same. Trained parameters change in every place, by noise if by nothing else; two arrays that went different ways agree with a probability of 2^-64.
+ * agree. The last bit is 0 for an array whose values are all the same round number. Trained parameters change in every place, by noise if by nothing else; two arrays that went different ways agree with a probability of 2^-64.
  */
 final class ParameterFingerprints {
     /** Reading them takes microseconds. */
@@ -79,7 +79,12 @@ final class ParameterFingerprints {
             isConstant &= value == first;
             hash = mixed(hash ^ Float.floatToIntBits(value)) + i;
         }
-        return isConstant ? hash & ~1L : hash | 1L;
+        return isConstant && isRound(first) ? hash & ~1L : hash | 1L;
+    }
+
+    /** Whether it is a number such as 0, 1 or 0.5, which layers begin with: training leaves digits in every place. */
+    private static boolean isRound(float value) {
+        return (Float.floatToIntBits(value) & 0x1FFF) == 0;
     }
 
     /**
