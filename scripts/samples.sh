@@ -25,6 +25,9 @@ cd "$work/quickstart"
 "$mvn" -B -q compile exec:java > "$work/maven.log" 2>&1 || { cat "$work/maven.log" >&2; exit 1; }
 check "Maven sample" "$work/maven.log" "epsilon = \(1.000\|0.99\)" "dl4j-dp  *$version" "Accuracy on public test rows"
 test -s model.zip && test -s privacy-report.html
+"$mvn" -B -q compile exec:java -Dexec.mainClass=quickstart.PrivateCategories > "$work/categories.log" 2>&1 || { cat "$work/categories.log" >&2; exit 1; }
+check "Maven sample with categories" "$work/categories.log" "epsilon = \(2.000\|1.99\)" "loan risk" "Balanced accuracy on public test rows: 0.[678]"
+test -s loans-model.zip && test -s loans-report.html
 
 if command -v gradle > /dev/null; then
   gradle ${GRADLE_ARGS:-} -q run > "$work/gradle.log" 2>&1 || { cat "$work/gradle.log" >&2; exit 1; }

@@ -120,7 +120,7 @@ class DocumentsTest {
         }
     }
 
-    /** These samples run in modules that depend on this one: their sources are read. */
+    /** These samples run in modules that depend on this one, or in the sample project (by scripts/samples.sh): their sources are read. */
     @Test
     void samplesOfOtherModules_standInTheTestsThatRunThem() throws IOException {
         String features = "dl4j-dp-features/src/test/java/io/github/dl4jdp/features/";
@@ -137,6 +137,8 @@ class DocumentsTest {
                 audit + "documents/GateRuleTest.java");
         DocumentCode.assertRunBy(
                 "docs/spark.md", 13, "dl4j-dp-spark/src/test/java/io/github/dl4jdp/spark/SparkDocumentTest.java");
+        DocumentCode.assertRunBy(
+                "docs/tutorials.md", 20, "samples/quickstart/src/main/java/quickstart/PrivateCategories.java");
         DocumentCode.assertRunBy("docs/auditing.md", 20, audit + "AuditingDocumentTest.java");
         DocumentCode.assertRunBy(
                 "docs/utility.md", 40, features + "UtilityDocumentTest.java", core + "ZooModelsTest.java");
