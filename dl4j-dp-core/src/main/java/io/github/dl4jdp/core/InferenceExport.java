@@ -5,6 +5,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.util.zip.ZipEntry;
@@ -24,6 +25,10 @@ final class InferenceExport {
     static void write(Model model, PrivacyReport report, File file) throws IOException {
         Path target = file.toPath().toAbsolutePath();
         Path folder = target.getParent();
+        if (folder == null || !Files.isDirectory(folder)) {
+            throw new NoSuchFileException(
+                    file.getPath(), null, "file must be in a folder that exists; create it first");
+        }
         Path plain = Files.createTempFile(folder, "export", ".zip");
         Path whole = Files.createTempFile(folder, "export", ".zip");
         try {

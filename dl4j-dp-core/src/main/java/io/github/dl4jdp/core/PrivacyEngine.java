@@ -328,7 +328,8 @@ public final class PrivacyEngine implements AutoCloseable {
             throw new IllegalStateException("the plan's sampling must be GIVEN_BATCHES for a DataSetIterator, was "
                     + plan.sampling()
                     + ": its accounting does not hold for batches that the plan does not draw."
-                    + " Use DpSgdPlan.givenBatches(examples, batchSize), or pass the data themselves");
+                    + " Use engine.lots(RecordExamples.inMemory(iterator)) if the data fit in memory and another"
+                    + " RandomAccessExamples if not, or a plan by DpSgdPlan.givenBatches(examples, batchSize)");
         }
         training.requireStepsLeft();
     }

@@ -150,7 +150,9 @@ class ModelFilesTest {
 
         assertThatThrownBy(() -> engine.exportForInference(
                         folder.resolve("none/model.zip").toFile()))
-                .isInstanceOf(IOException.class);
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining("model.zip")
+                .hasMessageContaining("file must be in a folder that exists; create it first");
         assertThat(folder.toFile().list()).isEmpty();
     }
 

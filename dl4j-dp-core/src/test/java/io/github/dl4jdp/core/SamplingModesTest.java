@@ -154,7 +154,9 @@ class SamplingModesTest {
         var poisson = PrivacyEngine.attach(
                 NetworkKind.GRAPH.classifier(DataType.DOUBLE, new Sgd(0.1)),
                 complete(DpSgdPlan.poisson(EXAMPLES, 4)).withSeed(1));
-        assertThatThrownBy(() -> poisson.lots(iterator)).hasMessageContaining("must be GIVEN_BATCHES");
+        assertThatThrownBy(() -> poisson.lots(iterator))
+                .hasMessageContaining("must be GIVEN_BATCHES")
+                .hasMessageContaining("engine.lots(RecordExamples.inMemory(iterator))");
     }
 
     @Test

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.function.Consumer;
@@ -35,6 +36,11 @@ public final class StatusFile implements Consumer<PrivacyStatus>, AutoCloseable 
     private StatusFile(Path path, Function<PrivacyStatus, String> format) throws IOException {
         this.path = path;
         this.format = format;
+        Path folder = path.toAbsolutePath().getParent();
+        if (folder != null && !Files.isDirectory(folder)) {
+            throw new NoSuchFileException(
+                    path.toString(), null, "path must be in a folder that exists; create it first");
+        }
         this.writer = Files.newBufferedWriter(
                 path, StandardCharsets.UTF_8, StandardOpenOption.CREATE, StandardOpenOption.APPEND);
     }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.monitor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.github.dl4jdp.core.PrivacyListener;
@@ -67,6 +68,16 @@ class StatusFileTest {
                 .isLessThanOrEqualTo(2);
         assertThat(last.get("noise_to_signal").isNull()).isFalse();
         assertThat(last.get("clipped_fraction_outside_the_guarantee").isNull()).isTrue();
+    }
+
+    @Test
+    void csv_missingFolder_saysSo() {
+        Path path = folder.resolve("none/run.csv");
+
+        assertThatThrownBy(() -> StatusFile.csv(path))
+                .isInstanceOf(IOException.class)
+                .hasMessageContaining(path.toString())
+                .hasMessageContaining("must be in a folder that exists; create it first");
     }
 
     @Test

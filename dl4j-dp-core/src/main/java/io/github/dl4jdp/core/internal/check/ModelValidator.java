@@ -243,7 +243,8 @@ public final class ModelValidator {
                 layer.getConfig() == null ? null : layer.getConfig().getGradientNormalization();
         if (normalization != null && normalization != GradientNormalization.None) {
             reasons.add("its GradientNormalization " + normalization
-                    + " would act on the noised sum, where it bounds nothing; use None: the plan clips every example");
+                    + " would act on the noised sum, where it bounds nothing; use None (ModelFixer sets it):"
+                    + " the plan clips every example");
         }
         return reasons;
     }

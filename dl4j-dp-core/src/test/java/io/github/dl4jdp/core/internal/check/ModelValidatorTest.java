@@ -86,7 +86,7 @@ class ModelValidatorTest {
                         .containsExactly(0, 1, 3))
                 .hasMessageContaining("layer 0 \"first\" (DenseLayer)")
                 .hasMessageContaining("ClipL2PerLayer")
-                .hasMessageContaining("use None")
+                .hasMessageContaining("use None (ModelFixer sets it)")
                 .hasMessageContaining("layer 1 \"bn1\" (BatchNormalization)")
                 .hasMessageContaining("depends on the other examples")
                 .hasMessageContaining("layer 3 \"out\" (CenterLossOutputLayer)")
@@ -98,6 +98,17 @@ class ModelValidatorTest {
     @Test
     void check_supported_isEmpty() {
         assertThat(PrivacyEngine.check(network(dense(), output()))).isEmpty();
+    }
+
+    @Test
+    void check_halfPrecision_isRefusedWithTheRemedy() {
+        MultiLayerNetwork network =
+                network(new NeuralNetConfiguration.Builder().dataType(DataType.HALF).updater(new Sgd(0.1)), dense(), output());
+
+        assertThatThrownBy(() -> PrivacyEngine.attach(network, PLAN))
+                .isInstanceOf(UnsupportedModelException.class)
+                .hasMessageContaining("must be FLOAT or DOUBLE, was HALF; use convertDataType(DataType.FLOAT)");
+        assertThat(PrivacyEngine.check(network.convertDataType(DataType.FLOAT))).isEmpty();
     }
 
     @Test
