@@ -4,6 +4,7 @@ package io.github.dl4jdp.accountant.cli;
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
+import java.awt.Color;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -117,6 +118,7 @@ final class PlotCommand extends SettingCommand {
                 .build();
         chart.getStyler()
                 .setLegendPosition(against == Against.STEPS ? LegendPosition.InsideNW : LegendPosition.InsideNE);
+        chart.getStyler().setChartBackgroundColor(Color.WHITE);
         List<Double> points = against == Against.STEPS ? steps(setting.steps()) : noise(sigma);
         DoubleFunction<DpEvent> event =
                 against == Against.STEPS ? steps -> setting.event(sigma, (long) steps) : setting::event;
