@@ -102,8 +102,8 @@ class ModelValidatorTest {
 
     @Test
     void check_halfPrecision_isRefusedWithTheRemedy() {
-        MultiLayerNetwork network =
-                network(new NeuralNetConfiguration.Builder().dataType(DataType.HALF).updater(new Sgd(0.1)), dense(), output());
+        MultiLayerNetwork network = network(
+                new NeuralNetConfiguration.Builder().dataType(DataType.HALF).updater(new Sgd(0.1)), dense(), output());
 
         assertThatThrownBy(() -> PrivacyEngine.attach(network, PLAN))
                 .isInstanceOf(UnsupportedModelException.class)
