@@ -103,7 +103,9 @@ class ModelValidatorTest {
     @Test
     void check_halfPrecision_isRefusedWithTheRemedy() {
         MultiLayerNetwork network = network(
-                new NeuralNetConfiguration.Builder().dataType(DataType.HALF).updater(new Sgd(0.1)), dense(), output());
+                new NeuralNetConfiguration.Builder().dataType(DataType.FLOAT16).updater(new Sgd(0.1)),
+                dense(),
+                output());
 
         assertThatThrownBy(() -> PrivacyEngine.attach(network, PLAN))
                 .isInstanceOf(UnsupportedModelException.class)
