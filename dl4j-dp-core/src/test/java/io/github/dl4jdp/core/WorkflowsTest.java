@@ -59,23 +59,31 @@ class WorkflowsTest {
                 .contains("./mvnw -q compile exec:java", "./mvnw -B verify");
         String poms;
         try (Stream<Path> modules = Files.list(TOP)) {
-            poms = modules.map(folder -> folder.resolve("pom.xml"))
-                    .filter(Files::exists)
-                    .map(WorkflowsTest::read)
-                    .collect(Collectors.joining(read(TOP.resolve("pom.xml"))));
+            poms = read(TOP.resolve("pom.xml"))
+                    + modules.map(folder -> folder.resolve("pom.xml"))
+                            .filter(Files::exists)
+                            .map(WorkflowsTest::read)
+                            .collect(Collectors.joining());
         }
         var missing = new TreeSet<String>();
         for (String command : commands) {
-            for (String word : command.split("[\\s,]+")) {
-                if (word.startsWith("-P") && !poms.contains("<id>" + word.substring(2) + "</id>")
-                        || word.startsWith("dl4j-dp-")
-                                && !Files.exists(TOP.resolve(word).resolve("pom.xml"))
-                        || Pattern.matches("(\\./|scripts/).*", word) && !Files.isExecutable(TOP.resolve(word))) {
+            for (String word : command.split("[\\s,]+", -1)) {
+                if (!isThere(word, poms)) {
                     missing.add(word);
                 }
             }
         }
         assertThat(missing).isEmpty();
+    }
+
+    private static boolean isThere(String word, String poms) {
+        if (word.startsWith("-P")) {
+            return poms.contains("<id>" + word.substring(2) + "</id>");
+        }
+        if (word.startsWith("dl4j-dp-")) {
+            return Files.exists(TOP.resolve(word).resolve("pom.xml"));
+        }
+        return !Pattern.matches("(\\./|scripts/).*", word) || Files.isExecutable(TOP.resolve(word));
     }
 
     private static String read(Path file) {

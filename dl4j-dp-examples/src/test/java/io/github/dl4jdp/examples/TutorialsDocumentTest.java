@@ -31,8 +31,8 @@ class TutorialsDocumentTest {
         var programs = new TreeSet<String>();
         var notRun = new TreeSet<String>();
         for (String line : Files.readAllLines(TOP.resolve("docs/tutorials.md"))) {
-            String[] cells = line.split("\\|");
-            if (cells.length == 5) {
+            String[] cells = line.split("\\|", -1);
+            if (cells.length == 6) {
                 PROGRAM.matcher(cells[2]).results().map(match -> match.group(1)).forEach(program -> {
                     programs.add(program);
                     if (!Pattern.compile("\\b" + program + "(\\.class|[,\", <]|$)", Pattern.MULTILINE)
