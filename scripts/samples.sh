@@ -32,6 +32,8 @@ test -s loans-model.zip && test -s loans-report.html
 if command -v gradle > /dev/null; then
   gradle ${GRADLE_ARGS:-} -q run > "$work/gradle.log" 2>&1 || { cat "$work/gradle.log" >&2; exit 1; }
   check "Gradle sample" "$work/gradle.log" "epsilon = \(1.000\|0.99\)" "dl4j-dp  *$version" "Accuracy on public test rows"
+  gradle ${GRADLE_ARGS:-} -q run -Pprogram=PrivateCategories > "$work/gradle.log" 2>&1 || { cat "$work/gradle.log" >&2; exit 1; }
+  check "Gradle sample with categories" "$work/gradle.log" "epsilon = \(2.000\|1.99\)" "Balanced accuracy on public test rows"
 else
   echo "Gradle sample: SKIPPED, there is no Gradle here"
 fi
