@@ -548,7 +548,7 @@ public final class DpSgdPlan {
      * calibrated anew.
      *
      * <p>With {@link #givenBatches} and {@link #singlePass}, any {@link CorrelatedNoise}. <b>Assumed: every pass has the same order</b>, so that from a lot of an example to its next one there are at least {@code floor(examples / batchSize)} lots; for another
-     * order, use {@link #withCorrelatedNoise(CorrelatedNoise, long)}. A pass that is left before it had so many lots is not followed by another one. Privacy is not amplified: the run costs one Gaussian, of the sensitivity of the matrix for so many passes
+     * order, use {@link #withCorrelatedNoise(CorrelatedNoise, long)}. A pass that is left before it had so many lots is not followed by another one, and a lot of another size than in the pass before, or above the batch size, is refused. Privacy is not amplified: the run costs one Gaussian, of the sensitivity of the matrix for so many passes
      * ({@link io.github.dl4jdp.accountant.CorrelationMatrix}).
      *
      * <p>With {@link #poisson}, matrices with bands only: lot t is drawn from the part of the data set whose examples have the number {@code t - 1} modulo {@code bands}, each with probability {@code bands q}. The relation is {@link NeighboringRelation#ZERO_OUT} then, and
@@ -570,7 +570,7 @@ public final class DpSgdPlan {
      * As {@link #withCorrelatedNoise(CorrelatedNoise)}, for given batches whose order may change from pass to pass.
      *
      * @param separation from a lot of an example to its next one there are at least so many lots, at least 1: 1 for any order
-     * @throws IllegalArgumentException as {@link #withCorrelatedNoise(CorrelatedNoise)}, or if {@code separation < 1}, or it is not the number of bands for Poisson lots
+     * @throws IllegalArgumentException as {@link #withCorrelatedNoise(CorrelatedNoise)}, or if {@code separation < 1}, it is not the number of bands for Poisson lots, or, with more than one pass, it is above the lots of a pass; the last is refused here or by {@link #withSteps} and {@link #withEpochs}, whichever comes later
      */
     public DpSgdPlan withCorrelatedNoise(CorrelatedNoise noise, long separation) {
         var correlated = new Correlation(noise, separation);

@@ -62,7 +62,11 @@ class CorrelatedNoiseTest {
     }
 
     private static void fitLots(MultiLayerNetwork net, PrivacyEngine engine, int count) {
-        DataSetIterator lots = engine.lots(batches(5));
+        fitLots(net, engine, 5, count);
+    }
+
+    private static void fitLots(MultiLayerNetwork net, PrivacyEngine engine, int size, int count) {
+        DataSetIterator lots = engine.lots(batches(size));
         for (int lot = 0; lot < count; lot++) {
             if (!lots.hasNext()) {
                 lots.reset();
@@ -301,6 +305,85 @@ class CorrelatedNoiseTest {
                     .withMessageContaining("a pass must have at least 4 lots")
                     .withMessageContaining("it had 2");
             assertThat(engine.steps()).isEqualTo(2);
+        }
+    }
+
+    /** In lots of 2 and then of 5, rows 6 and 7 would be in lots 4 and 6, not 4 apart. */
+    @Test
+    void fit_otherBatchesInTheSecondPass_areRefusedBeforeTheyAreCharged() {
+        MultiLayerNetwork net = network();
+        try (PrivacyEngine engine = PrivacyEngine.attach(net, given(2).withCorrelatedNoise(BISR))) {
+            fitLots(net, engine, 2, 4);
+            double epsilon = engine.epsilon();
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> fitLots(net, engine, 5, 1))
+                    .withMessageContaining("lot 1 of pass 2 must have 2 examples")
+                    .withMessageContaining("the same batches in every pass");
+            assertThat(engine.steps()).isEqualTo(4);
+            assertThat(engine.epsilon()).isEqualTo(epsilon);
+            fitLots(net, engine, 2, 4);
+            assertThat(engine.steps()).isEqualTo(8);
+        }
+    }
+
+    @Test
+    void fit_twoIteratorsInTurn_isRefused() {
+        MultiLayerNetwork net = network();
+        try (PrivacyEngine engine = PrivacyEngine.attach(net, given(3).withCorrelatedNoise(BISR, 2))) {
+            DataSetIterator one = engine.lots(batches(5));
+            DataSetIterator other = engine.lots(batches(5));
+            net.fit(one.next());
+            net.fit(one.next());
+            net.fit(other.next());
+            net.fit(other.next());
+            // Rows 10 to 14, which the other iterator has next.
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> net.fit(one.next()))
+                    .withMessageContaining("pass 1 was to go on after pass 2 had begun");
+            net.fit(other.next());
+            assertThat(engine.steps()).isEqualTo(5);
+        }
+    }
+
+    @Test
+    void withCorrelatedNoise_separationThatNoPassHas_isRefusedWithThePlan() {
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> given(2).withCorrelatedNoise(BISR, 1000))
+                .withMessageContaining("separation of at most the 4 lots of a pass")
+                .withMessageContaining("was 1000");
+        DpSgdPlan once = DpSgdPlan.givenBatches(EXAMPLES, 5).withCorrelatedNoise(BISR, 5);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> once.withEpochs(2))
+                .withMessageContaining("was 5");
+        assertThat(once.withEpochs(1).steps()).isEqualTo(4);
+    }
+
+    @Test
+    void fit_poissonLotsOfDataInAnotherOrder_isRefusedBeforeTheyAreCharged() {
+        DpSgdPlan plan = DpSgdPlan.poisson(EXAMPLES, 4)
+                .withCorrelatedNoise(CorrelatedNoise.bandMf(3))
+                .withSteps(10)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(3)
+                .withDelta(1e-5);
+        MultiLayerNetwork net = network();
+        DataSet data = Networks.data(DataType.DOUBLE, EXAMPLES);
+        DataSet rotated = DataSet.merge(List.of(
+                (DataSet) data.getRange(1, EXAMPLES), (DataSet) data.getRange(0, 1)));
+        try (PrivacyEngine engine = PrivacyEngine.attach(net, plan)) {
+            DataSetIterator lots = engine.lots(data);
+            net.fit(lots.next());
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> engine.lots(rotated))
+                    .withMessageContaining("in the same order in every pass")
+                    .withMessageContaining("Do not shuffle");
+            net.fit(engine.lots(data).next());
+            data.getFeatures().putRow(0, data.getFeatures().getRow(1).dup());
+            assertThatIllegalStateException().isThrownBy(lots::next).withMessageContaining("in the same order");
+            assertThat(engine.steps()).isEqualTo(2);
+            assertThat(String.join(" ", engine.report().assumptions()))
+                    .contains("in the same order whenever lots are drawn")
+                    .contains("which lots it may be in");
         }
     }
 

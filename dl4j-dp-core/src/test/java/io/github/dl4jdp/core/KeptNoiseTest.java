@@ -136,6 +136,25 @@ class KeptNoiseTest {
                         Percentage.withPercentage(1e-9));
     }
 
+    /** What lots have to be is known from before the stop. */
+    @Test
+    void attach_keptNoiseAndOtherBatchesAfterTheStop_areRefused() throws IOException {
+        DpSgdPlan plan = kept(unkept(BISR));
+        MultiLayerNetwork net = network();
+        fit(net, plan, 1);
+        MultiLayerNetwork second = restarted(net);
+        try (PrivacyEngine engine = PrivacyEngine.attach(second, plan)) {
+            DataSetIterator others = new ListDataSetIterator<>(
+                    Networks.data(DataType.DOUBLE, EXAMPLES).asList(), 4);
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> second.fit(engine.lots(others), 1))
+                    .withMessageContaining("lot 1 of pass 2 must have 5 examples");
+            assertThat(engine.steps()).isEqualTo(4);
+            second.fit(engine.lots(batches(EXAMPLES)), 1);
+            assertThat(engine.steps()).isEqualTo(8);
+        }
+    }
+
     @Test
     void attach_keptNoiseWithATarget_endsWithThePlan() throws IOException {
         DpSgdPlan plan = kept(unkept(CorrelatedNoise.bandMf(2))

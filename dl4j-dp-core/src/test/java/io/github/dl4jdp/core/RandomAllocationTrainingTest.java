@@ -20,6 +20,8 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.LongStream;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.Test;
@@ -28,6 +30,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 
 /** Lots by random allocation: who is in them, what they cost, and what stopping in the middle of a pass costs. */
@@ -320,6 +323,68 @@ class RandomAllocationTrainingTest {
             assertThat(engine.remainingSteps()).isZero();
         }
         assertThat(second.params().toDoubleVector()).isEqualTo(straight.params().toDoubleVector());
+    }
+
+    @Test
+    void fit_dataInAnotherOrderOrOfAnotherSizeWithinAPass_isRefusedBeforeItIsCharged() {
+        MultiLayerNetwork net = network();
+        DataSet data = data();
+        DataSet rotated = DataSet.merge(
+                List.of((DataSet) data.getRange(7, EXAMPLES), (DataSet) data.getRange(0, 7)));
+        try (PrivacyEngine engine = PrivacyEngine.attach(net, plan())) {
+            net.fit(engine.lots(data).next());
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> engine.lots(rotated))
+                    .withMessageContaining("in the same order")
+                    .withMessageContaining("other examples in some places");
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> engine.lots((DataSet) data.getRange(0, EXAMPLES - 1)))
+                    .withMessageContaining("had 60 examples or units at first, and has 59 now");
+            assertThat(engine.steps()).isEqualTo(1);
+            net.fit(engine.lots(data), 1);
+            assertThat(engine.steps()).isEqualTo(LOTS);
+            assertThat(String.join(" ", engine.report().assumptions())).contains("which lot of a pass it is in");
+        }
+        try (PrivacyEngine engine = PrivacyEngine.attach(network(), poisson())) {
+            engine.lots(data);
+            // Independent lots and independent noise do not rest on the order.
+            engine.lots(rotated);
+        }
+    }
+
+    private static DpSgdPlan poisson() {
+        return DpSgdPlan.poisson(EXAMPLES, 5)
+                .withEpochs(1)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1.5)
+                .withDelta(1e-5);
+    }
+
+    @Test
+    void fit_ownersInAnotherOrder_isRefused() {
+        long[] ids = LongStream.range(0, EXAMPLES).map(row -> row / 2).toArray();
+        DpSgdPlan plan = DpSgdPlan.randomAllocation(EXAMPLES / 2, LOTS)
+                .withUnit("patient", 2)
+                .withEpochs(1)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1.5)
+                .withDelta(1e-5);
+        MultiLayerNetwork net = network();
+        try (PrivacyEngine engine = PrivacyEngine.attach(net, plan)) {
+            net.fit(engine.lots(GroupedExamples.of(data(), ids)).next());
+            DataSet turned = data();
+            turned.setFeatures(Nd4j.reverse(turned.getFeatures().dup()));
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> engine.lots(GroupedExamples.of(turned, ids)))
+                    .withMessageContaining("in the same order");
+            long[] one = ids.clone();
+            one[1] = 1;
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> engine.lots(GroupedExamples.of(data(), one)))
+                    .withMessageContaining("in the same order");
+            net.fit(engine.lots(GroupedExamples.of(data(), ids)).next());
+            assertThat(engine.steps()).isEqualTo(2);
+        }
     }
 
     @Test

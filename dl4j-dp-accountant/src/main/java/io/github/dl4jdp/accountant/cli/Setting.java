@@ -409,7 +409,10 @@ final class Setting {
         double sigma = noiseMultiplier / (relation() == NeighboringRelation.REPLACE_ONE ? 2 : 1);
         long steps = steps();
         return switch (sampling()) {
-            case GIVEN_BATCHES -> new Gaussian(weakened(sigma, noise, steps, participations(), separation()));
+            case GIVEN_BATCHES -> {
+                requirePossiblePasses(steps);
+                yield new Gaussian(weakened(sigma, noise, steps, participations(), separation()));
+            }
             case POISSON -> {
                 for (Parameter parameter : List.of(Parameter.PARTICIPATIONS, Parameter.SEPARATION)) {
                     if (has(parameter)) {
@@ -443,6 +446,23 @@ final class Setting {
             double sigma, CorrelatedNoise noise, long steps, long participations, long separation) {
         return Math.nextDown(sigma
                 / CorrelationMatrix.of(noise, steps, participations, separation).sensitivity());
+    }
+
+    /** Refuses less than the sizes of data and lots say about the lots of an example. */
+    private void requirePossiblePasses(long steps) {
+        if (!has(Parameter.EXAMPLES) || !has(Parameter.LOT_SIZE)) {
+            return;
+        }
+        if (participations() < passes(steps)) {
+            throw new IllegalArgumentException("participations must be at least the " + passes(steps)
+                    + " passes that " + steps + " lots take, was " + participations());
+        }
+        long lotsOfPass = (long) Math.ceil(whole(Parameter.EXAMPLES) / positive(Parameter.LOT_SIZE));
+        if (participations() > 1 && separation() > lotsOfPass) {
+            throw new IllegalArgumentException("separation must be at most the " + lotsOfPass
+                    + " lots of a pass, which are all that lie between two lots of an example, was " + separation()
+                    + "; leave it out for the same order in every pass, or give 1 for any order");
+        }
     }
 
     private long participations() {

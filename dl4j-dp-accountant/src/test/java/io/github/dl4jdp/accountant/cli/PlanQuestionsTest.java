@@ -162,6 +162,21 @@ class PlanQuestionsTest {
         Outcome.of(run + "--sampling given-batches --correlated-noise fir:3").refused("lambda-cgd:LAMBDA");
     }
 
+    /** Examples and lot size say how many lots an example is in, and how far apart they can be. */
+    @Test
+    void correlatedNoise_fewerOrFartherLotsThanThereAre_isRefused() {
+        String run = "epsilon --delta 1e-5 --examples 20 --lot-size 5 --noise-multiplier 2 --sampling given-batches "
+                + "--correlated-noise band-mf:4 ";
+        Outcome.of(run + "--epochs 2 --separation 1000").refused("separation must be at most the 4 lots of a pass");
+        Outcome.of(run + "--epochs 2 --separation 5").refused("separation must be at most the 4 lots of a pass");
+        Outcome.of(run + "--epochs 2 --participations 1").refused("participations must be at least the 2 passes");
+        Outcome.of(run + "--steps 5 --participations 1").refused("participations must be at least the 2 passes");
+        assertThat(Outcome.of(run + "--epochs 2 --separation 4").number())
+                .isEqualTo(Outcome.of(run + "--epochs 2").number());
+        assertThat(Outcome.of(run + "--epochs 1 --separation 1000").number())
+                .isEqualTo(Outcome.of(run + "--epochs 1").number());
+    }
+
     /** A pass that has begun is charged as a whole. */
     @Test
     void epsilon_randomAllocationBySteps_countsThePassesThatBegin() {

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.accountant.DpEvent;
+import java.util.List;
 
 /** Makes the charges of one run, in their order. */
 public final class Charges {
@@ -20,10 +21,12 @@ public final class Charges {
      * @param passes over given batches that were begun
      * @param lots of the last of them
      * @param examples of the last of them
+     * @param sizes how many examples each lot of a pass has, where every pass must have the same
      */
-    public record Stop(long charges, long began, long passes, long lots, long examples) {
+    public record Stop(long charges, long began, long passes, long lots, long examples, List<Long> sizes) {
         /** Checks the numbers; {@code IllegalArgumentException} if one is negative, or {@code began > charges}. */
         public Stop {
+            sizes = List.copyOf(sizes);
             if (began < 0 || began > charges || passes < 0 || lots < 0 || examples < 0) {
                 throw new IllegalArgumentException(
                         "a stop must have numbers of at least 0, and began at most charges, was " + charges + ", "
@@ -111,6 +114,21 @@ public final class Charges {
     /** The next charge, which is recorded by the first release that it pays for, if there is one. */
     public Charge next() {
         return new Charge(this, made + 1, Math.max(1, passes.begun()));
+    }
+
+    /**
+     * The next charge, for another lot of the pass over given batches that an earlier one paid for.
+     *
+     * @throws IllegalStateException if, with correlated noise, another pass has begun since
+     */
+    public Charge nextOfSamePass(Charge earlier) {
+        if (isOfPasses() && earlier.pass() != passes.begun()) {
+            throw new IllegalStateException(
+                    "with correlated noise, a pass must be read to its end by one iterator before another one begins a pass: pass "
+                            + earlier.pass() + " was to go on after pass " + passes.begun()
+                            + " had begun. Use one iterator at a time, and reset() for its next pass");
+        }
+        return next();
     }
 
     Mechanism mechanism() {

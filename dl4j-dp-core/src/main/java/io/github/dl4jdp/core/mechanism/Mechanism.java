@@ -135,7 +135,8 @@ public record Mechanism(
                     maximumLotSize,
                     clipping,
                     noiseSchedule,
-                    releasesPerLot);
+                    releasesPerLot,
+                    steps);
         }
     }
 
@@ -147,7 +148,8 @@ public record Mechanism(
             long maximumLotSize,
             Clipping clipping,
             NoiseSchedule noiseSchedule,
-            long releasesPerLot) {
+            long releasesPerLot,
+            long steps) {
         CorrelatedNoise noise = correlation.noise();
         String reason =
                 switch (sampling) {
@@ -170,7 +172,15 @@ public record Mechanism(
                     }
                     case RANDOM_ALLOCATION ->
                         "has no known cost for random allocation, in which the steps of an example may follow on each other; use DpSgdPlan.givenBatches, singlePass or poisson";
-                    case GIVEN_BATCHES -> "";
+                    case GIVEN_BATCHES -> {
+                        long lotsOfPass = lotsAfter(1, examples, lotSize);
+                        yield steps > lotsOfPass && correlation.separation() > lotsOfPass
+                                ? "must have a separation of at most the " + lotsOfPass
+                                        + " lots of a pass, which are all that lie between two lots of an example, was "
+                                        + correlation.separation()
+                                        + "; leave the separation out for the same order in every pass, or declare 1 for any order"
+                                : "";
+                    }
                 };
         if (reason.isEmpty() && clipping instanceof Clipping.Adaptive) {
             reason =
@@ -294,6 +304,11 @@ public record Mechanism(
         return isCut || (isCorrelated && sampling == Sampling.POISSON)
                 ? List.of(NeighboringRelation.ZERO_OUT)
                 : sampling.relations();
+    }
+
+    /** Whether the places of the examples in the data set decide about their lots in common: only the same order of the data keeps an example from lots that the cost does not know of. */
+    public boolean restsOnOrder() {
+        return sampling == Sampling.RANDOM_ALLOCATION || (sampling == Sampling.POISSON && correlation.isPresent());
     }
 
     /** The number of bands of C. */

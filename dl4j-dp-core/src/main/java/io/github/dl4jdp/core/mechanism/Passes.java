@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
+import java.util.ArrayList;
+import java.util.List;
+
 /**
  * The passes over given batches under correlated noise: it holds what the sensitivity of the matrix assumes about the lots of an example.
  *
- * <p><b>Formal guarantee.</b> Let every pass give its examples in the same order, each at most once. An example is then in at most k lots, k the passes of the plan, and between two of them at least the separation b lots apart: a pass is begun only after the one
- * before it had at least b lots, so that the same place of two passes in a row is at least b lots apart. (With b = 1 the order may change from pass to pass: an example is in at most one lot of a pass.)
+ * <p><b>Formal guarantee.</b> Let every pass give its examples in the same order, each at most once. An example is then in at most k lots, k the passes of the plan, and between two of them at least the separation b lots apart: lot t of a pass has as many examples as
+ * lot t of every other pass that had one, so that an example is in the same lot of each pass that reaches it, and a pass is begun only after the one before it had at least b lots. (With b = 1 order and sizes may change from pass to pass: an example is in at most
+ * one lot of a pass.)
  */
 final class Passes {
     private final Mechanism mechanism;
+    /** How many examples each lot of a pass has, as far as a pass has come; unused where sizes may change. */
+    private final List<Long> sizes = new ArrayList<>();
+
     private long begun;
     private long lots;
     private long examples;
@@ -35,7 +42,7 @@ final class Passes {
     }
 
     Charges.Stop stop(long charges, long began) {
-        return new Charges.Stop(charges, began, begun, lots, examples);
+        return new Charges.Stop(charges, began, begun, lots, examples, sizes);
     }
 
     /** Goes on where another run of the mechanism stopped, in the same pass if the data are a stream. */
@@ -43,6 +50,8 @@ final class Passes {
         begun = stop.passes();
         lots = stop.lots();
         examples = stop.examples();
+        sizes.clear();
+        sizes.addAll(stop.sizes());
         isOpen = isStream && begun > 0;
     }
 
@@ -81,7 +90,7 @@ final class Passes {
      * Refuses a release that the plan has no room for.
      *
      * @param pass the pass of the lot, from 1
-     * @throws IllegalStateException if the pass must not begin yet, or has more examples than the data set
+     * @throws IllegalStateException if the pass must not begin yet, or has more examples than the data set; if the lot is larger than the plan's, or of another size than in the passes before
      */
     void require(long pass, long examplesOfLot) {
         long before = 0;
@@ -94,6 +103,24 @@ final class Passes {
             throw new IllegalStateException("a pass must be over at most " + mechanism.examples()
                     + " examples, was over " + (before + examplesOfLot) + "; nothing of this lot was released");
         }
+        if (examplesOfLot > mechanism.lotSize()) {
+            throw new IllegalStateException("with correlated noise, a lot must have at most the plan's batch size, "
+                    + mechanism.lotSize() + " examples, had " + examplesOfLot
+                    + "; nothing of it was released. Use an iterator of smaller batches, or a plan with a larger batch size");
+        }
+        int place = (int) (pass == begun ? lots : 0);
+        if (hasFixedSizes() && place < sizes.size() && examplesOfLot != sizes.get(place)) {
+            throw new IllegalStateException("with correlated noise, lot " + (place + 1) + " of pass " + pass
+                    + " must have " + sizes.get(place) + " examples, as lot " + (place + 1)
+                    + " of an earlier pass, since the noise of an example's lots is shared by lots that are closer than "
+                    + mechanism.correlation().orElseThrow().separation() + "; it had " + examplesOfLot
+                    + ", and nothing of it was released. Use an iterator with the same batches in every pass, withCorrelatedNoise(noise, 1), which holds for any batches, or independent noise");
+        }
+    }
+
+    /** Whether the plan assumes more of the places of an example than that they are in different lots. */
+    private boolean hasFixedSizes() {
+        return mechanism.passes() > 1 && mechanism.correlation().orElseThrow().separation() > 1;
     }
 
     /** Counts a release that {@link #require} accepted. */
@@ -104,6 +131,9 @@ final class Passes {
             examples = 0;
         }
         isOpen = false;
+        if (hasFixedSizes() && lots == sizes.size()) {
+            sizes.add(examplesOfLot);
+        }
         lots++;
         examples += examplesOfLot;
     }

@@ -85,8 +85,12 @@ class CorrelatedStepTest {
     }
 
     private static double[] release(PrivateStep step, Charge charge, long lot) {
+        return release(step, charge, lot, LOT_SIZE);
+    }
+
+    private static double[] release(PrivateStep step, Charge charge, long lot, int examples) {
         PrivateStep.Lot open = step.open(charge, lot, 0);
-        open.add(new ShardSum(new long[DIMENSION], 0, LOT_SIZE, open.gridStep(), NORM));
+        open.add(new ShardSum(new long[DIMENSION], 0, examples, open.gridStep(), NORM));
         return open.release().clone();
     }
 
@@ -405,6 +409,67 @@ class CorrelatedStepTest {
         assertThatIllegalStateException()
                 .isThrownBy(charges::nextOfNewPass)
                 .withMessageContaining("all of its 2 passes were begun");
+    }
+
+    /** Rows 5 and 6 would be in lots 3 and 5, though passes of 4 and of 2 lots keep a distance of 2. */
+    @Test
+    void release_lotOfAnotherSizeThanInThePassBefore_isRefusedBeforeItIsCharged() {
+        Mechanism mechanism = given(CorrelatedNoise.bandMf(4), LOT_SIZE * 4, 12, 2);
+        var step = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
+        var charges = charges(mechanism);
+        release(step, charges.nextOfNewPass(), 1, 3);
+        release(step, charges.next(), 2, 2);
+        // A pass may go on where the one before it was left, and is then what later ones are held to.
+        release(step, charges.nextOfNewPass(), 3, 3);
+        release(step, charges.next(), 4, 2);
+        release(step, charges.next(), 5, 4);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> release(step, charges.nextOfNewPass(), 6, 5))
+                .withMessageContaining("lot 1 of pass 3 must have 3 examples")
+                .withMessageContaining("it had 5, and nothing of it was released")
+                .withMessageContaining("withCorrelatedNoise(noise, 1)");
+        assertThat(charges.made()).isEqualTo(5);
+        release(step, charges.nextOfNewPass(), 6, 3);
+        release(step, charges.next(), 7, 2);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> release(step, charges.next(), 8, 3))
+                .withMessageContaining("lot 3 of pass 3 must have 4 examples");
+        release(step, charges.next(), 8, 4);
+        assertThat(charges.made()).isEqualTo(8);
+    }
+
+    @Test
+    void release_lotsOfOtherSizesWithSeparationOne_areReleased() {
+        Mechanism mechanism = given(CorrelatedNoise.bandMf(4), LOT_SIZE * 2, 4, 1);
+        var step = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
+        var charges = charges(mechanism);
+        release(step, charges.nextOfNewPass(), 1, 3);
+        release(step, charges.next(), 2, 2);
+        release(step, charges.nextOfNewPass(), 3, 5);
+        assertThat(charges.made()).isEqualTo(3);
+    }
+
+    @Test
+    void release_lotAboveTheBatchSize_isRefusedBeforeItIsCharged() {
+        Mechanism mechanism = given(CorrelatedNoise.bandMf(4), LOT_SIZE * 4, 8, 1);
+        var step = new PrivateStep(mechanism, RandomStreams.secure(), DIMENSION, 0);
+        var charges = charges(mechanism);
+        assertThatIllegalStateException()
+                .isThrownBy(() -> release(step, charges.nextOfNewPass(), 1, LOT_SIZE + 1))
+                .withMessageContaining("at most the plan's batch size, 5 examples, had 6");
+        assertThat(charges.made()).isZero();
+    }
+
+    @Test
+    void mechanism_separationAboveTheLotsOfAPass_isRefused() {
+        CorrelatedNoise noise = CorrelatedNoise.bandMf(4);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> given(noise, LOT_SIZE * 4, 8, 5))
+                .withMessageContaining("separation of at most the 4 lots of a pass")
+                .withMessageContaining("was 5");
+        assertThat(given(noise, LOT_SIZE * 4, 8, 4).passes()).isEqualTo(2);
+        assertThat(given(noise, LOT_SIZE * 4 - 1, 9, 4).passes()).isEqualTo(3);
+        assertThat(given(noise, LOT_SIZE * 4, 4, 1000).passes()).isEqualTo(1);
     }
 
     @Test

@@ -27,6 +27,7 @@ import java.security.DigestInputStream;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.Optional;
 import java.util.Set;
@@ -41,7 +42,7 @@ import java.util.UUID;
  * found it releases anything, and by the run alone that left it: same plan, configuration and library, and a ledger that has the line at which the run stopped and no charge after it. Only its owner can read it.
  */
 final class NoiseFile {
-    private static final String FORMAT = "dl4j-dp noise 1";
+    private static final String FORMAT = "dl4j-dp noise 2";
     private static final int DIGEST_BYTES = 32;
     private static final Set<PosixFilePermission> OWNER =
             EnumSet.of(PosixFilePermission.OWNER_READ, PosixFilePermission.OWNER_WRITE);
@@ -64,6 +65,10 @@ final class NoiseFile {
                     new long[] {inLedger, stop.charges(), stop.began(), stop.passes(), stop.lots(), stop.examples()}) {
                 out.writeLong(number);
             }
+            out.writeInt(stop.sizes().size());
+            for (long size : stop.sizes()) {
+                out.writeLong(size);
+            }
         }
 
         private static Header read(DataInput in) throws IOException {
@@ -73,11 +78,19 @@ final class NoiseFile {
             String run = in.readUTF();
             var head = new Head(in.readLong(), in.readUTF());
             long inLedger = in.readLong();
+            var numbers = new long[5];
+            for (int i = 0; i < numbers.length; i++) {
+                numbers[i] = in.readLong();
+            }
+            var sizes = new ArrayList<Long>();
+            for (int left = in.readInt(); left > 0; left--) {
+                sizes.add(in.readLong());
+            }
             return new Header(
                     run,
                     head,
                     inLedger,
-                    new Charges.Stop(in.readLong(), in.readLong(), in.readLong(), in.readLong(), in.readLong()));
+                    new Charges.Stop(numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], sizes));
         }
     }
 

@@ -395,6 +395,11 @@ public final class Spending implements AutoCloseable {
         return charges.nextOfNewPass();
     }
 
+    /** As {@link #nextCharge()}, for another lot of the pass over given batches that an earlier charge paid for. */
+    public Charge nextChargeOfSamePass(Charge earlier) {
+        return charges.nextOfSamePass(earlier);
+    }
+
     /** The passes over given batches that were begun since the run was taken up, with correlated noise. */
     public long passes() {
         return charges.passes();

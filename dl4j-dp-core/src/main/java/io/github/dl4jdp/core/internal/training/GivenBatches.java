@@ -30,6 +30,8 @@ public final class GivenBatches extends LotSupply {
 
     /** What the pass under way is paid with, or null before its first batch. */
     private @Nullable Charge charge;
+    /** What the first batch of the pass under way is paid with. */
+    private @Nullable Charge first;
     /** What the batch that was read last is paid with. */
     private @Nullable Charge last;
 
@@ -90,11 +92,14 @@ public final class GivenBatches extends LotSupply {
         if (paidWith == null) {
             examples = 0;
         }
-        if (paidWith == null || training.spending().isOvertaken(paidWith)) {
+        boolean isOvertaken = paidWith != null && training.spending().isOvertaken(paidWith);
+        if (paidWith == null || (isOvertaken && !isCharged(first))) {
             paidWith = training.beginPass();
             charge = paidWith;
-        } else if (paidWith.isRecorded() && !training.plan().mechanism().chargesByPass()) {
-            paidWith = training.spending().nextCharge();
+            first = paidWith;
+        } else if (isOvertaken
+                || (paidWith.isRecorded() && !training.plan().mechanism().chargesByPass())) {
+            paidWith = training.spending().nextChargeOfSamePass(paidWith);
             charge = paidWith;
         }
         last = paidWith;

@@ -93,6 +93,9 @@ public final class LotSource extends LotSupply {
         }
         this.shards = options.shards();
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
+        if (sums == null) {
+            training.requireSameOrder(data);
+        }
         setPassEnd();
     }
 
@@ -157,6 +160,10 @@ public final class LotSource extends LotSupply {
         if (sums != null) {
             return training.lotOf(sums);
         }
+        if (readAhead != null) {
+            readAhead.finish();
+        }
+        training.requireSameOrder(data);
         LotParts parts = parts(lot);
         return feed(
                 training,

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.internal.training;
 
 import io.github.dl4jdp.core.data.InMemoryExamples;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
@@ -114,6 +115,9 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     private @Nullable Charge passCharge;
 
     private long chargedPass;
+
+    /** Of the data that lots were drawn from first. */
+    private @Nullable DataOrder order;
 
     /** Whether DL4J has been through a whole pass over data of this run, the score at its end included. */
     private boolean rehearsed;
@@ -277,6 +281,23 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         DataPreProcessors.assumptions(preProcessor).stream()
                 .filter(fitted::add)
                 .forEach(assumption -> log.warn("Assumed: {}.", assumption));
+    }
+
+    /**
+     * Looks at the data that a lot is to be drawn from, where that rests on the place of an example in them.
+     *
+     * @throws IllegalStateException if their order is another one than at first
+     */
+    void requireSameOrder(RandomAccessExamples data) {
+        if (!mechanism.restsOnOrder()) {
+            return;
+        }
+        DataOrder first = order;
+        if (first == null) {
+            order = DataOrder.of(data);
+        } else {
+            first.require(data);
+        }
     }
 
     /** Lots are summed elsewhere. */

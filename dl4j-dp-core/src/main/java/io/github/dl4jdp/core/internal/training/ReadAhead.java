@@ -62,6 +62,18 @@ final class ReadAhead {
         return read.get();
     }
 
+    /** Waits until nothing is read: another reader may then have the examples. What was read stays, to be asked for. */
+    void finish() {
+        Future<MultiDataSet> pending = result;
+        if (pending != null) {
+            try {
+                await(pending);
+            } catch (ExecutionException e) {
+                return; // comes out where the batch is asked for
+            }
+        }
+    }
+
     private static MultiDataSet await(Future<MultiDataSet> pending) throws ExecutionException {
         boolean interrupted = false;
         try {
