@@ -161,12 +161,13 @@ public final class PrivacyReport {
                                     + " lots, as it is where every pass has the same order"));
         }
         if (plan.mechanism().restsOnOrder()) {
-            assumptions.add("the data are the same in the same order whenever lots are drawn from them, in a resumed run too:"
-                    + " the place of an example decides "
-                    + (plan.sampling() == Sampling.RANDOM_ALLOCATION
-                            ? "which lot of a pass it is in"
-                            : "which lots it may be in")
-                    + "; of data that it reads itself, an engine compares the number and some examples before every lot");
+            assumptions.add(
+                    "the data are the same in the same order whenever lots are drawn from them, in a resumed run too:"
+                            + " the place of an example decides "
+                            + (plan.sampling() == Sampling.RANDOM_ALLOCATION
+                                    ? "which lot of a pass it is in"
+                                    : "which lots it may be in")
+                            + "; of data that it reads itself, an engine compares the number and some examples before every lot");
         }
         if (run.remainingSteps() > 0) {
             assumptions.add(

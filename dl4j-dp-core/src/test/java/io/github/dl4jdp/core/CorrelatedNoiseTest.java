@@ -368,8 +368,7 @@ class CorrelatedNoiseTest {
                 .withDelta(1e-5);
         MultiLayerNetwork net = network();
         DataSet data = Networks.data(DataType.DOUBLE, EXAMPLES);
-        DataSet rotated = DataSet.merge(List.of(
-                (DataSet) data.getRange(1, EXAMPLES), (DataSet) data.getRange(0, 1)));
+        DataSet rotated = DataSet.merge(List.of((DataSet) data.getRange(1, EXAMPLES), (DataSet) data.getRange(0, 1)));
         try (PrivacyEngine engine = PrivacyEngine.attach(net, plan)) {
             DataSetIterator lots = engine.lots(data);
             net.fit(lots.next());

@@ -329,8 +329,7 @@ class RandomAllocationTrainingTest {
     void fit_dataInAnotherOrderOrOfAnotherSizeWithinAPass_isRefusedBeforeItIsCharged() {
         MultiLayerNetwork net = network();
         DataSet data = data();
-        DataSet rotated = DataSet.merge(
-                List.of((DataSet) data.getRange(7, EXAMPLES), (DataSet) data.getRange(0, 7)));
+        DataSet rotated = DataSet.merge(List.of((DataSet) data.getRange(7, EXAMPLES), (DataSet) data.getRange(0, 7)));
         try (PrivacyEngine engine = PrivacyEngine.attach(net, plan())) {
             net.fit(engine.lots(data).next());
             assertThatIllegalStateException()

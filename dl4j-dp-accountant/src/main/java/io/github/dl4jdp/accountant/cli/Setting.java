@@ -454,8 +454,8 @@ final class Setting {
             return;
         }
         if (participations() < passes(steps)) {
-            throw new IllegalArgumentException("participations must be at least the " + passes(steps)
-                    + " passes that " + steps + " lots take, was " + participations());
+            throw new IllegalArgumentException("participations must be at least the " + passes(steps) + " passes that "
+                    + steps + " lots take, was " + participations());
         }
         long lotsOfPass = (long) Math.ceil(whole(Parameter.EXAMPLES) / positive(Parameter.LOT_SIZE));
         if (participations() > 1 && separation() > lotsOfPass) {

@@ -104,17 +104,19 @@ final class Passes {
                     + " examples, was over " + (before + examplesOfLot) + "; nothing of this lot was released");
         }
         if (examplesOfLot > mechanism.lotSize()) {
-            throw new IllegalStateException("with correlated noise, a lot must have at most the plan's batch size, "
-                    + mechanism.lotSize() + " examples, had " + examplesOfLot
-                    + "; nothing of it was released. Use an iterator of smaller batches, or a plan with a larger batch size");
+            throw new IllegalStateException(
+                    "with correlated noise, a lot must have at most the plan's batch size, "
+                            + mechanism.lotSize() + " examples, had " + examplesOfLot
+                            + "; nothing of it was released. Use an iterator of smaller batches, or a plan with a larger batch size");
         }
         int place = (int) (pass == begun ? lots : 0);
         if (hasFixedSizes() && place < sizes.size() && examplesOfLot != sizes.get(place)) {
-            throw new IllegalStateException("with correlated noise, lot " + (place + 1) + " of pass " + pass
-                    + " must have " + sizes.get(place) + " examples, as lot " + (place + 1)
-                    + " of an earlier pass, since the noise of an example's lots is shared by lots that are closer than "
-                    + mechanism.correlation().orElseThrow().separation() + "; it had " + examplesOfLot
-                    + ", and nothing of it was released. Use an iterator with the same batches in every pass, withCorrelatedNoise(noise, 1), which holds for any batches, or independent noise");
+            throw new IllegalStateException(
+                    "with correlated noise, lot " + (place + 1) + " of pass " + pass
+                            + " must have " + sizes.get(place) + " examples, as lot " + (place + 1)
+                            + " of an earlier pass, since the noise of an example's lots is shared by lots that are closer than "
+                            + mechanism.correlation().orElseThrow().separation() + "; it had " + examplesOfLot
+                            + ", and nothing of it was released. Use an iterator with the same batches in every pass, withCorrelatedNoise(noise, 1), which holds for any batches, or independent noise");
         }
     }
 

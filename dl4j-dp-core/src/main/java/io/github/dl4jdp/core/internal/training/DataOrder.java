@@ -45,7 +45,8 @@ final class DataOrder {
     /** Pairs of neighbors at equal distances, ascending. */
     private static long[] places(long size) {
         return LongStream.range(0, PLACES)
-                .map(i -> Math.max(0, size - 2) / (PLACES - 1) * i + Math.max(0, size - 2) % (PLACES - 1) * i / (PLACES - 1))
+                .map(i -> Math.max(0, size - 2) / (PLACES - 1) * i
+                        + Math.max(0, size - 2) % (PLACES - 1) * i / (PLACES - 1))
                 .flatMap(first -> LongStream.of(first, Math.min(first + 1, size - 1)))
                 .distinct()
                 .sorted()
