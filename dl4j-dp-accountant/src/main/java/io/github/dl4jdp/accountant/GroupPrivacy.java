@@ -45,6 +45,9 @@ public final class GroupPrivacy {
      * NeighboringRelation#ADD_OR_REMOVE_ONE} and {@link NeighboringRelation#ZERO_OUT}, random allocation too (without amplification), truncated ones under {@link NeighboringRelation#ZERO_OUT}, samples of fixed
      * size under {@link NeighboringRelation#REPLACE_ONE}.
      *
+     * <p>Not for runs of correlated noise with Poisson lots: their event is that of the samples of one example, and says nothing of two whose lots share noise. No bound on their groups is known, and an event does not tell
+     * them apart from others: do not pass theirs.
+     *
      * @param event what ran
      * @param groupSize k, from 1 to 1000
      * @throws IllegalArgumentException if {@code groupSize} is not in [1, 1000], or a part of the event is not a Gaussian,

@@ -35,7 +35,7 @@ final class LossPairs {
     static @Nullable String refusal(DpEvent leaf, NeighboringRelation relation) {
         boolean replace = relation == NeighboringRelation.REPLACE_ONE;
         if (leaf instanceof RepeatAndSelect) {
-            return "a selection among several runs can only be bounded by Renyi divergences; use RdpAccountant";
+            return "a selection among several runs can only be bounded by Renyi divergences; use RdpAccountant, in a plan withAccountant(AccountantKind.RDP)";
         }
         if (leaf instanceof GaussianMixture && replace) {
             return "a random distance is defined for groups that join or leave, not for replacement";

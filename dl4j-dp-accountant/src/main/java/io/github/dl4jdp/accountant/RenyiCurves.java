@@ -41,7 +41,8 @@ final class RenyiCurves {
         if (leaf instanceof PoissonSampled sampled && sampled.event() instanceof Gaussian) {
             return switch (relation) {
                 case ADD_OR_REMOVE_ONE, ZERO_OUT -> null;
-                case REPLACE_ONE -> "no Renyi bound for Poisson sampling is known under replace-one; use PldAccountant";
+                case REPLACE_ONE ->
+                    "no Renyi bound for Poisson sampling is known under replace-one; use PldAccountant, in a plan withAccountant(AccountantKind.PLD)";
             };
         }
         if (leaf instanceof SampledWithoutReplacement) {
@@ -50,7 +51,7 @@ final class RenyiCurves {
                 case ADD_OR_REMOVE_ONE, ZERO_OUT -> "samples of fixed size can only be bounded under replace-one";
             };
         }
-        return "it has no Renyi bound here; use PldAccountant";
+        return "it has no Renyi bound here; use PldAccountant, in a plan withAccountant(AccountantKind.PLD)";
     }
 
     /** The curve of a leaf that was not refused, at the given orders. */

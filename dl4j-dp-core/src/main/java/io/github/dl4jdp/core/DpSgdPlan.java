@@ -578,11 +578,14 @@ public final class DpSgdPlan {
         NeighboringRelation kept = known.contains(relation) ? relation : known.get(0);
         if (target != null && target.relation() != kept) {
             throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept
-                    + " for correlated noise, was under " + target.relation());
+                    + " for correlated noise, was under " + target.relation()
+                    + "; call withCorrelatedNoise first, then calibratedTo(new PrivacyGuarantee(epsilon, delta, NeighboringRelation."
+                    + kept + "))");
         }
         if (relationGiven && relation != kept) {
             throw new IllegalArgumentException(
-                    "the relation that the plan was given must be " + kept + " for correlated noise, was " + relation);
+                    "the relation that the plan was given must be " + kept + " for correlated noise, was " + relation
+                            + "; leave out withRelation, or call withRelation(NeighboringRelation." + kept + ")");
         }
         return recalibrated(plan -> {
             plan.correlation = correlated;
@@ -992,6 +995,11 @@ public final class DpSgdPlan {
     /** Whether the data come once, see {@link #singlePass}. */
     public boolean isSinglePass() {
         return singlePass;
+    }
+
+    /** Whether lots are cut, see {@link #withMaximumLotSize}. */
+    boolean hasMaximumLotSize() {
+        return maximumLotSize < examples;
     }
 
     /** How lots share noise, if they do. */

@@ -13,6 +13,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
@@ -157,6 +158,23 @@ class CorrelatedNoiseTest {
                 .withDelta(1e-5);
         assertThat(PlanJson.fromMap(PlanJson.toMap(stream))).isEqualTo(stream);
         assertThat(PlanJson.fromMap(PlanJson.toMap(stream)).isSinglePass()).isTrue();
+    }
+
+    @Test
+    void withCorrelatedNoise_planOfAnotherRelation_isRefusedWithTheCallThatRepairsIt() {
+        DpSgdPlan plan = DpSgdPlan.poisson(EXAMPLES, 4);
+        CorrelatedNoise noise = CorrelatedNoise.bandMf(3);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() ->
+                        plan.withRelation(NeighboringRelation.ADD_OR_REMOVE_ONE).withCorrelatedNoise(noise))
+                .withMessageContaining("leave out withRelation, or call withRelation(NeighboringRelation.ZERO_OUT)");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> plan.withSteps(9)
+                        .withClippingNorm(1)
+                        .calibratedTo(new PrivacyGuarantee(3, 1e-5))
+                        .withCorrelatedNoise(noise))
+                .withMessageContaining(
+                        "call withCorrelatedNoise first, then calibratedTo(new PrivacyGuarantee(epsilon, delta, NeighboringRelation.ZERO_OUT))");
     }
 
     @Test
@@ -423,6 +441,18 @@ class CorrelatedNoiseTest {
             assertThat(engine.steps()).isEqualTo(7);
             assertThat(engine.epsilon()).isCloseTo(plan.guarantee().epsilon(), Percentage.withPercentage(0.2));
         }
+        // A lot inside of a round is charged with nothing: by that the command line tells such a ledger from others.
+        Path ledger = folder.resolve("ledger");
+        MultiLayerNetwork other = network();
+        try (PrivacyEngine engine = PrivacyEngine.attach(other, plan.withLedger(ledger))) {
+            DataSetIterator lots = engine.lots(data);
+            other.fit(lots.next());
+            other.fit(lots.next());
+        }
+        assertThat(PrivacyLedgerHistory.read(ledger).charges())
+                .extracting(PrivacyLedger.Charge::event)
+                .hasSize(2)
+                .contains(new DpEvent.NoOp());
         double bands = CorrelationMatrix.of(CorrelatedNoise.bandMf(3), 7, 1, 3).sensitivity();
         assertThat(plan.guarantee().epsilon())
                 .isCloseTo(

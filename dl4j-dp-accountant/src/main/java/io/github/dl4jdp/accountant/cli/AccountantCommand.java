@@ -137,9 +137,12 @@ public final class AccountantCommand {
     }
 
     private static int explain(Throwable e, PrintWriter err, String command) {
-        String message = Objects.requireNonNullElse(e.getMessage(), "")
-                .replace("use PldAccountant", "use --accountant pld")
-                .replace("use RdpAccountant", "use --accountant rdp");
+        String given = e instanceof CommandLine.UnmatchedArgumentException unmatched
+                ? NotTaken.message(unmatched)
+                : e.getMessage();
+        String message = Objects.requireNonNullElse(given, "")
+                .replace("use PldAccountant, in a plan withAccountant(AccountantKind.PLD)", "use --accountant pld")
+                .replace("use RdpAccountant, in a plan withAccountant(AccountantKind.RDP)", "use --accountant rdp");
         String help = " (see '" + command + " --help')";
         if (e instanceof InvalidPathException) {
             print(err, "a file name must be valid on this system, was " + message + help);

@@ -17,15 +17,17 @@ import org.jspecify.annotations.Nullable;
  * @param event null where there is nothing of the kind
  * @param relation the ledger's, null for an event, which holds under the relation asked for
  * @param unit the ledger's unit of privacy, null for an event, which holds for the unit asked for
+ * @param sharesNoise whether lots of the ledger were Poisson samples of parts of the data that share noise: rounds are charged with their first lot, so that the others cost nothing
  * @param description in a few words
  */
 record Releases(
         @Nullable DpEvent event,
         @Nullable NeighboringRelation relation,
         @Nullable String unit,
+        boolean sharesNoise,
         String description) {
 
-    private static final Releases NONE = new Releases(null, null, null, "");
+    private static final Releases NONE = new Releases(null, null, null, false, "");
 
     /** What one of these two parameters names. */
     static Releases of(Map<Parameter, Object> values, Parameter event, Parameter ledger) throws IOException {
@@ -40,7 +42,11 @@ record Releases(
                     event(event, asEvent.toString().trim()),
                     null,
                     null,
+                    false,
                     event.column().replace('_', ' '));
+        }
+        if (asLedger != null && asLedger.toString().isBlank()) {
+            throw new IllegalArgumentException(ledger.column() + " must be a file, was empty");
         }
         return asLedger == null ? NONE : ledger(Path.of(asLedger.toString()));
     }
@@ -75,7 +81,12 @@ record Releases(
                 all,
                 history.terms().relation(),
                 history.terms().unit(),
+                has(all, "NoOp") && has(all, "PoissonSampled"),
                 "ledger of " + history.steps() + (history.steps() == 1 ? " charge" : " charges") + " in "
                         + history.sessions() + (history.sessions() == 1 ? " session" : " sessions"));
+    }
+
+    private static boolean has(DpEvent event, String type) {
+        return event.toJson().contains('"' + type + '"');
     }
 }

@@ -371,6 +371,11 @@ final class Setting {
             throw new IllegalArgumentException("group_size must be 1 for correlated noise with Poisson lots, was "
                     + groupSize + ": the lots of a group's examples share noise, and no cost is known");
         }
+        if (groupSize > 1 && (run.sharesNoise() || earlier.sharesNoise())) {
+            throw new IllegalArgumentException(
+                    "group_size must be 1 for a ledger with lots that cost nothing after Poisson lots, as with correlated noise, was "
+                            + groupSize + ": the lots of a group's examples share noise, and no cost is known");
+        }
         DpEvent before = earlier.event();
         DpEvent all = before == null ? asked : new Composed(List.of(before, asked));
         return GroupPrivacy.event(all, groupSize);

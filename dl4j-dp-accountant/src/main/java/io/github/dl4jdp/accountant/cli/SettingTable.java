@@ -160,10 +160,11 @@ record SettingTable(List<String> header, List<@Nullable Parameter> parameters, L
             return;
         }
         boolean used = meant.isColumn() && question.parameters().contains(meant);
+        String known = name.equals(meant.column()) ? "is a parameter" : "resembles " + meant.column() + ", a parameter";
         throw new IllegalArgumentException(position + ", " + name + ", "
                 + (used
                         ? "is not known but resembles " + meant.column() + "; rename it to " + meant.column()
-                        : "resembles " + meant.column() + ", which cannot be given in a file here; remove it")
+                        : known + " that this command does not take from a file; remove the column")
                 + ", or pass it through by --other-columns " + name);
     }
 

@@ -98,6 +98,14 @@ class CsvTest {
     }
 
     @Test
+    void csv_columnOfAParameterThatIsNone_saysSo() throws IOException {
+        epsilon(FULL + ",unit\n" + CELLS + ",patient\n")
+                .refused(", unit, is a parameter that this command does not take from a file; remove the column");
+        epsilon(FULL + ",Event\n" + CELLS + ",x\n")
+                .refused(", Event, resembles event, a parameter that this command does not take from a file");
+    }
+
+    @Test
     void csv_otherColumnsThatAreNotThereOrKnown_areRefused() throws IOException {
         epsilon(FULL + "\n" + CELLS, "--other-columns", "who").refused("other-columns", "who", "not there");
         epsilon(FULL + "\n" + CELLS, "--other-columns", "delta").refused("other-columns", "delta");

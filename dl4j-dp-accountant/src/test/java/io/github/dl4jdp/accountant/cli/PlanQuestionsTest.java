@@ -358,6 +358,40 @@ class PlanQuestionsTest {
                 .refused("relation must be one of zero-out, replace-one for given batches");
     }
 
+    /** Two examples of one person are in lots that share noise: a ledger of such a run answers for groups no more than its options do. */
+    @Test
+    void ledger_cyclicPoissonOfCorrelatedNoise_isNotAnsweredForGroups() {
+        Path file = folder.resolve("cyclic.ledger");
+        DpEvent round = new PoissonSampled(0.25, new Gaussian(3));
+        try (PrivacyLedger ledger = PrivacyLedger.open(
+                file, new PrivacyLedger.Terms("plan", "network", "1", NeighboringRelation.ZERO_OUT, round))) {
+            for (int lot = 0; lot < 8; lot++) {
+                ledger.charge(lot % 4 == 0 ? round : new DpEvent.NoOp(), 1);
+            }
+        }
+        String of = " --delta 1e-5 --ledger " + file;
+        String run =
+                " --delta 1e-5 --noise-multiplier 3 --sampling-probability 0.1 --steps 9 --relation zero-out --earlier-ledger "
+                        + file;
+        for (String question : List.of("epsilon" + of, "delta --epsilon 2 --ledger " + file, "epsilon" + run)) {
+            Outcome.of(question).answered();
+            Outcome.of(question + " --group-size 2").refused("group_size must be 1 for a ledger", "no cost is known");
+        }
+        assertThat(Outcome.of("statement" + of).answered().out()).contains("not bounded by this accountant");
+    }
+
+    @Test
+    void options_notTakenOrEmpty_areRefusedWithTheReasonAndTheRemedy() {
+        Outcome.of("steps --correlated-noise band-mf:4")
+                .refused("--correlated-noise must not be given to steps", "ask epsilon or noise for several --steps");
+        Outcome.of("lot-size --separation=4").refused("--separation must not be given to lot-size");
+        Outcome.of("search --earlier-ledger some")
+                .refused("--earlier-ledger must not be given to search", "ask epsilon", "RepeatAndSelect");
+        Outcome.of("epsilon --clipping-norm 1").refused("--clipping-norm must not be given to epsilon", "leave it out");
+        Outcome.of("epsilon --delta 1e-5 --ledger", "").refused("ledger must be a file, was empty");
+        Outcome.of("epsilon --colour red").refused("Unknown option");
+    }
+
     private Path ledgerOf(String unit) {
         Path file = folder.resolve(unit + ".ledger");
         var terms = new PrivacyLedger.Terms("plan", "network", "1", NeighboringRelation.ADD_OR_REMOVE_ONE, unit, STEP);
