@@ -3,9 +3,12 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.NoiseCalibration;
+import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.accountant.RunCount;
 import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
@@ -15,8 +18,10 @@ import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
+import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -35,6 +40,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
+import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
 
 /**
  * A search for hyper-parameters that pays for itself: trains networks with candidates drawn at random, a random number of times, and returns the best one with the cost of the whole search.
@@ -48,6 +54,9 @@ import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
  * }</pre>
  *
  * <p>Only the best run is disclosed. Nothing about the others may be: neither their number nor their scores, logs, models or running time.
+ *
+ * <p>Which run was best is an outcome of the search: what a listener keeps of that run, files and parameters of earlier steps, has the cost of the whole search. Every network of a search carries that cost from its first step
+ * on, and what was kept is charged with it, and with its own run besides: more than it needs, never less. Bare arrays in another process are not recognized.
  *
  * <h2>Formal guarantee</h2>
  *
@@ -71,8 +80,16 @@ public final class PrivateSearch<C> {
         this.score = score;
     }
 
-    /** How a trained network is scored, and what that costs. */
-    private record Score(ToDoubleFunction<Model> of, DpEvent cost, String words) {}
+    /**
+     * How a trained network is scored, and what that costs.
+     *
+     * @param example one validation example, which every network must take; null if there are none
+     */
+    private record Score(
+            ToDoubleFunction<Model> of,
+            DpEvent cost,
+            String words,
+            @Nullable MultiDataSet example) {}
 
     /**
      * Describes a search.
@@ -80,7 +97,8 @@ public final class PrivateSearch<C> {
      * @param draft the plan of each run; its accountant becomes the moments accountant, the only one that bounds searches
      * @param candidates what to choose from, fixed beforehand; {@code run} builds a network from each
      * @param count distribution of the number of runs; not Poisson, which can give none
-     * @throws IllegalArgumentException if there is no candidate, {@code count} is Poisson's, or the plan has a seed or draws no lots
+     * @throws IllegalArgumentException if there is no candidate, {@code count} is Poisson's, the plan has a seed or draws no lots, or the moments accountant cannot bound its lots: random allocation, a maximum lot size, Poisson
+     *     lots under {@code REPLACE_ONE}
      */
     public static <C> PrivateSearch<C> of(DpSgdPlan draft, List<C> candidates, RunCount count) {
         if (candidates.isEmpty()) {
@@ -94,9 +112,21 @@ public final class PrivateSearch<C> {
             throw new IllegalArgumentException(
                     "draft must have no seed, which would make every run the same and none private; leave out withSeed");
         }
-        if (draft.sampling() == io.github.dl4jdp.core.mechanism.Sampling.GIVEN_BATCHES) {
+        if (draft.sampling() == Sampling.GIVEN_BATCHES) {
             throw new IllegalArgumentException(
                     "draft must draw its lots, by DpSgdPlan.poisson or fixedSize, was " + draft.sampling());
+        }
+        if (draft.sampling() == Sampling.RANDOM_ALLOCATION || draft.hasMaximumLotSize()) {
+            throw new IllegalArgumentException(
+                    "draft must have lots that the moments accountant can bound, the only one for searches, had "
+                            + (draft.sampling() == Sampling.RANDOM_ALLOCATION
+                                    ? "random allocation"
+                                    : "a maximum lot size")
+                            + "; use DpSgdPlan.poisson without withMaximumLotSize");
+        }
+        if (draft.sampling() == Sampling.POISSON && draft.relation() == NeighboringRelation.REPLACE_ONE) {
+            throw new IllegalArgumentException(
+                    "draft.relation must be ADD_OR_REMOVE_ONE or ZERO_OUT for a search with Poisson lots, was REPLACE_ONE; use withRelation, or DpSgdPlan.fixedSize");
         }
         return new PrivateSearch<>(draft.withAccountant(AccountantKind.RDP), List.copyOf(candidates), count, null);
     }
@@ -105,16 +135,16 @@ public final class PrivateSearch<C> {
     public PrivateSearch<C> withScore(ToDoubleFunction<Model> value) {
         Objects.requireNonNull(value, "value");
         return new PrivateSearch<>(
-                draft, candidates, count, new Score(value, new DpEvent.NoOp(), "a score that costs nothing"));
+                draft, candidates, count, new Score(value, new DpEvent.NoOp(), "a score that costs nothing", null));
     }
 
     /**
      * This search, scored by the number of correctly classified private examples, released with noise at every run. The validation examples are protected as the training examples are, and may be some of them; they are best kept apart.
      * Their number is divided by and in the report: like that of the training examples it is a constant that was known without counting, or the relation makes it public.
      *
-     * @param validation with one-hot labels
+     * @param validation with one-hot labels [examples, classes], two classes at least
      * @param noise standard deviation of the noise in the number of correct examples; the larger, the cheaper: half of the noise that chance has, {@code sqrt(p (1 - p) n) / 2}, hardly matters
-     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, or the plan's unit is the owner of rows: pass {@link GroupedExamples}
+     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, the labels are of one column or of time series, or the plan's unit is the owner of rows: pass {@link GroupedExamples}
      */
     public PrivateSearch<C> withPrivateAccuracy(DataSet validation, double noise) {
         if (draft.privacyUnit().isGroup()) {
@@ -124,6 +154,7 @@ public final class PrivateSearch<C> {
         }
         return withPrivateAccuracy(
                 noise,
+                RandomAccessExamples.of(validation).get(new long[] {0}),
                 "accuracy on " + validation.numExamples() + " private examples, with noise of " + noise + " examples",
                 network -> noisyCorrect(network, validation, noise) / validation.numExamples());
     }
@@ -133,7 +164,7 @@ public final class PrivateSearch<C> {
      * most. The score is the mean over owners.
      *
      * @param noise standard deviation of the noise in the number of owners
-     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, or the plan's unit is the example
+     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, the labels are of one column or of time series, or the plan's unit is the example
      */
     public PrivateSearch<C> withPrivateAccuracy(GroupedExamples validation, double noise) {
         if (!draft.privacyUnit().isGroup()) {
@@ -144,14 +175,55 @@ public final class PrivateSearch<C> {
         String plural = draft.privacyUnit().plural();
         return withPrivateAccuracy(
                 noise,
+                validation.get(new long[] {validation.row(0, 0)}),
                 "accuracy over " + owners + " " + plural + " with all rows, with noise of " + noise + " " + plural,
                 network -> noisyCorrect(network, validation, noise) / owners);
     }
 
-    private PrivateSearch<C> withPrivateAccuracy(double noise, String words, ToDoubleFunction<Model> score) {
+    private PrivateSearch<C> withPrivateAccuracy(
+            double noise, MultiDataSet example, String words, ToDoubleFunction<Model> score) {
         Require.positive("noise", noise);
+        requireClasses("labels of validation", example.getLabels(0));
         var cost = PrivateCounts.event(noise, draft.relation(), OptionalLong.empty());
-        return new PrivateSearch<>(draft, candidates, count, new Score(score, cost, words));
+        return new PrivateSearch<>(draft, candidates, count, new Score(score, cost, words, example));
+    }
+
+    /** The largest of one output is always the same, and of a series it would be that of one time step. */
+    private static void requireClasses(String what, INDArray array) {
+        if (array.rank() != 2 || array.size(1) < 2) {
+            throw new IllegalArgumentException(
+                    what + " must have the shape [examples, classes] with two classes at least, had "
+                            + Arrays.toString(array.shape())
+                            + (array.rank() == 2
+                                    ? "; use one-hot labels of two classes and a softmax output for a yes or no"
+                                    : "; let the network give one answer for each series (LastTimeStep or GlobalPoolingLayer)")
+                            + ", or withScore on public data");
+        }
+    }
+
+    /** Refuses a network that the validation data do not fit, while nothing is charged yet. */
+    private static void requireFits(MultiDataSet example, Model network) {
+        INDArray output;
+        try {
+            output = output(network, example.getFeatures(0));
+        } catch (RuntimeException e) {
+            throw new IllegalArgumentException(
+                    "validation must have features that the network of a candidate takes, had those of shape "
+                            + Arrays.toString(example.getFeatures(0).shape()) + " for an example: " + e.getMessage(),
+                    e);
+        }
+        requireClasses("the output of a candidate's network", output);
+        if (output.size(1) != example.getLabels(0).size(1)) {
+            throw new IllegalArgumentException(
+                    "validation must have labels of as many classes as the network of a candidate, " + output.size(1)
+                            + ", had " + example.getLabels(0).size(1));
+        }
+    }
+
+    private static INDArray output(Model network, INDArray features) {
+        return network instanceof MultiLayerNetwork layers
+                ? layers.output(features)
+                : ((ComputationGraph) network).outputSingle(features);
     }
 
     private static double noisyCorrect(Model network, DataSet validation, double noise) {
@@ -181,10 +253,7 @@ public final class PrivateSearch<C> {
     }
 
     private static boolean[] right(Model network, INDArray features, INDArray labels) {
-        INDArray output = network instanceof MultiLayerNetwork layers
-                ? layers.output(features)
-                : ((ComputationGraph) network).outputSingle(features);
-        INDArray answers = output.argMax(1);
+        INDArray answers = output(network, features).argMax(1);
         INDArray truth = labels.argMax(1);
         var right = new boolean[Math.toIntExact(features.size(0))];
         for (int i = 0; i < right.length; i++) {
@@ -250,36 +319,47 @@ public final class PrivateSearch<C> {
     }
 
     /**
-     * Trains and scores as many networks as {@code count} gives, and returns the best. The whole search is charged, to the plan's ledger if it has one, before the first run; a run that throws ends the search, which stays charged.
+     * Trains and scores as many networks as {@code count} gives, and returns the best. The whole search is charged, to the plan's ledger if it has one, before the first run learns; a run that throws ends the search, which stays
+     * charged. What can be refused is refused before: the plan, the ledger's earlier charges, the first network, and the sizes of training and validation data.
      *
      * @param network builds an initialized network for a candidate: a new one at every call, with the same number of parameters and no private past
      * @param data the training set
      * @throws IllegalStateException if the search has no score, or the plan is not complete
-     * @throws IllegalArgumentException if a network is not new, or has a private past
+     * @throws IllegalArgumentException if a network is not new, or has a private past, or the data do not fit it or the plan
      */
     public <M extends Model> Best<C, M> run(Function<C, M> network, RandomAccessExamples data) {
         Score chosen = score();
         DpSgdPlan one = ofOneRun(draft);
         DpEvent selection = selection(draft, chosen);
+        requireBounded(one);
         String identity = RandomStreams.identity();
         var releases = PrivacyAccount.Release.of(draft.others(), draft.relation(), draft.unit());
         releases.put(identity, new PrivacyAccount.Release(selection.toJson(), draft.relation(), draft.unit()));
         var account = new PrivacyAccount(Map.of(), releases, Map.of(), Map.of());
-        Optional<Spending.Booked> booked = draft.ledger()
-                .map(path -> Spending.book(
-                        draft.complete(),
-                        "search " + chosen.words(),
-                        identity,
-                        selection,
-                        LedgerOpener.onDisk(draft.ledgerKey())));
 
         RandomGenerator random = RandomStreams.secure().stream(STREAM, 0);
+        Optional<Spending.Booked> booked = Optional.empty();
         Run<C, M> best = null;
-        for (int left = count.draw(random); left > 0; left--) {
+        int runs = count.draw(random);
+        for (int made = 0; made < runs; made++) {
             C candidate = candidates.get(random.nextInt(candidates.size()));
-            Run<C, M> next = runOnce(candidate, network.apply(candidate), one, data, chosen);
-            if (best == null || next.score() > best.score()) {
-                best = next;
+            M trained = network.apply(candidate);
+            requireNew(trained, chosen);
+            // From the start: which run is best is not known before the end, and a listener may save any.
+            mark(trained, account);
+            RunState state;
+            try (PrivacyEngine engine = PrivacyEngine.attach(trained, one)) {
+                Runnable training = training(engine, trained, data);
+                if (made == 0) {
+                    booked = charge(identity, selection, chosen);
+                }
+                training.run();
+                state = engine.state();
+            }
+            double score = chosen.of().applyAsDouble(trained);
+            score = Double.isNaN(score) ? Double.NEGATIVE_INFINITY : score;
+            if (best == null || score > best.score()) {
+                best = new Run<>(candidate, trained, score, state);
             }
         }
         Run<C, M> selected = Objects.requireNonNull(best, "count gives one run at least");
@@ -293,24 +373,56 @@ public final class PrivateSearch<C> {
 
     private record Run<C, M extends Model>(C candidate, M network, double score, RunState state) {}
 
-    private static <C, M extends Model> Run<C, M> runOnce(
-            C candidate, M network, DpSgdPlan plan, RandomAccessExamples data, Score chosen) {
-        if (DpNetwork.isKnown(network) && DpNetwork.of(network).account().isSpent()) {
+    /** Refuses what has no bound, of the search and of what the ledger has already. */
+    private void requireBounded(DpSgdPlan one) {
+        PrivacyAccountant accountant = one.newAccountant().compose(event());
+        draft.ledger().filter(path -> path.toFile().length() > 0).ifPresent(path -> PrivacyLedgerHistory.read(path)
+                .charges()
+                .forEach(charge -> accountant.compose(charge.event())));
+    }
+
+    private Optional<Spending.Booked> charge(String identity, DpEvent selection, Score chosen) {
+        return draft.ledger()
+                .map(path -> Spending.book(
+                        draft.complete(),
+                        "search " + chosen.words(),
+                        identity,
+                        selection,
+                        LedgerOpener.onDisk(draft.ledgerKey())));
+    }
+
+    private static void requireNew(Model network, Score chosen) {
+        if (!isInitialized(network)) {
+            return; // attach says what is wrong
+        }
+        if (DpNetwork.of(network).account().isSpent()) {
             throw new IllegalArgumentException(
                     "the network of a candidate must be new, and has a private past already: build one at every call");
         }
-        RunState state;
-        try (PrivacyEngine engine = PrivacyEngine.attach(network, plan)) {
-            if (network instanceof MultiLayerNetwork layers) {
-                DataSetIterator lots = engine.lots(data);
-                layers.fit(lots, plan.epochs());
-            } else {
-                ((ComputationGraph) network).fit(engine.multiLots(data), plan.epochs());
-            }
-            state = engine.state();
+        if (chosen.example() != null) {
+            requireFits(chosen.example(), network);
         }
-        double score = chosen.of().applyAsDouble(network);
-        return new Run<>(candidate, network, Double.isNaN(score) ? Double.NEGATIVE_INFINITY : score, state);
+    }
+
+    private static void mark(Model network, PrivacyAccount account) {
+        if (isInitialized(network)) {
+            DpNetwork.of(network).rewrite(account);
+        }
+    }
+
+    private static boolean isInitialized(Model network) {
+        return DpNetwork.isKnown(network) && DpNetwork.of(network).isInitialized();
+    }
+
+    /** All that is left to do for a run once its data are found in order. */
+    private static Runnable training(PrivacyEngine engine, Model network, RandomAccessExamples data) {
+        int epochs = engine.plan().epochs();
+        if (network instanceof MultiLayerNetwork layers) {
+            DataSetIterator lots = engine.lots(data);
+            return () -> layers.fit(lots, epochs);
+        }
+        MultiDataSetIterator lots = engine.multiLots(data);
+        return () -> ((ComputationGraph) network).fit(lots, epochs);
     }
 
     private PrivacyReport report(

@@ -13,6 +13,7 @@ import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Charge;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.accountant.RdpAccountant;
@@ -20,17 +21,25 @@ import io.github.dl4jdp.accountant.RunCount;
 import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.io.File;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.LongStream;
+import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 
 class PrivateSearchTest {
@@ -116,6 +125,55 @@ class PrivateSearchTest {
         assertThatThrownBy(() -> PrivacyEngine.attach(
                         MultiLayerNetwork.load(file, true), later.withAccountant(AccountantKind.PLD)))
                 .hasMessageContaining("RepeatAndSelect");
+    }
+
+    /** Which run was best is an outcome of the search: what a listener kept of that run has the cost of all. */
+    @Test
+    void run_filesAndParametersKeptByAListener_haveTheCostOfTheSearch() throws Exception {
+        Map<Model, INDArray> parameters = new IdentityHashMap<>();
+        Map<Model, File> files = new IdentityHashMap<>();
+        PrivateSearch.Best<Double, MultiLayerNetwork> best = search(draft())
+                .run(
+                        rate -> {
+                            MultiLayerNetwork network = network(rate);
+                            network.addListeners(new BaseTrainingListener() {
+                                @Override
+                                public void iterationDone(Model model, int iteration, int epoch) {
+                                    if (iteration == 1) {
+                                        File file = folder.resolve("kept" + files.size())
+                                                .toFile();
+                                        parameters.put(model, model.params().dup());
+                                        files.put(model, file);
+                                        save((MultiLayerNetwork) model, file);
+                                    }
+                                }
+                            });
+                            return network;
+                        },
+                        RandomAccessExamples.of(TRAIN));
+        double total = best.guarantee().epsilon();
+        DpSgdPlan later = draft().withNoiseMultiplier(5).withDelta(DELTA).withAccountant(AccountantKind.RDP);
+        MultiLayerNetwork copy = network(0.1);
+        copy.setParams(parameters.get(best.network()));
+        MultiLayerNetwork file = MultiLayerNetwork.load(files.get(best.network()), true);
+
+        for (MultiLayerNetwork one : List.of(copy, file)) {
+            try (PrivacyEngine engine = PrivacyEngine.attach(one, later.continuing())) {
+                assertThat(engine.epsilon()).isGreaterThanOrEqualTo(total);
+            }
+        }
+        // The network itself has the cost of the search alone.
+        try (PrivacyEngine engine = PrivacyEngine.attach(best.network(), later.continuing())) {
+            assertThat(engine.epsilon()).isCloseTo(total, within(1e-9));
+        }
+    }
+
+    private static void save(MultiLayerNetwork network, File file) {
+        try {
+            network.save(file, true);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
     }
 
     /** Half of the validation rows are one patient's. */
@@ -209,8 +267,14 @@ class PrivateSearchTest {
         List<Long> before = new ArrayList<>();
         PrivateSearch.Best<Double, MultiLayerNetwork> best = search.run(
                 rate -> {
-                    before.add(steps(ledger));
-                    return network(rate);
+                    MultiLayerNetwork network = network(rate);
+                    network.addListeners(new BaseTrainingListener() {
+                        @Override
+                        public void iterationDone(Model model, int iteration, int epoch) {
+                            before.add(steps(ledger));
+                        }
+                    });
+                    return network;
                 },
                 RandomAccessExamples.of(TRAIN));
 
@@ -247,6 +311,84 @@ class PrivateSearchTest {
         assertThat(PrivacyLedgerHistory.read(other).charges())
                 .extracting(Charge::event)
                 .contains(new Composed(List.of(search.event())));
+    }
+
+    @Test
+    void run_dataOrNetworkThatDoNotFit_areRefusedBeforeTheCharge() {
+        Path ledger = folder.resolve("ledger");
+        var data = RandomAccessExamples.of(TRAIN);
+        DpSgdPlan draft = draft().withLedger(ledger);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> search(draft)
+                        .run(PrivateSearchTest::network, RandomAccessExamples.of(Networks.data(DataType.FLOAT, 30))))
+                .withMessageContaining("plan.examples = 60");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateSearch.of(draftOfPatients().withLedger(ledger), List.of(0.3), COUNT)
+                        .withPrivateAccuracy(patients(40), 4)
+                        .calibratedTo(new PrivacyGuarantee(8.0, DELTA))
+                        .run(PrivateSearchTest::network, data))
+                .withMessageContaining("the data must have the patient of each row");
+        DataSet train = Networks.data(DataType.FLOAT, 30);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> scored(draft, new DataSet(Nd4j.rand(30, 17), train.getLabels()))
+                        .run(PrivateSearchTest::network, data))
+                .withMessageContaining("validation must have features that the network of a candidate takes")
+                .withMessageContaining("[1, 17]");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> scored(draft, new DataSet(train.getFeatures(), Nd4j.ones(30, 17)))
+                        .run(PrivateSearchTest::network, data))
+                .withMessageContaining("labels of as many classes as the network of a candidate");
+        assertThatThrownBy(() -> search(draft)
+                        .run(rate -> new MultiLayerNetwork(network(rate).getLayerWiseConfigurations()), data))
+                .isInstanceOf(UnsupportedModelException.class);
+        assertThat(ledger).doesNotExist();
+    }
+
+    private static PrivateSearch<Double> scored(DpSgdPlan draft, DataSet validation) {
+        return PrivateSearch.of(draft, List.of(0.3), COUNT)
+                .withPrivateAccuracy(validation, 4)
+                .calibratedTo(new PrivacyGuarantee(3.0, DELTA));
+    }
+
+    @Test
+    void run_ledgerThatTheMomentsAccountantCannotBound_isNotCharged() throws Exception {
+        Path ledger = folder.resolve("ledger");
+        var terms = new PrivacyLedger.Terms(
+                "plan",
+                "network",
+                "1",
+                NeighboringRelation.ADD_OR_REMOVE_ONE,
+                "example",
+                new DpEvent.RandomAllocation(4, new Gaussian(2)));
+        try (PrivacyLedger earlier = PrivacyLedger.open(ledger, terms)) {
+            earlier.charge(1);
+        }
+        byte[] before = Files.readAllBytes(ledger);
+
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> run(search(draft().withLedger(ledger))))
+                .withMessageContaining("RandomAllocation");
+        assertThat(Files.readAllBytes(ledger)).isEqualTo(before);
+    }
+
+    /** One output is always the largest, and of a series argMax would look at the first step alone. */
+    @Test
+    void withPrivateAccuracy_oneOutputOrSeries_isRefused() {
+        var search = PrivateSearch.of(draft(), List.of(0.3), COUNT);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> search.withPrivateAccuracy(new DataSet(Nd4j.rand(30, 4), Nd4j.ones(30, 1)), 4))
+                .withMessageContaining("had [1, 1]; use one-hot labels of two classes");
+        DataSet series = new DataSet(Nd4j.rand(30, 4, 5), Nd4j.ones(30, 2, 5));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> search.withPrivateAccuracy(series, 4))
+                .withMessageContaining("had [1, 2, 5]; let the network give one answer for each series");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> PrivateSearch.of(draftOfPatients(), List.of(0.3), COUNT)
+                        .withPrivateAccuracy(
+                                GroupedExamples.of(
+                                        series, LongStream.range(0, 30).toArray()),
+                                4))
+                .withMessageContaining("two classes at least, had [1, 2, 5]");
     }
 
     private static long steps(Path ledger) {
@@ -311,6 +453,15 @@ class PrivateSearchTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> PrivateSearch.of(DpSgdPlan.givenBatches(60, 20), List.of(1), COUNT))
                 .withMessageContaining("draw its lots");
+        for (DpSgdPlan unbounded : List.of(DpSgdPlan.randomAllocation(60, 20), draft().withMaximumLotSize(40))) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> PrivateSearch.of(unbounded, List.of(1), COUNT))
+                    .withMessageContaining("use DpSgdPlan.poisson without withMaximumLotSize");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() ->
+                        PrivateSearch.of(draft().withRelation(NeighboringRelation.REPLACE_ONE), List.of(1), COUNT))
+                .withMessageContaining("REPLACE_ONE");
         assertThatThrownBy(
                         () -> PrivateSearch.of(draft(), List.of(1), COUNT).calibratedTo(new PrivacyGuarantee(1, DELTA)))
                 .isInstanceOf(IllegalStateException.class)
