@@ -130,8 +130,8 @@ class PrivateSearchTest {
     /** Which run was best is an outcome of the search: what a listener kept of that run has the cost of all. */
     @Test
     void run_filesAndParametersKeptByAListener_haveTheCostOfTheSearch() throws Exception {
-        Map<Model, INDArray> parameters = new IdentityHashMap<>();
-        Map<Model, File> files = new IdentityHashMap<>();
+        IdentityHashMap<Model, INDArray> parameters = new IdentityHashMap<>();
+        IdentityHashMap<Model, File> files = new IdentityHashMap<>();
         PrivateSearch.Best<Double, MultiLayerNetwork> best = search(draft())
                 .run(
                         rate -> {

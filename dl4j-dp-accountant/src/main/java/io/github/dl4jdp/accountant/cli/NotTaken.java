@@ -2,6 +2,7 @@
 package io.github.dl4jdp.accountant.cli;
 
 import java.util.Arrays;
+import java.util.Objects;
 import picocli.CommandLine;
 import picocli.CommandLine.UnmatchedArgumentException;
 
@@ -19,7 +20,7 @@ final class NotTaken {
                 .findFirst()
                 .map(parameter -> parameter.option() + " must not be given to " + command.getCommandName()
                         + reason(command.getCommand(), parameter))
-                .orElse(e.getMessage());
+                .orElseGet(() -> Objects.requireNonNullElse(e.getMessage(), "an option is unknown"));
     }
 
     private static String reason(Object command, Parameter parameter) {
