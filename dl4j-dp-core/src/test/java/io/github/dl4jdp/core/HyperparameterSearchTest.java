@@ -82,7 +82,7 @@ class HyperparameterSearchTest {
         assertThatThrownBy(() -> PrivacyEngine.attach(network, pld))
                 .isInstanceOf(UnsupportedEventException.class)
                 .hasMessageStartingWith("PldAccountant under ADD_OR_REMOVE_ONE cannot bound RepeatAndSelect[")
-                .hasMessageEndingWith("use RdpAccountant");
+                .hasMessageEndingWith("use RdpAccountant, in a plan withAccountant(AccountantKind.RDP)");
         assertThat(network.getLayerWiseConfigurations().toJson()).isEqualTo(before);
         assertThatThrownBy(() -> pld.calibratedTo(new PrivacyGuarantee(5, 1e-5)))
                 .isInstanceOf(UnsupportedEventException.class);
