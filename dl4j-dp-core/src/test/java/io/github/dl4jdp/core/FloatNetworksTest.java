@@ -57,7 +57,17 @@ class FloatNetworksTest {
                         3,
                         conv(128, 3, 1, 1, Activation.TANH),
                         conv(256, 3, 1, 1, Activation.TANH)),
-                network("wide dense layers", 20, 4, 4, dense(600, Activation.RELU), dense(300, Activation.TANH)));
+                network("wide dense layers", 20, 4, 4, dense(600, Activation.RELU), dense(300, Activation.TANH)),
+                // With oneDNN, these products and convolutions go to it, in several blocks.
+                network("long products", 300, 16, 16, dense(256, Activation.RELU), dense(256, Activation.TANH)),
+                network("long and narrow product", 300, 100, 100),
+                network(
+                        "blocks of convolutions",
+                        150,
+                        16,
+                        16,
+                        conv(32, 3, 1, 1, Activation.TANH),
+                        conv(32, 3, 1, 1, Activation.IDENTITY)));
     }
 
     private static Arguments network(String name, int examples, int height, int width, Layer... layers) {

@@ -75,16 +75,15 @@ final class CpuConvolution {
         int examples = (int) x.size(0);
         int size = g.outChannels() * g.positions();
         FloatPointer zMemory = HostArrays.floats(z);
-        if (oneDnn != null) {
+        OneDnn library = oneDnn;
+        if (library != null) {
             patchesKept = false;
-            oneDnn.convolve(x, weights, bias, z, g.strides(), g.pad(), g.dilation(), g.same());
-            if (activation != CpuActivation.IDENTITY) {
-                ranges.run(examples, BLOCK, (worker, from, to) -> {
-                    for (int i = from; i < to; i++) {
-                        activate(CpuMemory.at(zMemory, (long) i * size), size, worker);
-                    }
-                });
-            }
+            ranges.run(examples, OneDnn.block(x, z), (worker, from, to) -> {
+                library.convolve(worker, from, to, x, weights, bias, z, g.strides(), g.pad(), g.dilation(), g.same());
+                for (int i = from; i < to; i++) {
+                    activate(CpuMemory.at(zMemory, (long) i * size), size, worker);
+                }
+            });
             return;
         }
         var patches = new CpuPatches(g, (int) x.size(2), (int) x.size(3));
@@ -187,7 +186,9 @@ final class CpuConvolution {
         FloatPointer w = HostArrays.floats(weights);
         float[] biasGradients = new float[hasBias ? examples * g.outChannels() : 0];
         double[] norms = new double[examples];
-        blas.withSingleThreadedProducts(() -> ranges.run(examples, BLOCK, (worker, from, to) -> {
+        INDArray kernels = library == null ? null : turned(weights);
+        int block = library == null || below == null ? BLOCK : OneDnn.block(below, epsilon);
+        blas.withSingleThreadedProducts(() -> ranges.run(examples, block, (worker, from, to) -> {
             float[] image = images.get(worker, patches.imageSize());
             float[] gather = gathered.get(worker, patches.size());
             float[] delta = deltas.get(worker, deltaSize);
@@ -239,10 +240,21 @@ final class CpuConvolution {
                     HostArrays.write(image, below, (long) i * image.length, image.length);
                 }
             }
+            if (library != null && kernels != null && below != null && all != null) {
+                library.convolve(
+                        worker,
+                        from,
+                        to,
+                        all,
+                        kernels,
+                        null,
+                        below,
+                        new int[] {1, 1},
+                        g.turnedPad(),
+                        g.dilation(),
+                        false);
+            }
         }));
-        if (library != null && below != null && all != null) {
-            library.convolve(all, turned(weights), null, below, new int[] {1, 1}, g.turnedPad(), g.dilation(), false);
-        }
         return new CpuPatchTape(
                 blas,
                 ranges,

@@ -8,6 +8,7 @@ import io.github.dl4jdp.core.internal.arrays.CpuMemory;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
+import io.github.dl4jdp.core.internal.arrays.RowProducts;
 import io.github.dl4jdp.core.internal.arrays.SharedProduct;
 import java.util.Arrays;
 import org.bytedeco.javacpp.FloatPointer;
@@ -28,12 +29,14 @@ final class CpuDense {
     private final CpuBlas blas;
     private final ParallelRanges ranges;
     private final CpuElements function;
+    private final RowProducts products;
     private @Nullable INDArray buffer;
 
     private CpuDense(CpuBlas blas, ParallelRanges ranges) {
         this.blas = blas;
         this.ranges = ranges;
         function = new CpuElements(ranges);
+        products = new RowProducts(blas, ranges);
     }
 
     /** For one layer; null where the layer goes through ND4J. */
@@ -60,10 +63,8 @@ final class CpuDense {
     double @Nullable [] product(
             INDArray x, INDArray weights, @Nullable INDArray bias, CpuActivation activation, INDArray z) {
         int rows = (int) x.size(0);
-        int nIn = (int) x.size(1);
         int nOut = (int) z.size(1);
-        FloatPointer left = HostArrays.floats(x);
-        FloatPointer right = HostArrays.floats(HostArrays.contiguous(weights.transpose()));
+        ParallelRanges.Body multiply = products.times(x, weights, z);
         FloatPointer into = HostArrays.floats(z);
         float[] b = bias == null ? null : new float[nOut];
         if (bias != null && b != null) {
@@ -75,21 +76,9 @@ final class CpuDense {
             if (norms != null) {
                 Norms.ofRows(x, from, to, norms);
             }
-            FloatPointer c = CpuMemory.at(into, (long) from * nOut);
-            blas.gemm(
-                    false,
-                    true,
-                    to - from,
-                    nOut,
-                    nIn,
-                    CpuMemory.at(left, (long) from * nIn),
-                    nIn,
-                    right,
-                    nIn,
-                    0f,
-                    c,
-                    nOut);
+            multiply.run(worker, from, to);
             if (b != null || activation != CpuActivation.IDENTITY) {
+                FloatPointer c = CpuMemory.at(into, (long) from * nOut);
                 function.addBiasAndApply(activation, b, c, (long) (to - from) * nOut, nOut, worker);
             }
         }));
@@ -116,7 +105,9 @@ final class CpuDense {
      * @param below [rows, nIn], c order
      */
     void inputGradient(INDArray weights, INDArray delta, INDArray below) {
-        blas.inputGradient(weights, delta.size(0), HostArrays.floats(delta), below, ranges);
+        int rows = (int) delta.size(0);
+        ParallelRanges.Body multiply = products.timesTransposed(delta, weights, below);
+        blas.withSingleThreadedProducts(() -> ranges.run(rows, ParallelRanges.blockOfRows(rows), multiply));
     }
 
     /** An array outside every workspace, contents undefined; the one handed out last if the shape is the same. */

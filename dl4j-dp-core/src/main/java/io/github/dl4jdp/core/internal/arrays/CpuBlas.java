@@ -6,7 +6,6 @@ import java.util.Objects;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
 /**
@@ -172,38 +171,6 @@ public final class CpuBlas {
         } finally {
             setThreads(threads);
         }
-    }
-
-    /**
-     * {@code below = delta W^T}, in blocks of rows.
-     *
-     * @param weights [nIn, nOut]
-     * @param rows of delta and below
-     * @param delta [rows, nOut], c order
-     * @param below [rows, nIn], c order
-     */
-    public void inputGradient(INDArray weights, long rows, FloatPointer delta, INDArray below, ParallelRanges ranges) {
-        int nIn = (int) weights.size(0);
-        int nOut = (int) weights.size(1);
-        int count = Math.toIntExact(rows);
-        FloatPointer right = HostArrays.floats(HostArrays.contiguous(weights.transpose()));
-        FloatPointer into = HostArrays.floats(below);
-        withSingleThreadedProducts(() -> ranges.run(
-                count,
-                ParallelRanges.blockOfRows(count),
-                (worker, from, to) -> gemm(
-                        false,
-                        false,
-                        to - from,
-                        nIn,
-                        nOut,
-                        CpuMemory.at(delta, (long) from * nOut),
-                        nOut,
-                        right,
-                        nIn,
-                        0f,
-                        CpuMemory.at(into, (long) from * nIn),
-                        nIn)));
     }
 
     /** The number of threads that a product uses. */

@@ -42,6 +42,7 @@ public final class CpuLstm {
     /** [T, B, H]: act(c), of cells before a mask. */
     private final INDArray squashed;
 
+    private final RowProducts products;
     private boolean masked;
 
     private CpuLstm(
@@ -54,6 +55,7 @@ public final class CpuLstm {
             int inputs,
             int hidden) {
         this.blas = blas;
+        this.products = new RowProducts(blas, ranges);
         this.activation = activation;
         this.gate = gate;
         this.ranges = ranges;
@@ -350,6 +352,9 @@ public final class CpuLstm {
 
     /** The input's part of {@code D W^T}. */
     public void inputGradient(INDArray weights, INDArray below) {
-        blas.inputGradient(weights, (long) steps * examples, HostArrays.floats(z), below, ranges);
+        int rows = steps * examples;
+        ParallelRanges.Body multiply = products.timesTransposed(
+                z.reshape('c', rows, (long) GATES * hidden), weights, below.reshape('c', rows, inputs));
+        blas.withSingleThreadedProducts(() -> ranges.run(rows, ParallelRanges.blockOfRows(rows), multiply));
     }
 }
