@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.mechanism;
 import io.github.dl4jdp.core.internal.arrays.Norms;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.DoubleUnaryOperator;
 
 /**
  * The factors by which the per-example gradients of a lot enter its sum, and the count by which an adaptive clipping norm moves.
@@ -92,11 +93,12 @@ final class LotClipping {
         if (clipping instanceof Clipping.PerLayer perLayer) {
             return perLayer(bounds(perLayer, byLayer.length), byLayer, norms, ulp);
         }
-        double[] factors = clipping instanceof Clipping.Automatic automatic
-                ? automatic(norms, norm, automatic.stability(), ulp)
-                : flat(norms, norm, ulp);
+        double bound = below(norm, ulp);
+        DoubleUnaryOperator factor = clipping instanceof Clipping.Automatic automatic
+                ? one -> one < Double.POSITIVE_INFINITY ? bound / (one + automatic.stability()) : 0
+                : one -> flat(one, bound);
         var all = new double[byLayer.length][];
-        Arrays.fill(all, factors);
+        Arrays.fill(all, Arrays.stream(norms).map(factor).toArray());
         return all;
     }
 
@@ -130,29 +132,11 @@ final class LotClipping {
         return bound * (1 - 8 * ulp);
     }
 
-    private static double[] flat(double[] norms, double clippingNorm, double ulp) {
-        var factors = new double[norms.length];
-        double bound = below(clippingNorm, ulp);
-        for (int i = 0; i < factors.length; i++) {
-            factors[i] = flat(norms[i], bound);
-        }
-        return factors;
-    }
-
     private static double flat(double norm, double bound) {
         if (norm <= bound) {
             return 1;
         }
         return norm < Double.POSITIVE_INFINITY ? bound / norm : 0;
-    }
-
-    private static double[] automatic(double[] norms, double clippingNorm, double stability, double ulp) {
-        var factors = new double[norms.length];
-        double bound = below(clippingNorm, ulp);
-        for (int i = 0; i < factors.length; i++) {
-            factors[i] = norms[i] < Double.POSITIVE_INFINITY ? bound / (norms[i] + stability) : 0;
-        }
-        return factors;
     }
 
     private static double[][] perLayer(double[] bounds, double[][] byLayer, double[] norms, double ulp) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
-import io.github.dl4jdp.core.random.KeystreamGenerator;
 import io.github.dl4jdp.core.random.LotKey;
 import java.util.Arrays;
+import java.util.random.RandomGenerator;
+import java.util.stream.LongStream;
 
 /** Draws the members of lots: functions of the lot's key, so that a lot is the same wherever it is drawn. */
 final class LotSampler {
@@ -23,18 +24,10 @@ final class LotSampler {
      */
     static long[] poisson(LotKey lot, double samplingProbability, long from, long to) {
         long threshold = (long) (samplingProbability * 0x1p53);
-        KeystreamGenerator coins = lot.stream(STREAM, 0, from);
-        var members = new long[64];
-        int count = 0;
-        for (long i = from; i < to; i++) {
-            if (coins.nextLong() >>> 11 < threshold) {
-                if (count == members.length) {
-                    members = Arrays.copyOf(members, 2 * count);
-                }
-                members[count++] = i;
-            }
-        }
-        return Arrays.copyOf(members, count);
+        RandomGenerator coins = lot.stream(STREAM, 0, from);
+        return LongStream.range(from, to)
+                .filter(i -> coins.nextLong() >>> 11 < threshold)
+                .toArray();
     }
 
     /**
@@ -60,22 +53,16 @@ final class LotSampler {
      */
     static long[] allocated(LotKey pass, long lots, long lot, long from, long to) {
         long largest = largestFairCoin(lots);
-        KeystreamGenerator coins = pass.stream(STREAM, 0, from);
-        var members = new long[64];
-        int count = 0;
-        for (long i = from; i < to; i++) {
-            long coin = coins.nextLong();
-            long joined = Long.compareUnsigned(coin, largest) <= 0
-                    ? Long.remainderUnsigned(coin, lots)
-                    : pass.stream(ANOTHER_COIN, i).nextLong(lots);
-            if (joined == lot) {
-                if (count == members.length) {
-                    members = Arrays.copyOf(members, 2 * count);
-                }
-                members[count++] = i;
-            }
-        }
-        return Arrays.copyOf(members, count);
+        RandomGenerator coins = pass.stream(STREAM, 0, from);
+        return LongStream.range(from, to)
+                .filter(i -> {
+                    long coin = coins.nextLong();
+                    long joined = Long.compareUnsigned(coin, largest) <= 0
+                            ? Long.remainderUnsigned(coin, lots)
+                            : pass.stream(ANOTHER_COIN, i).nextLong(lots);
+                    return joined == lot;
+                })
+                .toArray();
     }
 
     /** The largest value, unsigned, of 64 bits up to which every remainder modulo {@code lots} is equally frequent. */
@@ -89,7 +76,7 @@ final class LotSampler {
      * <p>Proof of uniformity: selection sampling (Knuth, The Art of Computer Programming 2, 3.4.2, Algorithm S) takes example {@code i} with probability (members still
      * needed) / (examples still left), which makes every subset equally likely.
      */
-    static long[] fixedSize(KeystreamGenerator coins, long examples, long lotSize) {
+    static long[] fixedSize(RandomGenerator coins, long examples, long lotSize) {
         var members = new long[Math.toIntExact(lotSize)];
         int count = 0;
         for (long i = 0; count < lotSize; i++) {

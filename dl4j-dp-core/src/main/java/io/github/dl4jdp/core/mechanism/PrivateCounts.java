@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
+import java.util.BitSet;
 import java.util.OptionalLong;
 
 /**
@@ -40,10 +41,8 @@ public final class PrivateCounts {
     private final long[] own;
 
     private final long[] ownOfColumn;
-    /** Which bins those are, the first {@link #touchedCount} of these. */
-    private int[] touched = new int[16];
-
-    private int touchedCount;
+    /** Which bins those are. */
+    private final BitSet touched = new BitSet();
 
     /**
      * Histograms of nothing yet.
@@ -91,12 +90,8 @@ public final class PrivateCounts {
         for (int c = 0; c < columns; c++) {
             if (binOfColumn[c] != NO_BIN) {
                 int at = c * bins + binOfColumn[c];
-                if (own[at]++ == 0) {
-                    if (touchedCount == touched.length) {
-                        touched = Arrays.copyOf(touched, 2 * touchedCount);
-                    }
-                    touched[touchedCount++] = at;
-                }
+                own[at]++;
+                touched.set(at);
                 ownOfColumn[c]++;
             }
         }
@@ -107,12 +102,11 @@ public final class PrivateCounts {
         if (++examples >= MOST_EXAMPLES) {
             throw new IllegalStateException("more examples than can be counted exactly, 2^33");
         }
-        for (int i = 0; i < touchedCount; i++) {
-            int at = touched[i];
+        touched.stream().forEach(at -> {
             counts[at] += Math.multiplyExact(own[at], UNITS) / ownOfColumn[at / bins];
             own[at] = 0;
-        }
-        touchedCount = 0;
+        });
+        touched.clear();
         Arrays.fill(ownOfColumn, 0);
     }
 

@@ -5,9 +5,9 @@ import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Deque;
-import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Mixes the noise of a release with that of earlier releases of a run, in integers.
@@ -32,16 +32,36 @@ public final class NoiseMixer {
     private static final int FRACTION_BITS = 24;
     private static final int KEY_BYTES = 16;
     private static final long HALF = 1L << (FRACTION_BITS - 1);
+    private static final long[] NONE = {};
 
+    /** By which earlier terms enter the sum that is rounded: {@code w_1 ... w_p}, or {@code -c_1 ... -c_p}, in units of 2^-24. */
     private final long[] weights;
-    private final boolean keepsNoise;
-    /** The last releases, the latest first; where vectors are kept, none. */
-    private final Deque<GaussianNoise.Release> releases = new ArrayDeque<>();
-    /** The last noise vectors, the latest first. */
-    private final Deque<long[]> vectors = new ArrayDeque<>();
 
-    private long[] next = {};
+    private final boolean keepsNoise;
+    /** The last releases, the latest first. */
+    private final Deque<Term> earlier = new ArrayDeque<>();
+    /** The noise of the release that was begun, where it is kept. */
+    private long[] next = NONE;
+
     private long kept;
+
+    /** A release that later ones are mixed with: by its draws, which are drawn again, or by its noise, of coordinates up to its length. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Term(GaussianNoise.@Nullable Release draws, long[] noise) {
+        void addTo(long[] sums, long weight, int from, int to) {
+            if (draws == null) {
+                for (int i = from; i < Math.min(to, noise.length); i++) {
+                    sums[i - from] += weight * noise[i];
+                }
+                return;
+            }
+            draws.forEachSegment(from, to, (integers, origin, start, end) -> {
+                for (int i = start; i < end; i++) {
+                    sums[i - from] += weight * integers[i - origin];
+                }
+            });
+        }
+    }
 
     /**
      * A mixer before its first release.
@@ -50,44 +70,30 @@ public final class NoiseMixer {
      * @param keepsNoise whether they are of the noise of earlier releases instead of their draws
      */
     public NoiseMixer(long[] weights, boolean keepsNoise) {
-        this.weights = weights.clone();
+        this.weights = Arrays.stream(weights)
+                .map(weight -> keepsNoise ? -weight : weight)
+                .toArray();
         this.keepsNoise = keepsNoise;
     }
 
     /** Hands the mixed integers of a range to an action, segment by segment. */
     void mix(GaussianNoise.Release release, int from, int to, GaussianNoise.SegmentAction action) {
-        if (keepsNoise) {
-            List<long[]> earlier = new ArrayList<>(vectors);
-            long[] kept = vector(to);
-            release.forEachSegment(from, to, (integers, origin, start, end) -> {
-                var sums = new long[end - start];
-                for (int j = 0; j < earlier.size(); j++) {
-                    long[] vector = earlier.get(j);
-                    for (int i = start; i < end && i < vector.length; i++) {
-                        sums[i - start] -= weights[j] * vector[i];
-                    }
-                }
-                for (int i = start; i < end; i++) {
-                    integers[i - origin] += rounded(sums[i - start]);
-                    kept[i] = integers[i - origin];
-                }
-                action.run(integers, origin, start, end);
-            });
-            return;
+        if (keepsNoise && next.length < to) {
+            throw new IllegalStateException(
+                    "the mixer must be begun for " + to + " coordinates, was for " + next.length);
         }
+        long[] noise = next;
         var sums = new long[to - from];
         int j = 0;
-        for (GaussianNoise.Release earlier : releases) {
-            long weight = weights[j++];
-            earlier.forEachSegment(from, to, (integers, origin, start, end) -> {
-                for (int i = start; i < end; i++) {
-                    sums[i - from] += weight * integers[i - origin];
-                }
-            });
+        for (Term term : earlier) {
+            term.addTo(sums, weights[j++], from, to);
         }
         release.forEachSegment(from, to, (integers, origin, start, end) -> {
             for (int i = start; i < end; i++) {
                 integers[i - origin] += rounded(sums[i - from]);
+                if (keepsNoise) {
+                    noise[i] = integers[i - origin];
+                }
             }
             action.run(integers, origin, start, end);
         });
@@ -95,15 +101,6 @@ public final class NoiseMixer {
 
     private static long rounded(long sum) {
         return (sum + HALF) >> FRACTION_BITS;
-    }
-
-    /** Long enough for a range; grown where a release is longer than those before it, which is the first one's length as a rule. */
-    private synchronized long[] vector(int length) {
-        if (next.length < length) {
-            throw new IllegalStateException(
-                    "the mixer must be begun for " + length + " coordinates, was for " + next.length);
-        }
-        return next;
     }
 
     /** Begins a release of a sum of {@code length} coordinates; one that was begun and not kept is dropped. */
@@ -119,14 +116,10 @@ public final class NoiseMixer {
         if (weights.length == 0) {
             return;
         }
+        earlier.addFirst(keepsNoise ? new Term(null, next) : new Term(release, NONE));
+        Term oldest = earlier.size() > weights.length ? earlier.removeLast() : null;
         if (keepsNoise) {
-            vectors.addFirst(next);
-            next = vectors.size() > weights.length ? vectors.removeLast() : new long[next.length];
-            return;
-        }
-        releases.addFirst(release);
-        if (releases.size() > weights.length) {
-            releases.removeLast();
+            next = oldest == null ? new long[next.length] : oldest.noise();
         }
     }
 
@@ -142,12 +135,13 @@ public final class NoiseMixer {
      */
     public synchronized void write(DataOutput out) throws IOException {
         out.writeLong(kept);
-        for (GaussianNoise.Release release : releases) {
-            out.write(release.key());
-        }
-        for (long[] vector : vectors) {
-            out.writeInt(vector.length);
-            for (long value : vector) {
+        for (Term term : earlier) {
+            if (term.draws() != null) {
+                out.write(term.draws().key());
+                continue;
+            }
+            out.writeInt(term.noise().length);
+            for (long value : term.noise()) {
                 out.writeLong(value);
             }
         }
@@ -172,11 +166,11 @@ public final class NoiseMixer {
                 for (int i = 0; i < vector.length; i++) {
                     vector[i] = in.readLong();
                 }
-                vectors.addLast(vector);
+                earlier.addLast(new Term(null, vector));
             } else {
                 byte[] key = new byte[KEY_BYTES];
                 in.readFully(key);
-                releases.addLast(noise.made(key));
+                earlier.addLast(new Term(noise.made(key), NONE));
             }
         }
     }
