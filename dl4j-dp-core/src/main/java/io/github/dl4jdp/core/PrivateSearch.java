@@ -28,6 +28,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.OptionalLong;
+import java.util.UUID;
 import java.util.function.Function;
 import java.util.function.ToDoubleFunction;
 import java.util.random.RandomGenerator;
@@ -332,7 +333,7 @@ public final class PrivateSearch<C> {
         DpSgdPlan one = ofOneRun(draft);
         DpEvent selection = selection(draft, chosen);
         requireBounded(one);
-        String identity = RandomStreams.identity();
+        String identity = UUID.randomUUID().toString();
         var releases = PrivacyAccount.Release.of(draft.others(), draft.relation(), draft.unit());
         releases.put(identity, new PrivacyAccount.Release(selection.toJson(), draft.relation(), draft.unit()));
         var account = new PrivacyAccount(Map.of(), releases, Map.of(), Map.of());

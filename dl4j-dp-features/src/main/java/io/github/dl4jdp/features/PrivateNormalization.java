@@ -7,10 +7,10 @@ import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.mechanism.PrivateMoments;
-import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.OptionalLong;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -216,7 +216,7 @@ public final class PrivateNormalization {
                 examples,
                 relation,
                 PrivateMoments.event(noiseMultiplier, relation, seed),
-                RandomStreams.identity(),
+                UUID.randomUUID().toString(),
                 unit);
     }
 

@@ -5,9 +5,9 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
-import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
 import java.util.OptionalLong;
+import java.util.UUID;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -187,7 +187,7 @@ public final class PrivateScaling {
                 examples,
                 relation,
                 PrivateCounts.event(noiseMultiplier, relation, fixed),
-                RandomStreams.identity(),
+                UUID.randomUUID().toString(),
                 unit);
     }
 

@@ -256,15 +256,14 @@ public record Mechanism(
      * @return for each member the places of its chosen rows, ascending, from 0; empty for one without rows
      */
     public long[][] drawRows(LotKey key, long[] members, LongUnaryOperator rows) {
-        var coins = key.stream(LotSampler.ROWS, 0);
+        var coins = key.numbered(LotSampler.ROWS, 0);
         var chosen = new long[members.length][];
         for (int i = 0; i < members.length; i++) {
             long of = rows.applyAsLong(members[i]);
             if (of <= unit.maximumRows()) {
                 chosen[i] = LongStream.range(0, of).toArray();
             } else {
-                coins.restart(members[i]);
-                chosen[i] = LotSampler.fixedSize(coins, of, unit.maximumRows());
+                chosen[i] = LotSampler.fixedSize(coins.apply(members[i]), of, unit.maximumRows());
             }
         }
         return chosen;

@@ -15,13 +15,13 @@ import javax.crypto.spec.IvParameterSpec;
  * A random generator that reads the keystream of AES in counter mode (NIST SP 800-38A, section 6.5).
  *
  * <p>Without the key, the output cannot be distinguished from uniform bits, and the same key gives the same output on
- * every machine. Obtained from {@link RandomStreams#stream}; not safe for use by several threads at once: give each thread
+ * every machine. Every other value follows from {@link #nextLong()} as {@link RandomGenerator} specifies: an int is its upper half, a double the multiple of 2^-53 of its upper 53 bits. Obtained from {@link RandomStreams#stream}; not safe for use by several threads at once: give each thread
  * a stream of its own.
  *
  * <p>{@link #nextGaussian()}, inherited, is an ordinary floating-point sampler: noise that protects data comes from {@link
  * GaussianNoise}.
  */
-public final class KeystreamGenerator implements RandomGenerator {
+final class KeystreamGenerator implements RandomGenerator {
 
     /** Bytes a cipher call: long enough for the JIT's counter-mode intrinsic, short enough for the first-level cache. */
     private static final int CHUNK_BYTES = 4096;
@@ -30,8 +30,6 @@ public final class KeystreamGenerator implements RandomGenerator {
 
     private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
 
-    private static final double TWO_TO_MINUS_53 = 0x1p-53;
-
     private final SecretKey key;
     private final Cipher cipher;
     private final byte[] chunk = new byte[CHUNK_BYTES];
@@ -39,7 +37,7 @@ public final class KeystreamGenerator implements RandomGenerator {
 
     /** The keystream under {@code key} whose counter starts at {@code segment * 2^64}. */
     KeystreamGenerator(SecretKey key, long segment) {
-        this(key, counterBlock(segment));
+        this(key, counterBlock(segment, 0));
     }
 
     /** The keystream under {@code key} from the 16-byte counter block {@code initialCounter} on. */
@@ -54,8 +52,8 @@ public final class KeystreamGenerator implements RandomGenerator {
     }
 
     /** Continues with the keystream whose counter starts at {@code segment * 2^64}; segments never overlap. */
-    public void restart(long segment) {
-        initialize(counterBlock(segment));
+    void restart(long segment) {
+        initialize(counterBlock(segment, 0));
         position = CHUNK_BYTES;
     }
 
@@ -88,24 +86,6 @@ public final class KeystreamGenerator implements RandomGenerator {
         }
     }
 
-    /** Returns the upper half of {@link #nextLong()}. */
-    @Override
-    public int nextInt() {
-        return (int) (nextLong() >>> 32);
-    }
-
-    /** Returns a multiple of 2^-53, uniform on [0, 1). */
-    @Override
-    public double nextDouble() {
-        return (nextLong() >>> 11) * TWO_TO_MINUS_53;
-    }
-
-    /** Returns a multiple of 2^-24, uniform on [0, 1). */
-    @Override
-    public float nextFloat() {
-        return (nextInt() >>> 8) * 0x1p-24f;
-    }
-
     private void refill() {
         try {
             int written = cipher.update(ZEROS, 0, CHUNK_BYTES, chunk, 0);
@@ -126,7 +106,8 @@ public final class KeystreamGenerator implements RandomGenerator {
         }
     }
 
-    private static byte[] counterBlock(long segment) {
-        return ByteBuffer.allocate(16).putLong(segment).putLong(0).array();
+    /** The counter of a block of 16 bytes in a segment. */
+    static byte[] counterBlock(long segment, long block) {
+        return ByteBuffer.allocate(16).putLong(segment).putLong(block).array();
     }
 }

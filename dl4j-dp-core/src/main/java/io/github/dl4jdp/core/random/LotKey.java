@@ -5,6 +5,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.security.GeneralSecurityException;
 import java.util.Objects;
+import java.util.function.LongFunction;
+import java.util.random.RandomGenerator;
 import javax.crypto.Mac;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
@@ -57,22 +59,27 @@ public final class LotKey {
      *
      * @throws IllegalArgumentException if the label is empty or contains U+0000, or if {@code index < 0}
      */
-    public KeystreamGenerator stream(String label, long index) {
-        return new KeystreamGenerator(streamKey(label, index), 0L);
+    public RandomGenerator stream(String label, long index) {
+        return stream(label, index, 0);
     }
 
     /** The stream of a label and an index after its first {@code skipped} 64-bit values, without drawing them. */
-    public KeystreamGenerator stream(String label, long index, long skipped) {
-        var stream = new KeystreamGenerator(
-                streamKey(label, index),
-                ByteBuffer.allocate(2 * Long.BYTES)
-                        .putLong(0)
-                        .putLong(skipped / LONGS_A_BLOCK)
-                        .array());
+    public RandomGenerator stream(String label, long index, long skipped) {
+        byte[] start = KeystreamGenerator.counterBlock(0, skipped / LONGS_A_BLOCK);
+        var stream = new KeystreamGenerator(streamKey(label, index), start);
         for (long i = 0; i < skipped % LONGS_A_BLOCK; i++) {
             stream.nextLong();
         }
         return stream;
+    }
+
+    /** A stream for each number, which no other number's meets, by the rules of {@link #stream}: one generator, which goes to the beginning of the stream that is asked for. */
+    public LongFunction<RandomGenerator> numbered(String label, long index) {
+        var generator = new KeystreamGenerator(streamKey(label, index), 0L);
+        return number -> {
+            generator.restart(number);
+            return generator;
+        };
     }
 
     /** The stream of a label and an index, by the rules of {@link #stream}, to be read in any order. */

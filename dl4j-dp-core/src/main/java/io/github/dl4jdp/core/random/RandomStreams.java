@@ -7,9 +7,9 @@ import java.security.GeneralSecurityException;
 import java.security.MessageDigest;
 import java.security.SecureRandom;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.OptionalLong;
+import java.util.random.RandomGenerator;
 import javax.crypto.SecretKey;
 import javax.crypto.spec.SecretKeySpec;
 
@@ -71,13 +71,6 @@ public final class RandomStreams {
         return seed.isPresent() ? seeded(seed.getAsLong()) : secure();
     }
 
-    /** Returns 128 random bits from the platform's {@link SecureRandom}, in hexadecimal: a name that nothing else has. */
-    public static String identity() {
-        byte[] bits = new byte[16];
-        new SecureRandom().nextBytes(bits);
-        return HexFormat.of().formatHex(bits);
-    }
-
     /** Returns whether the key came from {@link SecureRandom}; false means that the run is not private. */
     public boolean isSecure() {
         return secure;
@@ -92,7 +85,7 @@ public final class RandomStreams {
      * @throws IllegalStateException if this source is secure and has given this label a stream of the same or a larger
      *     index before
      */
-    public KeystreamGenerator stream(String label, long index) {
+    public RandomGenerator stream(String label, long index) {
         return new KeystreamGenerator(streamKey(label, index), 0L);
     }
 

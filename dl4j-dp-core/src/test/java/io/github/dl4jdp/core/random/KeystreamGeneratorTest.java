@@ -68,7 +68,8 @@ class KeystreamGeneratorTest {
     /** A right generator fails with probability 1e-6 (fixed seed: it does not). */
     @Test
     void nextLong_bytes_areUniform() {
-        KeystreamGenerator random = RandomStreams.seeded(1).stream("bytes", 0);
+        KeystreamGenerator random =
+                new KeystreamGenerator(RandomStreams.seeded(1).streamKey("bytes", 0), 0L);
         long[] counts = new long[256];
         for (int i = 0; i < 500_000; i++) {
             long bits = random.nextLong();

@@ -79,7 +79,8 @@ class RoundedGaussianTest {
             double lower = n == -reach ? 0 : NORMAL.cumulativeProbability((n - 0.5) / 16);
             expected[n + reach] = upper - lower;
         }
-        KeystreamGenerator random = RandomStreams.seeded(11).stream("noise", 0);
+        KeystreamGenerator random =
+                new KeystreamGenerator(RandomStreams.seeded(11).streamKey("noise", 0), 0L);
         for (int i = 0; i < 4_000_000; i++) {
             long n = gaussian.sample(random);
             counts[(int) Math.max(-reach, Math.min(reach, n)) + reach]++;
@@ -107,7 +108,8 @@ class RoundedGaussianTest {
         int count = 20_000_000;
         double from = 3.7;
         RoundedGaussian gaussian = new RoundedGaussian(30);
-        KeystreamGenerator random = RandomStreams.seeded(13).stream("noise", 0);
+        KeystreamGenerator random =
+                new KeystreamGenerator(RandomStreams.seeded(13).streamKey("noise", 0), 0L);
         double[] tail = new double[10_000];
         int upper = 0;
         int lower = 0;
@@ -141,7 +143,8 @@ class RoundedGaussianTest {
     @Test
     void sample_lowBits_areFair() {
         RoundedGaussian gaussian = new RoundedGaussian(30);
-        KeystreamGenerator random = RandomStreams.seeded(14).stream("noise", 0);
+        KeystreamGenerator random =
+                new KeystreamGenerator(RandomStreams.seeded(14).streamKey("noise", 0), 0L);
         int count = 1_000_000;
         int[] ones = new int[28];
         for (int i = 0; i < count; i++) {
@@ -165,7 +168,8 @@ class RoundedGaussianTest {
 
     private static double[] standardized(long seed, int count) {
         RoundedGaussian gaussian = new RoundedGaussian(30);
-        KeystreamGenerator random = RandomStreams.seeded(seed).stream("noise", 0);
+        KeystreamGenerator random =
+                new KeystreamGenerator(RandomStreams.seeded(seed).streamKey("noise", 0), 0L);
         double[] values = new double[count];
         for (int i = 0; i < count; i++) {
             values[i] = gaussian.sample(random) * 0x1p-30;

@@ -4,10 +4,10 @@ package io.github.dl4jdp.core.internal.training;
 import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.internal.arrays.Slices;
-import io.github.dl4jdp.core.random.KeystreamGenerator;
 import io.github.dl4jdp.core.random.LotKey;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
+import java.util.random.RandomGenerator;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -50,10 +50,10 @@ public final class AugmentedLots {
         }
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             MultiDataSet all = InMemoryExamples.map(examples, this::repeated);
-            KeystreamGenerator random = key.stream(STREAM, 0);
+            var draws = key.numbered(STREAM, 0);
             for (int k = 0; k < copies; k++) {
                 for (int i = 0; i < members.length; i++) {
-                    random.restart(keyOf(members[i], k));
+                    RandomGenerator random = draws.apply(keyOf(members[i], k));
                     augment(all.getFeatures(0), (long) k * members.length + i, augmentation, random);
                 }
             }
@@ -61,7 +61,7 @@ public final class AugmentedLots {
         }
     }
 
-    private static void augment(INDArray all, long row, Augmentation augmentation, KeystreamGenerator random) {
+    private static void augment(INDArray all, long row, Augmentation augmentation, RandomGenerator random) {
         INDArray own = Slices.range(all, 0, row, row + 1);
         INDArray copy = augmentation.augment(own, random);
         if (!Arrays.equals(copy.shape(), own.shape())) {

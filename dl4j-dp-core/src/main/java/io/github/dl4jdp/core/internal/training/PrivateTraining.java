@@ -34,6 +34,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.UUID;
 import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Model;
@@ -82,7 +83,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     private final AugmentedLots augmentedLots;
     private final Spending spending;
     /** The identity of this session in the network's account. */
-    private final String session = RandomStreams.identity();
+    private final String session = UUID.randomUUID().toString();
 
     private final Mechanism mechanism;
     private final AccountCarriers carriers;
