@@ -399,7 +399,7 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if it is out of this range, the lots are not Poisson-sampled, or the plan is calibrated to a guarantee under another relation
      */
     public DpSgdPlan withMaximumLotSize(long examples) {
-        var known = Mechanism.relations(sampling, examples < this.examples);
+        var known = Mechanism.relations(sampling, examples < this.examples, correlation != null);
         NeighboringRelation kept = known.contains(relation) ? relation : known.get(0);
         if (target != null && target.relation() != kept) {
             throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept

@@ -1,9 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal;
 
-/** The checks of numbers that every room makes, with the same words. */
+/** The checks that every room makes, those of numbers with the same words. */
 public final class Require {
     private Require() {}
+
+    /**
+     * Checks what must hold.
+     *
+     * @throws IllegalArgumentException with the message if it does not
+     */
+    public static void that(boolean holds, String message) {
+        if (!holds) {
+            throw new IllegalArgumentException(message);
+        }
+    }
 
     /**
      * Returns a count.

@@ -63,139 +63,112 @@ public record Mechanism(
     public Mechanism {
         Require.positive("examples", examples);
         Require.positive("lotSize", lotSize);
-        if (lotSize > examples) {
-            throw new IllegalArgumentException("lotSize must be at most examples = " + examples + ", was " + lotSize);
-        }
-        if (maximumLotSize < lotSize || maximumLotSize > examples) {
-            throw new IllegalArgumentException("maximumLotSize must be between the lot size, " + lotSize
-                    + ", and the number of examples, " + examples + ", was " + maximumLotSize);
-        }
-        if (maximumLotSize < examples && sampling != Sampling.POISSON) {
-            throw new IllegalArgumentException("maximumLotSize must be for Poisson lots, was " + maximumLotSize
-                    + " for " + sampling + " lots, whose size does not vary");
-        }
+        Require.that(lotSize <= examples, "lotSize must be at most examples = " + examples + ", was " + lotSize);
+        Require.that(
+                maximumLotSize >= lotSize && maximumLotSize <= examples,
+                "maximumLotSize must be between the lot size, " + lotSize + ", and the number of examples, " + examples
+                        + ", was " + maximumLotSize);
+        Require.that(
+                maximumLotSize == examples || sampling == Sampling.POISSON,
+                "maximumLotSize must be for Poisson lots, was " + maximumLotSize + " for " + sampling
+                        + " lots, whose size does not vary");
         if (sampling == Sampling.RANDOM_ALLOCATION) {
             Require.positive("lotsPerPass", lotsPerPass);
-            if (lotSize != allocatedLotSize(examples, lotsPerPass)) {
-                throw new IllegalArgumentException("lotSize must be examples / lotsPerPass, rounded, "
-                        + allocatedLotSize(examples, lotsPerPass) + ", was " + lotSize);
-            }
-        } else if (lotsPerPass != 0) {
-            throw new IllegalArgumentException("lotsPerPass must be 0 for " + sampling
-                    + " lots, which are no random allocation, was " + lotsPerPass);
+            long allocated = allocatedLotSize(examples, lotsPerPass);
+            Require.that(
+                    lotSize == allocated,
+                    "lotSize must be examples / lotsPerPass, rounded, " + allocated + ", was " + lotSize);
+        } else {
+            Require.that(
+                    lotsPerPass == 0,
+                    "lotsPerPass must be 0 for " + sampling + " lots, which are no random allocation, was "
+                            + lotsPerPass);
         }
         var known = relations(sampling, maximumLotSize < examples, correlation.isPresent());
-        if (!known.contains(relation)) {
-            throw new IllegalArgumentException(
-                    "relation must be one of " + known + " for " + sampling + " lots, was " + relation);
-        }
-        if (!(noiseMultiplier >= 0 && noiseMultiplier < Double.POSITIVE_INFINITY)) {
-            throw new IllegalArgumentException("noiseMultiplier must be finite and >= 0, was " + noiseMultiplier);
-        }
+        Require.that(
+                known.contains(relation),
+                "relation must be one of " + known + " for " + sampling + " lots, was " + relation);
+        Require.that(
+                noiseMultiplier >= 0 && noiseMultiplier < Double.POSITIVE_INFINITY,
+                "noiseMultiplier must be finite and >= 0, was " + noiseMultiplier);
         Require.positive("releasesPerLot", releasesPerLot);
         Require.positive("copies", copies);
         Require.positive("steps", steps);
+        boolean isAdaptive = clipping instanceof Clipping.Adaptive;
         if (clipping instanceof Clipping.Adaptive adaptive) {
             clipping = adaptive.forLots(lotSize);
-            if (releasesPerLot > 1) {
-                throw new IllegalArgumentException(
-                        "clipping must not be adaptive in a plan with truncated backpropagation through time, whose segments have gradients of"
-                                + " different sizes and would each release a count; use Clipping.flat, perLayer or automatic, was "
-                                + clipping.describe());
-            }
         }
-        if (copies > 1 && releasesPerLot > 1) {
-            throw new IllegalArgumentException(
-                    "augmentationMultiplicity must be 1 in a plan with truncated backpropagation through time, was "
-                            + copies);
+        if (releasesPerLot > 1) {
+            String truncated = " in a plan with truncated backpropagation through time";
+            Require.that(
+                    !isAdaptive,
+                    "clipping must not be adaptive" + truncated
+                            + ", whose segments have gradients of different sizes and would each release a count; use Clipping.flat, perLayer or automatic, was "
+                            + clipping.describe());
+            Require.that(copies == 1, "augmentationMultiplicity must be 1" + truncated + ", was " + copies);
+            Require.that(
+                    !unit.isGroup(),
+                    "unit must be the example" + truncated + ", was " + unit.name()
+                            + ": a recurrent layer carries the state of one row from segment to segment. Use standard backpropagation through time");
         }
-        if (unit.isGroup() && releasesPerLot > 1) {
-            throw new IllegalArgumentException(
-                    "unit must be the example in a plan with truncated backpropagation through time, was "
-                            + unit.name()
-                            + ": a recurrent layer carries the state of one row from segment to segment. Use"
-                            + " standard backpropagation through time");
-        }
-        if (unit.isGroup() && sampling == Sampling.GIVEN_BATCHES) {
-            throw new IllegalArgumentException(
+        if (sampling == Sampling.GIVEN_BATCHES) {
+            Require.that(
+                    !unit.isGroup(),
                     "unit must be the example in a plan of given batches, was " + unit.name() + ": the rows of one "
                             + unit.name() + " may be in any of your batches; use DpSgdPlan.poisson or fixedSize");
-        }
-        if (copies > 1 && sampling == Sampling.GIVEN_BATCHES) {
-            throw new IllegalArgumentException(
+            Require.that(
+                    copies == 1,
                     "augmentationMultiplicity must be 1 in a plan of given batches, whose examples the engine does not copy, was "
                             + copies + "; use DpSgdPlan.poisson or fixedSize");
         }
         if (correlation.isPresent()) {
-            requireCorrelatable(
-                    correlation.get(),
-                    sampling,
-                    examples,
-                    lotSize,
-                    maximumLotSize,
-                    clipping,
-                    noiseSchedule,
-                    releasesPerLot,
-                    steps);
-        }
-    }
-
-    private static void requireCorrelatable(
-            Correlation correlation,
-            Sampling sampling,
-            long examples,
-            long lotSize,
-            long maximumLotSize,
-            Clipping clipping,
-            NoiseSchedule noiseSchedule,
-            long releasesPerLot,
-            long steps) {
-        CorrelatedNoise noise = correlation.noise();
-        String reason =
-                switch (sampling) {
-                    case FIXED_SIZE ->
-                        "needs lots in which the steps of an example are known to be apart, which lots of a fixed size are not; use DpSgdPlan.givenBatches, singlePass or poisson";
-                    case POISSON -> {
-                        if (!noise.isBanded()) {
-                            yield "needs a matrix with bands for Poisson lots, so that the steps of an example do not share noise; use CorrelatedNoise.bandMf or bandedSquareRoot, or DpSgdPlan.givenBatches";
-                        }
-                        if (Math.multiplyExact(lotSize, (long) noise.bands()) > examples) {
-                            yield "draws a lot from one of " + noise.bands()
-                                    + " parts of the data set, which must have at least the expected lot size, "
-                                    + lotSize + ", of " + examples + " examples; use fewer bands or smaller lots";
-                        }
-                        if (correlation.separation() != noise.bands()) {
-                            yield "draws the lots of an example " + noise.bands() + " apart for Poisson lots, not "
-                                    + correlation.separation();
-                        }
-                        yield maximumLotSize < examples ? "has no known cost for lots of a maximum size" : "";
-                    }
-                    case RANDOM_ALLOCATION ->
-                        "has no known cost for random allocation, in which the steps of an example may follow on each other; use DpSgdPlan.givenBatches, singlePass or poisson";
-                    case GIVEN_BATCHES -> {
-                        long lotsOfPass = lotsAfter(1, examples, lotSize);
-                        yield steps > lotsOfPass && correlation.separation() > lotsOfPass
-                                ? "must have a separation of at most the " + lotsOfPass
-                                        + " lots of a pass, which are all that lie between two lots of an example, was "
-                                        + correlation.separation()
-                                        + "; leave the separation out for the same order in every pass, or declare 1 for any order"
-                                : "";
-                    }
-                };
-        if (reason.isEmpty() && clipping instanceof Clipping.Adaptive) {
-            reason =
-                    "needs one clipping norm for all lots, since noise of different sizes does not cancel; use Clipping.flat, perLayer or automatic";
-        }
-        if (reason.isEmpty() && !noiseSchedule.isConstant()) {
-            reason =
-                    "needs the same noise in all lots, since noise of different sizes does not cancel; leave the noise schedule out";
-        }
-        if (reason.isEmpty() && releasesPerLot > 1) {
-            reason =
-                    "must not be used with truncated backpropagation through time, whose segments are several releases about one lot; train on whole sequences";
-        }
-        if (!reason.isEmpty()) {
-            throw new IllegalArgumentException("correlated noise (" + noise.describe() + ") " + reason);
+            CorrelatedNoise noise = correlation.get().noise();
+            long separation = correlation.get().separation();
+            String correlated = "correlated noise (" + noise.describe() + ") ";
+            Require.that(
+                    sampling != Sampling.FIXED_SIZE,
+                    correlated
+                            + "needs lots in which the steps of an example are known to be apart, which lots of a fixed size are not; use DpSgdPlan.givenBatches, singlePass or poisson");
+            Require.that(
+                    sampling != Sampling.RANDOM_ALLOCATION,
+                    correlated
+                            + "has no known cost for random allocation, in which the steps of an example may follow on each other; use DpSgdPlan.givenBatches, singlePass or poisson");
+            if (sampling == Sampling.POISSON) {
+                Require.that(
+                        noise.isBanded(),
+                        correlated
+                                + "needs a matrix with bands for Poisson lots, so that the steps of an example do not share noise; use CorrelatedNoise.bandMf or bandedSquareRoot, or DpSgdPlan.givenBatches");
+                Require.that(
+                        Math.multiplyExact(lotSize, (long) noise.bands()) <= examples,
+                        correlated + "draws a lot from one of " + noise.bands()
+                                + " parts of the data set, which must have at least the expected lot size, " + lotSize
+                                + ", of " + examples + " examples; use fewer bands or smaller lots");
+                Require.that(
+                        separation == noise.bands(),
+                        correlated + "draws the lots of an example " + noise.bands() + " apart for Poisson lots, not "
+                                + separation);
+                Require.that(maximumLotSize == examples, correlated + "has no known cost for lots of a maximum size");
+            } else {
+                long lotsOfPass = lotsAfter(1, examples, lotSize);
+                Require.that(
+                        steps <= lotsOfPass || separation <= lotsOfPass,
+                        correlated + "must have a separation of at most the " + lotsOfPass
+                                + " lots of a pass, which are all that lie between two lots of an example, was "
+                                + separation
+                                + "; leave the separation out for the same order in every pass, or declare 1 for any order");
+            }
+            Require.that(
+                    !isAdaptive,
+                    correlated
+                            + "needs one clipping norm for all lots, since noise of different sizes does not cancel; use Clipping.flat, perLayer or automatic");
+            Require.that(
+                    noiseSchedule.isConstant(),
+                    correlated
+                            + "needs the same noise in all lots, since noise of different sizes does not cancel; leave the noise schedule out");
+            Require.that(
+                    releasesPerLot == 1,
+                    correlated
+                            + "must not be used with truncated backpropagation through time, whose segments are several releases about one lot; train on whole sequences");
         }
     }
 
@@ -289,15 +262,7 @@ public record Mechanism(
      * The relations under which the cost of lots is known, the usual one first.
      *
      * @param isCut whether lots have a maximum size: an example then takes another one's place, and only its replacement by nothing is bounded (Ganesh 2025, arXiv 2508.15089)
-     */
-    public static List<NeighboringRelation> relations(Sampling sampling, boolean isCut) {
-        return relations(sampling, isCut, false);
-    }
-
-    /**
-     * As {@link #relations(Sampling, boolean)}, with correlated noise: Poisson lots are drawn from parts by the examples' numbers then, and one example more would move others to other parts.
-     *
-     * @param isCorrelated whether lots share draws of noise
+     * @param isCorrelated whether lots share draws of noise: Poisson lots are drawn from parts by the examples' numbers then, and one example more would move others to other parts
      */
     public static List<NeighboringRelation> relations(Sampling sampling, boolean isCut, boolean isCorrelated) {
         return isCut || (isCorrelated && sampling == Sampling.POISSON)
