@@ -17,6 +17,17 @@ public final class Require {
     }
 
     /**
+     * Checks that a call is allowed now.
+     *
+     * @throws IllegalStateException with the message if it is not
+     */
+    public static void state(boolean isAllowed, String message) {
+        if (!isAllowed) {
+            throw new IllegalStateException(message);
+        }
+    }
+
+    /**
      * Returns a count.
      *
      * @throws IllegalArgumentException if it is less than 1

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
+import io.github.dl4jdp.core.internal.Require;
+
 /**
  * What a release is paid with. Only {@link Charges} makes one, and only {@link PrivateStep} uses it: a release without a charge does not compile.
  *
@@ -54,27 +56,27 @@ public final class Charge {
     void pay(boolean isFirstOfLot, long lot, long examplesOfLot) {
         Mechanism mechanism = charges.mechanism();
         boolean byPass = mechanism.chargesByPass();
-        if (isFirstOfLot && recorded && !byPass) {
-            throw new IllegalStateException("charge " + number + " pays for one lot, but was used for a second one");
-        }
+        Require.state(
+                !isFirstOfLot || !recorded || byPass,
+                "charge " + number + " pays for one lot, but was used for a second one");
         long examplesSoFar = isFirstOfLot ? Math.addExact(examples, examplesOfLot) : examples;
         if (mechanism.sampling() == Sampling.RANDOM_ALLOCATION && recorded && isFirstOfLot) {
-            if (lot <= lastLot || mechanism.passOf(lot) != mechanism.passOf(lastLot)) {
-                throw new IllegalStateException(
-                        "charge " + number + " pays once for each lot of one pass, has paid for lot " + lastLot
-                                + ", and was used for lot " + lot);
-            }
-        } else if (byPass && mechanism.sampling() == Sampling.GIVEN_BATCHES && examplesSoFar > mechanism.examples()) {
-            throw new IllegalStateException("charge " + number + " pays for a pass over " + mechanism.examples()
-                    + " examples, but was used for " + examplesSoFar);
+            Require.state(
+                    lot > lastLot && mechanism.passOf(lot) == mechanism.passOf(lastLot),
+                    "charge " + number + " pays once for each lot of one pass, has paid for lot " + lastLot
+                            + ", and was used for lot " + lot);
+        } else if (byPass && mechanism.sampling() == Sampling.GIVEN_BATCHES) {
+            Require.state(
+                    examplesSoFar <= mechanism.examples(),
+                    "charge " + number + " pays for a pass over " + mechanism.examples()
+                            + " examples, but was used for " + examplesSoFar);
         }
         long releasesSoFar = isFirstOfLot ? 1 : releasesOfLot + 1;
-        if (releasesSoFar > mechanism.releasesPerLot()) {
-            throw new IllegalStateException("charge " + number + " pays for " + mechanism.releasesPerLot()
-                    + " releases about a lot, but was used for one more");
-        }
+        Require.state(
+                releasesSoFar <= mechanism.releasesPerLot(),
+                "charge " + number + " pays for " + mechanism.releasesPerLot()
+                        + " releases about a lot, but was used for one more");
         if (!recorded) {
-            charges.requireRoom(this, examplesOfLot);
             charges.record(this, examplesOfLot);
             recorded = true;
         }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.core.internal.Require;
 import java.util.List;
 
 /** Makes the charges of one run, in their order. */
@@ -27,11 +28,10 @@ public final class Charges {
         /** Checks the numbers; {@code IllegalArgumentException} if one is negative, or {@code began > charges}. */
         public Stop {
             sizes = List.copyOf(sizes);
-            if (began < 0 || began > charges || passes < 0 || lots < 0 || examples < 0) {
-                throw new IllegalArgumentException(
-                        "a stop must have numbers of at least 0, and began at most charges, was " + charges + ", "
-                                + began + ", " + passes + ", " + lots + ", " + examples);
-            }
+            Require.that(
+                    began >= 0 && began <= charges && passes >= 0 && lots >= 0 && examples >= 0,
+                    "a stop must have numbers of at least 0, and began at most charges, was " + charges + ", " + began
+                            + ", " + passes + ", " + lots + ", " + examples);
         }
     }
 
@@ -81,10 +81,10 @@ public final class Charges {
      * @throws IllegalStateException if it did not stop after as many charges as are recorded
      */
     public void goOn(Stop stop, boolean isStream) {
-        if (stop.charges() != made) {
-            throw new IllegalStateException("noise must go on after the " + made
-                    + " charges that are recorded, had stopped after " + stop.charges());
-        }
+        Require.state(
+                stop.charges() == made,
+                "noise must go on after the " + made + " charges that are recorded, had stopped after "
+                        + stop.charges());
         began = stop.began();
         passes.goOn(stop, isStream);
     }
@@ -122,12 +122,11 @@ public final class Charges {
      * @throws IllegalStateException if, with correlated noise, another pass has begun since
      */
     public Charge nextOfSamePass(Charge earlier) {
-        if (isOfPasses() && earlier.pass() != passes.begun()) {
-            throw new IllegalStateException(
-                    "with correlated noise, a pass must be read to its end by one iterator before another one begins a pass: pass "
-                            + earlier.pass() + " was to go on after pass " + passes.begun()
-                            + " had begun. Use one iterator at a time, and reset() for its next pass");
-        }
+        Require.state(
+                !isOfPasses() || earlier.pass() == passes.begun(),
+                "with correlated noise, a pass must be read to its end by one iterator before another one begins a pass: pass "
+                        + earlier.pass() + " was to go on after pass " + passes.begun()
+                        + " had begun. Use one iterator at a time, and reset() for its next pass");
         return next();
     }
 
@@ -135,18 +134,15 @@ public final class Charges {
         return mechanism;
     }
 
-    /** Refuses a lot that the participation which correlated noise was computed for does not allow. */
-    void requireRoom(Charge charge, long examplesOfLot) {
+    /** Records a charge, unless the participation which correlated noise was computed for does not allow its lot. */
+    void record(Charge charge, long examplesOfLot) {
         if (isOfPasses()) {
             passes.require(charge.pass(), examplesOfLot);
         }
-    }
-
-    void record(Charge charge, long examplesOfLot) {
-        if (charge.number() != made + 1) {
-            throw new IllegalStateException("charge " + charge.number() + " must be the next one to be recorded, "
-                    + (made + 1) + ": another release was recorded after it was made");
-        }
+        Require.state(
+                charge.number() == made + 1,
+                "charge " + charge.number() + " must be the next one to be recorded, " + (made + 1)
+                        + ": another release was recorded after it was made");
         book.record(mechanism.event(began, charge.number()));
         made++;
         if (isOfPasses()) {

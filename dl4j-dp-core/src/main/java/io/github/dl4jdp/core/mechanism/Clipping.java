@@ -48,9 +48,7 @@ public sealed interface Clipping {
      * @throws IllegalArgumentException if there is none, or one is not finite and positive
      */
     static PerLayer perLayer(List<Double> norms) {
-        if (norms.isEmpty()) {
-            throw new IllegalArgumentException("norms must have one value for every layer that trains, was empty");
-        }
+        Require.that(!norms.isEmpty(), "norms must have one value for every layer that trains, was empty");
         return new PerLayer(PerLayer.total(norms), norms);
     }
 
@@ -110,10 +108,9 @@ public sealed interface Clipping {
             Require.positive("clippingNorm", norm);
             norms = List.copyOf(norms);
             norms.forEach(one -> Require.positive("norms", one));
-            if (!norms.isEmpty() && norm != total(norms)) {
-                throw new IllegalArgumentException("clippingNorm must be the root of the sum of the squared norms, "
-                        + total(norms) + ", was " + norm);
-            }
+            Require.that(
+                    norms.isEmpty() || norm == total(norms),
+                    "clippingNorm must be the root of the sum of the squared norms, " + total(norms) + ", was " + norm);
         }
 
         private static double total(List<Double> norms) {
@@ -150,10 +147,9 @@ public sealed interface Clipping {
         /** Automatic clipping; {@code IllegalArgumentException} if a value is out of its range. */
         public Automatic {
             Require.positive("clippingNorm", norm);
-            if (!(stability >= LEAST_STABILITY && stability < Double.POSITIVE_INFINITY)) {
-                throw new IllegalArgumentException(
-                        "stability must be finite and >= " + LEAST_STABILITY + ", was " + stability);
-            }
+            Require.that(
+                    stability >= LEAST_STABILITY && stability < Double.POSITIVE_INFINITY,
+                    "stability must be finite and >= " + LEAST_STABILITY + ", was " + stability);
         }
 
         /**
@@ -207,9 +203,7 @@ public sealed interface Clipping {
         /** Adaptive clipping; {@code IllegalArgumentException} if a value is out of its range. */
         public Adaptive {
             Require.positive("clippingNorm", norm);
-            if (!(quantile > 0 && quantile < 1)) {
-                throw new IllegalArgumentException("quantile must be in (0, 1), was " + quantile);
-            }
+            Require.that(quantile > 0 && quantile < 1, "quantile must be in (0, 1), was " + quantile);
             Require.positive("learningRate", learningRate);
             if (countNoise != null) {
                 Require.positive("countNoise", countNoise);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
+import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.arrays.Norms;
 import java.util.Arrays;
 import java.util.List;
@@ -121,10 +122,9 @@ final class LotClipping {
             Arrays.fill(equal, clipping.norm() / Math.sqrt(layers));
             return equal;
         }
-        if (given.size() != layers) {
-            throw new IllegalArgumentException(
-                    "norms must have one value for each of the " + layers + " layers that train, had " + given.size());
-        }
+        Require.that(
+                given.size() == layers,
+                "norms must have one value for each of the " + layers + " layers that train, had " + given.size());
         return given.stream().mapToDouble(Double::doubleValue).toArray();
     }
 

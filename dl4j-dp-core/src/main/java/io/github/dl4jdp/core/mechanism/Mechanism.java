@@ -9,7 +9,6 @@ import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.random.LotKey;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -285,6 +284,11 @@ public record Mechanism(
         return correlation.orElseThrow().matrix(steps, sampling == Sampling.POISSON ? 1 : passes());
     }
 
+    /** What rounding mixtures of noise adds to the sensitivity, as {@code GaussianNoise} has it; 0 for independent noise. */
+    double mixingRounding() {
+        return correlation.isPresent() ? matrix().rounding() : 0;
+    }
+
     /** The passes over the data set, the last one possibly short: with given batches, the most lots of an example. */
     public long passes() {
         return passOf(steps);
@@ -396,14 +400,10 @@ public record Mechanism(
     /** The charges after the first {@code from} up to number {@code to}, those of equal events together, of a run whose noise never began anew. */
     public List<DpEvent.SelfComposed> runs(long from, long to) {
         var runs = new ArrayList<DpEvent.SelfComposed>();
-        if (correlation.isPresent()) {
-            for (long charge = from + 1; charge <= to; charge++) {
-                runs.add(new DpEvent.SelfComposed(event(charge), 1));
-            }
-            return runs;
-        }
         for (long done = from; done < to; ) {
-            long last = seed.isEmpty() ? Math.min(to, noiseSchedule.lastOfStage(done + 1)) : to;
+            long last = correlation.isPresent()
+                    ? done + 1
+                    : seed.isEmpty() ? Math.min(to, noiseSchedule.lastOfStage(done + 1)) : to;
             runs.add(new DpEvent.SelfComposed(event(done + 1), last - done));
             done = last;
         }
@@ -426,14 +426,10 @@ public record Mechanism(
 
     /** The events that charges may have. */
     public Set<DpEvent> possibleEvents() {
-        if (correlation.isPresent()) {
-            var events = new HashSet<DpEvent>();
-            for (long charge = 1; charge <= steps; charge++) {
-                events.add(event(charge));
-            }
-            return events;
-        }
-        return noiseSchedule.stages().stream().map(stage -> event(stage.from())).collect(Collectors.toSet());
+        // A schedule's last stage has no end; correlated noise is made for so many steps.
+        return runs(0, correlation.isPresent() ? steps : Long.MAX_VALUE).stream()
+                .map(DpEvent.SelfComposed::event)
+                .collect(Collectors.toSet());
     }
 
     /** The number of charges of the first {@code lots} lots: as many, or the number of passes they begin. */
@@ -466,20 +462,5 @@ public record Mechanism(
             pass--;
         }
         return pass;
-    }
-
-    @Override
-    public String toString() {
-        return sampling + " lots, examples=" + examples + ", lotSize=" + lotSize
-                + (isCut() ? ", maximumLotSize=" + maximumLotSize : "")
-                + (lotsPerPass > 0 ? ", lotsPerPass=" + lotsPerPass : "") + ", steps=" + steps + ", clipping="
-                + clipping.describe() + ", noiseMultiplier=" + noiseMultiplier
-                + (noiseSchedule.isConstant() ? "" : " times " + noiseSchedule.describe())
-                + correlation.map(one -> ", correlatedNoise=" + one.describe()).orElse("")
-                + (releasesPerLot == 1 ? "" : ", releasesPerLot=" + releasesPerLot)
-                + (copies == 1 ? "" : ", augmentationMultiplicity=" + copies)
-                + (unit.isGroup() ? ", unit=" + unit.name() + ", maximumRows=" + unit.maximumRows() : "")
-                + ", relation=" + relation
-                + (seed.isEmpty() ? "" : ", seed=" + seed.getAsLong());
     }
 }

@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.mechanism;
 import io.github.dl4jdp.core.internal.Require;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Collectors;
 
 /**
  * How the noise of a run changes from lot to lot: factors of the plan's noise multiplier, constant over stages.
@@ -37,13 +38,11 @@ public record NoiseSchedule(List<Stage> stages) {
     /** A schedule; {@code IllegalArgumentException} if there is no stage, the first is not from lot 1, or they do not ascend. */
     public NoiseSchedule {
         stages = List.copyOf(stages);
-        if (stages.isEmpty() || stages.get(0).from() != 1) {
-            throw new IllegalArgumentException("stages must begin with one from lot 1, were " + stages);
-        }
+        Require.that(
+                !stages.isEmpty() && stages.get(0).from() == 1,
+                "stages must begin with one from lot 1, were " + stages);
         for (int i = 1; i < stages.size(); i++) {
-            if (stages.get(i).from() <= stages.get(i - 1).from()) {
-                throw new IllegalArgumentException("stages must ascend, were " + stages);
-            }
+            Require.that(stages.get(i).from() > stages.get(i - 1).from(), "stages must ascend, were " + stages);
         }
     }
 
@@ -94,13 +93,8 @@ public record NoiseSchedule(List<Stage> stages) {
 
     /** The stages in a few words. */
     public String describe() {
-        var text = new StringBuilder();
-        for (Stage stage : stages) {
-            text.append(text.isEmpty() ? "" : ", ")
-                    .append(stage.factor())
-                    .append(" from ")
-                    .append(stage.from());
-        }
-        return text.toString();
+        return stages.stream()
+                .map(stage -> stage.factor() + " from " + stage.from())
+                .collect(Collectors.joining(", "));
     }
 }

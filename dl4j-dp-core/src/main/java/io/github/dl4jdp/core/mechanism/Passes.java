@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.mechanism;
 
+import io.github.dl4jdp.core.internal.Require;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -59,9 +60,7 @@ final class Passes {
     boolean canGoOn(boolean isStream) {
         return isStream
                 ? examples < mechanism.examples()
-                : begun < mechanism.passes()
-                        && (begun == 0
-                                || lots >= mechanism.correlation().orElseThrow().separation());
+                : begun < mechanism.passes() && (begun == 0 || lots >= separation());
     }
 
     /**
@@ -73,17 +72,17 @@ final class Passes {
         if (isOpen) {
             return;
         }
-        if (begun == mechanism.passes()) {
-            throw new IllegalStateException("the plan is exhausted: all of its " + begun + " passes were begun");
-        }
-        long separation = mechanism.correlation().orElseThrow().separation();
-        if (begun > 0 && lots < separation) {
-            throw new IllegalStateException(
-                    "a pass must have at least " + separation
-                            + " lots before the next one begins, since the noise of an example's lots is shared by lots that are closer; it had "
-                            + lots
-                            + ". Read every pass to its end, or declare a smaller separation by withCorrelatedNoise(noise, separation)");
-        }
+        Require.state(begun < mechanism.passes(), "the plan is exhausted: all of its " + begun + " passes were begun");
+        Require.state(
+                begun == 0 || lots >= separation(),
+                "a pass must have at least " + separation()
+                        + " lots before the next one begins, since the noise of an example's lots is shared by lots that are closer; it had "
+                        + lots
+                        + ". Read every pass to its end, or declare a smaller separation by withCorrelatedNoise(noise, separation)");
+    }
+
+    private long separation() {
+        return mechanism.correlation().orElseThrow().separation();
     }
 
     /**
@@ -93,36 +92,35 @@ final class Passes {
      * @throws IllegalStateException if the pass must not begin yet, or has more examples than the data set; if the lot is larger than the plan's, or of another size than in the passes before
      */
     void require(long pass, long examplesOfLot) {
-        long before = 0;
-        if (pass != begun) {
+        boolean isNew = pass != begun;
+        if (isNew) {
             requireNext();
-        } else {
-            before = examples;
         }
-        if (Math.addExact(before, examplesOfLot) > mechanism.examples()) {
-            throw new IllegalStateException("a pass must be over at most " + mechanism.examples()
-                    + " examples, was over " + (before + examplesOfLot) + "; nothing of this lot was released");
-        }
-        if (examplesOfLot > mechanism.lotSize()) {
-            throw new IllegalStateException(
-                    "with correlated noise, a lot must have at most the plan's batch size, "
-                            + mechanism.lotSize() + " examples, had " + examplesOfLot
-                            + "; nothing of it was released. Use an iterator of smaller batches, or a plan with a larger batch size");
-        }
-        int place = (int) (pass == begun ? lots : 0);
-        if (hasFixedSizes() && place < sizes.size() && examplesOfLot != sizes.get(place)) {
-            throw new IllegalStateException(
-                    "with correlated noise, lot " + (place + 1) + " of pass " + pass
-                            + " must have " + sizes.get(place) + " examples, as lot " + (place + 1)
+        long examplesSoFar = Math.addExact(isNew ? 0 : examples, examplesOfLot);
+        Require.state(
+                examplesSoFar <= mechanism.examples(),
+                "a pass must be over at most " + mechanism.examples() + " examples, was over " + examplesSoFar
+                        + "; nothing of this lot was released");
+        Require.state(
+                examplesOfLot <= mechanism.lotSize(),
+                "with correlated noise, a lot must have at most the plan's batch size, " + mechanism.lotSize()
+                        + " examples, had " + examplesOfLot
+                        + "; nothing of it was released. Use an iterator of smaller batches, or a plan with a larger batch size");
+        int place = (int) (isNew ? 0 : lots);
+        if (hasFixedSizes() && place < sizes.size()) {
+            Require.state(
+                    examplesOfLot == sizes.get(place),
+                    "with correlated noise, lot " + (place + 1) + " of pass " + pass + " must have " + sizes.get(place)
+                            + " examples, as lot " + (place + 1)
                             + " of an earlier pass, since the noise of an example's lots is shared by lots that are closer than "
-                            + mechanism.correlation().orElseThrow().separation() + "; it had " + examplesOfLot
+                            + separation() + "; it had " + examplesOfLot
                             + ", and nothing of it was released. Use an iterator with the same batches in every pass, withCorrelatedNoise(noise, 1), which holds for any batches, or independent noise");
         }
     }
 
     /** Whether the plan assumes more of the places of an example than that they are in different lots. */
     private boolean hasFixedSizes() {
-        return mechanism.passes() > 1 && mechanism.correlation().orElseThrow().separation() > 1;
+        return mechanism.passes() > 1 && separation() > 1;
     }
 
     /** Counts a release that {@link #require} accepted. */

@@ -21,11 +21,10 @@ public record PrivacyUnit(String name, int maximumRows) {
 
     /** Checks both; {@code IllegalArgumentException} if one is out of its range. */
     public PrivacyUnit {
-        if (!NAME.matcher(name).matches()) {
-            throw new IllegalArgumentException(
-                    "unit must be a word of 1 to 40 letters, digits, spaces, hyphens or underscores, such as \"patient\", was \""
-                            + name + "\"");
-        }
+        Require.that(
+                NAME.matcher(name).matches(),
+                "unit must be a word of 1 to 40 letters, digits, spaces, hyphens or underscores, such as \"patient\", was \""
+                        + name + "\"");
         Require.positive("maximumRows", maximumRows);
     }
 

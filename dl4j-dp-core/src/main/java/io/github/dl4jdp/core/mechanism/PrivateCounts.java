@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
@@ -50,9 +51,7 @@ public final class PrivateCounts {
      * @throws IllegalArgumentException if a number is below 1
      */
     public PrivateCounts(int columns, int bins) {
-        if (columns < 1 || bins < 1) {
-            throw new IllegalArgumentException("columns and bins must be >= 1, were " + columns + " and " + bins);
-        }
+        Require.that(columns >= 1 && bins >= 1, "columns and bins must be >= 1, were " + columns + " and " + bins);
         this.columns = columns;
         this.bins = bins;
         this.counts = new long[Math.multiplyExact(columns, bins)];
@@ -78,10 +77,9 @@ public final class PrivateCounts {
      * @throws IllegalArgumentException if it has another length or a bin that does not exist; nothing is added
      */
     public void addRow(int[] binOfColumn) {
-        if (binOfColumn.length != columns) {
-            throw new IllegalArgumentException(
-                    "binOfColumn must have " + columns + " entries, had " + binOfColumn.length);
-        }
+        Require.that(
+                binOfColumn.length == columns,
+                "binOfColumn must have " + columns + " entries, had " + binOfColumn.length);
         for (int bin : binOfColumn) {
             if (bin < NO_BIN || bin >= bins) {
                 throw new IllegalArgumentException("bins must be in [-1, " + bins + "), one was " + bin);
@@ -99,9 +97,7 @@ public final class PrivateCounts {
 
     /** Adds the shares of the owner whose rows were added since the last one ended. */
     public void endOwner() {
-        if (++examples >= MOST_EXAMPLES) {
-            throw new IllegalStateException("more examples than can be counted exactly, 2^33");
-        }
+        Require.state(++examples < MOST_EXAMPLES, "more examples than can be counted exactly, 2^33");
         touched.stream().forEach(at -> {
             counts[at] += Math.multiplyExact(own[at], UNITS) / ownOfColumn[at / bins];
             own[at] = 0;
@@ -130,9 +126,7 @@ public final class PrivateCounts {
         GaussianNoise.Release noise = new GaussianNoise(noiseMultiplier, Math.sqrt(columns), noisy.length)
                 .release(RandomStreams.of(seed), STREAM, 0);
         noise.addTo(noisy, 0, noisy.length);
-        if (!noise.isComplete()) {
-            throw new IllegalStateException("not every count received noise; nothing was released");
-        }
+        Require.state(noise.isComplete(), "not every count received noise; nothing was released");
         double[][] released = new double[columns][bins];
         for (int c = 0; c < columns; c++) {
             System.arraycopy(noisy, c * bins, released[c], 0, bins);

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.mechanism;
 
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.Arrays;
@@ -39,12 +40,11 @@ public final class PrivateMoments {
     private final double meanBound;
     private final double squareBound;
     private final long[] sums;
-    private final double[] means;
-    private final double[] squares;
-    /** Of the owner whose rows are being added. */
-    private final double[] rowMeans;
+    /** Of the owner whose rows are being added: the means, then the squares. */
+    private final double[] own;
+    /** Of one row. */
+    private final double[] row;
 
-    private final double[] rowSquares;
     private long rows;
 
     /**
@@ -58,10 +58,8 @@ public final class PrivateMoments {
         this.meanBound = meanBound;
         this.squareBound = squareBound;
         this.sums = new long[2 * channels];
-        this.means = new double[channels];
-        this.squares = new double[channels];
-        this.rowMeans = new double[channels];
-        this.rowSquares = new double[channels];
+        this.own = new double[2 * channels];
+        this.row = new double[2 * channels];
     }
 
     /** Adds one example: the {@code length} numbers from {@code from} on, channel after channel. */
@@ -85,13 +83,10 @@ public final class PrivateMoments {
             if (!Double.isFinite(sumOfSquares)) {
                 return;
             }
-            rowMeans[c] = sum / positions;
-            rowSquares[c] = sumOfSquares / positions;
+            row[c] = sum / positions;
+            row[channels + c] = sumOfSquares / positions;
         }
-        for (int c = 0; c < channels; c++) {
-            means[c] += rowMeans[c];
-            squares[c] += rowSquares[c];
-        }
+        Arrays.setAll(own, i -> own[i] + row[i]);
         rows++;
     }
 
@@ -100,23 +95,21 @@ public final class PrivateMoments {
         if (rows == 0) {
             return;
         }
-        for (int c = 0; c < channels; c++) {
-            means[c] /= rows;
-            squares[c] /= rows;
-        }
-        addClipped(means, meanBound, 0);
-        addClipped(squares, squareBound, channels);
-        Arrays.fill(means, 0);
-        Arrays.fill(squares, 0);
+        Arrays.setAll(own, i -> own[i] / rows);
+        addClipped(0, meanBound);
+        addClipped(channels, squareBound);
+        Arrays.fill(own, 0);
         rows = 0;
     }
 
-    private void addClipped(double[] values, double bound, int to) {
-        double norm =
-                Math.sqrt(Arrays.stream(values).map(value -> value * value).sum());
+    /** Clips one half of a share, and adds it. */
+    private void addClipped(int from, double bound) {
+        int to = from + channels;
+        double norm = Math.sqrt(
+                Arrays.stream(own, from, to).map(value -> value * value).sum());
         double factor = UNITS * Math.min(1 / bound, 1 / norm) / Math.sqrt(2);
-        for (int c = 0; c < channels; c++) {
-            sums[to + c] += (long) (values[c] * factor);
+        for (int i = from; i < to; i++) {
+            sums[i] += (long) (own[i] * factor);
         }
     }
 
@@ -136,9 +129,7 @@ public final class PrivateMoments {
         GaussianNoise.Release noise =
                 new GaussianNoise(noiseMultiplier, 1.0, noisy.length).release(RandomStreams.of(seed), STREAM, 0);
         noise.addTo(noisy, 0, noisy.length);
-        if (!noise.isComplete()) {
-            throw new IllegalStateException("not every mean and square received noise; nothing was released");
-        }
+        Require.state(noise.isComplete(), "not every mean and square received noise; nothing was released");
         return noisy;
     }
 

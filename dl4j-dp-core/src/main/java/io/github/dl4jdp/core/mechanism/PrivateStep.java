@@ -194,12 +194,7 @@ public final class PrivateStep {
     /** The draws of one release. */
     private static GaussianNoise noise(
             Mechanism mechanism, double sigma, double norm, long dimension, double allowance) {
-        return new GaussianNoise(
-                sigma,
-                norm,
-                dimension,
-                allowance,
-                mechanism.correlation().isPresent() ? mechanism.matrix().rounding() : 0);
+        return new GaussianNoise(sigma, norm, dimension, allowance, mechanism.mixingRounding());
     }
 
     /**
@@ -237,12 +232,7 @@ public final class PrivateStep {
             throw new IllegalArgumentException(
                     "the plan's noise cannot be drawn: " + e.getMessage() + "; the network trains " + dimension
                             + " parameters, use a noise multiplier below "
-                            + 0x1p25
-                                    / Math.sqrt((double) dimension)
-                                    / (1
-                                            + (mechanism.correlation().isPresent()
-                                                    ? mechanism.matrix().rounding() / 2
-                                                    : 0))
+                            + 0x1p25 / Math.sqrt((double) dimension) / (1 + mechanism.mixingRounding() / 2)
                             + " and a clipping norm near the norms of the gradients",
                     e);
         }
@@ -299,14 +289,9 @@ public final class PrivateStep {
      * @param size of the data set
      */
     public long[] draw(long lot, long size) {
-        var key = new Drawn(lot, size);
-        long[] members = drawn.get(key);
-        if (members == null) {
-            members = drawAnew(lot, size);
-            drawn.put(key, members);
-            if (drawn.size() > DRAWN) {
-                drawn.remove(drawn.keySet().iterator().next());
-            }
+        long[] members = drawn.computeIfAbsent(new Drawn(lot, size), key -> drawAnew(lot, size));
+        if (drawn.size() > DRAWN) {
+            drawn.remove(drawn.keySet().iterator().next());
         }
         return members.clone();
     }
@@ -419,16 +404,15 @@ public final class PrivateStep {
          * @throws IllegalStateException if the sum leaves the range of 64 bits: the noise multiplier is far too small for the lot size
          */
         public void add(ShardSum part) {
-            if (part.gridStep() != gridStep || part.clippingNorm() != norm) {
-                throw new IllegalArgumentException("a part of lot " + lot + " must be clipped to " + norm
-                        + " and on the grid of step " + gridStep + ", was clipped to " + part.clippingNorm()
-                        + " and on that of step " + part.gridStep());
-            }
+            Require.that(
+                    part.gridStep() == gridStep && part.clippingNorm() == norm,
+                    "a part of lot " + lot + " must be clipped to " + norm + " and on the grid of step " + gridStep
+                            + ", was clipped to " + part.clippingNorm() + " and on that of step " + part.gridStep());
             long[] more = part.units();
-            if (more.length != length) {
-                throw new IllegalArgumentException("a part of lot " + lot + " must have a value for each of the "
-                        + length + " parameters, had " + more.length);
-            }
+            Require.that(
+                    more.length == length,
+                    "a part of lot " + lot + " must have a value for each of the " + length + " parameters, had "
+                            + more.length);
             requireBounded(part);
             if (units.length == 0) {
                 units = more.clone();
@@ -455,12 +439,10 @@ public final class PrivateStep {
                 squares += length * length;
             }
             double most = part.examples() * norm * (1 + LARGEST_ALLOWANCE) + gridStep * Math.sqrt((double) length);
-            if (!(Math.sqrt(squares) <= most)) {
-                throw new IllegalArgumentException(
-                        "a part of lot " + lot + " must have a norm of at most " + most + ", for "
-                                + part.examples() + " examples clipped to " + norm
-                                + ", had a larger one; nothing of this lot was released");
-            }
+            Require.that(
+                    Math.sqrt(squares) <= most,
+                    "a part of lot " + lot + " must have a norm of at most " + most + ", for " + part.examples()
+                            + " examples clipped to " + norm + ", had a larger one; nothing of this lot was released");
         }
 
         /**
@@ -470,19 +452,15 @@ public final class PrivateStep {
          * @throws IllegalStateException if it was released before, or the charge does not pay for it
          */
         public void release(INDArray view) {
-            if (view.length() != length) {
-                throw new IllegalArgumentException(
-                        "view must have " + length + " values, had " + view.length() + "; nothing was released");
-            }
+            Require.that(
+                    view.length() == length,
+                    "view must have " + length + " values, had " + view.length() + "; nothing was released");
             HostArrays.write(release(), view, 0, length);
         }
 
         /** As {@link #release(INDArray)}, to an array [numParams] that the next release fills again. */
         public double[] release() {
-            if (isSpent) {
-                throw new IllegalStateException(
-                        "lot " + lot + " was already released, or its release failed: open it again");
-            }
+            Require.state(!isSpent, "lot " + lot + " was already released, or its release failed: open it again");
             isSpent = true;
             boolean isFirst = release == 0;
             long number = (lot - 1) * mechanism.releasesPerLot() + release + 1;
@@ -537,9 +515,9 @@ public final class PrivateStep {
                 }
             });
             draws = release;
-            if (release != null && !release.isComplete()) {
-                throw new IllegalStateException("not every trainable parameter received noise; nothing was released");
-            }
+            Require.state(
+                    release == null || release.isComplete(),
+                    "not every trainable parameter received noise; nothing was released");
             return values;
         }
 

@@ -60,7 +60,27 @@ public record PrivacyAccount(
         }
 
         public String inWords() {
-            return charges + " times the step of " + mechanism();
+            Mechanism by = mechanism();
+            return charges + " times the step of " + by.sampling() + " lots, examples=" + by.examples() + ", lotSize="
+                    + by.lotSize()
+                    + (by.maximumLotSize() < by.examples() ? ", maximumLotSize=" + by.maximumLotSize() : "")
+                    + (by.lotsPerPass() > 0 ? ", lotsPerPass=" + by.lotsPerPass() : "")
+                    + ", steps=" + by.steps() + ", clipping=" + by.clipping().describe()
+                    + ", noiseMultiplier=" + by.noiseMultiplier()
+                    + (by.noiseSchedule().isConstant()
+                            ? ""
+                            : " times " + by.noiseSchedule().describe())
+                    + by.correlation()
+                            .map(one -> ", correlatedNoise=" + one.describe())
+                            .orElse("")
+                    + (by.releasesPerLot() == 1 ? "" : ", releasesPerLot=" + by.releasesPerLot())
+                    + (by.copies() == 1 ? "" : ", augmentationMultiplicity=" + by.copies())
+                    + (by.unit().isGroup()
+                            ? ", unit=" + by.unit().name() + ", maximumRows="
+                                    + by.unit().maximumRows()
+                            : "")
+                    + ", relation=" + by.relation()
+                    + (by.seed().isEmpty() ? "" : ", seed=" + by.seed().getAsLong());
         }
     }
 
