@@ -10,7 +10,7 @@ import io.github.dl4jdp.core.mechanism.PrivateMoments;
 import java.util.Arrays;
 import java.util.Objects;
 import java.util.OptionalLong;
-import java.util.UUID;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
@@ -51,7 +51,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>Source: F. Tramer and D. Boneh, Differentially Private Learning Needs Better Features (or Much More Data), ICLR 2021, section 2.3 and
  * appendix B (data normalization), where the bounds are medians of the private norms; here they are constants.
  */
-public final class PrivateNormalization {
+public final class PrivateNormalization implements Cloneable {
     /** Features that are read at a time: 16 MB. */
     private static final int CHUNK_FEATURES = 1 << 22;
 
@@ -59,28 +59,16 @@ public final class PrivateNormalization {
     private final double meanBound;
     private final double squareBound;
     private final double noiseMultiplier;
-    private final NeighboringRelation relation;
-    private final @Nullable Double varianceFloor;
-    private final OptionalLong seed;
-    private final UnitOfRelease unit;
+    private NeighboringRelation relation = NeighboringRelation.ADD_OR_REMOVE_ONE;
+    private @Nullable Double varianceFloor;
+    private OptionalLong seed = OptionalLong.empty();
+    private UnitOfRelease unit = UnitOfRelease.EXAMPLE;
 
-    private PrivateNormalization(
-            long examples,
-            double meanBound,
-            double squareBound,
-            double noiseMultiplier,
-            NeighboringRelation relation,
-            @Nullable Double varianceFloor,
-            OptionalLong seed,
-            UnitOfRelease unit) {
+    private PrivateNormalization(long examples, double meanBound, double squareBound, double noiseMultiplier) {
         this.examples = examples;
-        this.meanBound = meanBound;
-        this.squareBound = squareBound;
-        this.noiseMultiplier = noiseMultiplier;
-        this.relation = relation;
-        this.varianceFloor = varianceFloor;
-        this.seed = seed;
-        this.unit = unit;
+        this.meanBound = Require.positive("meanBound", meanBound);
+        this.squareBound = Require.positive("squareBound", squareBound);
+        this.noiseMultiplier = Require.positive("noiseMultiplier", noiseMultiplier);
     }
 
     /**
@@ -97,21 +85,23 @@ public final class PrivateNormalization {
             throw new IllegalArgumentException(
                     "examples must be in [1, " + PrivateMoments.MOST_EXAMPLES + "], was " + examples);
         }
-        return new PrivateNormalization(
-                examples,
-                Require.positive("meanBound", meanBound),
-                Require.positive("squareBound", squareBound),
-                Require.positive("noiseMultiplier", noiseMultiplier),
-                NeighboringRelation.ADD_OR_REMOVE_ONE,
-                null,
-                OptionalLong.empty(),
-                UnitOfRelease.EXAMPLE);
+        return new PrivateNormalization(examples, meanBound, squareBound, noiseMultiplier);
+    }
+
+    /** A release with one setting changed; the only place in which it is not yet frozen. */
+    private PrivateNormalization with(Consumer<PrivateNormalization> change) {
+        try {
+            var changed = (PrivateNormalization) clone();
+            change.accept(changed);
+            return changed;
+        } catch (CloneNotSupportedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     /** This release under another relation: that of the plan which is to be charged. */
     public PrivateNormalization withRelation(NeighboringRelation value) {
-        return new PrivateNormalization(
-                examples, meanBound, squareBound, noiseMultiplier, value, varianceFloor, seed, unit);
+        return with(release -> release.relation = value);
     }
 
     /**
@@ -121,15 +111,8 @@ public final class PrivateNormalization {
      * @throws IllegalArgumentException if the name is none that a plan takes
      */
     public PrivateNormalization withUnit(String name) {
-        return new PrivateNormalization(
-                examples,
-                meanBound,
-                squareBound,
-                noiseMultiplier,
-                relation,
-                varianceFloor,
-                seed,
-                UnitOfRelease.owner(name));
+        UnitOfRelease owner = UnitOfRelease.owner(name);
+        return with(release -> release.unit = owner);
     }
 
     /**
@@ -139,28 +122,13 @@ public final class PrivateNormalization {
      * @throws IllegalArgumentException if {@code value} is not finite and {@code > 0}
      */
     public PrivateNormalization withVarianceFloor(double value) {
-        return new PrivateNormalization(
-                examples,
-                meanBound,
-                squareBound,
-                noiseMultiplier,
-                relation,
-                Require.positive("value", value),
-                seed,
-                unit);
+        Require.positive("value", value);
+        return with(release -> release.varianceFloor = value);
     }
 
     /** This release with noise from a seed. For tests: an adversary who knows the seed can subtract the noise, so the event is {@code NonPrivate}. */
     public PrivateNormalization withSeed(long value) {
-        return new PrivateNormalization(
-                examples,
-                meanBound,
-                squareBound,
-                noiseMultiplier,
-                relation,
-                varianceFloor,
-                OptionalLong.of(value),
-                unit);
+        return with(release -> release.seed = OptionalLong.of(value));
     }
 
     /**
@@ -213,11 +181,7 @@ public final class PrivateNormalization {
         }
         return new ReleasedNormalization(
                 ChannelNormalization.of(mean, deviation),
-                examples,
-                relation,
-                PrivateMoments.event(noiseMultiplier, relation, seed),
-                UUID.randomUUID().toString(),
-                unit);
+                new ReleaseTerms(examples, relation, unit, PrivateMoments.event(noiseMultiplier, relation, seed)));
     }
 
     private static INDArray features(RandomAccessExamples data, long[] rows) {

@@ -7,7 +7,7 @@ import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
 import java.util.Arrays;
 import java.util.OptionalLong;
-import java.util.UUID;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -33,34 +33,22 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  *
  * @see <a href="https://arxiv.org/abs/2201.03151">Kaplan, Schnapp and Stemmer, Differentially Private Approximate Quantiles, 2022</a>, for other ways to the same
  */
-public final class PrivateScaling {
+public final class PrivateScaling implements Cloneable {
     private static final int CHUNK_ROWS = 8192;
     private static final int PARTS = 10;
     private static final int MOST_PARTS = 1000;
 
     private final long examples;
     private final double noiseMultiplier;
-    private final int parts;
-    private final NeighboringRelation relation;
-    private final int @Nullable [] columns;
-    private final @Nullable Long seed;
-    private final UnitOfRelease unit;
+    private int parts = PARTS;
+    private NeighboringRelation relation = NeighboringRelation.ADD_OR_REMOVE_ONE;
+    private int @Nullable [] columns;
+    private OptionalLong seed = OptionalLong.empty();
+    private UnitOfRelease unit = UnitOfRelease.EXAMPLE;
 
-    private PrivateScaling(
-            long examples,
-            double noiseMultiplier,
-            int parts,
-            NeighboringRelation relation,
-            int @Nullable [] columns,
-            @Nullable Long seed,
-            UnitOfRelease unit) {
+    private PrivateScaling(long examples, double noiseMultiplier) {
         this.examples = examples;
         this.noiseMultiplier = noiseMultiplier;
-        this.parts = parts;
-        this.relation = relation;
-        this.columns = columns;
-        this.seed = seed;
-        this.unit = unit;
     }
 
     /**
@@ -77,14 +65,18 @@ public final class PrivateScaling {
         if (!(noiseMultiplier > 0 && noiseMultiplier < Double.POSITIVE_INFINITY)) {
             throw new IllegalArgumentException("noiseMultiplier must be finite and > 0, was " + noiseMultiplier);
         }
-        return new PrivateScaling(
-                examples,
-                noiseMultiplier,
-                PARTS,
-                NeighboringRelation.ADD_OR_REMOVE_ONE,
-                null,
-                null,
-                UnitOfRelease.EXAMPLE);
+        return new PrivateScaling(examples, noiseMultiplier);
+    }
+
+    /** A release with one setting changed; the only place in which it is not yet frozen. */
+    private PrivateScaling with(Consumer<PrivateScaling> change) {
+        try {
+            var changed = (PrivateScaling) clone();
+            change.accept(changed);
+            return changed;
+        } catch (CloneNotSupportedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     /**
@@ -99,7 +91,7 @@ public final class PrivateScaling {
             throw new IllegalArgumentException(
                     "columns must be one or more numbers >= 0, each once, were " + Arrays.toString(value));
         }
-        return new PrivateScaling(examples, noiseMultiplier, parts, relation, sorted, seed, unit);
+        return with(release -> release.columns = sorted);
     }
 
     /**
@@ -111,12 +103,12 @@ public final class PrivateScaling {
         if (value < 1 || value > MOST_PARTS) {
             throw new IllegalArgumentException("parts must be in [1, " + MOST_PARTS + "], was " + value);
         }
-        return new PrivateScaling(examples, noiseMultiplier, value, relation, columns, seed, unit);
+        return with(release -> release.parts = value);
     }
 
     /** This release under another relation: that of the plan which is to be charged. */
     public PrivateScaling withRelation(NeighboringRelation value) {
-        return new PrivateScaling(examples, noiseMultiplier, parts, value, columns, seed, unit);
+        return with(release -> release.relation = value);
     }
 
     /**
@@ -126,12 +118,13 @@ public final class PrivateScaling {
      * @throws IllegalArgumentException if the name is none that a plan takes
      */
     public PrivateScaling withUnit(String name) {
-        return new PrivateScaling(examples, noiseMultiplier, parts, relation, columns, seed, UnitOfRelease.owner(name));
+        UnitOfRelease owner = UnitOfRelease.owner(name);
+        return with(release -> release.unit = owner);
     }
 
     /** This release with noise from a seed. For tests: an adversary who knows the seed can subtract the noise, so the event is {@code NonPrivate}. */
     public PrivateScaling withSeed(long value) {
-        return new PrivateScaling(examples, noiseMultiplier, parts, relation, columns, value, unit);
+        return with(release -> release.seed = OptionalLong.of(value));
     }
 
     /**
@@ -175,8 +168,7 @@ public final class PrivateScaling {
     }
 
     private ReleasedScaling released(int width, int[] scaled, PrivateCounts counts) {
-        OptionalLong fixed = seed == null ? OptionalLong.empty() : OptionalLong.of(seed);
-        double[][] noisy = counts.release(noiseMultiplier, fixed);
+        double[][] noisy = counts.release(noiseMultiplier, seed);
         double deviation = PrivateCounts.standardDeviation(noiseMultiplier, scaled.length);
         double[] @Nullable [] knots = new double[width][];
         for (int c = 0; c < scaled.length; c++) {
@@ -184,11 +176,7 @@ public final class PrivateScaling {
         }
         return new ReleasedScaling(
                 new TableNormalizer(knots),
-                examples,
-                relation,
-                PrivateCounts.event(noiseMultiplier, relation, fixed),
-                UUID.randomUUID().toString(),
-                unit);
+                new ReleaseTerms(examples, relation, unit, PrivateCounts.event(noiseMultiplier, relation, seed)));
     }
 
     private static INDArray rows(RandomAccessExamples table, long[] numbers) {

@@ -6,36 +6,20 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.DpSgdPlan;
 import java.io.File;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.shade.jackson.databind.JsonNode;
-import org.nd4j.shade.jackson.databind.ObjectMapper;
 
 /** What {@link PrivateScaling#release} released, and what it cost. */
 public final class ReleasedScaling {
     private final TableNormalizer normalizer;
-    private final long examples;
-    private final NeighboringRelation relation;
-    private final DpEvent event;
-    private final String identity;
-    private final UnitOfRelease unit;
+    private final ReleaseTerms terms;
 
-    ReleasedScaling(
-            TableNormalizer normalizer,
-            long examples,
-            NeighboringRelation relation,
-            DpEvent event,
-            String identity,
-            UnitOfRelease unit) {
+    ReleasedScaling(TableNormalizer normalizer, ReleaseTerms terms) {
         this.normalizer = normalizer;
-        this.examples = examples;
-        this.relation = relation;
-        this.event = event;
-        this.identity = identity;
-        this.unit = unit;
+        this.terms = terms;
     }
 
     /** The normalizer by the released quantiles: for training, for inference, and to be saved with the model. */
@@ -45,22 +29,22 @@ public final class ReleasedScaling {
 
     /** What was done, relative to the sensitivity under {@link #relation()}; {@code NonPrivate} if a seed drew the noise. */
     public DpEvent event() {
-        return event;
+        return terms.event();
     }
 
     /** The relation for which {@link #event()} is true. */
     public NeighboringRelation relation() {
-        return relation;
+        return terms.relation();
     }
 
     /** What is protected as one: "example", or the name given by {@code withUnit}. */
     public String unit() {
-        return unit.name();
+        return terms.unit().name();
     }
 
     /** The identity of this release: it is charged once under this name, in every plan, model and ledger. */
     public String identity() {
-        return identity;
+        return terms.identity();
     }
 
     /**
@@ -71,7 +55,7 @@ public final class ReleasedScaling {
      *     that its earlier releases alone exceed
      */
     public DpSgdPlan chargedTo(DpSgdPlan plan) {
-        return ReleasedNormalization.charge(plan, examples, relation, unit, identity, event, "PrivateScaling");
+        return terms.chargedTo(plan, PrivateScaling.class);
     }
 
     /**
@@ -80,18 +64,10 @@ public final class ReleasedScaling {
      * @throws IOException if it cannot be written
      */
     public void save(File file) throws IOException {
-        var values = new LinkedHashMap<String, Object>();
-        values.put("identity", identity);
-        values.put("examples", examples);
-        values.put("relation", relation.name());
-        values.put("unit", unit.name());
-        values.put("event", event.toJson());
-        values.put(
-                "knots",
-                IntStream.range(0, normalizer.inputColumns())
-                        .mapToObj(normalizer::knots)
-                        .toArray());
-        Files.writeString(file.toPath(), new ObjectMapper().writeValueAsString(values));
+        Object[] knots = IntStream.range(0, normalizer.inputColumns())
+                .mapToObj(normalizer::knots)
+                .toArray();
+        terms.save(file, Map.of("knots", knots));
     }
 
     /**
@@ -100,15 +76,8 @@ public final class ReleasedScaling {
      * @throws IOException if it cannot be read, or is not such a file
      */
     public static ReleasedScaling load(File file) throws IOException {
-        JsonNode values = new ObjectMapper().readTree(file);
-        for (String name : List.of("identity", "examples", "relation", "unit", "event", "knots")) {
-            if (!values.has(name)) {
-                throw new IOException(
-                        file + " must be a file that ReleasedScaling.save wrote, has no \"" + name + "\"");
-            }
-        }
-        try {
-            JsonNode columns = values.get("knots");
+        return ReleaseTerms.load(file, ReleasedScaling.class, List.of("knots"), (terms, released) -> {
+            JsonNode columns = released.get("knots");
             double[] @Nullable [] knots = new double[columns.size()][];
             for (int c = 0; c < knots.length; c++) {
                 JsonNode own = columns.get(c);
@@ -118,15 +87,7 @@ public final class ReleasedScaling {
                                 .mapToDouble(i -> own.get(i).asDouble())
                                 .toArray();
             }
-            return new ReleasedScaling(
-                    new TableNormalizer(knots),
-                    values.get("examples").asLong(),
-                    NeighboringRelation.valueOf(values.get("relation").asText()),
-                    DpEvent.fromJson(values.get("event").asText()),
-                    values.get("identity").asText(),
-                    UnitOfRelease.of(values.get("unit").asText()));
-        } catch (IllegalArgumentException e) {
-            throw new IOException(file + " must be a file that ReleasedScaling.save wrote: " + e.getMessage(), e);
-        }
+            return new ReleasedScaling(new TableNormalizer(knots), terms);
+        });
     }
 }
