@@ -54,7 +54,7 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  *
  * <p>Source: Nasr et al., Tight Auditing of Differentially Private Machine Learning, USENIX Security 2023.
  */
-public final class StepAudit {
+public final class StepAudit implements Cloneable {
     private static final int TRIALS = 2000;
     private static final double CONFIDENCE = 0.999;
 
@@ -62,16 +62,13 @@ public final class StepAudit {
     private final DpSgdPlan plan;
     private final MultiDataSet data;
     private final MultiDataSet canary;
-    private final Settings settings;
-
-    private record Settings(
-            int trials,
-            double confidence,
-            ExecutionOptions options,
-            GradientRules rules,
-            DpEvent claim,
-            RandomGenerator coins,
-            @Nullable Sums sums) {}
+    private int trials = TRIALS;
+    private double confidence = CONFIDENCE;
+    private ExecutionOptions options = ExecutionOptions.defaults();
+    private GradientRules rules = GradientRules.builtIn();
+    private DpEvent stepEvent;
+    private RandomGenerator random = RandomStreams.secure().stream("canaries", 0);
+    private @Nullable Sums sums;
 
     private record Sums(LotSums with, LotSums without) {}
 
@@ -80,12 +77,12 @@ public final class StepAudit {
             DpSgdPlan plan,
             MultiDataSet data,
             MultiDataSet canary,
-            Settings settings) {
+            DpEvent stepEvent) {
         this.network = network;
         this.plan = plan;
         this.data = data;
         this.canary = canary;
-        this.settings = settings;
+        this.stepEvent = stepEvent;
     }
 
     /**
@@ -138,15 +135,7 @@ public final class StepAudit {
                     + (plan.maximumRows() > 1 ? "to " + plan.maximumRows() + " rows of one " + plan.unit() : "example")
                     + ", was " + canaries);
         }
-        var settings = new Settings(
-                TRIALS,
-                CONFIDENCE,
-                ExecutionOptions.defaults(),
-                GradientRules.builtIn(),
-                isRun ? plan.event() : plan.stepEvent(),
-                RandomStreams.secure().stream("canaries", 0),
-                null);
-        return new StepAudit(network, plan, data, canary, settings);
+        return new StepAudit(network, plan, data, canary, isRun ? plan.event() : plan.stepEvent());
     }
 
     private static MultiDataSet multi(DataSet data) {
@@ -162,14 +151,7 @@ public final class StepAudit {
         if (trials < 4) {
             throw new IllegalArgumentException("trials must be at least 4, was " + trials);
         }
-        return with(new Settings(
-                trials,
-                settings.confidence,
-                settings.options,
-                settings.rules,
-                settings.claim,
-                settings.coins,
-                settings.sums));
+        return with(audit -> audit.trials = trials);
     }
 
     /**
@@ -178,50 +160,26 @@ public final class StepAudit {
      * @throws IllegalArgumentException if {@code confidence} is not in (0, 1)
      */
     public StepAudit withConfidence(double confidence) {
-        return with(new Settings(
-                settings.trials,
-                AuditArguments.confidence(confidence),
-                settings.options,
-                settings.rules,
-                settings.claim,
-                settings.coins,
-                settings.sums));
+        AuditArguments.confidence(confidence);
+        return with(audit -> audit.confidence = confidence);
     }
 
     /** This audit with other options, such as small physical batches, which must not change the guarantee. */
     public StepAudit withOptions(ExecutionOptions options) {
-        return with(new Settings(
-                settings.trials,
-                settings.confidence,
-                Objects.requireNonNull(options, "options"),
-                settings.rules,
-                settings.claim,
-                settings.coins,
-                settings.sums));
+        Objects.requireNonNull(options, "options");
+        return with(audit -> audit.options = options);
     }
 
     /** This audit with rules for your own layers, on which the guarantee depends too. */
     public StepAudit withRules(GradientRules rules) {
-        return with(new Settings(
-                settings.trials,
-                settings.confidence,
-                settings.options,
-                Objects.requireNonNull(rules, "rules"),
-                settings.claim,
-                settings.coins,
-                settings.sums));
+        Objects.requireNonNull(rules, "rules");
+        return with(audit -> audit.rules = rules);
     }
 
     /** This audit against another claim than {@code plan.stepEvent()}: the claimed cost of one step. */
     public StepAudit withClaim(DpEvent stepEvent) {
-        return with(new Settings(
-                settings.trials,
-                settings.confidence,
-                settings.options,
-                settings.rules,
-                Objects.requireNonNull(stepEvent, "stepEvent"),
-                settings.coins,
-                settings.sums));
+        Objects.requireNonNull(stepEvent, "stepEvent");
+        return with(audit -> audit.stepEvent = stepEvent);
     }
 
     /**
@@ -240,29 +198,22 @@ public final class StepAudit {
             throw new IllegalArgumentException(
                     "plan must have the example as its unit and independent noise to be audited with sums from elsewhere");
         }
-        return with(new Settings(
-                settings.trials,
-                settings.confidence,
-                settings.options,
-                settings.rules,
-                settings.claim,
-                settings.coins,
-                new Sums(with, without)));
+        return with(audit -> audit.sums = new Sums(with, without));
     }
 
     StepAudit withCoins(RandomGenerator coins) {
-        return with(new Settings(
-                settings.trials,
-                settings.confidence,
-                settings.options,
-                settings.rules,
-                settings.claim,
-                coins,
-                settings.sums));
+        return with(audit -> audit.random = coins);
     }
 
-    private StepAudit with(Settings changed) {
-        return new StepAudit(network, plan, data, canary, changed);
+    /** An audit with one setting changed; the only place in which it is not yet frozen. */
+    private StepAudit with(Consumer<StepAudit> change) {
+        try {
+            var audit = (StepAudit) clone();
+            change.accept(audit);
+            return audit;
+        } catch (CloneNotSupportedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     /**
@@ -273,8 +224,8 @@ public final class StepAudit {
      * @throws io.github.dl4jdp.core.UnsupportedModelException if the network cannot be trained with privacy
      */
     public StepAuditResult run() {
-        var claim = new Claim(settings.claim);
-        double alpha = (1 - settings.confidence) / 2;
+        var claim = new Claim(stepEvent);
+        double alpha = (1 - confidence) / 2;
         boolean[] coins = toss(claim, alpha);
         Model model = network.get();
         var audited = new AuditedNetwork(model);
@@ -290,7 +241,7 @@ public final class StepAudit {
         List<double[]> inTest = in.subList(inHalf, in.size());
         List<double[]> outTest = out.subList(outHalf, out.size());
         return StepAuditResult.of(
-                claim, attack, inTest, outTest, settings.confidence, plan.delta(), length / plan.clippingNorm());
+                claim, attack, inTest, outTest, confidence, plan.delta(), length / plan.clippingNorm());
     }
 
     /**
@@ -307,10 +258,10 @@ public final class StepAudit {
     }
 
     private boolean[] toss(Claim claim, double alpha) {
-        var coins = new boolean[settings.trials];
+        var coins = new boolean[trials];
         int in = 0;
         for (int i = 0; i < coins.length; i++) {
-            coins[i] = settings.coins.nextBoolean();
+            coins[i] = random.nextBoolean();
             in += coins[i] ? 1 : 0;
         }
         int tested = Math.min(in, coins.length - in) / 2;
@@ -321,8 +272,8 @@ public final class StepAudit {
             }
             // Two halves of two kinds, and a tenth more since coins do not fall evenly.
             throw new IllegalArgumentException("trials must be at least " + (4 * needed + 4 * needed / 10 + 4)
-                    + " to contradict " + settings.claim + " with confidence " + settings.confidence + ", were "
-                    + settings.trials);
+                    + " to contradict " + stepEvent + " with confidence " + confidence + ", were "
+                    + trials);
         }
         return coins;
     }
@@ -355,7 +306,7 @@ public final class StepAudit {
         MultiDataSet joined = AuditedNetwork.join(data, canary);
         var in = new ArrayList<double[]>();
         var out = new ArrayList<double[]>();
-        try (PrivacyEngine engine = PrivacyEngine.attach(model, run, settings.options, settings.rules)) {
+        try (PrivacyEngine engine = PrivacyEngine.attach(model, run, options, rules)) {
             audited.listen();
             Consumer<Boolean> step = steps(audited, engine, joined);
             for (boolean coin : coins) {
@@ -392,7 +343,7 @@ public final class StepAudit {
             var change = new double[before.length];
             // Step t counts by sum over s >= t of v_s c_(s - t): C transposed, times v.
             double[] weights = reversed(times(coefficients, reversed(added)));
-            try (PrivacyEngine engine = PrivacyEngine.attach(model, run, settings.options, settings.rules)) {
+            try (PrivacyEngine engine = PrivacyEngine.attach(model, run, options, rules)) {
                 audited.listen();
                 Runnable step = audited.steps(engine, batches.iterator(coin));
                 for (int t = 0; t < steps; t++) {
@@ -432,7 +383,7 @@ public final class StepAudit {
 
     /** One step, with the canary or without it. */
     private Consumer<Boolean> steps(AuditedNetwork audited, PrivacyEngine engine, MultiDataSet joined) {
-        Sums sums = settings.sums;
+        Sums sums = this.sums;
         if (sums != null) {
             Runnable with = audited.steps(engine, sums.with());
             Runnable without = audited.steps(engine, sums.without());
