@@ -58,7 +58,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Source: Abadi et al., Deep Learning with Differential Privacy, CCS 2016, Algorithm 1.
  */
-public final class DpSgdPlan {
+public final class DpSgdPlan implements Cloneable {
     private final Sampling sampling;
     private final long examples;
     private final long lotSize;
@@ -111,38 +111,17 @@ public final class DpSgdPlan {
         this.relation = sampling.relations().get(0);
     }
 
-    private DpSgdPlan(DpSgdPlan plan) {
-        sampling = plan.sampling;
-        examples = plan.examples;
-        lotSize = plan.lotSize;
-        maximumLotSize = plan.maximumLotSize;
-        lotsPerPass = plan.lotsPerPass;
-        relation = plan.relation;
-        relationGiven = plan.relationGiven;
-        steps = plan.steps;
-        clipping = plan.clipping;
-        delta = plan.delta;
-        accountantKind = plan.accountantKind;
-        noiseSchedule = plan.noiseSchedule;
-        others = plan.others;
-        truncation = plan.truncation;
-        exampleShape = plan.exampleShape;
-        copies = plan.copies;
-        correlation = plan.correlation;
-        singlePass = plan.singlePass;
-        unit = plan.unit;
-        noiseMultiplier = plan.noiseMultiplier;
-        target = plan.target;
-        seed = plan.seed;
-        ledger = plan.ledger;
-        ledgerKey = plan.ledgerKey;
-        keptNoise = plan.keptNoise;
-        continuing = plan.continuing;
+    private DpSgdPlan copy() {
+        try {
+            return (DpSgdPlan) clone();
+        } catch (CloneNotSupportedException e) {
+            throw new AssertionError(e);
+        }
     }
 
     /** A plan with some parts changed; the only place in which a plan is not yet frozen. */
     private DpSgdPlan with(Consumer<DpSgdPlan> change) {
-        var plan = new DpSgdPlan(this);
+        DpSgdPlan plan = copy();
         change.accept(plan);
         plan.nominal(0); // refuses parts that exclude each other
         if (!others.isEmpty() && others.equals(plan.others)) {
@@ -238,7 +217,7 @@ public final class DpSgdPlan {
 
     /** What the releases of one charge are by a kind of clipping, whatever its norm. */
     private DpEvent costsOf(@Nullable Clipping kind) {
-        var plan = new DpSgdPlan(this);
+        DpSgdPlan plan = copy();
         plan.clipping = kind;
         return plan.nominal(1).event(1);
     }
@@ -399,16 +378,8 @@ public final class DpSgdPlan {
      * @throws IllegalArgumentException if it is out of this range, the lots are not Poisson-sampled, or the plan is calibrated to a guarantee under another relation
      */
     public DpSgdPlan withMaximumLotSize(long examples) {
-        var known = Mechanism.relations(sampling, examples < this.examples, correlation != null);
-        NeighboringRelation kept = known.contains(relation) ? relation : known.get(0);
-        if (target != null && target.relation() != kept) {
-            throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept
-                    + " for lots of a maximum size, was under " + target.relation());
-        }
-        if (relationGiven && relation != kept) {
-            throw new IllegalArgumentException("the relation that the plan was given must be " + kept
-                    + " for lots of a maximum size, was " + relation);
-        }
+        NeighboringRelation kept = relationFor(
+                examples < this.examples, correlation != null, "lots of a maximum size", "withMaximumLotSize");
         return recalibrated(plan -> {
             plan.maximumLotSize = examples;
             plan.relation = kept;
@@ -518,7 +489,7 @@ public final class DpSgdPlan {
     }
 
     private void requireKnownCost(String name, NeighboringRelation relation) {
-        var known = Mechanism.relations(sampling, maximumLotSize < examples, correlation != null);
+        var known = Mechanism.relations(sampling, hasMaximumLotSize(), correlation != null);
         if (!known.contains(relation)) {
             throw new IllegalArgumentException(
                     name + " must be one of " + known + " for " + sampling + " lots, was " + relation);
@@ -574,23 +545,29 @@ public final class DpSgdPlan {
      */
     public DpSgdPlan withCorrelatedNoise(CorrelatedNoise noise, long separation) {
         var correlated = new Correlation(noise, separation);
-        var known = Mechanism.relations(sampling, maximumLotSize < examples, true);
-        NeighboringRelation kept = known.contains(relation) ? relation : known.get(0);
-        if (target != null && target.relation() != kept) {
-            throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept
-                    + " for correlated noise, was under " + target.relation()
-                    + "; call withCorrelatedNoise first, then calibratedTo(new PrivacyGuarantee(epsilon, delta, NeighboringRelation."
-                    + kept + "))");
-        }
-        if (relationGiven && relation != kept) {
-            throw new IllegalArgumentException(
-                    "the relation that the plan was given must be " + kept + " for correlated noise, was " + relation
-                            + "; leave out withRelation, or call withRelation(NeighboringRelation." + kept + ")");
-        }
+        NeighboringRelation kept = relationFor(hasMaximumLotSize(), true, "correlated noise", "withCorrelatedNoise");
         return recalibrated(plan -> {
             plan.correlation = correlated;
             plan.relation = kept;
         });
+    }
+
+    /** The relation of a plan whose lots are cut, or whose noise is correlated: the plan's own if their cost is known under it. */
+    private NeighboringRelation relationFor(boolean isCut, boolean isCorrelated, String reason, String method) {
+        var known = Mechanism.relations(sampling, isCut, isCorrelated);
+        NeighboringRelation kept = known.contains(relation) ? relation : known.get(0);
+        if (target != null && target.relation() != kept) {
+            throw new IllegalArgumentException("the guarantee that the plan is calibrated to must be under " + kept
+                    + " for " + reason + ", was under " + target.relation() + "; call " + method
+                    + " first, then calibratedTo(new PrivacyGuarantee(epsilon, delta, NeighboringRelation." + kept
+                    + "))");
+        }
+        if (relationGiven && relation != kept) {
+            throw new IllegalArgumentException("the relation that the plan was given must be " + kept + " for " + reason
+                    + ", was " + relation + "; leave out withRelation, or call withRelation(NeighboringRelation." + kept
+                    + ")");
+        }
+        return kept;
     }
 
     /**
@@ -1144,7 +1121,7 @@ public final class DpSgdPlan {
     @Override
     public String toString() {
         return "DpSgdPlan[" + sampling + ", examples=" + examples + ", expectedLotSize=" + lotSize
-                + (maximumLotSize < examples ? ", maximumLotSize=" + maximumLotSize : "")
+                + (hasMaximumLotSize() ? ", maximumLotSize=" + maximumLotSize : "")
                 + (lotsPerPass > 0 ? ", lotsPerPass=" + lotsPerPass : "") + ", steps=" + steps
                 + ", clipping=" + (clipping == null ? "none" : clipping.describe()) + ", noiseMultiplier="
                 + noiseMultiplier
