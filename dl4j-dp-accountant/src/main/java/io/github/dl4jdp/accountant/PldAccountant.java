@@ -6,7 +6,6 @@ import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -31,16 +30,13 @@ import org.jspecify.annotations.Nullable;
  * @see <a href="https://arxiv.org/abs/1906.03049">Koskela, Jalko and Honkela 2020</a> (Fourier transform)
  * @see <a href="https://arxiv.org/abs/1805.06530">Balle and Wang 2018, theorem 8</a> (closed form)
  */
-public final class PldAccountant implements PrivacyAccountant {
-    private static final String NAME = "PldAccountant";
+public final class PldAccountant extends LeafAccountant {
     /** A lattice for a larger epsilon is coarse. */
     private static final double LARGE_EPSILON = 100;
 
     /** Gaussian events further apart than this are told apart, whatever else there is. */
     private static final double LARGEST_DISTANCE = 1 / LossPairs.SMALLEST_NOISE;
 
-    private final NeighboringRelation relation;
-    private final Map<DpEvent, Long> leaves = new LinkedHashMap<>();
     private boolean nonPrivate;
 
     private final PldMemory memory;
@@ -63,43 +59,20 @@ public final class PldAccountant implements PrivacyAccountant {
 
     /** An accountant that shares work with others of the same relation. */
     PldAccountant(NeighboringRelation relation, PldMemory memory) {
-        this.relation = Objects.requireNonNull(relation, "relation");
+        super(relation);
         this.memory = memory;
         this.forEpsilon = new CompositionCache(memory);
         this.forDelta = new CompositionCache(memory);
     }
 
     @Override
-    public NeighboringRelation relation() {
-        return relation;
+    @Nullable
+    String refusal(DpEvent leaf) {
+        return LossPairs.refusal(leaf, relation);
     }
 
     @Override
-    public boolean supports(DpEvent event) {
-        try {
-            parts(event, 1);
-            return true;
-        } catch (UnsupportedEventException e) {
-            return false;
-        }
-    }
-
-    @Override
-    public PrivacyAccountant compose(DpEvent event, long count) {
-        // Everything that can fail comes before the first change.
-        Map<DpEvent, Long> parts = parts(event, count);
-        parts.forEach((leaf, n) ->
-                Arguments.inRange("repetitions of one event", 0, Long.MAX_VALUE - leaves.getOrDefault(leaf, 0L), n));
-        parts.forEach(this::add);
-        return this;
-    }
-
-    private Map<DpEvent, Long> parts(DpEvent event, long count) {
-        return EventParts.of(event, count, NAME, relation, leaf -> LossPairs.refusal(leaf, relation));
-    }
-
-    private void add(DpEvent leaf, long count) {
-        leaves.merge(leaf, count, Long::sum);
+    void add(DpEvent leaf, long count) {
         nonPrivate |= isNonPrivate(leaf);
     }
 
@@ -222,10 +195,5 @@ public final class PldAccountant implements PrivacyAccountant {
             result.put(part.pair, 1L);
         }
         return result;
-    }
-
-    @Override
-    public DpEvent event() {
-        return EventParts.asEvent(leaves);
     }
 }

@@ -7,11 +7,10 @@ import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import io.github.dl4jdp.accountant.DpEvent.RepeatAndSelect;
 import java.util.Arrays;
 import java.util.HashMap;
-import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Objects;
 import java.util.stream.DoubleStream;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The moments accountant in its Renyi form: adds up Renyi divergences order by order.
@@ -33,14 +32,11 @@ import java.util.stream.Stream;
  * @see <a href="https://arxiv.org/abs/2110.03620">Papernot and Steinke 2022</a> (the best of several runs)
  * @see <a href="https://arxiv.org/abs/2004.00010">Canonne, Kamath and Steinke 2020, proposition 12</a> (conversion)
  */
-public final class RdpAccountant implements PrivacyAccountant {
-    private static final String NAME = "RdpAccountant";
-
+public final class RdpAccountant extends LeafAccountant {
     private static final double LARGEST_ORDER = 100_000;
 
     private static final double UNIT = 0x1p-53;
 
-    private final NeighboringRelation relation;
     /** Whether orders between those of the grid may be used. */
     private final boolean refining;
 
@@ -52,7 +48,6 @@ public final class RdpAccountant implements PrivacyAccountant {
     /** log(1 - 1/a) - log(a) / (a - 1) for every order. */
     private final double[] offset;
 
-    private final Map<DpEvent, Long> leaves = new LinkedHashMap<>();
     private final Map<DpEvent, double[]> curves = new HashMap<>();
     private boolean nonPrivate;
     private double pureEpsilon;
@@ -86,8 +81,8 @@ public final class RdpAccountant implements PrivacyAccountant {
     }
 
     private RdpAccountant(NeighboringRelation relation, boolean refining, double... orders) {
+        super(relation);
         this.refining = refining;
-        this.relation = Objects.requireNonNull(relation, "relation");
         Arguments.atLeast("number of orders", 1, orders.length);
         this.orders = orders.clone();
         double previous = 1.001;
@@ -120,36 +115,13 @@ public final class RdpAccountant implements PrivacyAccountant {
     }
 
     @Override
-    public NeighboringRelation relation() {
-        return relation;
+    @Nullable
+    String refusal(DpEvent leaf) {
+        return RenyiCurves.refusal(leaf, relation);
     }
 
     @Override
-    public boolean supports(DpEvent event) {
-        try {
-            parts(event, 1);
-            return true;
-        } catch (UnsupportedEventException e) {
-            return false;
-        }
-    }
-
-    @Override
-    public PrivacyAccountant compose(DpEvent event, long count) {
-        // Everything that can fail comes before the first change.
-        Map<DpEvent, Long> parts = parts(event, count);
-        parts.forEach((leaf, n) ->
-                Arguments.inRange("repetitions of one event", 0, Long.MAX_VALUE - leaves.getOrDefault(leaf, 0L), n));
-        parts.forEach(this::add);
-        return this;
-    }
-
-    private Map<DpEvent, Long> parts(DpEvent event, long count) {
-        return EventParts.of(event, count, NAME, relation, leaf -> RenyiCurves.refusal(leaf, relation));
-    }
-
-    private void add(DpEvent leaf, long count) {
-        leaves.merge(leaf, count, Long::sum);
+    void add(DpEvent leaf, long count) {
         if (leaf instanceof NonPrivate) {
             nonPrivate = true;
             return;
@@ -299,11 +271,6 @@ public final class RdpAccountant implements PrivacyAccountant {
         double rounding = 8 * UNIT * (point.rdp() + Math.abs(offset) + epsilon);
         double log = (point.order() - 1) * (point.rdp() + offset - epsilon + rounding);
         return log <= 0 ? Math.exp(log) : 1;
-    }
-
-    @Override
-    public DpEvent event() {
-        return EventParts.asEvent(leaves);
     }
 
     /** The orders of the grid, ascending; {@link #epsilon} and {@link #delta} of the default grid may use others between them. */

@@ -3,6 +3,8 @@ package io.github.dl4jdp.accountant.cli;
 
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.DpEvent.Composed;
+import io.github.dl4jdp.accountant.DpEvent.NoOp;
+import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
@@ -81,12 +83,16 @@ record Releases(
                 all,
                 history.terms().relation(),
                 history.terms().unit(),
-                has(all, "NoOp") && has(all, "PoissonSampled"),
+                has(all, NoOp.class) && has(all, PoissonSampled.class),
                 "ledger of " + history.steps() + (history.steps() == 1 ? " charge" : " charges") + " in "
                         + history.sessions() + (history.sessions() == 1 ? " session" : " sessions"));
     }
 
-    private static boolean has(DpEvent event, String type) {
-        return event.toJson().contains('"' + type + '"');
+    /** Whether an event of a kind is among those that follow one another in an event. */
+    private static boolean has(DpEvent event, Class<? extends DpEvent> kind) {
+        if (event instanceof Composed sequence) {
+            return sequence.events().stream().anyMatch(part -> has(part, kind));
+        }
+        return event instanceof SelfComposed repeated ? has(repeated.event(), kind) : kind.isInstance(event);
     }
 }
