@@ -2,6 +2,7 @@
 package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.Sha256;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
@@ -220,7 +221,7 @@ public final class ChannelNormalization {
 
         @Override
         public String identity() {
-            MessageDigest digest = FeatureFileHeader.sha256();
+            MessageDigest digest = Sha256.digest();
             for (double[] values : new double[][] {normalization.mean(), normalization.deviation()}) {
                 ByteBuffer bytes = ByteBuffer.allocate(Double.BYTES * values.length);
                 bytes.asDoubleBuffer().put(values);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import io.github.dl4jdp.core.internal.Sha256;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -10,7 +11,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
 
 /**
@@ -31,7 +31,7 @@ record FeatureFileHeader(int size, long[] shape, byte[] bytes) {
         long[] shape = extractor.outputShape();
         ByteBuffer buffer = ByteBuffer.allocate(BYTES).order(ByteOrder.LITTLE_ENDIAN);
         buffer.put(MAGIC);
-        buffer.put(sha256().digest(extractor.identity().getBytes(StandardCharsets.UTF_8)));
+        buffer.put(Sha256.digest().digest(extractor.identity().getBytes(StandardCharsets.UTF_8)));
         buffer.put(digest(examples));
         buffer.putLong(examples.size());
         buffer.putInt(shape.length);
@@ -42,7 +42,7 @@ record FeatureFileHeader(int size, long[] shape, byte[] bytes) {
     }
 
     private static byte[] digest(FeatureFile.Examples examples) {
-        MessageDigest digest = sha256();
+        MessageDigest digest = Sha256.digest();
         for (int from = 0; from < examples.size(); from += DIGEST_CHUNK) {
             float[] values = examples.read(from, Math.min(examples.size(), from + DIGEST_CHUNK));
             ByteBuffer chunk = ByteBuffer.allocate(4 * values.length).order(ByteOrder.LITTLE_ENDIAN);
@@ -50,14 +50,6 @@ record FeatureFileHeader(int size, long[] shape, byte[] bytes) {
             digest.update(chunk);
         }
         return digest.digest();
-    }
-
-    static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 
     @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import io.github.dl4jdp.core.internal.Sha256;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
@@ -248,7 +249,7 @@ public final class WhitenedFeatures implements FeatureExtractor {
     private static String digest(float[] examples) {
         ByteBuffer bytes = ByteBuffer.allocate(Float.BYTES * examples.length);
         bytes.asFloatBuffer().put(examples);
-        MessageDigest digest = FeatureFileHeader.sha256();
+        MessageDigest digest = Sha256.digest();
         digest.update(bytes);
         return HexFormat.of().formatHex(digest.digest());
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.spark;
 
+import io.github.dl4jdp.core.internal.Sha256;
 import io.github.dl4jdp.core.mechanism.Mechanism;
 import java.io.File;
 import java.io.IOException;
@@ -111,11 +112,11 @@ final class ExecutorCode {
 
     /** SHA-256 of files that a class loader finds, with their names. */
     static String hash(SortedSet<String> files, ClassLoader loader) throws IOException {
-        MessageDigest digest = ShardStorage.sha256();
+        MessageDigest digest = Sha256.digest();
         for (String file : files) {
             digest.update(file.getBytes(StandardCharsets.UTF_8));
             digest.update((byte) 0);
-            digest.update(ShardStorage.sha256().digest(read(file, loader)));
+            digest.update(Sha256.digest().digest(read(file, loader)));
         }
         return HexFormat.of().formatHex(digest.digest());
     }

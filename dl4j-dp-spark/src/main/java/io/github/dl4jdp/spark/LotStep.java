@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.spark;
 
+import io.github.dl4jdp.core.internal.Sha256;
 import io.github.dl4jdp.core.mechanism.LotTask;
 import io.github.dl4jdp.core.random.LotKey;
 import java.io.Serializable;
@@ -66,7 +67,7 @@ final class LotStep implements Serializable {
     synchronized byte[] hash() {
         byte[] known = hash;
         if (known == null) {
-            MessageDigest digest = ShardStorage.sha256();
+            MessageDigest digest = Sha256.digest();
             int length = numParams();
             ByteBuffer buffer = ByteBuffer.allocate(HASHED_AT_A_TIME * Long.BYTES);
             buffer.putLong(lot)

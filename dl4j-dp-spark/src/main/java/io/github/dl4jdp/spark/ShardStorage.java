@@ -2,6 +2,7 @@
 package io.github.dl4jdp.spark;
 
 import io.github.dl4jdp.core.data.MappedArray;
+import io.github.dl4jdp.core.internal.Sha256;
 import java.io.BufferedOutputStream;
 import java.io.FileNotFoundException;
 import java.io.IOException;
@@ -14,7 +15,6 @@ import java.nio.IntBuffer;
 import java.nio.file.Files;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Iterator;
@@ -52,14 +52,6 @@ final class ShardStorage implements Serializable {
         var configuration = new Configuration(false);
         settings.forEach(configuration::set);
         return new Path(directory).getFileSystem(configuration);
-    }
-
-    static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("this Java runtime offers no SHA-256", e);
-        }
     }
 
     boolean hasManifest() throws IOException {
@@ -128,7 +120,7 @@ final class ShardStorage implements Serializable {
         }
         FileSystem files = fileSystem();
         var path = new Path(directory, name);
-        MessageDigest digest = sha256();
+        MessageDigest digest = Sha256.digest();
         long count = 0;
         RowLayout layout = null;
         boolean complete = false;
@@ -173,7 +165,8 @@ final class ShardStorage implements Serializable {
         try (OutputStream out = fileSystem().create(new Path(directory, name), false)) {
             out.write(buffer.array());
         }
-        return new WrittenOwners(name, counts.length, HexFormat.of().formatHex(sha256().digest(buffer.array())));
+        return new WrittenOwners(
+                name, counts.length, HexFormat.of().formatHex(Sha256.digest().digest(buffer.array())));
     }
 
     /**
@@ -195,7 +188,7 @@ final class ShardStorage implements Serializable {
             throw new ShardException(
                     "shard " + path + " could not be read: " + Objects.requireNonNullElse(e.getMessage(), e));
         }
-        if (!HexFormat.of().formatHex(sha256().digest(bytes)).equals(owners.sha256())) {
+        if (!HexFormat.of().formatHex(Sha256.digest().digest(bytes)).equals(owners.sha256())) {
             throw altered(path);
         }
         IntBuffer counts = ByteBuffer.wrap(bytes).order(ByteOrder.LITTLE_ENDIAN).asIntBuffer();
@@ -237,7 +230,7 @@ final class ShardStorage implements Serializable {
         java.nio.file.Path copy = null;
         try {
             copy = Files.createTempFile("dl4j-dp-shard", ".bin");
-            MessageDigest digest = sha256();
+            MessageDigest digest = Sha256.digest();
             try (InputStream in = fileSystem().open(path);
                     OutputStream out = new DigestOutputStream(Files.newOutputStream(copy), digest)) {
                 var buffer = new byte[COPY_BYTES];

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.internal.charging;
 
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.core.internal.Sha256;
 import io.github.dl4jdp.core.mechanism.Charges;
 import java.io.BufferedInputStream;
 import java.io.BufferedOutputStream;
@@ -26,7 +27,6 @@ import java.nio.file.attribute.PosixFilePermissions;
 import java.security.DigestInputStream;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.Optional;
@@ -153,7 +153,7 @@ final class NoiseFile {
 
     private void requireWhole() throws IOException {
         long length = Files.size(path) - DIGEST_BYTES;
-        MessageDigest digest = sha256();
+        MessageDigest digest = Sha256.digest();
         try (InputStream file = new BufferedInputStream(Files.newInputStream(path, LinkOption.NOFOLLOW_LINKS));
                 var in = new DigestInputStream(file, digest)) {
             byte[] block = new byte[1 << 16];
@@ -207,7 +207,7 @@ final class NoiseFile {
                     EnumSet.of(StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE),
                     PosixFilePermissions.asFileAttribute(OWNER))) {
                 OutputStream file = new BufferedOutputStream(Channels.newOutputStream(channel));
-                MessageDigest digest = sha256();
+                MessageDigest digest = Sha256.digest();
                 var out = new DataOutputStream(new DigestOutputStream(file, digest));
                 header.write(out);
                 draws.write(out);
@@ -242,13 +242,5 @@ final class NoiseFile {
         IllegalStateException refused = refused("cannot be used: " + e.getMessage());
         refused.initCause(e);
         return refused;
-    }
-
-    private static MessageDigest sha256() {
-        try {
-            return MessageDigest.getInstance("SHA-256");
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 }

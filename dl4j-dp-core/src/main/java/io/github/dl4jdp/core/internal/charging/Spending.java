@@ -8,21 +8,18 @@ import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.internal.Sha256;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
 import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.Charges;
 import java.io.DataInput;
 import java.io.DataOutput;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -229,13 +226,7 @@ public final class Spending implements AutoCloseable {
             requireOneLedger(plan, progress.account(), null);
             return new Spending(plan, null, progress.charges(), progress);
         }
-        var terms = new PrivacyLedger.Terms(
-                sha256(plan.released().toString()),
-                sha256(configuration),
-                libraryVersion(),
-                plan.mechanism().relation(),
-                plan.mechanism().unit().name(),
-                LedgerEvents.atOpening(plan));
+        var terms = terms(plan, configuration, LedgerEvents.atOpening(plan));
         requireRelation(plan, progress.account());
         requireOneLedger(plan, progress.account(), head);
         var ledger = ledgers.open(plan.ledger().get(), terms, head, plan.isContinuing());
@@ -260,13 +251,7 @@ public final class Spending implements AutoCloseable {
      */
     public static Booked book(
             CompletePlan plan, String configuration, String identity, DpEvent event, LedgerOpener ledgers) {
-        var terms = new PrivacyLedger.Terms(
-                sha256(plan.released().toString()),
-                sha256(configuration),
-                libraryVersion(),
-                plan.mechanism().relation(),
-                plan.mechanism().unit().name(),
-                plan.mechanism().event(1));
+        var terms = terms(plan, configuration, plan.mechanism().event(1));
         try (var ledger = ledgers.open(plan.ledger().orElseThrow(), terms, null, true)) {
             LedgerEvents.chargeEarlier(plan, ledger);
             var mechanism = plan.mechanism();
@@ -281,6 +266,16 @@ public final class Spending implements AutoCloseable {
             return new Booked(
                     ledger.head(), ledger.composeInto(plan.newAccountant()).event());
         }
+    }
+
+    private static PrivacyLedger.Terms terms(CompletePlan plan, String configuration, DpEvent event) {
+        return new PrivacyLedger.Terms(
+                Sha256.hex(plan.released().toString()),
+                Sha256.hex(configuration),
+                libraryVersion(),
+                plan.mechanism().relation(),
+                plan.mechanism().unit().name(),
+                event);
     }
 
     /** What takes up the draws that were made. */
@@ -367,15 +362,6 @@ public final class Spending implements AutoCloseable {
     public static String libraryVersion() {
         String version = Spending.class.getPackage().getImplementationVersion();
         return version == null ? "development" : version;
-    }
-
-    private static String sha256(String text) {
-        try {
-            var digest = MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8));
-            return HexFormat.of().formatHex(digest);
-        } catch (NoSuchAlgorithmException e) {
-            throw new IllegalStateException("every Java platform has SHA-256", e);
-        }
     }
 
     /** Has a charge on disk when it returns, where there is a ledger. */
@@ -534,7 +520,7 @@ public final class Spending implements AutoCloseable {
     }
 
     private String run() {
-        return sha256(String.join("\n", plan.released().toString(), network, libraryVersion()));
+        return Sha256.hex(String.join("\n", plan.released().toString(), network, libraryVersion()));
     }
 
     private long chargesOfLedger() {
