@@ -100,10 +100,7 @@ public final class DpSgdPlan implements Cloneable {
     private DpSgdPlan(Sampling sampling, String sizeName, long examples, long lotSize) {
         Require.positive("examples", examples);
         Require.positive(sizeName, lotSize);
-        if (lotSize > examples) {
-            throw new IllegalArgumentException(
-                    sizeName + " must be at most examples = " + examples + ", was " + lotSize);
-        }
+        Require.that(lotSize <= examples, sizeName + " must be at most examples = " + examples + ", was " + lotSize);
         this.sampling = sampling;
         this.examples = examples;
         this.lotSize = lotSize;
@@ -153,18 +150,16 @@ public final class DpSgdPlan implements Cloneable {
 
     /** A release that is charged was protected under this plan's relation for one of this plan's unit; what it costs in other terms is not known. */
     private void requireTermsOfReleases(DpSgdPlan changed) {
-        if (changed.relation != relation) {
-            throw new IllegalArgumentException(
-                    "relation must stay that under which the plan was charged with other releases, "
-                            + relation + ", was " + changed.relation
-                            + ": give the relation before withOtherReleases or chargedTo, and release under it");
-        }
-        if (!changed.unit.name().equals(unit.name())) {
-            throw new IllegalArgumentException(
-                    "unit must stay that for which the plan was charged with other releases, "
-                            + unit.name() + ", was " + changed.unit.name()
-                            + ": give the unit before withOtherReleases or chargedTo, and release for it");
-        }
+        Require.that(
+                changed.relation == relation,
+                "relation must stay that under which the plan was charged with other releases, "
+                        + relation + ", was " + changed.relation
+                        + ": give the relation before withOtherReleases or chargedTo, and release under it");
+        Require.that(
+                changed.unit.name().equals(unit.name()),
+                "unit must stay that for which the plan was charged with other releases, "
+                        + unit.name() + ", was " + changed.unit.name()
+                        + ": give the unit before withOtherReleases or chargedTo, and release for it");
     }
 
     /** The same, for a change of what the noise multiplier is calibrated for: it holds for one event and one accountant only. */
@@ -393,10 +388,10 @@ public final class DpSgdPlan implements Cloneable {
      */
     public DpSgdPlan withEpochs(int epochs) {
         Require.positive("epochs", epochs);
-        if (singlePass) {
-            throw new IllegalArgumentException("a plan of data that come once must have no number of epochs, was "
-                    + epochs + "; use DpSgdPlan.givenBatches for data that are read several times");
-        }
+        Require.that(
+                !singlePass,
+                "a plan of data that come once must have no number of epochs, was " + epochs
+                        + "; use DpSgdPlan.givenBatches for data that are read several times");
         return withSteps(nominal(0).lotsAfter(epochs));
     }
 
@@ -456,9 +451,7 @@ public final class DpSgdPlan implements Cloneable {
      * @throws IllegalArgumentException if {@code delta} is not in {@code (0, 1)}, or the plan is calibrated to a guarantee with another delta
      */
     public DpSgdPlan withDelta(double delta) {
-        if (!(delta > 0 && delta < 1)) {
-            throw new IllegalArgumentException("delta must be in (0, 1), was " + delta);
-        }
+        Require.that(delta > 0 && delta < 1, "delta must be in (0, 1), was " + delta);
         if (target != null && target.delta() != delta) {
             throw new IllegalArgumentException("delta must be that of the guarantee the plan is calibrated to, "
                     + target.delta() + ", was " + delta);
@@ -474,12 +467,12 @@ public final class DpSgdPlan implements Cloneable {
      */
     public DpSgdPlan calibratedTo(PrivacyGuarantee guarantee) {
         requireKnownCost("guarantee.relation", guarantee.relation());
-        if (relationGiven && guarantee.relation() != relation) {
-            throw new IllegalArgumentException("guarantee.relation must be the relation that the plan was given, "
-                    + relation + ", was " + guarantee.relation()
-                    + "; calibrate to new PrivacyGuarantee(epsilon, delta, "
-                    + relation + ")");
-        }
+        Require.that(
+                !relationGiven || guarantee.relation() == relation,
+                "guarantee.relation must be the relation that the plan was given, "
+                        + relation + ", was " + guarantee.relation()
+                        + "; calibrate to new PrivacyGuarantee(epsilon, delta, "
+                        + relation + ")");
         return with(plan -> {
             plan.relation = guarantee.relation();
             plan.delta = guarantee.delta();
@@ -490,10 +483,9 @@ public final class DpSgdPlan implements Cloneable {
 
     private void requireKnownCost(String name, NeighboringRelation relation) {
         var known = Mechanism.relations(sampling, hasMaximumLotSize(), correlation != null);
-        if (!known.contains(relation)) {
-            throw new IllegalArgumentException(
-                    name + " must be one of " + known + " for " + sampling + " lots, was " + relation);
-        }
+        Require.that(
+                known.contains(relation),
+                name + " must be one of " + known + " for " + sampling + " lots, was " + relation);
     }
 
     /**
@@ -562,11 +554,12 @@ public final class DpSgdPlan implements Cloneable {
                     + " first, then calibratedTo(new PrivacyGuarantee(epsilon, delta, NeighboringRelation." + kept
                     + "))");
         }
-        if (relationGiven && relation != kept) {
-            throw new IllegalArgumentException("the relation that the plan was given must be " + kept + " for " + reason
-                    + ", was " + relation + "; leave out withRelation, or call withRelation(NeighboringRelation." + kept
-                    + ")");
-        }
+        Require.that(
+                !relationGiven || relation == kept,
+                "the relation that the plan was given must be " + kept + " for " + reason
+                        + ", was " + relation + "; leave out withRelation, or call withRelation(NeighboringRelation."
+                        + kept
+                        + ")");
         return kept;
     }
 
@@ -669,10 +662,9 @@ public final class DpSgdPlan implements Cloneable {
      */
     public DpSgdPlan withUnit(String name, int maximumRows) {
         var owner = new PrivacyUnit(name, maximumRows);
-        if (name.equals(PrivacyUnit.EXAMPLE.name())) {
-            throw new IllegalArgumentException(
-                    "unit must be the word for an owner of rows, was \"example\", which is one row: leave withUnit out");
-        }
+        Require.that(
+                !name.equals(PrivacyUnit.EXAMPLE.name()),
+                "unit must be the word for an owner of rows, was \"example\", which is one row: leave withUnit out");
         return with(plan -> plan.unit = owner);
     }
 
@@ -1029,10 +1021,10 @@ public final class DpSgdPlan implements Cloneable {
                     "the plan's noise is correlated, so that lots differ in what they add to the cost:"
                             + " ask for the event of one charge, stepEvent(charge), or for event() of the run");
         }
-        if (!noiseSchedule.isConstant()) {
-            throw new IllegalStateException("the plan's noise changes over the run, by a schedule of "
-                    + noiseSchedule.describe() + ": ask for the event of one charge, stepEvent(charge)");
-        }
+        Require.state(
+                noiseSchedule.isConstant(),
+                "the plan's noise changes over the run, by a schedule of " + noiseSchedule.describe()
+                        + ": ask for the event of one charge, stepEvent(charge)");
         return stepEvent(1);
     }
 
@@ -1063,9 +1055,7 @@ public final class DpSgdPlan implements Cloneable {
 
     /** The epsilon of {@code steps} steps of this plan and of {@link #otherReleases()}, at {@link #delta()}; infinite with a seed, which an adversary may know. */
     public double epsilonAfter(long steps) {
-        if (steps < 0) {
-            throw new IllegalArgumentException("steps must be at least 0, was " + steps);
-        }
+        Require.that(steps >= 0, "steps must be at least 0, was " + steps);
         if (steps == 0 && others.isEmpty()) {
             return 0;
         }
