@@ -25,9 +25,13 @@ final class LotSampler {
     static long[] poisson(LotKey lot, double samplingProbability, long from, long to) {
         long threshold = (long) (samplingProbability * 0x1p53);
         RandomGenerator coins = lot.stream(STREAM, 0, from);
-        return LongStream.range(from, to)
-                .filter(i -> coins.nextLong() >>> 11 < threshold)
-                .toArray();
+        var members = LongStream.builder();
+        for (long i = from; i < to; i++) {
+            if (coins.nextLong() >>> 11 < threshold) {
+                members.add(i);
+            }
+        }
+        return members.build().toArray();
     }
 
     /**
@@ -54,15 +58,17 @@ final class LotSampler {
     static long[] allocated(LotKey pass, long lots, long lot, long from, long to) {
         long largest = largestFairCoin(lots);
         RandomGenerator coins = pass.stream(STREAM, 0, from);
-        return LongStream.range(from, to)
-                .filter(i -> {
-                    long coin = coins.nextLong();
-                    long joined = Long.compareUnsigned(coin, largest) <= 0
-                            ? Long.remainderUnsigned(coin, lots)
-                            : pass.stream(ANOTHER_COIN, i).nextLong(lots);
-                    return joined == lot;
-                })
-                .toArray();
+        var members = LongStream.builder();
+        for (long i = from; i < to; i++) {
+            long coin = coins.nextLong();
+            long joined = Long.compareUnsigned(coin, largest) <= 0
+                    ? Long.remainderUnsigned(coin, lots)
+                    : pass.stream(ANOTHER_COIN, i).nextLong(lots);
+            if (joined == lot) {
+                members.add(i);
+            }
+        }
+        return members.build().toArray();
     }
 
     /** The largest value, unsigned, of 64 bits up to which every remainder modulo {@code lots} is equally frequent. */
