@@ -2,6 +2,7 @@
 package io.github.dl4jdp.spark;
 
 import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.internal.Sha256;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
@@ -127,7 +128,7 @@ final class Drivers {
                             directory,
                             "KEY " + step.lot() + " "
                                     + HexFormat.of()
-                                            .formatHex(ShardStorage.sha256()
+                                            .formatHex(Sha256.digest()
                                                     .digest(step.task().key().toBytes())));
                     return task;
                 });
