@@ -325,7 +325,7 @@ public final class PrivateSearch<C> {
      *
      * @param network builds an initialized network for a candidate: a new one at every call, with the same number of parameters and no private past
      * @param data the training set
-     * @throws IllegalStateException if the search has no score, or the plan is not complete
+     * @throws IllegalStateException if the search has no score, or the plan is not complete, or a listener or the score function put other parameters into the network of a run
      * @throws IllegalArgumentException if a network is not new, or has a private past, or the data do not fit it or the plan
      */
     public <M extends Model> Best<C, M> run(Function<C, M> network, RandomAccessExamples data) {
@@ -358,6 +358,7 @@ public final class PrivateSearch<C> {
                 state = engine.state();
             }
             double score = chosen.of().applyAsDouble(trained);
+            requireOwn(trained, account);
             score = Double.isNaN(score) ? Double.NEGATIVE_INFINITY : score;
             if (best == null || score > best.score()) {
                 best = new Run<>(candidate, trained, score, state);
@@ -402,6 +403,18 @@ public final class PrivateSearch<C> {
         }
         if (chosen.example() != null) {
             requireFits(chosen.example(), network);
+        }
+    }
+
+    /** The bound is one on runs that learn by their plan alone, and know nothing of each other. */
+    private static void requireOwn(Model trained, PrivacyAccount ofSearch) {
+        PrivacyAccount now = DpNetwork.of(trained).account();
+        if (now.sessions().size() != 1
+                || !now.releases().equals(ofSearch.releases())
+                || !now.unprotected().isEmpty()) {
+            throw new IllegalStateException(
+                    "the network of a run must hold what the run's plan released and nothing else, but a listener or the score function put other parameters into it, or trained it: "
+                            + "no bound is known for the best of such runs. The search stays charged; let them leave the network as it is");
         }
     }
 

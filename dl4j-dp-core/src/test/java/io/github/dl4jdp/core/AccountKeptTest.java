@@ -232,7 +232,7 @@ class AccountKeptTest {
     void attach_parametersOverwrittenByInitialOnes_keepsTheAccount() {
         MultiLayerNetwork net = network();
         INDArray initial = net.params().dup();
-        try (var engine = PrivacyEngine.attach(net, longer())) {
+        try (var engine = PrivacyEngine.attach(net, plan())) {
             train(net, engine, 1);
             net.setParams(initial);
             assertThat(engine.epsilon()).isCloseTo(epsilonOf(1), within(1e-9));

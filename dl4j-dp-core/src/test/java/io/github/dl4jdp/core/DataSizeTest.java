@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.nio.file.Path;
@@ -17,6 +18,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -26,6 +28,8 @@ import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.learning.config.Adam;
 
 /** The number of examples and the relation: what a run is allowed to depend on, and what it promises. */
@@ -270,5 +274,41 @@ class DataSizeTest {
                 .isThrownBy(() -> PrivacyEngine.attach(network, zeroOut().continuing()))
                 .withMessageContaining("plan.relation");
         assertThat(plan().stepEvent()).isInstanceOf(DpEvent.PoissonSampled.class);
+    }
+
+    /** Lots of a fixed size, drawn from fewer, would hold everyone more often than is charged for. */
+    @Test
+    void next_dataHaveBecomeFewer_isRefusedBeforeACharge() {
+        RandomAccessExamples all = RandomAccessExamples.of(Networks.data(DataType.DOUBLE, EXAMPLES));
+        long[] size = {EXAMPLES};
+        var shrinking = new RandomAccessExamples() {
+            @Override
+            public long size() {
+                return size[0];
+            }
+
+            @Override
+            public MultiDataSet get(long[] indices) {
+                return all.get(indices);
+            }
+        };
+        for (DpSgdPlan plan : List.of(
+                DpSgdPlan.fixedSize(EXAMPLES, 10)
+                        .withSteps(12)
+                        .withClippingNorm(1)
+                        .withNoiseMultiplier(2)
+                        .withDelta(1e-5),
+                plan())) {
+            size[0] = EXAMPLES;
+            MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Adam(0.05));
+            try (var engine = PrivacyEngine.attach(network, plan)) {
+                DataSetIterator lots = engine.lots(shrinking);
+                network.fit(lots.next());
+                size[0] = 12;
+
+                assertThatIllegalArgumentException().isThrownBy(lots::next).withMessageContaining("plan.examples = 30");
+                assertThat(engine.steps()).isEqualTo(1);
+            }
+        }
     }
 }

@@ -30,12 +30,15 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.LongStream;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
@@ -471,5 +474,72 @@ class PrivateSearchTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> search.run(rate -> used, RandomAccessExamples.of(TRAIN)))
                 .withMessageContaining("private past");
+    }
+
+    /** What came into a run from elsewhere, by a listener or by the score function, would be missing in the search's cost. */
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"another private run's", "plainly trained", "changed by hand", "plain fit", "the run before's"})
+    void run_parametersFromElsewhere_isRefusedAndCharged(String which) {
+        var other = network(0.3);
+        if (which.startsWith("another")) {
+            DpSgdPlan plan = draft().withNoiseMultiplier(0.6).withDelta(DELTA);
+            try (var engine = PrivacyEngine.attach(other, plan)) {
+                other.fit(engine.lots(TRAIN), plan.epochs());
+            }
+        } else {
+            other.fit(TRAIN);
+        }
+        INDArray[] foreign = {other.params().dup()};
+        boolean isBefore = which.startsWith("the run");
+        Path ledger = folder.resolve("ledger.jsonl");
+        for (boolean byScore : isBefore ? new boolean[] {true} : new boolean[] {true, false}) {
+            ToDoubleFunction<MultiLayerNetwork> change = network -> {
+                switch (which) {
+                    case "changed by hand" -> network.params().addi(1);
+                    case "plain fit" -> network.fit(TRAIN);
+                    default -> network.setParams(foreign[0]);
+                }
+                return 1;
+            };
+            var search = PrivateSearch.of(
+                            draft().withLedger(ledger), List.of(0.1), RunCount.geometric(isBefore ? 1000 : 3))
+                    .withScore(model -> {
+                        if (isBefore) {
+                            foreign[0] = ((MultiLayerNetwork) model).params().dup();
+                            return 0;
+                        }
+                        return byScore ? change.applyAsDouble((MultiLayerNetwork) model) : 0;
+                    })
+                    .calibratedTo(new PrivacyGuarantee(3.0, DELTA));
+
+            assertThatThrownBy(() -> search.run(
+                            rate -> {
+                                MultiLayerNetwork network = network(rate);
+                                network.addListeners(new BaseTrainingListener() {
+                                    private boolean isFirst = true;
+
+                                    @Override
+                                    public void iterationDone(Model model, int iteration, int epoch) {
+                                        if (isFirst && (isBefore || !byScore) && !which.equals("plain fit")) {
+                                            change.applyAsDouble((MultiLayerNetwork) model);
+                                        }
+                                        isFirst = false;
+                                    }
+
+                                    @Override
+                                    public void onEpochEnd(Model model) {
+                                        if (!byScore && which.equals("plain fit")) {
+                                            change.applyAsDouble((MultiLayerNetwork) model);
+                                        }
+                                    }
+                                });
+                                return network;
+                            },
+                            RandomAccessExamples.of(TRAIN)))
+                    .as("by the score function: %s", byScore)
+                    .isInstanceOf(IllegalStateException.class);
+        }
+        assertThat(PrivacyLedgerHistory.read(ledger).charges()).isNotEmpty();
     }
 }

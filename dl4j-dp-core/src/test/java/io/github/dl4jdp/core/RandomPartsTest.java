@@ -136,6 +136,36 @@ class RandomPartsTest {
                 .isLessThan(2 * CLIP * (1 + 1e-5)); // none, where dropout cut off all that an example has
     }
 
+    /** A batch of one series of one step has to hold it twice for DL4J: its draws are the same all the same. */
+    @Test
+    void sums_seriesOfOneStepWithMask_isTheSameAlone() {
+        DataSet data = new DataSet(
+                Nd4j.rand(DataType.DOUBLE, EXAMPLES, 4, 1),
+                Nd4j.ones(DataType.DOUBLE, EXAMPLES, 2, 1),
+                Nd4j.ones(DataType.DOUBLE, EXAMPLES, 1),
+                null);
+        Supplier<MultiLayerNetwork> build = () -> {
+            var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                    .seed(1)
+                    .dataType(DataType.DOUBLE)
+                    .updater(new Sgd(0.1))
+                    .list()
+                    .layer(new LSTM.Builder().nIn(4).nOut(6).dropOut(0.5).build())
+                    .layer(new RnnOutputLayer.Builder(LossFunction.MCXENT)
+                            .nIn(6)
+                            .nOut(2)
+                            .activation(Activation.SOFTMAX)
+                            .build())
+                    .build());
+            network.init();
+            return network;
+        };
+        Run together = Run.of(build.get(), plan(CLIP), 100, NetworkKind.MULTI_LAYER, data);
+
+        assertThat(together.furthest(Run.of(build.get(), plan(CLIP), 1, NetworkKind.MULTI_LAYER, data)))
+                .isLessThan(1e-10);
+    }
+
     /** Nothing draws from ND4J's generator, and nothing sets it. */
     @ParameterizedTest
     @ValueSource(longs = {3, 5, 8, 24})

@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.internal.network.ExampleWeights;
 import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.LotSums;
@@ -176,19 +177,29 @@ public final class LotSource extends LotSupply {
     }
 
     private LotParts parts(long lot) {
-        long planned = training.plan().mechanism().examples();
+        Mechanism mechanism = training.plan().mechanism();
+        long planned = mechanism.examples();
         GroupedExamples owned = groups;
+        long size = owned == null ? data.size() : owned.units();
+        // Data may have become fewer since the engine was given them: lots of a fixed size would hold everyone more
+        // often.
+        DataSize.require(
+                size,
+                planned,
+                mechanism.relation(),
+                "plan.examples",
+                mechanism.unit().plural());
+        long[] members = training.drawLot(lot, size);
         if (owned == null) {
-            return LotParts.of(training.drawLot(lot, data.size()), planned, shards, physicalBatchSize);
+            return LotParts.of(members, planned, shards, physicalBatchSize);
         }
-        long[] members = training.drawLot(lot, owned.units());
         long[][] rows = training.drawRows(lot, members, owned::rowCount);
         for (int i = 0; i < members.length; i++) {
             for (int j = 0; j < rows[i].length; j++) {
                 rows[i][j] = owned.row(members[i], rows[i][j]);
             }
         }
-        int maximumRows = training.plan().mechanism().unit().maximumRows();
+        int maximumRows = mechanism.unit().maximumRows();
         return LotParts.ofUnits(members, rows, maximumRows, planned, shards, physicalBatchSize);
     }
 

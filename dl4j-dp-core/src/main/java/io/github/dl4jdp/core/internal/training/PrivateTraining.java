@@ -707,8 +707,9 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     private void openPass(MultiDataSet lot) {
         lifecycle = Lifecycle.EXPECTING;
         long number = segment == 0 ? steps + 1 : steps;
-        summer.openDraws(streams.lotKey(number), number, segment, expectedMembers);
-        pass.open((int) lot.getFeatures(0).size(0), weights, new BackwardPass.Observer() {
+        int rows = (int) lot.getFeatures(0).size(0);
+        summer.openDraws(streams.lotKey(number), number, segment, expectedMembers, rows);
+        pass.open(rows, weights, new BackwardPass.Observer() {
             @Override
             public void starting() {
                 desk.requireSameThread();

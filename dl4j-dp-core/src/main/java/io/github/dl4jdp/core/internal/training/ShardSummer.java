@@ -201,8 +201,9 @@ public final class ShardSummer implements AutoCloseable {
     /** One forward and backward pass over a physical batch. */
     void run(LotKey key, long lot, ExampleWeights weighted, long[] members, Consumer<List<LayerTape>> complete) {
         MultiDataSet part = weighted.batch();
-        openDraws(key, lot, 0, members);
-        pass.open((int) part.getFeatures(0).size(0), weighted.weights(), new BackwardPass.Observer() {
+        int rows = (int) part.getFeatures(0).size(0);
+        openDraws(key, lot, 0, members, rows);
+        pass.open(rows, weighted.weights(), new BackwardPass.Observer() {
             @Override
             public void starting() {}
 
@@ -224,9 +225,18 @@ public final class ShardSummer implements AutoCloseable {
         draws.begin();
     }
 
-    /** Random draws from here on are those of a release about a lot, for copies of these examples. */
-    void openDraws(LotKey key, long lot, long segment, long[] members) {
-        draws.open(key, segment, (lot - 1) * mechanism.releasesPerLot() + segment + 1, augmentedLots.keysOf(members));
+    /**
+     * Random draws from here on are those of a release about a lot, for copies of these examples.
+     *
+     * @param rows of the physical batch: two for the one example of {@link ExampleWeights#unambiguous}
+     */
+    void openDraws(LotKey key, long lot, long segment, long[] members, int rows) {
+        long[] keys = augmentedLots.keysOf(members);
+        draws.open(
+                key,
+                segment,
+                (lot - 1) * mechanism.releasesPerLot() + segment + 1,
+                keys.length == 1 && rows == 2 ? new long[] {keys[0], keys[0]} : keys);
         for (Layer layer : network.layers()) {
             layer.clearNoiseWeightParams(); // those of a pass that broke off, or was not ours
         }
