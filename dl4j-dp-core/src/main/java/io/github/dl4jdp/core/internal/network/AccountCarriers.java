@@ -35,6 +35,9 @@ public final class AccountCarriers {
     /** What the parameters of a layer become by the update that is under way. */
     private final Map<Integer, Set<Long>> expected = new HashMap<>();
 
+    /** What is left to do when the update under way is made. */
+    private Runnable whenMade = () -> {};
+
     private boolean isReleased;
 
     /**
@@ -109,8 +112,13 @@ public final class AccountCarriers {
         }
     }
 
-    /** The engine has handed out an update: what the parameters become by it is its own. */
-    public void expectUpdate() {
+    /**
+     * The engine has handed out an update: what the parameters become by it is its own.
+     *
+     * @param then runs once all layers have it
+     */
+    public void expectUpdate(Runnable then) {
+        whenMade = then;
         Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             if (current[i] != null && !(layers[i] instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
@@ -137,6 +145,10 @@ public final class AccountCarriers {
             Set<Long> ofTraining = releasedOf(index, now);
             carrier.add(now, ofTraining);
             ReleasedParameters.add(ofTraining, lineage);
+        }
+        if (awaited.isEmpty()) {
+            whenMade.run();
+            whenMade = () -> {};
         }
     }
 

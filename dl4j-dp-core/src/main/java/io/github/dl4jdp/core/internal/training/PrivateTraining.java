@@ -803,13 +803,14 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     public void afterUpdate() {
         lifecycle = Lifecycle.IDLE;
         closePass();
-        carriers.expectUpdate();
         MultiDataSet lot = expected;
+        boolean isLastOfPass =
+                lot == null && (remainingSteps() == 0 || steps == mechanism.lotsAfter(mechanism.passOf(steps)));
+        // Not before DL4J has made the update, or the second of ND4J's threads would wait for more of that.
+        carriers.expectUpdate(isLastOfPass ? this::returnThreads : () -> {});
         if (lot != null) {
             open = step.open(Objects.requireNonNull(charge), steps, segment);
             openPass(lot);
-        } else if (remainingSteps() == 0 || steps == mechanism.lotsAfter(mechanism.passOf(steps))) {
-            returnThreads();
         }
     }
 
