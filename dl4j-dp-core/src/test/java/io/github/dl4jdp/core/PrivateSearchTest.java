@@ -30,7 +30,7 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.function.ToDoubleFunction;
+import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -494,13 +494,12 @@ class PrivateSearchTest {
         boolean isBefore = which.startsWith("the run");
         Path ledger = folder.resolve("ledger.jsonl");
         for (boolean byScore : isBefore ? new boolean[] {true} : new boolean[] {true, false}) {
-            ToDoubleFunction<MultiLayerNetwork> change = network -> {
+            Consumer<MultiLayerNetwork> change = network -> {
                 switch (which) {
                     case "changed by hand" -> network.params().addi(1);
                     case "plain fit" -> network.fit(TRAIN);
                     default -> network.setParams(foreign[0]);
                 }
-                return 1;
             };
             var search = PrivateSearch.of(
                             draft().withLedger(ledger), List.of(0.1), RunCount.geometric(isBefore ? 1000 : 3))
@@ -509,7 +508,10 @@ class PrivateSearchTest {
                             foreign[0] = ((MultiLayerNetwork) model).params().dup();
                             return 0;
                         }
-                        return byScore ? change.applyAsDouble((MultiLayerNetwork) model) : 0;
+                        if (byScore) {
+                            change.accept((MultiLayerNetwork) model);
+                        }
+                        return 0;
                     })
                     .calibratedTo(new PrivacyGuarantee(3.0, DELTA));
 
@@ -522,7 +524,7 @@ class PrivateSearchTest {
                                     @Override
                                     public void iterationDone(Model model, int iteration, int epoch) {
                                         if (isFirst && (isBefore || !byScore) && !which.equals("plain fit")) {
-                                            change.applyAsDouble((MultiLayerNetwork) model);
+                                            change.accept((MultiLayerNetwork) model);
                                         }
                                         isFirst = false;
                                     }
@@ -530,7 +532,7 @@ class PrivateSearchTest {
                                     @Override
                                     public void onEpochEnd(Model model) {
                                         if (!byScore && which.equals("plain fit")) {
-                                            change.applyAsDouble((MultiLayerNetwork) model);
+                                            change.accept((MultiLayerNetwork) model);
                                         }
                                     }
                                 });
