@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
-import java.util.Comparator;
+import java.util.Arrays;
 import java.util.stream.IntStream;
-import org.hipparchus.linear.Array2DRowRealMatrix;
-import org.hipparchus.linear.EigenDecompositionSymmetric;
 
 /**
  * The directions in which drawings differ most, found for each group of numbers by itself and scaled to nearly equal variance.
@@ -21,7 +19,7 @@ final class PatchComponents {
     /**
      * Finds the directions.
      *
-     * @param drawn for each drawing its groups of numbers, an even number of them in each
+     * @param drawn for each drawing its groups of numbers, an even number of them in each; subtracts their means from them
      * @param count components to keep, those of largest variance in all groups
      */
     PatchComponents(float[][][] drawn, int count) {
@@ -29,29 +27,28 @@ final class PatchComponents {
         int groups = drawn[0].length;
         int size = drawn[0][0].length;
         this.means = new float[groups][];
-        this.projections = new float[groups][size][];
-        var decompositions = new EigenDecompositionSymmetric[groups];
+        this.projections = new float[groups][][];
+        float[][][] covariances = new float[groups][][];
         IntStream.range(0, groups).parallel().forEach(group -> {
             means[group] = means(drawn, group);
-            double[][] covariance = covariance(drawn, group, means[group]);
-            decompositions[group] = new EigenDecompositionSymmetric(new Array2DRowRealMatrix(covariance, false));
+            covariances[group] = covariance(drawn, group, means[group]);
         });
-        double[] variances = new double[Math.multiplyExact(groups, size)];
-        for (int i = 0; i < variances.length; i++) {
-            variances[i] = Math.max(0, decompositions[i / size].getEigenvalue(i % size));
-        }
-        int[] order = IntStream.range(0, variances.length)
-                .boxed()
-                .sorted(Comparator.comparingDouble(i -> -variances[i]))
-                .mapToInt(i -> i)
-                .toArray();
-        int[] kept = new int[groups];
-        for (int i = 0; i < count; i++) {
-            kept[order[i] / size]++;
-        }
-        double damping = PatchOptions.COMPONENT_DAMPING * variances[order[0]];
+        LeadingDirections[] directions = directions(covariances, count);
+        double smallest = smallest(directions, count);
+        double damping = PatchOptions.COMPONENT_DAMPING
+                * Arrays.stream(directions)
+                        .mapToDouble(found -> found.variances[0])
+                        .max()
+                        .orElseThrow();
+        int left = count;
         for (int group = 0; group < groups; group++) {
-            projections[group] = projection(decompositions[group], kept[group], damping);
+            int kept = 0;
+            double[] variances = directions[group].variances;
+            while (kept < Math.min(variances.length, left) && variances[kept] >= smallest) {
+                kept++;
+            }
+            left -= kept;
+            projections[group] = projection(directions[group], kept, size, damping);
         }
     }
 
@@ -67,34 +64,81 @@ final class PatchComponents {
         return out;
     }
 
-    private static double[][] covariance(float[][][] drawn, int group, float[] means) {
+    /** The sum of products of deviations from the means; only ratios of variances matter, so it is not divided. */
+    private static float[][] covariance(float[][][] drawn, int group, float[] means) {
         int size = means.length;
-        double[][] sums = new double[size][size];
-        double[] centered = new double[size];
+        float[][] out = new float[size][size];
         for (float[][] drawing : drawn) {
+            Rows.addScaled(drawing[group], means, -1, size);
+        }
+        float[] none = new float[size];
+        for (int n = 0; n < drawn.length; n += 4) {
+            float[] a = drawn[n][group];
+            float[] b = n + 1 < drawn.length ? drawn[n + 1][group] : none;
+            float[] c = n + 2 < drawn.length ? drawn[n + 2][group] : none;
+            float[] d = n + 3 < drawn.length ? drawn[n + 3][group] : none;
             for (int i = 0; i < size; i++) {
-                centered[i] = drawing[group][i] - means[i];
+                Rows.addCombined(out[i], a, a[i], b, b[i], c, c[i], d, d[i], size);
             }
-            // Products in this form are equal in both triangles, to the bit: the decomposition asks for that. Only
-            // ratios
-            // of variances matter, so the sum is not divided.
-            for (int i = 0; i < size; i++) {
-                double[] target = sums[i];
-                for (int j = 0; j < size; j++) {
-                    target[j] += centered[i] * centered[j];
+        }
+        // Rounding may differ between the triangles; the decomposition asks for equality to the bit.
+        for (int i = 0; i < size; i++) {
+            for (int j = 0; j < i; j++) {
+                out[i][j] = out[j][i];
+            }
+        }
+        return out;
+    }
+
+    /** Enough directions of each group for the {@code count} of largest variance to be among them. */
+    private static LeadingDirections[] directions(float[][][] covariances, int count) {
+        int groups = covariances.length;
+        int size = covariances[0].length;
+        int[] wanted = new int[groups];
+        Arrays.fill(wanted, Math.min(size, (count + groups - 1) / groups));
+        var out = new LeadingDirections[groups];
+        boolean[] open = new boolean[groups];
+        Arrays.fill(open, true);
+        while (anyOf(open)) {
+            IntStream.range(0, groups)
+                    .parallel()
+                    .filter(group -> open[group])
+                    .forEach(group -> out[group] = new LeadingDirections(covariances[group], wanted[group]));
+            double smallest = smallest(out, count);
+            for (int group = 0; group < groups; group++) {
+                open[group] = wanted[group] < size && out[group].variances[wanted[group] - 1] > smallest;
+                if (open[group]) {
+                    wanted[group] = Math.min(size, 2 * wanted[group]);
                 }
             }
         }
-        return sums;
+        return out;
     }
 
-    private static float[][] projection(EigenDecompositionSymmetric eigen, int kept, double damping) {
-        float[][] out = new float[eigen.getEigenvalues().length][kept];
+    private static boolean anyOf(boolean[] flags) {
+        for (boolean flag : flags) {
+            if (flag) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** The {@code count}-th largest variance of those found, or the smallest if fewer are. */
+    private static double smallest(LeadingDirections[] directions, int count) {
+        double[] all = Arrays.stream(directions)
+                .flatMapToDouble(found -> Arrays.stream(found.variances))
+                .sorted()
+                .toArray();
+        return all[Math.max(0, all.length - count)];
+    }
+
+    private static float[][] projection(LeadingDirections directions, int kept, int size, double damping) {
+        float[][] out = new float[size][kept];
         for (int component = 0; component < kept; component++) {
-            double scale = 1 / Math.sqrt(Math.max(0, eigen.getEigenvalue(component)) + damping);
-            double[] vector = eigen.getEigenvector(component).toArray();
-            for (int i = 0; i < vector.length; i++) {
-                out[i][component] = (float) (scale * vector[i]);
+            float scale = (float) (1 / Math.sqrt(directions.variances[component] + damping));
+            for (int i = 0; i < size; i++) {
+                out[i][component] = scale * directions.vectors[component][i];
             }
         }
         return out;
@@ -105,23 +149,35 @@ final class PatchComponents {
         return count;
     }
 
-    /** The components of an image's groups of numbers, in {@code to} from {@code offset} on. */
-    void project(float[][] groups, float[] to, int offset) {
+    /**
+     * Finds the components of some images, one after the other group by group: a group's weights are read once for all of them.
+     *
+     * @param images for each its groups of numbers
+     * @param number of images that are there
+     * @param to a row of {@link #count()} components for each image, from {@code offset} on
+     */
+    void project(float[][][] images, int number, float[] to, int offset) {
         int next = offset;
-        for (int group = 0; group < groups.length; group++) {
+        for (int group = 0; group < projections.length; group++) {
             float[][] projection = projections[group];
-            float[] components = new float[projection[0].length];
+            int kept = projection[0].length;
+            float[][] components = new float[number][kept];
             for (int i = 0; i < projection.length; i += 2) {
-                Rows.addScaled(
-                        components,
-                        projection[i],
-                        groups[group][i] - means[group][i],
-                        projection[i + 1],
-                        groups[group][i + 1] - means[group][i + 1],
-                        components.length);
+                for (int n = 0; n < number; n++) {
+                    float[] numbers = images[n][group];
+                    Rows.addScaled(
+                            components[n],
+                            projection[i],
+                            numbers[i] - means[group][i],
+                            projection[i + 1],
+                            numbers[i + 1] - means[group][i + 1],
+                            kept);
+                }
             }
-            System.arraycopy(components, 0, to, next, components.length);
-            next += components.length;
+            for (int n = 0; n < number; n++) {
+                System.arraycopy(components[n], 0, to, next + n * count, kept);
+            }
+            next += kept;
         }
     }
 }

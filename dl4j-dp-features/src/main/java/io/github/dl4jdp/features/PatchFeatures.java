@@ -6,15 +6,16 @@ import java.util.Locale;
 import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 
 /**
  * Features of small photographs that were learned from drawn pictures alone: how strongly the parts of an image answer to
  * hundreds of small patterns.
  *
- * <p>Every 6x6 patch is whitened, scaled to norm one and compared with 320 whitened patches of random drawings and their mirror
+ * <p>Every 6x6 patch is whitened, scaled to norm one and compared with 800 whitened patches of random drawings and their mirror
  * images; what exceeds a threshold, for either sign, is averaged over the overlapping cells of a 4x4 grid and over the image and
  * its mirror image, so the features do not distinguish left from right. The averages' square roots go through a cosine transform over the
- * grid. Of the 16 x 640 numbers, the 2,720 directions of largest variance among the drawings are kept, each within one frequency
+ * grid. Of the 16 x 1,600 numbers, the 4,096 directions of largest variance among the drawings are kept, each within one frequency
  * of the transform, and scaled to nearly equal variance; then the whole vector is scaled to norm one. Neither filters nor scales
  * come from any example: two are equal when their seed and sizes are, on every machine.
  *
@@ -29,6 +30,8 @@ public final class PatchFeatures implements FeatureExtractor {
     private static final int CELLS = PatchOptions.GRID * PatchOptions.GRID;
     private static final int MIN_SIDE = 16;
     private static final int MAX_SIDE = 64;
+    private static final int PICTURES_AT_ONCE = 32;
+    private static final int IMAGES_AT_ONCE = 16;
 
     private final int channels;
     private final int height;
@@ -47,12 +50,12 @@ public final class PatchFeatures implements FeatureExtractor {
         this.seed = seed;
         this.options = options;
         RandomGenerator random = new SplittableRandom(seed);
-        this.filters = new PatchFilters(options, channels, random);
+        this.filters = new PatchFilters(options, channels, PatchOptions.PATCH_DAMPING, random);
         this.components = new PatchComponents(spectraOfDrawings(random), CELLS * options.components());
     }
 
     /**
-     * Draws pictures and learns from them; takes about half a minute.
+     * Draws pictures and learns from them; takes about one and a half minutes of processor time, on all processors, and a gigabyte of the heap.
      *
      * @param channels 1 (gray) or 3 (red, green, blue)
      * @param seed of the drawings, public
@@ -66,8 +69,8 @@ public final class PatchFeatures implements FeatureExtractor {
     /**
      * As above, with a choice of how many features: fewer are faster, and less accurate.
      *
-     * @param filters pairs of patterns, of mirror images; 320 above
-     * @param components a sixteenth of the number of features, at most twice {@code filters}; 170 above
+     * @param filters pairs of patterns, of mirror images; 800 above
+     * @param components a sixteenth of the number of features, at most twice {@code filters}; 256 above
      * @throws IllegalArgumentException as above, or if {@code filters < 1} or {@code components} is not in [1, 2 filters]
      */
     public static PatchFeatures learn(int channels, int height, int width, long seed, int filters, int components) {
@@ -93,15 +96,28 @@ public final class PatchFeatures implements FeatureExtractor {
     private float[][][] spectraOfDrawings(RandomGenerator random) {
         int size = 2 * Math.max(height, width);
         DeadLeaves leaves = new DeadLeaves(random, size);
-        var responses = new PatchResponses(filters, channels, height, width);
         float[][][] out = new float[options.scalePictures() * 4][CELLS][2 * options.filters()];
-        for (int n = 0; n < out.length; n += 4) {
-            float[] drawn = PatchFilters.asChannels(leaves.next(), channels);
-            for (int part = 0; part < 4; part++) {
-                responses.spectrum(crop(drawn, size, part / 2 * height, part % 2 * width), out[n + part]);
+        for (int from = 0; from < out.length; from += 4 * PICTURES_AT_ONCE) {
+            int first = from;
+            float[][] drawn = new float[Math.min(PICTURES_AT_ONCE, (out.length - from) / 4)][];
+            for (int n = 0; n < drawn.length; n++) {
+                drawn[n] = PatchFilters.asChannels(leaves.next(), channels);
             }
+            IntStream.range(0, drawn.length).parallel().forEach(n -> {
+                PatchResponses responses = responses();
+                for (int part = 0; part < 4; part++) {
+                    float[] piece = crop(drawn[n], size, part / 2 * height, part % 2 * width);
+                    responses.spectrum(piece, out[first + 4 * n + part]);
+                }
+                idle.add(responses);
+            });
         }
         return out;
+    }
+
+    private PatchResponses responses() {
+        PatchResponses polled = idle.poll();
+        return polled != null ? polled : new PatchResponses(filters, channels, height, width);
     }
 
     private float[] crop(float[] picture, int size, int top, int left) {
@@ -127,14 +143,14 @@ public final class PatchFeatures implements FeatureExtractor {
     @Override
     public String identity() {
         return String.format(
-                Locale.ROOT, "patches %s input=%dx%dx%d seed=%d version=2", options, channels, height, width, seed);
+                Locale.ROOT, "patches %s input=%dx%dx%d seed=%d version=3", options, channels, height, width, seed);
     }
 
     /**
      * {@inheritDoc}
      *
      * @param examples images [count, channels, height, width], from 0 to 1
-     * @return features [count, 16 x 170], each of norm one (or zero, where an image is not finite)
+     * @return features [count, 16 x components], each of norm one (or zero, where an image is not finite)
      */
     @Override
     public float[] extract(float[] examples) {
@@ -146,13 +162,18 @@ public final class PatchFeatures implements FeatureExtractor {
         int count = examples.length / each;
         int length = components.count();
         float[] features = new float[Math.multiplyExact(count, length)];
-        PatchResponses polled = idle.poll();
-        PatchResponses responses = polled != null ? polled : new PatchResponses(filters, channels, height, width);
-        float[][] spectrum = new float[CELLS][2 * options.filters()];
-        for (int i = 0; i < count; i++) {
-            responses.spectrum(Arrays.copyOfRange(examples, i * each, (i + 1) * each), spectrum);
-            components.project(spectrum, features, i * length);
-            normalize(features, i * length, length);
+        PatchResponses responses = responses();
+        float[][][] spectra = new float[Math.min(IMAGES_AT_ONCE, count)][CELLS][2 * options.filters()];
+        for (int from = 0; from < count; from += IMAGES_AT_ONCE) {
+            int number = Math.min(IMAGES_AT_ONCE, count - from);
+            for (int n = 0; n < number; n++) {
+                int image = from + n;
+                responses.spectrum(Arrays.copyOfRange(examples, image * each, (image + 1) * each), spectra[n]);
+            }
+            components.project(spectra, number, features, from * length);
+            for (int n = 0; n < number; n++) {
+                normalize(features, (from + n) * length, length);
+            }
         }
         idle.add(responses);
         return features;

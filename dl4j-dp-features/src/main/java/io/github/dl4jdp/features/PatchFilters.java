@@ -24,7 +24,12 @@ final class PatchFilters {
     /** Median norm of whitened patches. */
     final double medianNorm;
 
-    PatchFilters(PatchOptions options, int channels, RandomGenerator random) {
+    /**
+     * Draws pictures and cuts filters out.
+     *
+     * @param damping added to the variances that patches are whitened by: their finest details are mostly noise
+     */
+    PatchFilters(PatchOptions options, int channels, double damping, RandomGenerator random) {
         this.channels = channels;
         this.dimension = channels * PatchOptions.SIDE * PatchOptions.SIDE;
         float[][] pictures = new float[options.filterPictures()][];
@@ -34,7 +39,7 @@ final class PatchFilters {
         }
         double[] mean = new double[dimension];
         double[][] covariance = moments(pictures, random, mean);
-        this.whitening = new PatchWhitening(mean, covariance);
+        this.whitening = new PatchWhitening(mean, covariance, damping);
         double[][] candidates = new double[CANDIDATES_PER_FILTER * options.filters()][];
         for (int n = 0; n < candidates.length; n++) {
             candidates[n] = whitening.coordinates(patch(pictures, random));

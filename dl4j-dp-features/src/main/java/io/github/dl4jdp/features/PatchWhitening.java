@@ -28,8 +28,9 @@ final class PatchWhitening {
      *
      * @param mean of patches, equal to its mirror image
      * @param covariance of patches, equal to the bit after mirroring rows and columns
+     * @param damping added to the variances that directions are scaled by
      */
-    PatchWhitening(double[] mean, double[][] covariance) {
+    PatchWhitening(double[] mean, double[][] covariance, double damping) {
         this.dimension = mean.length;
         int half = dimension / 2;
         this.symmetricMean = new double[half];
@@ -44,16 +45,16 @@ final class PatchWhitening {
                 differences[i][j] = covariance[d][pixel(j)] - covariance[d][mirror(pixel(j))];
             }
         }
-        this.symmetric = whitening(sums);
-        this.opposite = whitening(differences);
+        this.symmetric = whitening(sums, damping);
+        this.opposite = whitening(differences, damping);
     }
 
-    private static double[][] whitening(double[][] covariance) {
+    private static double[][] whitening(double[][] covariance, double damping) {
         var eigen = new EigenDecompositionSymmetric(new Array2DRowRealMatrix(covariance, false));
         double[][] out = new double[covariance.length][];
         for (int j = 0; j < out.length; j++) {
             // Halves are sqrt(2) smaller than the orthonormal coordinates that the covariance is of.
-            double scale = Math.sqrt(2 / (Math.max(0, eigen.getEigenvalue(j)) + PatchOptions.PATCH_DAMPING));
+            double scale = Math.sqrt(2 / (Math.max(0, eigen.getEigenvalue(j)) + damping));
             out[j] = eigen.getEigenvector(j).mapMultiplyToSelf(scale).toArray();
         }
         return out;

@@ -8,7 +8,8 @@ import org.junit.jupiter.api.Test;
 
 class PatchComponentsTest {
     /** Two groups of two numbers: deviations from (1, 2) by 3 and 1, and from (0, 4) by 2 and 0.1; one number at a time. */
-    private static final float[][][] DRAWN = {
+    private static float[][][] drawn() {
+        return new float[][][] {
         {{4, 2}, {0, 4}},
         {{-2, 2}, {0, 4}},
         {{1, 3}, {0, 4}},
@@ -18,13 +19,14 @@ class PatchComponentsTest {
         {{1, 2}, {0, 4.1f}},
         {{1, 2}, {0, 3.9f}},
     };
+    }
 
     @Test
     void project_knownDeviations_keepsTheLargestOfAllGroupsAndScalesThem() {
-        PatchComponents components = new PatchComponents(DRAWN, 3);
+        PatchComponents components = new PatchComponents(drawn(), 3);
         float[] out = new float[5];
 
-        components.project(new float[][] {{4, 3}, {2, 104}}, out, 1);
+        components.project(new float[][][] {{{4, 3}, {2, 104}}}, 1, out, 1);
 
         assertThat(components.count()).isEqualTo(3);
         // Sums of squares are 18, 2 and 8 (and 0.02); a direction's sign is free.
@@ -38,10 +40,10 @@ class PatchComponentsTest {
 
     @Test
     void project_means_givesZero() {
-        PatchComponents components = new PatchComponents(DRAWN, 4);
+        PatchComponents components = new PatchComponents(drawn(), 4);
         float[] out = new float[4];
 
-        components.project(new float[][] {{1, 2}, {0, 4}}, out, 0);
+        components.project(new float[][][] {{{1, 2}, {0, 4}}}, 1, out, 0);
 
         assertThat(out).containsOnly(new float[] {0}, within(1e-6f));
     }

@@ -9,6 +9,7 @@ import org.junit.jupiter.api.Test;
 
 class PatchWhiteningTest {
     private static final int SIZE = 36;
+    private static final double DAMPING = 0.1;
 
     private final Random random = new Random(1);
     private final double[] mean = new double[SIZE];
@@ -28,7 +29,7 @@ class PatchWhiteningTest {
                 }
             }
         }
-        whitening = new PatchWhitening(mean, covariance);
+        whitening = new PatchWhitening(mean, covariance, DAMPING);
     }
 
     private double[] randomPatch() {
@@ -77,7 +78,7 @@ class PatchWhiteningTest {
                     for (int j = 0; j < SIZE; j++) {
                         gram += map[d][j] * map[f][j];
                     }
-                    sum += gram * (covariance[f][e] + (f == e ? 0.1 : 0));
+                    sum += gram * (covariance[f][e] + (f == e ? DAMPING : 0));
                 }
                 assertThat(sum).isCloseTo(d == e ? 1 : 0, within(1e-9));
             }
