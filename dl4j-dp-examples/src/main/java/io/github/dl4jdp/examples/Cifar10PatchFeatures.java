@@ -40,7 +40,8 @@ public final class Cifar10PatchFeatures extends ExampleMain {
     @Option(
             names = "--drawing-seed",
             paramLabel = "SEED",
-            description = "Seed of the drawings that the features are learned from, public (default: ${DEFAULT-VALUE}).")
+            description =
+                    "Seed of the drawings that the features are learned from, public (default: ${DEFAULT-VALUE}).")
     private long drawingSeed = DRAWING_SEED;
 
     private Cifar10PatchFeatures() {
@@ -60,7 +61,8 @@ public final class Cifar10PatchFeatures extends ExampleMain {
 
         cell(
                 "Features learned from drawn pictures: they use no photograph and no statistic of the data, so they cost no privacy");
-        TrainTest<FeatureSet> sets = features.open("cifar10-patches", extractor(cifar.train(), drawingSeed, quick), cifar, quick);
+        TrainTest<FeatureSet> sets =
+                features.open("cifar10-patches", extractor(cifar.train(), drawingSeed, quick), cifar, quick);
         FeatureSet train = sets.train();
         print(train.shape()[0] + " features an image");
 

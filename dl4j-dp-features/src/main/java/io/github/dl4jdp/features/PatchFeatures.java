@@ -7,6 +7,7 @@ import java.util.SplittableRandom;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.random.RandomGenerator;
 import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Features of small photographs that were learned from drawn pictures alone: how strongly the parts of an image answer to
@@ -38,10 +39,12 @@ public final class PatchFeatures implements FeatureExtractor {
     private final int width;
     private final long seed;
     private final PatchOptions options;
-    private final PatchFilters filters;
-
-    private final PatchComponents components;
     private final ConcurrentLinkedQueue<PatchResponses> idle = new ConcurrentLinkedQueue<>();
+
+    private @Nullable Learned learned;
+
+    /** What the drawings teach. */
+    private record Learned(PatchFilters filters, PatchComponents components) {}
 
     private PatchFeatures(int channels, int height, int width, long seed, PatchOptions options) {
         this.channels = channels;
@@ -49,13 +52,22 @@ public final class PatchFeatures implements FeatureExtractor {
         this.width = width;
         this.seed = seed;
         this.options = options;
-        RandomGenerator random = new SplittableRandom(seed);
-        this.filters = new PatchFilters(options, channels, PatchOptions.PATCH_DAMPING, random);
-        this.components = new PatchComponents(spectraOfDrawings(random), CELLS * options.components());
+    }
+
+    /** Features that are already in a file are read without learning anything, so nothing is learned before an image comes. */
+    private synchronized Learned learned() {
+        if (learned == null) {
+            RandomGenerator random = new SplittableRandom(seed);
+            PatchFilters filters = new PatchFilters(options, channels, PatchOptions.PATCH_DAMPING, random);
+            float[][][] spectra = spectraOfDrawings(filters, random);
+            learned = new Learned(filters, new PatchComponents(spectra, CELLS * options.components()));
+        }
+        return learned;
     }
 
     /**
-     * Draws pictures and learns from them; takes about one and a half minutes of processor time, on all processors, and a gigabyte of the heap.
+     * Features to be learned from drawn pictures. Drawing and learning happen when the first image comes, once; they take about
+     * one and a half minutes of processor time, on all processors, and a gigabyte of the heap.
      *
      * @param channels 1 (gray) or 3 (red, green, blue)
      * @param seed of the drawings, public
@@ -93,7 +105,7 @@ public final class PatchFeatures implements FeatureExtractor {
         }
     }
 
-    private float[][][] spectraOfDrawings(RandomGenerator random) {
+    private float[][][] spectraOfDrawings(PatchFilters filters, RandomGenerator random) {
         int size = 2 * Math.max(height, width);
         DeadLeaves leaves = new DeadLeaves(random, size);
         float[][][] out = new float[options.scalePictures() * 4][CELLS][2 * options.filters()];
@@ -104,7 +116,7 @@ public final class PatchFeatures implements FeatureExtractor {
                 drawn[n] = PatchFilters.asChannels(leaves.next(), channels);
             }
             IntStream.range(0, drawn.length).parallel().forEach(n -> {
-                PatchResponses responses = responses();
+                PatchResponses responses = responses(filters);
                 for (int part = 0; part < 4; part++) {
                     float[] piece = crop(drawn[n], size, part / 2 * height, part % 2 * width);
                     responses.spectrum(piece, out[first + 4 * n + part]);
@@ -115,7 +127,7 @@ public final class PatchFeatures implements FeatureExtractor {
         return out;
     }
 
-    private PatchResponses responses() {
+    private PatchResponses responses(PatchFilters filters) {
         PatchResponses polled = idle.poll();
         return polled != null ? polled : new PatchResponses(filters, channels, height, width);
     }
@@ -137,7 +149,7 @@ public final class PatchFeatures implements FeatureExtractor {
 
     @Override
     public long[] outputShape() {
-        return new long[] {components.count()};
+        return new long[] {CELLS * options.components()};
     }
 
     @Override
@@ -160,9 +172,10 @@ public final class PatchFeatures implements FeatureExtractor {
                     "length of examples must be a multiple of " + each + ", was " + examples.length);
         }
         int count = examples.length / each;
-        int length = components.count();
+        int length = CELLS * options.components();
         float[] features = new float[Math.multiplyExact(count, length)];
-        PatchResponses responses = responses();
+        Learned drawn = learned();
+        PatchResponses responses = responses(drawn.filters());
         float[][][] spectra = new float[Math.min(IMAGES_AT_ONCE, count)][CELLS][2 * options.filters()];
         for (int from = 0; from < count; from += IMAGES_AT_ONCE) {
             int number = Math.min(IMAGES_AT_ONCE, count - from);
@@ -170,7 +183,7 @@ public final class PatchFeatures implements FeatureExtractor {
                 int image = from + n;
                 responses.spectrum(Arrays.copyOfRange(examples, image * each, (image + 1) * each), spectra[n]);
             }
-            components.project(spectra, number, features, from * length);
+            drawn.components().project(spectra, number, features, from * length);
             for (int n = 0; n < number; n++) {
                 normalize(features, (from + n) * length, length);
             }

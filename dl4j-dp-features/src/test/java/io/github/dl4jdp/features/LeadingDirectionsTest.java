@@ -34,7 +34,8 @@ class LeadingDirectionsTest {
         LeadingDirections found = new LeadingDirections(covariance(20), 4);
 
         assertThat(found.variances)
-                .containsExactly(new double[] {400, 200, 100 * Math.pow(3, -1.5), 100 * Math.pow(4, -1.5)}, within(1e-4));
+                .containsExactly(
+                        new double[] {400, 200, 100 * Math.pow(3, -1.5), 100 * Math.pow(4, -1.5)}, within(1e-4));
         assertThat(Math.abs(found.vectors[0][0] + found.vectors[0][1])).isCloseTo((float) Math.sqrt(2), within(1e-5f));
         assertThat(Math.abs(found.vectors[2][2])).isCloseTo(1, within(1e-5f));
     }

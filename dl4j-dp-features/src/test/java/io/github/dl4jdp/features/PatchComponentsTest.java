@@ -10,15 +10,15 @@ class PatchComponentsTest {
     /** Two groups of two numbers: deviations from (1, 2) by 3 and 1, and from (0, 4) by 2 and 0.1; one number at a time. */
     private static float[][][] drawn() {
         return new float[][][] {
-        {{4, 2}, {0, 4}},
-        {{-2, 2}, {0, 4}},
-        {{1, 3}, {0, 4}},
-        {{1, 1}, {0, 4}},
-        {{1, 2}, {2, 4}},
-        {{1, 2}, {-2, 4}},
-        {{1, 2}, {0, 4.1f}},
-        {{1, 2}, {0, 3.9f}},
-    };
+            {{4, 2}, {0, 4}},
+            {{-2, 2}, {0, 4}},
+            {{1, 3}, {0, 4}},
+            {{1, 1}, {0, 4}},
+            {{1, 2}, {2, 4}},
+            {{1, 2}, {-2, 4}},
+            {{1, 2}, {0, 4.1f}},
+            {{1, 2}, {0, 3.9f}},
+        };
     }
 
     @Test

@@ -6,8 +6,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class PatchFeaturesTest {
@@ -64,6 +66,31 @@ class PatchFeaturesTest {
         assertThat(again.identity()).isEqualTo(features.identity());
         assertThat(other.extract(image)).isNotEqualTo(features.extract(image));
         assertThat(other.identity()).isNotEqualTo(features.identity());
+    }
+
+    @Test
+    void extract_firstImagesOnSeveralThreads_haveTheSameBits() {
+        float[] image = drawn(3, SIDE, 1);
+        PatchFeatures fresh = PatchFeatures.learn(3, SIDE, SIDE, 5, SMALL);
+
+        List<float[]> outs = IntStream.range(0, 8)
+                .parallel()
+                .mapToObj(n -> fresh.extract(image))
+                .toList();
+
+        assertThat(outs).allSatisfy(out -> assertThat(out).isEqualTo(features.extract(image)));
+    }
+
+    @Test
+    void extract_moreImagesThanAreProjectedAtOnce_equalsEachAlone() {
+        float[] images = drawn(3, SIDE, 19);
+
+        float[] out = features.extract(images);
+
+        for (int n = 0; n < 19; n++) {
+            float[] alone = features.extract(Arrays.copyOfRange(images, n * EACH, (n + 1) * EACH));
+            assertThat(Arrays.copyOfRange(out, n * 160, (n + 1) * 160)).isEqualTo(alone);
+        }
     }
 
     @Test
