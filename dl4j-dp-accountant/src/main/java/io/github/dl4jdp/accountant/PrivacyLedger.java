@@ -11,6 +11,7 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -330,7 +331,7 @@ public final class PrivacyLedger implements AutoCloseable {
     }
 
     /**
-     * Charges what was released once and has an identity, so that it is charged once: see {@link #hasRelease}.
+     * Charges what was released once and has an identity, so that it is charged once: see {@link #releases}.
      *
      * @param event what was released
      * @param identity 1 to 64 letters, digits or hyphens
@@ -340,7 +341,7 @@ public final class PrivacyLedger implements AutoCloseable {
      */
     public synchronized Head charge(DpEvent event, String identity) {
         Objects.requireNonNull(event, "event");
-        if (!IDENTITY.matcher(identity).matches() || history.hasRelease(identity)) {
+        if (!IDENTITY.matcher(identity).matches() || history.releases().containsKey(identity)) {
             throw new IllegalArgumentException(
                     "identity must be 1 to 64 letters, digits or hyphens, and not be charged yet, was \"" + identity
                             + "\"");
@@ -377,9 +378,9 @@ public final class PrivacyLedger implements AutoCloseable {
         }
     }
 
-    /** Returns whether the release of this identity was charged. */
-    public synchronized boolean hasRelease(String identity) {
-        return history.hasRelease(identity);
+    /** Returns what was charged under an identity, by that identity. {@link #charges} counts these events too. */
+    public synchronized Map<String, DpEvent> releases() {
+        return Map.copyOf(history.releases());
     }
 
     private void append(String text) {

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.security.PublicKey;
 import java.util.Base64;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
@@ -39,7 +40,9 @@ public final class PrivacyLedgerHistory {
     private final String name;
     private final @Nullable Head sought;
     private final Map<DpEvent, Long> charges = new LinkedHashMap<>();
-    private final Set<String> releases = new HashSet<>();
+    /** What was charged under an identity. */
+    private final Map<String, DpEvent> releases = new HashMap<>();
+
     /** Lines that are looked for and have not been passed yet. */
     private Set<Head> missing = new HashSet<>();
 
@@ -209,8 +212,8 @@ public final class PrivacyLedgerHistory {
         return accountant.compose(all);
     }
 
-    boolean hasRelease(String identity) {
-        return releases.contains(identity);
+    Map<String, DpEvent> releases() {
+        return releases;
     }
 
     /**
@@ -348,8 +351,9 @@ public final class PrivacyLedgerHistory {
             }
             steps += line.steps();
             charges.merge(terms.event(), line.steps(), Long::sum);
-            if (line.release() != null) {
-                releases.add(line.release());
+            String release = line.release();
+            if (release != null && releases.putIfAbsent(release, terms.event()) != null) {
+                throw broken("charges the release " + release + " again");
             }
         }
         if ((line.signature() == null) != (key == null)) {

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -123,6 +124,18 @@ class PrivacyLedgerDamageTest {
             Files.write(path, lines);
             assertRefused(Reason.BROKEN, "does not match the lines", () -> PrivacyLedger.open(path, terms()));
         }
+    }
+
+    /** No ledger charges one release twice: which of the two events it was is not known. */
+    @Test
+    void read_releaseChargedAgain_isRefused() throws IOException {
+        PrivacyLedger.Head head;
+        try (PrivacyLedger ledger = PrivacyLedger.open(path, terms())) {
+            head = ledger.charge(new DpEvent.Gaussian(3), "some-release");
+        }
+        String again = PrivacyLedgerLine.release(head.sequenceNumber() + 1, head.hash(), "some-release", null);
+        Files.writeString(path, again + "\n", StandardOpenOption.APPEND);
+        assertRefused(Reason.BROKEN, "charges the release some-release again", () -> PrivacyLedgerHistory.read(path));
     }
 
     @Test

@@ -16,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.Test;
@@ -132,6 +133,24 @@ class PrivacyLedgerTest {
         try (PrivacyLedger ledger = PrivacyLedger.openForChangedPlan(path, terms(), null)) {
             ledger.charge(1);
             assertThat(ledger.charges()).containsExactly(new Charge(STEP, 8), new Charge(OTHER_STEP, 2));
+        }
+    }
+
+    @Test
+    void releases_chargesOfAnIdentity_areThoseAlone() {
+        DpEvent release = new DpEvent.Gaussian(4);
+        try (PrivacyLedger ledger = PrivacyLedger.open(path, terms())) {
+            ledger.charge(release, 1);
+            ledger.charge(release, "some-release");
+            ledger.charge(STEP, 3);
+        }
+        try (PrivacyLedger ledger = PrivacyLedger.openForChangedPlan(path, terms(), null)) {
+            assertThat(ledger.releases()).containsOnly(Map.entry("some-release", release));
+            assertThat(ledger.charges())
+                    .containsExactly(new PrivacyLedger.Charge(release, 2), new PrivacyLedger.Charge(STEP, 3));
+            assertThatThrownBy(() -> ledger.charge(OTHER_STEP, "some-release"))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("not be charged yet");
         }
     }
 

@@ -672,18 +672,23 @@ public final class DpSgdPlan implements Cloneable {
      * Other releases about the same data, before the training or beside it: private statistics for normalization, another model. It is
      * charged from the start: calibration, epsilon, ledger and report include it.
      *
-     * @param event relative to sensitivities under {@link #relation()} to one {@link #unit}, and of everything that was released: a second call replaces the first, and a
-     * plan that continues another one with an equal event refers to the same releases
+     * <p>These releases have no identity. They are taken for releases that were charged before in two cases: this plan continues one of an equal event on its network, or its
+     * {@link #withLedger ledger} has the equal event of releases without an identity. Otherwise they are others, and are charged: give each release that several networks share an identity.
+     *
+     * @param event relative to sensitivities under {@link #relation()} to one {@link #unit}, and of everything that was released without an identity: a second call replaces the
+     *     first. Releases of {@link #withOtherRelease} stay charged beside it
      * @throws IllegalArgumentException if the plan is calibrated to a guarantee that {@code event} alone exceeds
      */
     public DpSgdPlan withOtherReleases(DpEvent event) {
         Objects.requireNonNull(event, "event");
-        return recalibrated(plan -> plan.others = OtherReleases.of(event));
+        return recalibrated(plan -> plan.others = others.withUnnamed(event));
     }
 
     /**
      * One more release about the same data, beside those that the plan is charged with already. It has an identity: each one is charged once, however often a plan, a
      * model or a ledger meets it, and another release of the same kind is charged again. {@code ReleasedNormalization.chargedTo} does this.
+     *
+     * <p>A network or ledger that has another event under this identity refuses the plan.
      *
      * @param identity 1 to 64 letters, digits or hyphens, drawn at random when the release was made
      * @param event what was released, relative to sensitivities under {@link #relation()}
@@ -721,6 +726,11 @@ public final class DpSgdPlan implements Cloneable {
     public DpSgdPlan withLedger(Path file) {
         Objects.requireNonNull(file, "file");
         return with(plan -> plan.ledger = file);
+    }
+
+    /** This plan charged with nothing else: for the runs of a search, which charges it once for all. */
+    DpSgdPlan withoutOtherReleases() {
+        return recalibrated(plan -> plan.others = OtherReleases.NONE);
     }
 
     /** This plan without a ledger: for the runs of a search, whose number a ledger would give away. */

@@ -5,6 +5,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.charging.LedgerOpener;
+import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
@@ -97,7 +98,11 @@ public final class PrivateRelease implements AutoCloseable {
                 complete,
                 dimension,
                 Spending.resume(
-                        complete, "sums of " + dimension, TrainingProgress.NONE, LedgerOpener.onDisk(plan.ledgerKey())),
+                        complete,
+                        "sums of " + dimension,
+                        TrainingProgress.NONE.with(PrivacyAccount.EMPTY.withReleases(
+                                complete.others(), plan.relation(), plan.unit(), false)),
+                        LedgerOpener.onDisk(plan.ledgerKey())),
                 new PrivateStep(mechanism, RandomStreams.of(mechanism.seed()), dimension, SUMMATION_ALLOWANCE));
     }
 

@@ -17,13 +17,13 @@ import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
+import io.github.dl4jdp.core.internal.plan.OtherReleases;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
@@ -316,7 +316,7 @@ public final class PrivateSearch<C> {
 
     /** The plan without what is charged once for all runs, and without the ledger, which would give their number away. */
     private static DpSgdPlan ofOneRun(DpSgdPlan plan) {
-        return plan.withOtherReleases(new DpEvent.NoOp()).withoutLedger();
+        return plan.withoutOtherReleases().withoutLedger();
     }
 
     /**
@@ -334,9 +334,9 @@ public final class PrivateSearch<C> {
         DpEvent selection = selection(draft, chosen);
         requireBounded(one);
         String identity = UUID.randomUUID().toString();
-        var releases = PrivacyAccount.Release.of(draft.others(), draft.relation(), draft.unit());
-        releases.put(identity, new PrivacyAccount.Release(selection.toJson(), draft.relation(), draft.unit()));
-        var account = new PrivacyAccount(Map.of(), releases, Map.of(), Map.of());
+        PrivacyAccount account = PrivacyAccount.EMPTY
+                .withReleases(draft.others(), draft.relation(), draft.unit(), false)
+                .withReleases(OtherReleases.NONE.with(identity, selection), draft.relation(), draft.unit(), false);
 
         RandomGenerator random = RandomStreams.secure().stream(STREAM, 0);
         Optional<Spending.Booked> booked = Optional.empty();
@@ -352,7 +352,7 @@ public final class PrivateSearch<C> {
             try (PrivacyEngine engine = PrivacyEngine.attach(trained, one)) {
                 Runnable training = training(engine, trained, data);
                 if (made == 0) {
-                    booked = charge(identity, selection, chosen);
+                    booked = charge(account, chosen);
                 }
                 training.run();
                 state = engine.state();
@@ -383,13 +383,12 @@ public final class PrivateSearch<C> {
                 .forEach(charge -> accountant.compose(charge.event())));
     }
 
-    private Optional<Spending.Booked> charge(String identity, DpEvent selection, Score chosen) {
+    private Optional<Spending.Booked> charge(PrivacyAccount account, Score chosen) {
         return draft.ledger()
                 .map(path -> Spending.book(
                         draft.complete(),
                         "search " + chosen.words(),
-                        identity,
-                        selection,
+                        account,
                         LedgerOpener.onDisk(draft.ledgerKey())));
     }
 

@@ -249,7 +249,9 @@ class DpSgdPlanTest {
         assertThatIllegalArgumentException()
                 .isThrownBy(() -> poisson.withMaximumLotSize(40))
                 .withMessageContaining("relation must stay");
-        assertThat(poisson.withOtherReleases(new DpEvent.NoOp())
+        assertThat(DpSgdPlan.poisson(60, 12)
+                        .withOtherReleases(new DpEvent.Gaussian(20))
+                        .withOtherReleases(new DpEvent.NoOp())
                         .withUnit("patient", 4)
                         .unit())
                 .isEqualTo("patient");

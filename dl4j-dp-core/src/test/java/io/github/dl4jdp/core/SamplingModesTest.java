@@ -3,6 +3,7 @@ package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dl4jdp.accountant.AccountantKind;
@@ -10,7 +11,9 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.RdpAccountant;
 import io.github.dl4jdp.core.mechanism.Mechanisms;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 import org.deeplearning4j.datasets.iterator.ExistingDataSetIterator;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -19,6 +22,7 @@ import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.adapter.MultiDataSetIteratorAdapter;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 
 /** What each way of drawing lots costs, and that it is what happens. */
@@ -190,6 +194,22 @@ class SamplingModesTest {
         var lots = engine.lots(new ExistingDataSetIterator(data(12).batchBy(4)));
         assertThatThrownBy(() -> network.fit(lots, 1)).hasMessageContaining("at most plan.examples = 10");
         assertThat(engine.steps()).isEqualTo(2);
+    }
+
+    @Test
+    void next_emptyGivenBatch_throwsBeforeItIsCharged() {
+        for (int before : new int[] {0, 1}) {
+            MultiLayerNetwork network = network();
+            var engine = PrivacyEngine.attach(network, complete(DpSgdPlan.givenBatches(EXAMPLES, 4)));
+            List<DataSet> batches = new ArrayList<>(data(4).batchBy(4).subList(0, before));
+            batches.add(new DataSet(Nd4j.empty(DataType.DOUBLE), Nd4j.empty(DataType.DOUBLE)));
+            assertThatIllegalStateException()
+                    .isThrownBy(() -> network.fit(engine.lots(new ExistingDataSetIterator(batches)), 1))
+                    .withMessageContaining(
+                            "at least, the one after " + 4 * before + " examples of the pass has none");
+            assertThat(engine.steps()).isEqualTo(before);
+            assertThat(engine.epsilon() > 0).isEqualTo(before > 0);
+        }
     }
 
     @Test

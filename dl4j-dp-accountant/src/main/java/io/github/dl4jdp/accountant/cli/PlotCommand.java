@@ -61,7 +61,7 @@ final class PlotCommand extends SettingCommand {
         if (!name.endsWith(".png") && !name.endsWith(".svg")) {
             throw new IllegalArgumentException("--output must end in .png or .svg, was " + output);
         }
-        Setting setting = Setting.of(given());
+        Setting setting = setting(given());
         double delta = setting.number(Parameter.DELTA);
         if (!(delta > 0 && delta < 1)) {
             throw new IllegalArgumentException("delta must be > 0 and < 1 for a plot, was " + delta);

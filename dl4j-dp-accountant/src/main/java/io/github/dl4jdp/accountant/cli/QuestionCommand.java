@@ -83,7 +83,7 @@ abstract class QuestionCommand extends SettingCommand {
     @Override
     public Integer call() throws IOException {
         Map<Parameter, Object> given = given();
-        Setting setting = Setting.of(given);
+        Setting setting = setting(given);
         if (csv != null) {
             if (setting.isOfEvent()) {
                 throw new IllegalArgumentException("csv and " + (setting.has(Parameter.EVENT) ? "event" : "ledger")

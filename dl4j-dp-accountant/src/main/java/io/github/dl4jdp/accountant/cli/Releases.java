@@ -21,15 +21,17 @@ import org.jspecify.annotations.Nullable;
  * @param unit the ledger's unit of privacy, null for an event, which holds for the unit asked for
  * @param sharesNoise whether lots of the ledger were Poisson samples of parts of the data that share noise: rounds are charged with their first lot, so that the others cost nothing
  * @param description in a few words
+ * @param warning what an answer must not be given without, null where there is nothing of the kind
  */
 record Releases(
         @Nullable DpEvent event,
         @Nullable NeighboringRelation relation,
         @Nullable String unit,
         boolean sharesNoise,
-        String description) {
+        String description,
+        @Nullable String warning) {
 
-    private static final Releases NONE = new Releases(null, null, null, false, "");
+    private static final Releases NONE = new Releases(null, null, null, false, "", null);
 
     /** What one of these two parameters names. */
     static Releases of(Map<Parameter, Object> values, Parameter event, Parameter ledger) throws IOException {
@@ -45,7 +47,8 @@ record Releases(
                     null,
                     null,
                     false,
-                    event.column().replace('_', ' '));
+                    event.column().replace('_', ' '),
+                    null);
         }
         if (asLedger != null && asLedger.toString().isBlank()) {
             throw new IllegalArgumentException(ledger.column() + " must be a file, was empty");
@@ -85,7 +88,17 @@ record Releases(
                 history.terms().unit(),
                 has(all, NoOp.class) && has(all, PoissonSampled.class),
                 "ledger of " + history.steps() + (history.steps() == 1 ? " charge" : " charges") + " in "
-                        + history.sessions() + (history.sessions() == 1 ? " session" : " sessions"));
+                        + history.sessions() + (history.sessions() == 1 ? " session" : " sessions"),
+                warning(file, history));
+    }
+
+    /** That a ledger ends in the middle of a line, or null if it does not. */
+    static @Nullable String warning(Path file, PrivacyLedgerHistory history) {
+        return history.tornBytes() == 0
+                ? null
+                : "the ledger " + file + " ends in an unfinished line, " + history.tornBytes()
+                        + " bytes that are not counted; a crash left them, or a run is writing them now, and what they charge was not released."
+                        + " If the file was copied in part, bring the complete one";
     }
 
     /** Whether an event of a kind is among those that follow one another in an event. */

@@ -24,6 +24,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** The values of one question, whether they come from options or from the row of a CSV file. */
@@ -77,6 +78,13 @@ final class Setting {
 
     Setting with(Parameter parameter, double value) {
         return with(Map.of(parameter, value));
+    }
+
+    /** What an answer must not be given without. */
+    List<String> warnings() {
+        return Stream.of(run.warning(), earlier.warning())
+                .flatMap(Stream::ofNullable)
+                .toList();
     }
 
     boolean has(Parameter parameter) {

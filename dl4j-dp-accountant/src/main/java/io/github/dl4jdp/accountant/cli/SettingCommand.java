@@ -3,6 +3,7 @@ package io.github.dl4jdp.accountant.cli;
 
 import io.github.dl4jdp.accountant.PrivacyAccountant;
 import io.github.dl4jdp.accountant.RdpAccountant;
+import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
 import java.util.EnumMap;
@@ -90,6 +91,13 @@ abstract class SettingCommand implements Callable<Integer> {
             }
         }
         return values;
+    }
+
+    /** The setting of these values; notes what is to be said about the files that they name. */
+    Setting setting(Map<Parameter, Object> values) throws IOException {
+        Setting setting = Setting.of(values);
+        setting.warnings().forEach(this::warn);
+        return setting;
     }
 
     /** Notes what is to be said on standard error once there is an answer. */

@@ -23,7 +23,7 @@ final class StatementCommand extends SettingCommand {
 
     @Override
     public Integer call() throws IOException {
-        Statement statement = new Statement(Setting.of(given()));
+        Statement statement = new Statement(setting(given()));
         out().println(json ? statement.json() : statement.markdown());
         statement.grade().warning().ifPresent(this::warn);
         printWarnings();

@@ -54,6 +54,10 @@ final class VerifyCommand implements Callable<Integer> {
                         + " in " + history.sessions() + (history.sessions() == 1 ? " session" : " sessions")
                         + ", line " + history.head().sequenceNumber() + " is the last, SHA-256 "
                         + history.head().hash() + "; " + signed + ".");
+        String warning = Releases.warning(file, history);
+        if (warning != null) {
+            spec.commandLine().getErr().println("warning: " + warning);
+        }
         return 0;
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant.cli;
 
+import static java.util.stream.Collectors.joining;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
@@ -11,10 +12,12 @@ import io.github.dl4jdp.accountant.PrivacyLedgerKey;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.security.GeneralSecurityException;
 import java.security.KeyPair;
 import java.security.KeyPairGenerator;
 import java.util.Base64;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -72,6 +75,29 @@ class VerifyCommandTest {
                 + " --public-key " + publicKey(pair, "key.pem"));
         assertThat(broken.code()).isEqualTo(1);
         assertThat(broken.err()).contains("line 2");
+    }
+
+    @Test
+    void ledger_lastLineTorn_isAnsweredWithAWarningOfOneLine() throws IOException {
+        Path ledger = folder.resolve("torn.ledger");
+        try (PrivacyLedger plain = PrivacyLedger.open(ledger, TERMS)) {
+            plain.charge(1);
+        }
+        for (String question : List.of(
+                "verify --ledger ",
+                "epsilon --delta 1e-5 --ledger ",
+                "delta --epsilon 1 --ledger ",
+                "statement --delta 1e-5 --ledger ",
+                "noise --epsilon 5 --delta 1e-5 --sampling-probability 0.1 --steps 9 --earlier-ledger ")) {
+            Files.writeString(ledger, Files.readString(ledger).lines().limit(2).collect(joining("\n", "", "\n")));
+            Outcome whole = Outcome.of(question + ledger).answered();
+            assertThat(whole.err()).isEmpty();
+            Files.writeString(ledger, "{\"n\":2,", StandardOpenOption.APPEND);
+
+            Outcome torn = Outcome.of(question + ledger).answered();
+            assertThat(torn.out()).isEqualTo(whole.out());
+            assertThat(torn.err().lines()).singleElement().asString().contains("warning: ", "unfinished line, 7 bytes");
+        }
     }
 
     @Test

@@ -6,9 +6,9 @@ import io.github.dl4jdp.accountant.PrivacyLedger;
 import io.github.dl4jdp.accountant.PrivacyLedgerException;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.core.internal.plan.CompletePlan;
-import io.github.dl4jdp.core.internal.plan.OtherReleases;
 import java.nio.file.Path;
 import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -56,41 +56,57 @@ final class LedgerEvents {
         return plan.others().stream();
     }
 
-    /** Charges what else was released, unless the ledger has it. */
-    static void chargeEarlier(CompletePlan plan, PrivacyLedger ledger) {
-        if (plan.others().hasUnnamed()) {
-            DpEvent charge = chargeOf(plan.others().unnamed());
-            if (ledger.charges().stream().noneMatch(one -> charge.equals(one.event()))) {
-                ledger.charge(charge, 1);
-            }
-        }
-        plan.others().identified().forEach((identity, event) -> {
-            if (!ledger.hasRelease(identity)) {
-                ledger.charge(chargeOf(event), identity);
-            }
-        });
-    }
-
-    /** Charges releases that an account has, unless the ledger has them. */
+    /**
+     * Charges releases that an account has, unless the ledger has them. Those without an identity are taken for such in the ledger alone, one for one.
+     *
+     * @throws IllegalArgumentException if the ledger has another event for one of them; nothing is charged
+     */
     static void chargeReleases(Map<String, PrivacyAccount.Release> releases, PrivacyLedger ledger) {
+        var named = new LinkedHashMap<String, DpEvent>();
+        var unnamed = new LinkedHashMap<DpEvent, Long>();
         releases.forEach((identity, release) -> {
             DpEvent charge = chargeOf(DpEvent.fromJson(release.event()));
-            boolean isNamed = !identity.startsWith(OtherReleases.UNNAMED);
-            if (isNamed
-                    ? !ledger.hasRelease(identity)
-                    : ledger.charges().stream().noneMatch(one -> charge.equals(one.event()))) {
-                if (isNamed) {
-                    ledger.charge(charge, identity);
-                } else {
-                    ledger.charge(charge, 1);
-                }
+            if (PrivacyAccount.isUnnamed(identity)) {
+                unnamed.merge(charge, 1L, Long::sum);
+            } else if (!isCharged(identity, charge, ledger)) {
+                named.put(identity, charge);
             }
         });
+        unnamed.forEach((charge, count) -> {
+            long missing = count - chargedWithoutIdentity(charge, ledger);
+            if (missing > 0) {
+                ledger.charge(charge, missing);
+            }
+        });
+        named.forEach((identity, charge) -> ledger.charge(charge, identity));
+    }
+
+    private static boolean isCharged(String identity, DpEvent charge, PrivacyLedger ledger) {
+        DpEvent known = ledger.releases().get(identity);
+        if (known != null && !known.equals(charge)) {
+            throw PrivacyAccount.otherRelease(identity, releaseOf(known), releaseOf(charge));
+        }
+        return known != null;
+    }
+
+    private static String releaseOf(DpEvent charge) {
+        return (charge instanceof DpEvent.Composed one && one.events().size() == 1
+                        ? one.events().get(0)
+                        : charge)
+                .toJson();
+    }
+
+    private static long chargedWithoutIdentity(DpEvent charge, PrivacyLedger ledger) {
+        long all = ledger.charges().stream()
+                .filter(one -> charge.equals(one.event()))
+                .mapToLong(PrivacyLedger.Charge::count)
+                .sum();
+        return all - ledger.releases().values().stream().filter(charge::equals).count();
     }
 
     /** Charges what happened to a network without privacy, unless the ledger has it. */
     static void chargeUnprotected(String identity, PrivacyLedger ledger) {
-        if (!ledger.hasRelease(identity)) {
+        if (!isCharged(identity, UNPROTECTED, ledger)) {
             ledger.charge(UNPROTECTED, identity);
         }
     }

@@ -11,9 +11,12 @@ import io.github.dl4jdp.core.mechanism.Mechanism;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
+import java.util.UUID;
 import java.util.function.BinaryOperator;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
@@ -23,7 +26,7 @@ import org.jspecify.annotations.Nullable;
  * come together, by transfer learning say, are united without forgetting and without counting twice.
  *
  * @param sessions what was charged between one {@code attach} and the next {@code close}, by the session's identity
- * @param releases what else was released, by the release's identity
+ * @param releases what else was released, by the release's identity; one that has none gets one here, for the run that was charged with it
  * @param unprotected what happened to the parameters without privacy, in words: epsilon is infinite
  * @param forgotten identities of the above that were forgotten on the user's word, with what they were and why
  */
@@ -32,6 +35,9 @@ public record PrivacyAccount(
         Map<String, Release> releases,
         Map<String, String> unprotected,
         Map<String, String> forgotten) {
+    /** Begins the identity that a release without one gets: no release that has one can be confused with it. */
+    private static final String UNNAMED = "unnamed ";
+
     public static final PrivacyAccount EMPTY = new PrivacyAccount(Map.of(), Map.of(), Map.of(), Map.of());
 
     /**
@@ -91,26 +97,12 @@ public record PrivacyAccount(
      * @param unit the unit of privacy
      */
     public record Release(String event, NeighboringRelation relation, String unit) {
-        /** The releases of a plan by identity, under its terms. */
-        public static Map<String, Release> of(OtherReleases others, NeighboringRelation relation, String unit) {
-            var all = new LinkedHashMap<String, Release>();
-            others.byIdentity().forEach((identity, event) -> all.put(identity, new Release(event, relation, unit)));
-            return all;
-        }
-
         private String inWords() {
             return "the release of " + event;
         }
 
-        private static Release requireSame(Release one, Release other) {
-            if (!one.equals(other)) {
-                throw new IllegalArgumentException(
-                        "releases must be under one relation and for one unit of privacy, were under "
-                                + one.relation + " for one " + one.unit + " and " + other.relation + " for one "
-                                + other.unit
-                                + ": their costs do not add up");
-            }
-            return one;
+        private String inTerms() {
+            return event + " under " + relation + " for one " + unit;
         }
     }
 
@@ -133,9 +125,58 @@ public record PrivacyAccount(
         return new PrivacyAccount(more, releases, unprotected, forgotten);
     }
 
-    /** This account with other releases about the same data. */
-    public PrivacyAccount withReleases(Map<String, Release> more) {
-        return new PrivacyAccount(sessions, united(releases, more, Release::requireSame), unprotected, forgotten);
+    /**
+     * This account with a plan's other releases, under its terms.
+     *
+     * @param goesOn whether the plan goes on after one of equal releases without an identity: these are the same, and new ones otherwise
+     * @throws IllegalArgumentException if the account has another event, relation or unit for one of them
+     */
+    public PrivacyAccount withReleases(
+            OtherReleases others, NeighboringRelation relation, String unit, boolean goesOn) {
+        var more = new LinkedHashMap<String, Release>();
+        if (others.hasUnnamed()) {
+            var unnamed = new Release(others.unnamed().toJson(), relation, unit);
+            String known = goesOn ? unnamed(unnamed.event()).orElse(null) : null;
+            more.put(known == null ? UNNAMED + UUID.randomUUID() : known, unnamed);
+        }
+        others.identified().forEach((identity, event) -> more.put(identity, new Release(event.toJson(), relation, unit)));
+        return new PrivacyAccount(sessions, unitedReleases(releases, more), unprotected, forgotten);
+    }
+
+    /** Whether an identity of {@link #releases} is that of a release which has none of its own. */
+    static boolean isUnnamed(String identity) {
+        return identity.startsWith(UNNAMED);
+    }
+
+    private Optional<String> unnamed(String event) {
+        return releases.entrySet().stream()
+                .filter(one -> isUnnamed(one.getKey()) && one.getValue().event().equals(event))
+                .map(Map.Entry::getKey)
+                .findFirst();
+    }
+
+    /** The identities under which this account has a plan's releases. */
+    public Set<String> identities(OtherReleases others) {
+        var own = new LinkedHashSet<>(others.identified().keySet());
+        unnamed(others.unnamed().toJson()).ifPresent(own::add);
+        return own;
+    }
+
+    private static Map<String, Release> unitedReleases(Map<String, Release> one, Map<String, Release> two) {
+        two.forEach((identity, release) -> {
+            Release known = one.getOrDefault(identity, release);
+            if (!known.equals(release)) {
+                throw otherRelease(identity, known.inTerms(), release.inTerms());
+            }
+        });
+        return united(one, two, (known, same) -> known);
+    }
+
+    /** What tells that two releases have one identity. */
+    static IllegalArgumentException otherRelease(String identity, String known, String given) {
+        return new IllegalArgumentException("the release " + identity + " must be what it was charged as before, "
+                + known + ", was " + given
+                + ": an identity stands for one release. Charge it as before, and another release under an identity of its own");
     }
 
     /** This account with something that was not private. */
@@ -150,7 +191,7 @@ public record PrivacyAccount(
         }
         return new PrivacyAccount(
                 united(sessions, other.sessions, (one, two) -> one.charges() >= two.charges() ? one : two),
-                united(releases, other.releases, Release::requireSame),
+                unitedReleases(releases, other.releases),
                 united(unprotected, other.unprotected, (one, two) -> one),
                 united(forgotten, other.forgotten, (one, two) -> one));
     }

@@ -80,7 +80,7 @@ public final class Spending implements AutoCloseable {
             PrivacyAccount.Session session = progress.account().sessions().get(own);
             sessions.put(own, session == null ? 0 : session.charges());
         });
-        releases.addAll(plan.others().byIdentity().keySet());
+        releases.addAll(progress.account().identities(plan.others()));
         if (ledger != null) {
             ledger.composeInto(accountant);
             history.addAll(inWords(ledger, plan, charges));
@@ -211,8 +211,10 @@ public final class Spending implements AutoCloseable {
      * Goes on where the model stands, or where its ledger does if that is further.
      *
      * @param configuration digest of what the network's parameters are
+     * @param progress with the plan's other releases in its account
      * @throws io.github.dl4jdp.accountant.PrivacyLedgerException if the ledger is missing, shorter than when the model was stored, forked, broken,
      *     in use, or that of another plan
+     * @throws IllegalArgumentException if the ledger has another event for one of the account's releases
      * @throws IllegalStateException if the model was trained with a ledger and the plan names none
      */
     public static Spending resume(
@@ -231,7 +233,6 @@ public final class Spending implements AutoCloseable {
         requireOneLedger(plan, progress.account(), head);
         var ledger = ledgers.open(plan.ledger().get(), terms, head, plan.isContinuing());
         try {
-            LedgerEvents.chargeEarlier(plan, ledger);
             LedgerEvents.chargeReleases(progress.account().releases(), ledger);
             // What the ledger has beyond the model may be other than charges of this plan.
             long charges = Math.min(progress.charges() + ledger.stepsBeyondModel(), LedgerEvents.charges(plan, ledger));
@@ -243,26 +244,17 @@ public final class Spending implements AutoCloseable {
     }
 
     /**
-     * Has a release in the plan's ledger, with what the plan has of others, before it is made.
+     * Has releases in the plan's ledger, before they are made.
      *
      * @param configuration digest of what is released
-     * @param identity of the release
+     * @param account of the releases, those that the plan is charged with among them
      * @return the ledger's last line, and everything in it
      */
     public static Booked book(
-            CompletePlan plan, String configuration, String identity, DpEvent event, LedgerOpener ledgers) {
+            CompletePlan plan, String configuration, PrivacyAccount account, LedgerOpener ledgers) {
         var terms = terms(plan, configuration, plan.mechanism().event(1));
         try (var ledger = ledgers.open(plan.ledger().orElseThrow(), terms, null, true)) {
-            LedgerEvents.chargeEarlier(plan, ledger);
-            var mechanism = plan.mechanism();
-            LedgerEvents.chargeReleases(
-                    Map.of(
-                            identity,
-                            new PrivacyAccount.Release(
-                                    event.toJson(),
-                                    mechanism.relation(),
-                                    mechanism.unit().name())),
-                    ledger);
+            LedgerEvents.chargeReleases(account.releases(), ledger);
             return new Booked(
                     ledger.head(), ledger.composeInto(plan.newAccountant()).event());
         }

@@ -502,10 +502,11 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     }
 
     /**
-     * How far the network has come, for going on under {@code plan}, with the account of everything that went into its parameters.
+     * How far the network has come, for going on under {@code plan}, with the account of everything that went into its parameters and of the plan's other releases.
      *
      * @param read makes a plan of its stored values
-     * @throws IllegalArgumentException if the configuration carries another plan and {@code plan} may not follow on it, or the layers disagree
+     * @throws IllegalArgumentException if the configuration carries another plan and {@code plan} may not follow on it, the layers disagree, or the plan has another event than the account for a
+     *     release
      */
     public TrainingProgress progressUnder(CompletePlan plan, Function<Map<String, Object>, CompletePlan> read) {
         TrainingProgress progress = progress();
@@ -514,8 +515,8 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         if (carried.isEmpty() && account.isSpent()) {
             carried = carriedPlans();
         }
-        for (Map<String, Object> stored : carried) {
-            CompletePlan one = read.apply(stored);
+        List<CompletePlan> before = carried.stream().map(read).toList();
+        for (CompletePlan one : before) {
             if (!one.released().equals(plan.released())) {
                 if (!plan.isContinuing()) {
                     throw new IllegalArgumentException("plan must be the one in the network's configuration, "
@@ -526,7 +527,13 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
                 break;
             }
         }
-        return progress.with(account);
+        boolean goesOn = before.stream()
+                .anyMatch(one -> one.others().unnamed().equals(plan.others().unnamed()));
+        return progress.with(account.withReleases(
+                plan.others(),
+                plan.mechanism().relation(),
+                plan.mechanism().unit().name(),
+                goesOn));
     }
 
     /** The plans of the layers that may train, as plain values: a frozen one may come from a network of another plan. */

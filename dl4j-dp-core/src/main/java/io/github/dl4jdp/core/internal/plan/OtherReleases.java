@@ -12,13 +12,10 @@ import java.util.stream.Stream;
  * What else is released about the data of a plan: statistics, another model.
  *
  * @param all the event of everything, a {@code NoOp} if there is nothing
- * @param unnamed the part of it that has no identity, a {@code NoOp} if there is none: equal events mean the same releases
+ * @param unnamed the part of it that has no identity, a {@code NoOp} if there is none
  * @param identified the part of it that has, by the identity under which it is charged once
  */
 public record OtherReleases(DpEvent all, DpEvent unnamed, Map<String, DpEvent> identified) {
-    /** Begins the identity under which an account keeps releases that have none: equal events mean the same releases. */
-    public static final String UNNAMED = "equal ";
-
     /** Nothing else is released. */
     public static final OtherReleases NONE = of(new DpEvent.NoOp());
 
@@ -27,9 +24,17 @@ public record OtherReleases(DpEvent all, DpEvent unnamed, Map<String, DpEvent> i
         identified = Collections.unmodifiableMap(new LinkedHashMap<>(identified));
     }
 
-    /** Releases without an identity. */
-    public static OtherReleases of(DpEvent event) {
+    private static OtherReleases of(DpEvent event) {
         return new OtherReleases(event, event, Map.of());
+    }
+
+    /** Those with an identity, and this event in the place of those without one. */
+    public OtherReleases withUnnamed(DpEvent event) {
+        OtherReleases some = of(event);
+        for (var one : identified.entrySet()) {
+            some = some.with(one.getKey(), one.getValue());
+        }
+        return some;
     }
 
     /** One more release, with its identity. */
@@ -52,16 +57,6 @@ public record OtherReleases(DpEvent all, DpEvent unnamed, Map<String, DpEvent> i
     /** Every release. */
     public Stream<DpEvent> stream() {
         return Stream.concat(hasUnnamed() ? Stream.of(unnamed) : Stream.empty(), identified.values().stream());
-    }
-
-    /** All of them, as an account keeps it: the event as JSON by identity. */
-    public Map<String, String> byIdentity() {
-        var all = new LinkedHashMap<String, String>();
-        if (hasUnnamed()) {
-            all.put(UNNAMED + unnamed.toJson(), unnamed.toJson());
-        }
-        identified.forEach((identity, event) -> all.put(identity, event.toJson()));
-        return all;
     }
 
     /** Everything: these, and a run. */

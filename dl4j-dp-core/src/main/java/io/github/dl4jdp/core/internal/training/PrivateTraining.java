@@ -171,9 +171,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         spending.takeNoise(step::readNoise);
         this.desk = new LotDesk(model, this::isGiven, this::withdraw);
         this.before = progress;
-        this.account = progress.account()
-                .withReleases(PrivacyAccount.Release.of(
-                        plan.others(), mechanism.relation(), mechanism.unit().name()));
+        this.account = progress.account();
         this.carriers = new AccountCarriers(network, plan.stored(), account, past);
         spending.ownSession(session);
         // The configuration is fresh: a network that is saved before its next step must not have forgotten the earlier
@@ -351,13 +349,18 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
 
     /**
      * As {@link #takeUpChanges}, but parameters that this run cannot account for do not keep the network from being given back: their account stays in it, and
-     * the next engine refuses them again.
+     * the next engine refuses them again. Of accounts that contradict each other none holds: epsilon is infinite.
      */
     private void takeUpLastChanges() {
         try {
             takeUpChanges();
         } catch (IllegalStateException | IllegalArgumentException refusal) {
-            takeUp(strangers());
+            try {
+                takeUp(strangers());
+            } catch (IllegalArgumentException contradiction) {
+                account = account.withUnprotected("refused-" + session, "its parameters came together where "
+                        + contradiction.getMessage());
+            }
             log.warn("The network holds parameters that this engine cannot account for: {}", refusal.getMessage());
         }
     }
