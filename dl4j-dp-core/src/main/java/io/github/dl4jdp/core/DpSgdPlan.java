@@ -673,7 +673,8 @@ public final class DpSgdPlan implements Cloneable {
      * charged from the start: calibration, epsilon, ledger and report include it.
      *
      * <p>These releases have no identity. They are taken for releases that were charged before in two cases: this plan continues one of an equal event on its network, or its
-     * {@link #withLedger ledger} has the equal event of releases without an identity. Otherwise they are others, and are charged: give each release that several networks share an identity.
+     * {@link #withLedger ledger} has an equal event without an identity that the network was not charged with before. Otherwise they are others, and are charged: give each release that several
+     * networks share an identity.
      *
      * @param event relative to sensitivities under {@link #relation()} to one {@link #unit}, and of everything that was released without an identity: a second call replaces the
      *     first. Releases of {@link #withOtherRelease} stay charged beside it
