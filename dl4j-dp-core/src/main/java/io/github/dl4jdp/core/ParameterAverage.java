@@ -3,6 +3,9 @@ package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
+import java.lang.ref.WeakReference;
+import java.util.Collections;
+import java.util.Set;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +26,8 @@ import org.nd4j.linalg.factory.Nd4j;
  * so the first lots have their full weight, and the initial parameters have none. Training itself continues from the parameters, not from their
  * average.
  *
+ * <p>It belongs to the first network that it hears: the average over two networks would be of neither's account.
+ *
  * <h2>Formal guarantee</h2>
  *
  * The average is computed from released parameters alone: whatever (epsilon, delta) holds for the run holds for the run and the
@@ -39,6 +44,9 @@ public final class ParameterAverage extends BaseTrainingListener {
 
     private double weight;
 
+    /** The network whose parameters are averaged. */
+    private @Nullable WeakReference<Model> heard;
+
     /** What went into the averaged parameters. */
     private PrivacyAccount account = PrivacyAccount.EMPTY;
 
@@ -54,9 +62,14 @@ public final class ParameterAverage extends BaseTrainingListener {
         this.decay = decay;
     }
 
-    /** Takes the parameters after a lot into the average. */
+    /**
+     * Takes the parameters after a lot into the average.
+     *
+     * @throws IllegalStateException if they are those of another network than on the first lot
+     */
     @Override
     public void iterationDone(Model model, int iteration, int epoch) {
+        requireSameNetwork(model);
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             // A copy in any case: castTo gives a network of doubles its own parameters back.
             INDArray share = model.params().castTo(DataType.DOUBLE).mul(1 - decay);
@@ -77,7 +90,7 @@ public final class ParameterAverage extends BaseTrainingListener {
      * once its plan is done.
      *
      * @throws IllegalStateException if no lot has been trained on yet
-     * @throws IllegalArgumentException if the model has another number of parameters
+     * @throws IllegalArgumentException if the model has another number of parameters, or the privacy account of another run than the network that was averaged
      */
     public void applyTo(Model model) {
         INDArray current = sum;
@@ -85,9 +98,24 @@ public final class ParameterAverage extends BaseTrainingListener {
             throw new IllegalStateException("there is no average yet: add this listener to the network and train");
         }
         requireLength("model", model, current.length());
+        Set<String> runs = DpNetwork.of(model).account().sessions().keySet();
+        if (!runs.isEmpty() && Collections.disjoint(runs, account.sessions().keySet())) {
+            throw new IllegalArgumentException(
+                    "model must be the network that was averaged, a copy of it, or one without private training; it has the privacy account of another run");
+        }
         model.setParams(current.div(weight).castTo(model.params().dataType()));
         // An engine that is attached to the model must know what it has there.
         DpNetwork.of(model).release(account);
+    }
+
+    private void requireSameNetwork(Model model) {
+        WeakReference<Model> first = heard;
+        if (first == null) {
+            heard = new WeakReference<>(model);
+        } else if (first.get() != model) {
+            throw new IllegalStateException(
+                    "a ParameterAverage must hear one network, the one of its first lot; this is another one. Add a ParameterAverage of its own to every network");
+        }
     }
 
     private static void requireLength(String name, Model model, long length) {

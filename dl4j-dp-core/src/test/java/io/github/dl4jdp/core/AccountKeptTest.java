@@ -14,6 +14,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -27,7 +28,12 @@ import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.AMSGrad;
+import org.nd4j.linalg.learning.config.AdaGrad;
 import org.nd4j.linalg.learning.config.Adam;
+import org.nd4j.linalg.learning.config.IUpdater;
+import org.nd4j.linalg.learning.config.Nesterovs;
+import org.nd4j.linalg.learning.config.RmsProp;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
@@ -414,5 +420,173 @@ class AccountKeptTest {
             train(net, engine, 1);
         }
         assertThat(net.getLearningRate(0)).isEqualTo(0.01);
+    }
+
+    private static MultiLayerNetwork withNewLayer(MultiLayerNetwork body) {
+        return new TransferLearning.Builder(body)
+                .fineTuneConfiguration(new FineTuneConfiguration.Builder()
+                        .updater(new Sgd(0.5))
+                        .build())
+                .setFeatureExtractor(1)
+                .removeOutputLayer()
+                .addLayer(newLayer())
+                .addLayer(AccountMemoryTest.output())
+                .build();
+    }
+
+    /** Without biases, which would tell of an update. */
+    private static DenseLayer newLayer() {
+        return new DenseLayer.Builder()
+                .nIn(4)
+                .nOut(4)
+                .hasBias(false)
+                .activation(Activation.TANH)
+                .build();
+    }
+
+    private static MultiLayerNetwork frozenUnderANewOutput(MultiLayerNetwork net) {
+        return new TransferLearning.Builder(net)
+                .fineTuneConfiguration(
+                        new FineTuneConfiguration.Builder().seed(6).build())
+                .setFeatureExtractor(2)
+                .removeOutputLayer()
+                .addLayer(AccountMemoryTest.output())
+                .build();
+    }
+
+    /** Freezing drops DL4J's count of updates. */
+    @Test
+    void attach_newLayerThatLearnedInTheOpenAndWasFrozen_isInfinite() throws IOException {
+        MultiLayerNetwork open = withNewLayer(trained());
+        open.fit(DATA);
+        File file = folder.resolve("open.zip").toFile();
+        open.save(file);
+        assertThat(epsilonOfAttached(frozenUnderANewOutput(open), longer())).isInfinite();
+        assertThat(epsilonOfAttached(frozenUnderANewOutput(MultiLayerNetwork.load(file, true)), longer()))
+                .isInfinite();
+        MultiLayerNetwork known = withNewLayer(trained());
+        try (var engine = PrivacyEngine.attach(known, longer())) {
+            train(known, engine, 2);
+        }
+        assertThat(epsilonOfAttached(frozenUnderANewOutput(known), longer())).isCloseTo(epsilonOf(6), within(1e-9));
+    }
+
+    @Test
+    void attach_newVertexThatLearnedInTheOpenAndWasFrozen_isInfinite() {
+        var body = (ComputationGraph) AccountMemoryTest.network(true, 5);
+        try (var engine = PrivacyEngine.attach(body, plan())) {
+            body.fit(engine.lots(DATA).next());
+        }
+        ComputationGraph tuned = new TransferLearning.GraphBuilder(body)
+                .setFeatureExtractor("1")
+                .removeVertexAndConnections("2")
+                .addLayer("new", newLayer(), "1")
+                .addLayer("out", AccountMemoryTest.output(), "new")
+                .setOutputs("out")
+                .build();
+        tuned.fit(DATA);
+        ComputationGraph frozen = new TransferLearning.GraphBuilder(tuned)
+                .setFeatureExtractor("new")
+                .removeVertexAndConnections("out")
+                .addLayer("last", AccountMemoryTest.output(), "new")
+                .setOutputs("last")
+                .build();
+        assertThat(epsilonOfAttached(frozen, longer())).isInfinite();
+    }
+
+    /** What was frozen before anything was private is of no account. */
+    @Test
+    void attach_privateHeadCopiedOntoAFrozenPublicBody_costsItsRun() {
+        MultiLayerNetwork body =
+                new TransferLearning.Builder(network()).setFeatureExtractor(1).build();
+        MultiLayerNetwork other = body.clone();
+        try (var engine = PrivacyEngine.attach(body, plan())) {
+            train(body, engine, 4);
+        }
+        other.setParam("2_W", body.getParam("2_W").dup());
+        assertThat(epsilonOfAttached(other, longer())).isCloseTo(epsilonOf(4), within(1e-9));
+    }
+
+    private static MultiLayerNetwork network(IUpdater updater, long seed) {
+        var conf = new NeuralNetConfiguration.Builder()
+                .seed(seed)
+                .updater(updater)
+                .list()
+                .layer(new DenseLayer.Builder()
+                        .nIn(3)
+                        .nOut(4)
+                        .activation(Activation.TANH)
+                        .build())
+                .layer(AccountMemoryTest.output())
+                .build();
+        var net = new MultiLayerNetwork(conf);
+        net.init();
+        return net;
+    }
+
+    private static MultiLayerNetwork trained(IUpdater updater) {
+        MultiLayerNetwork net = network(updater, 5);
+        try (var engine = PrivacyEngine.attach(net, plan())) {
+            train(net, engine, 4);
+        }
+        return net;
+    }
+
+    /** Momentum is a sum of earlier releases, and the next update puts it into the parameters. */
+    @Test
+    void attach_updaterStateOfAnotherRun_isKnown() {
+        MultiLayerNetwork net = trained(new Nesterovs(0.1, 0.9));
+        INDArray state = net.getUpdater().getStateViewArray();
+        MultiLayerNetwork copied = network(new Nesterovs(0.1, 0.9), 6);
+        copied.getUpdater().setStateViewArray(copied, state.dup(), false);
+        assertThat(epsilonOfAttached(copied, longer())).isCloseTo(epsilonOf(4), within(1e-9));
+        MultiLayerNetwork attached = network(new Nesterovs(0.1, 0.9), 7);
+        try (var engine = PrivacyEngine.attach(attached, longer())) {
+            train(attached, engine, 1);
+            attached.getUpdater().getStateViewArray().assign(state);
+            train(attached, engine, 1);
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(6), within(1e-9));
+        }
+        MultiLayerNetwork taken = network(new Nesterovs(0.1, 0.9), 8);
+        taken.setUpdater(net.getUpdater());
+        assertThat(epsilonOfAttached(taken, longer())).isCloseTo(epsilonOf(4), within(1e-9));
+    }
+
+    @Test
+    void attach_updaterStateOfUnknownOrigin_isInfiniteUntilForgottenByName() throws IOException {
+        MultiLayerNetwork net = trained(new Adam(1e-3));
+        INDArray state = net.getUpdater().getStateViewArray();
+        state.assign(Nd4j.rand(state.shape()));
+        assertThat(epsilonOfAttached(net.clone(), plan())).isInfinite();
+        PrivacyEngine.forgetUnprotected(net, "random numbers");
+        File file = folder.resolve("state.zip").toFile();
+        net.save(file);
+        assertThat(epsilonOfAttached(MultiLayerNetwork.load(file, true), plan()))
+                .isCloseTo(epsilonOf(4), within(1e-9));
+    }
+
+    /** The same network with the state that its own run has left in the updater, wherever DL4J has put it. */
+    @Test
+    void attach_updaterStateOfItsOwn_costsNothingMore() throws IOException {
+        for (IUpdater updater : List.of(
+                new Nesterovs(0.1, 0.9), new Adam(1e-3), new AMSGrad(1e-3), new AdaGrad(0.1), new RmsProp(0.1))) {
+            MultiLayerNetwork pretrained = network(updater, 5);
+            pretrained.fit(DATA);
+            try (var engine = PrivacyEngine.attach(pretrained, plan())) {
+                train(pretrained, engine, 2);
+                assertThat(epsilonOfAttached(pretrained.clone(), plan())).isCloseTo(epsilonOf(2), within(1e-9));
+                train(pretrained, engine, 2);
+            }
+            File file = folder.resolve("own.zip").toFile();
+            pretrained.save(file);
+            MultiLayerNetwork loaded = MultiLayerNetwork.load(file, true);
+            assertThat(epsilonOfAttached(loaded, plan())).isCloseTo(epsilonOf(4), within(1e-9));
+            loaded.setLearningRate(0, 0.05);
+            try (var engine = PrivacyEngine.attach(loaded, plan())) {
+                assertThat(engine.epsilon()).isCloseTo(epsilonOf(4), within(1e-9));
+                train(loaded, engine, 1);
+                assertThat(engine.epsilon()).isCloseTo(epsilonOf(5), within(1e-9));
+            }
+        }
     }
 }

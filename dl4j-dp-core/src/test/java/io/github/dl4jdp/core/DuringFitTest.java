@@ -20,6 +20,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
+import org.nd4j.linalg.learning.config.Sgd;
 
 /** What listeners and other code do to a network while a lot is out or being trained on. */
 class DuringFitTest {
@@ -124,6 +125,28 @@ class DuringFitTest {
         network.addListeners(at(moment, () -> network.params().sumNumber()));
         network.fit(engine.lots(Networks.data(type, 60)), plan().epochs());
         assertThat(engine.epsilon()).isCloseTo(plan().guarantee().epsilon(), within(1e-3));
+    }
+
+    /** A listener that overwrites the released gradient can have the update end anywhere. */
+    @Test
+    void fit_gradientThatEndsOnTheParametersOfAnotherRun_costsThatRunToo() {
+        DataSet data = Networks.data(DataType.DOUBLE, 60);
+        MultiLayerNetwork other = Networks.classifier(DataType.DOUBLE, new Sgd(1));
+        try (var engine = PrivacyEngine.attach(other, plan())) {
+            other.fit(engine.lots(data), plan().epochs());
+        }
+        MultiLayerNetwork network = Networks.classifier(DataType.DOUBLE, new Sgd(1));
+        var engine = PrivacyEngine.attach(network, plan());
+        network.addListeners(at(Moment.GRADIENT, () -> network.getFlattenedGradients()
+                .assign(network.params().sub(other.params()))));
+        network.fit(engine.lots(data).next());
+        assertThat(network.params().distance2(other.params())).isLessThan(1e-12);
+        double both = plan().withSteps(13).epsilonAfter(13);
+        assertThat(engine.epsilon()).isCloseTo(both, within(1e-3));
+        engine.close();
+        try (var again = PrivacyEngine.attach(network.clone(), plan().continuing())) {
+            assertThat(again.epsilon()).isCloseTo(both, within(1e-3));
+        }
     }
 
     @Test

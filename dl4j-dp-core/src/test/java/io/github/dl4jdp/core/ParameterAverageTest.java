@@ -85,6 +85,47 @@ class ParameterAverageTest {
     }
 
     @Test
+    void iterationDone_secondNetwork_isRefused() {
+        MultiLayerNetwork first = Networks.classifier(DataType.FLOAT, new Sgd(0.5));
+        MultiLayerNetwork second = Networks.classifier(DataType.FLOAT, new Sgd(0.5));
+        var average = new ParameterAverage(0.9);
+        first.addListeners(average);
+        second.addListeners(average);
+        DataSet data = Networks.data(DataType.FLOAT, 60);
+        first.fit(data);
+
+        assertThatThrownBy(() -> second.fit(data))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("must hear one network");
+    }
+
+    @Test
+    void applyTo_networkOfAnotherRun_throws() {
+        DpSgdPlan plan = DpSgdPlan.poisson(60, 30)
+                .withSteps(2)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1)
+                .withDelta(1e-3);
+        DataSet data = Networks.data(DataType.FLOAT, 60);
+        MultiLayerNetwork averaged = Networks.classifier(DataType.FLOAT, new Sgd(0.5));
+        var average = new ParameterAverage(0.9);
+        averaged.addListeners(average);
+        MultiLayerNetwork other = Networks.classifier(DataType.FLOAT, new Sgd(0.5));
+        for (MultiLayerNetwork network : List.of(averaged, other)) {
+            try (var engine = PrivacyEngine.attach(network, plan)) {
+                network.fit(engine.lots(data), plan.epochs());
+            }
+        }
+        INDArray before = other.params().dup();
+
+        assertThatThrownBy(() -> average.applyTo(other))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("another run");
+        assertThat(other.params()).isEqualTo(before);
+        average.applyTo(averaged);
+    }
+
+    @Test
     void decay_outOfRange_throws() {
         for (double decay : new double[] {-0.1, 1, Double.NaN}) {
             assertThatThrownBy(() -> new ParameterAverage(decay))

@@ -19,6 +19,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The {@link AccountConstraint}s of a network while an engine drives it: they follow its progress and its parameters. */
 public final class AccountCarriers {
+    /** The numbers of an array that no two runs share. */
+    private static final int TELLING = 4;
+
     private final DpNetwork network;
     private final Map<String, Object> plan;
     private final ReleasedParameters.Lineage lineage;
@@ -37,6 +40,8 @@ public final class AccountCarriers {
 
     /** What is left to do when the update under way is made. */
     private Runnable whenMade = () -> {};
+    /** The fingerprints of the updater's state. */
+    private Set<Long> states;
 
     private boolean isReleased;
 
@@ -51,6 +56,7 @@ public final class AccountCarriers {
         this.lineage = new ReleasedParameters.Lineage(account);
         Layer[] layers = network.layers();
         this.current = new AccountConstraint[layers.length];
+        this.states = network.updaterStates();
         this.initial = new ArrayList<>();
         this.released = new ArrayList<>();
         this.changed = new ArrayList<>();
@@ -100,6 +106,9 @@ public final class AccountCarriers {
                 Set<Long> fingerprints = ParameterFingerprints.of(layers[i]);
                 AccountConstraint next = before.live(
                         progress, this, i, fingerprints, releasedOf(i, fingerprints), changedOf(i, fingerprints));
+                if (i == first(layers)) {
+                    next.setStates(states);
+                }
                 current[i] = next;
                 var conf = network.configurations().get(i).getLayer();
                 put(conf, next);
@@ -112,14 +121,29 @@ public final class AccountCarriers {
         }
     }
 
+    /** The layer whose carrier has the fingerprints of the updater's state. */
+    private static int first(Layer[] layers) {
+        int first = 0;
+        while (layers[first].numParams() == 0) {
+            first++;
+        }
+        return first;
+    }
+
     /**
-     * The engine has handed out an update: what the parameters become by it is its own.
+     * The engine has handed out an update: what the parameters become by it is its own, as the updater's state is.
      *
      * @param then runs once all layers have it
      */
     public void expectUpdate(Runnable then) {
         whenMade = then;
         Layer[] layers = network.layers();
+        states = network.updaterStates();
+        ReleasedParameters.add(states, lineage);
+        AccountConstraint carrier = current[first(layers)];
+        if (carrier != null) {
+            carrier.setStates(states);
+        }
         for (int i = 0; i < layers.length; i++) {
             if (current[i] != null && !(layers[i] instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
                 awaited.add(i);
@@ -141,7 +165,7 @@ public final class AccountCarriers {
         Set<Long> update = expected.remove(index);
         AccountConstraint carrier = current[index];
         if (carrier != null && isOwn(index, carrier, update)) {
-            Set<Long> now = ParameterFingerprints.of(network.layers()[index]);
+            Set<Long> now = own(index, carrier);
             Set<Long> ofTraining = releasedOf(index, now);
             carrier.add(now, ofTraining);
             ReleasedParameters.add(ofTraining, lineage);
@@ -168,6 +192,42 @@ public final class AccountCarriers {
         return now.isEmpty();
     }
 
+    /**
+     * A layer's parameters of now without those that are a release of another run: whoever changes the gradient can have an update end there. Arrays of fewer than {@value #TELLING}
+     * numbers may do so by chance.
+     */
+    @SuppressWarnings("ReferenceEquality") // a lineage is one by its identity
+    private Set<Long> own(int index, AccountConstraint carrier) {
+        Layer layer = network.layers()[index];
+        Set<Long> now = ParameterFingerprints.of(layer);
+        Set<Long> before = carrier.noted();
+        now.removeIf(one -> !before.contains(one)
+                && ReleasedParameters.lineageOf(one)
+                        .filter(other -> other != lineage && addsTo(other.account()))
+                        .isPresent()
+                && ParameterFingerprints.isOfMany(layer, one, TELLING));
+        return now;
+    }
+
+    /** Whether another account has anything that this one has not. A run without noise of its own may repeat another one, and is not private anyway. */
+    private boolean addsTo(PrivacyAccount other) {
+        PrivacyAccount own = lineage.account();
+        return !own.and(other).equals(own) && own.notPrivate().isEmpty();
+    }
+
+    /** The fingerprints of an updater's state that the engine did not leave there. */
+    public Set<Long> strangeStates() {
+        Set<Long> now = network.updaterStates();
+        now.removeAll(states);
+        return now;
+    }
+
+    /** Takes in an updater's state that came from elsewhere. */
+    public void copiedStates(Set<Long> now) {
+        states = new LinkedHashSet<>(states);
+        states.addAll(now);
+    }
+
     /** Takes in parameters that came from elsewhere, some of them out of training. */
     public void copied(int index, Set<Long> now, LayerPast past) {
         initial.get(index).addAll(now);
@@ -190,7 +250,7 @@ public final class AccountCarriers {
                         && current[index] == carrier
                         && awaited.contains(index)
                         && isOwn(index, carrier, expected.get(index))
-                ? ParameterFingerprints.of(network.layers()[index])
+                ? own(index, carrier)
                 : Set.of();
     }
 
@@ -246,9 +306,11 @@ public final class AccountCarriers {
         Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             if (layers[i].numParams() > 0) {
-                put(
-                        network.configurations().get(i).getLayer(),
-                        AccountConstraint.of(progress, plan, detached, layers[i], past.get(i)));
+                var carrier = AccountConstraint.of(progress, plan, detached, layers[i], past.get(i));
+                if (i == first(layers)) {
+                    carrier.setStates(network.updaterStates());
+                }
+                put(network.configurations().get(i).getLayer(), carrier);
             }
         }
     }
@@ -280,7 +342,7 @@ public final class AccountCarriers {
     }
 
     /** The outermost first: a frozen layer hands its constraints, or none, to the one inside. */
-    private static List<org.deeplearning4j.nn.conf.layers.Layer> levels(org.deeplearning4j.nn.conf.layers.Layer conf) {
+    static List<org.deeplearning4j.nn.conf.layers.Layer> levels(org.deeplearning4j.nn.conf.layers.Layer conf) {
         var levels = new ArrayList<org.deeplearning4j.nn.conf.layers.Layer>();
         levels.add(conf);
         if (conf instanceof BaseWrapperLayer wrapper) {

@@ -43,6 +43,8 @@ final class AccountConstraint implements LayerConstraint {
     private volatile List<String> released;
     /** Those of unknown origin in a layer that was trained. */
     private final List<String> changed;
+    /** The fingerprints of the updater's state, in one layer's carrier. */
+    private volatile List<String> states;
 
     private AccountConstraint(
             Map<String, Object> progress,
@@ -51,7 +53,8 @@ final class AccountConstraint implements LayerConstraint {
             long parameters,
             List<String> fingerprints,
             List<String> released,
-            List<String> changed) {
+            List<String> changed,
+            List<String> states) {
         this.progress = progress;
         this.plan = plan;
         this.detached = detached;
@@ -59,6 +62,7 @@ final class AccountConstraint implements LayerConstraint {
         this.fingerprints = fingerprints;
         this.released = released;
         this.changed = changed;
+        this.states = states;
     }
 
     /**
@@ -82,7 +86,8 @@ final class AccountConstraint implements LayerConstraint {
                 layer.numParams(),
                 hexadecimal(ParameterFingerprints.of(layer)),
                 hexadecimal(past.released()),
-                hexadecimal(past.changed()));
+                hexadecimal(past.changed()),
+                List.of());
     }
 
     /** This carrier with another progress, for the same parameters, as one of the layers of a network that is attached. */
@@ -100,7 +105,8 @@ final class AccountConstraint implements LayerConstraint {
                 parameters,
                 hexadecimal(now),
                 hexadecimal(ofTraining),
-                hexadecimal(ofUnknown));
+                hexadecimal(ofUnknown),
+                states);
         next.carriers = owner;
         next.index = layerIndex;
         return next;
@@ -140,6 +146,15 @@ final class AccountConstraint implements LayerConstraint {
         return numbers(changed);
     }
 
+    /** The fingerprints of the updater's state, as far as this carrier has them. */
+    Set<Long> states() {
+        return numbers(states);
+    }
+
+    void setStates(Set<Long> now) {
+        states = hexadecimal(now);
+    }
+
     /** As plain values. */
     @JsonValue
     Map<String, Object> toMap() {
@@ -151,6 +166,9 @@ final class AccountConstraint implements LayerConstraint {
         map.put("fingerprints", hexadecimal(fingerprints()));
         map.put("released", hexadecimal(released()));
         map.put("changed", changed);
+        if (!states.isEmpty()) {
+            map.put("states", states);
+        }
         return map;
     }
 
@@ -164,7 +182,8 @@ final class AccountConstraint implements LayerConstraint {
                 MechanismJson.number(map, "parameters").longValue(),
                 texts(map, "fingerprints"),
                 texts(map, "released"),
-                texts(map, "changed"));
+                texts(map, "changed"),
+                texts(map, "states"));
     }
 
     private static List<String> texts(Map<String, Object> map, String name) {
@@ -257,7 +276,8 @@ final class AccountConstraint implements LayerConstraint {
                             parameters,
                             hexadecimal(now),
                             both(released, ofTraining),
-                            changed)
+                            changed,
+                            states)
                     : one);
             conf.setConstraints(others);
         }
@@ -277,7 +297,14 @@ final class AccountConstraint implements LayerConstraint {
     @SuppressWarnings("MethodDoesntCallSuperMethod")
     public LayerConstraint clone() {
         return new AccountConstraint(
-                progress, plan, detached, parameters, hexadecimal(fingerprints()), hexadecimal(released()), changed);
+                progress,
+                plan,
+                detached,
+                parameters,
+                hexadecimal(fingerprints()),
+                hexadecimal(released()),
+                changed,
+                states);
     }
 
     @Override

@@ -598,7 +598,42 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
      * networks of this process. Parameters that are not those of the account were changed by other means: that is a part of it.
      */
     public PrivacyAccount account() {
-        return past().stream().map(LayerPast::account).reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
+        PrivacyAccount account =
+                past().stream().map(LayerPast::account).reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
+        Set<Long> strangers = new LinkedHashSet<>(updaterStates());
+        carriers().forEach(carrier -> strangers.removeAll(carrier.states()));
+        boolean isTrained =
+                !account.sessions().isEmpty() || !account.unprotected().isEmpty();
+        return withStates(account, strangers, isTrained);
+    }
+
+    /** The fingerprints of the state that the updater will go on with. */
+    Set<Long> updaterStates() {
+        return UpdaterStates.of(updater == null ? currentUpdater() : updater);
+    }
+
+    private Stream<AccountConstraint> carriers() {
+        return configurations().stream().flatMap(conf -> AccountCarriers.in(conf.getLayer()).stream());
+    }
+
+    /**
+     * An account with that of updater states which no carrier knows: momentum holds earlier releases, and the next update puts them into the parameters.
+     *
+     * @param mustBeKnown whether they must be known from elsewhere, or else were changed without an engine
+     */
+    public static PrivacyAccount withStates(PrivacyAccount account, Set<Long> strangers, boolean mustBeKnown) {
+        PrivacyAccount all = account;
+        for (Long stranger : strangers) {
+            Optional<PrivacyAccount> known = ReleasedParameters.accountOf(stranger);
+            if (known.isPresent()) {
+                all = all.and(known.get().without(account.forgotten().keySet()));
+            } else if (mustBeKnown) {
+                all = all.withUnprotected(
+                        "updater-" + Long.toHexString(stranger),
+                        "the state of the updater was changed outside an engine after private training");
+            }
+        }
+        return all;
     }
 
     /** {@link #account()} by layer, in their order. */
@@ -611,8 +646,11 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         }
         if (past.stream().anyMatch(one -> one.account().isSpent())) {
             // An engine leaves carriers in every layer. The network has made updates, and these came to it without any.
+            boolean isCarried = isCarried() || IntStream.range(0, layers.length).anyMatch(i -> isFrozen(layers[i]) && !past.get(i).released().isEmpty());
             newOnes()
-                    .filter(i -> iterations() > 0 || (past.get(i).released().isEmpty() && hasLearned(layers[i])))
+                    .filter(i -> iterations() > 0
+                            || (past.get(i).released().isEmpty() && hasLearned(layers[i]))
+                            || (isCarried && isFrozen(layers[i]) && !isReleased(layers[i], past.get(i))))
                     .forEach(i -> past.set(i, trainedOpenly(past.get(i), layers[i], name(layers[i], i))));
         }
         return past;
@@ -620,17 +658,38 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
 
     /** Whether a layer's biases are not those that it began with: a clone of a ComputationGraph has forgotten how many updates were made. */
     private static boolean hasLearned(Layer layer) {
-        if (!(layer.conf().getLayer() instanceof BaseLayer conf)) {
-            return false;
-        }
-        float initial = (float) conf.getBiasInit();
-        float ofGates = conf instanceof AbstractLSTM lstm ? (float) lstm.getForgetGateBiasInit() : initial;
+        org.deeplearning4j.nn.conf.layers.Layer conf = layer.conf().getLayer();
+        return AccountCarriers.levels(conf).stream()
+                .filter(BaseLayer.class::isInstance)
+                .findFirst()
+                .map(inner -> hasLearned(layer, conf, (BaseLayer) inner))
+                .orElse(false);
+    }
+
+    private static boolean hasLearned(
+            Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, BaseLayer inner) {
+        float initial = (float) inner.getBiasInit();
+        float ofGates = inner instanceof AbstractLSTM lstm ? (float) lstm.getForgetGateBiasInit() : initial;
         return conf.initializer().biasKeys(conf).stream()
                 .map(layer::getParam)
                 .flatMapToDouble(bias -> Arrays.stream(bias.dup().data().asDouble()))
                 .anyMatch(value -> (float) value != initial && (float) value != ofGates);
     }
 
+    private static boolean isFrozen(Layer layer) {
+        return layer instanceof org.deeplearning4j.nn.layers.FrozenLayer
+                || layer instanceof org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
+    }
+
+    /** Whether all parameters of a layer are known to come out of training. */
+    private static boolean isReleased(Layer layer, LayerPast past) {
+        return !past.released().isEmpty()
+                && ParameterFingerprints.of(layer).stream()
+                        .filter(ParameterFingerprints::tellsApart)
+                        .allMatch(past.released()::contains);
+    }
+
+    /** A new layer is frozen for what it has learned, and freezing drops DL4J's count of updates. */
     private static LayerPast trainedOpenly(LayerPast past, Layer layer, String name) {
         Set<Long> now = ParameterFingerprints.of(layer);
         return new LayerPast(
@@ -643,9 +702,16 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
                 now);
     }
 
+    /** Whether an engine has seen the network, or one that it was made of. DL4J drops carriers of layers that are frozen twice. */
+    private boolean isCarried() {
+        return configurations().stream()
+                .map(NeuralNetConfiguration::getLayer)
+                .anyMatch(conf -> !AccountCarriers.in(conf).isEmpty()
+                        || updaters(conf).findAny().isPresent());
+    }
+
     private static boolean isNew(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf) {
         return layer.numParams() > 0
-                && !(layer instanceof org.deeplearning4j.nn.layers.FrozenLayer)
                 && AccountCarriers.in(conf).isEmpty()
                 && updaters(conf).findAny().isEmpty();
     }
@@ -745,6 +811,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
                 ReleasedParameters.replace(ParameterFingerprints.of(layer), lineage);
             }
         }
+        ReleasedParameters.replace(updaterStates(), lineage);
     }
 
     /** Gives the network another account; how far it has come under its plan stays. */

@@ -35,6 +35,12 @@ final class ParameterFingerprints {
         return all;
     }
 
+    /** Whether a fingerprint is that of an array of a layer which has at least {@code least} numbers. */
+    static boolean isOfMany(Layer layer, long fingerprint, int least) {
+        return layer.paramTable(false).values().stream()
+                .anyMatch(array -> array.length() >= least && of(array) == fingerprint);
+    }
+
     /**
      * What each array of a layer's parameters becomes when DL4J subtracts an update from it, which it does in the network's own type.
      *
@@ -82,6 +88,24 @@ final class ParameterFingerprints {
         return isConstant && isRound(first) ? hash & ~1L : hash | 1L;
     }
 
+    /**
+     * That of a part of an array, by at most {@code samples} of its values; 0 where these are all the same.
+     *
+     * @param from index of its first value
+     */
+    static long ofPart(Values values, long from, long length, int samples) {
+        long count = Math.min(length, samples);
+        long hash = mixed(length);
+        boolean isConstant = true;
+        float first = (float) values.at(from);
+        for (long i = 0; i < count; i++) {
+            float value = (float) values.at(from + (count == length ? i : (long) ((double) i * length / count)));
+            isConstant &= value == first;
+            hash = mixed(hash ^ Float.floatToIntBits(value)) + i;
+        }
+        return isConstant ? 0 : hash | 1L;
+    }
+
     /** Whether it is a number such as 0, 1 or 0.5, which layers begin with: training leaves digits in every place. */
     private static boolean isRound(float value) {
         return (Float.floatToIntBits(value) & 0x1FFF) == 0;
@@ -92,7 +116,7 @@ final class ParameterFingerprints {
      *
      * @param floats null unless the array is one of floats, {@code doubles} likewise
      */
-    private record Values(
+    record Values(
             INDArray array,
             @Nullable FloatIndexer floats,
             @Nullable DoubleIndexer doubles) {

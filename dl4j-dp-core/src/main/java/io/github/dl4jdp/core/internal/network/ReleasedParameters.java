@@ -8,7 +8,7 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The parameters that came out of private training in this process, by their fingerprints: a copy of them is recognized wherever it was put, {@code setParams} on a
+ * The parameters and updater states that came out of private training in this process, by their fingerprints: a copy of them is recognized wherever it was put, {@code setParams} on a
  * network that knows of nothing for instance. The oldest are dropped beyond {@value #MOST}, some 20 MB.
  */
 final class ReleasedParameters {
@@ -61,8 +61,13 @@ final class ReleasedParameters {
 
     /** The account of parameters that were released here. */
     static Optional<PrivacyAccount> accountOf(long fingerprint) {
+        return lineageOf(fingerprint).map(Lineage::account);
+    }
+
+    /** The lineage of parameters that were released here. */
+    static Optional<Lineage> lineageOf(long fingerprint) {
         synchronized (KNOWN) {
-            return Optional.ofNullable(KNOWN.get(fingerprint)).map(Lineage::account);
+            return Optional.ofNullable(KNOWN.get(fingerprint));
         }
     }
 }

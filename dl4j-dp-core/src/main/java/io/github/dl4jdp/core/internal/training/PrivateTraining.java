@@ -423,14 +423,14 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
      */
     private void takeUpChanges() {
         Strangers strangers = strangers();
-        if (strangers.layers().isEmpty()) {
+        if (strangers.layers().isEmpty() && strangers.states().isEmpty()) {
             return;
         }
         if (!strangers.account().equals(account)) {
             // Where it is refused, nothing is taken up: neither here nor in the network's configuration.
             spending.add(strangers.account());
             log.warn(
-                    "The network's parameters were changed outside this engine: epsilon is {} from now on.",
+                    "The network's parameters, or its updater's state, were changed outside this engine: epsilon is {} from now on.",
                     spending.epsilon());
         }
         takeUp(strangers);
@@ -441,9 +441,10 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
      * Parameters that the engine did not put where they are.
      *
      * @param layers their fingerprints and what is known of them, by the index of their layer
+     * @param states the fingerprints of an updater's state that it did not leave there
      * @param account the network's account with theirs
      */
-    private record Strangers(Map<Integer, Stranger> layers, PrivacyAccount account) {}
+    private record Strangers(Map<Integer, Stranger> layers, Set<Long> states, PrivacyAccount account) {}
 
     private record Stranger(Set<Long> fingerprints, LayerPast past) {}
 
@@ -460,13 +461,15 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
             known = past.account();
             layers.put(layer.getKey(), new Stranger(layer.getValue(), past));
         }
-        return new Strangers(layers, known);
+        Set<Long> states = carriers.strangeStates();
+        return new Strangers(layers, states, DpNetwork.withStates(known, states, isTrained));
     }
 
     private void takeUp(Strangers strangers) {
         strangers
                 .layers()
                 .forEach((index, stranger) -> carriers.copied(index, stranger.fingerprints(), stranger.past()));
+        carriers.copiedStates(strangers.states());
         account = strangers.account();
     }
 
