@@ -386,10 +386,7 @@ public final class PrivateSearch<C> {
     private Optional<Spending.Booked> charge(PrivacyAccount account, Score chosen) {
         return draft.ledger()
                 .map(path -> Spending.book(
-                        draft.complete(),
-                        "search " + chosen.words(),
-                        account,
-                        LedgerOpener.onDisk(draft.ledgerKey())));
+                        draft.complete(), "search " + chosen.words(), account, LedgerOpener.onDisk(draft.ledgerKey())));
     }
 
     private static void requireNew(Model network, Score chosen) {

@@ -117,10 +117,8 @@ class OtherReleasesTest {
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void attach_ledgerOfAnEqualReleaseOfTheSameKind_isChargedOnce(boolean isOneNetwork) {
-        assertThat(sessions(
-                        isOneNetwork,
-                        plan -> named(unnamed(plan)),
-                        plan -> named(unnamed(plan)).withNoiseMultiplier(1.1)))
+        assertThat(sessions(isOneNetwork, plan -> named(unnamed(plan)), plan -> named(unnamed(plan))
+                        .withNoiseMultiplier(1.1)))
                 .isCloseTo(epsilon(2 * LOTS, RELEASE, RELEASE), within(1e-6));
     }
 
@@ -225,7 +223,8 @@ class OtherReleasesTest {
 
     @Test
     void withOtherReleases_afterANamedOne_keepsItAndReplacesTheUnnamed() {
-        DpSgdPlan plan = named(plan().withOtherReleases(new DpEvent.Gaussian(5))).withOtherReleases(CHEAP);
+        DpSgdPlan plan =
+                named(plan().withOtherReleases(new DpEvent.Gaussian(5))).withOtherReleases(CHEAP);
 
         assertThat(plan.otherReleases()).isEqualTo(new DpEvent.Composed(List.of(CHEAP, RELEASE)));
         assertThat(plan.epsilonAfter(0)).isCloseTo(epsilon(0, CHEAP, RELEASE), within(1e-9));

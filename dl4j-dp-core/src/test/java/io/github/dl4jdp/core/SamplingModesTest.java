@@ -205,8 +205,7 @@ class SamplingModesTest {
             batches.add(new DataSet(Nd4j.empty(DataType.DOUBLE), Nd4j.empty(DataType.DOUBLE)));
             assertThatIllegalStateException()
                     .isThrownBy(() -> network.fit(engine.lots(new ExistingDataSetIterator(batches)), 1))
-                    .withMessageContaining(
-                            "at least, the one after " + 4 * before + " examples of the pass has none");
+                    .withMessageContaining("at least, the one after " + 4 * before + " examples of the pass has none");
             assertThat(engine.steps()).isEqualTo(before);
             assertThat(engine.epsilon() > 0).isEqualTo(before > 0);
         }

@@ -139,7 +139,8 @@ public record PrivacyAccount(
             String known = goesOn ? unnamed(unnamed.event()).orElse(null) : null;
             more.put(known == null ? UNNAMED + UUID.randomUUID() : known, unnamed);
         }
-        others.identified().forEach((identity, event) -> more.put(identity, new Release(event.toJson(), relation, unit)));
+        others.identified()
+                .forEach((identity, event) -> more.put(identity, new Release(event.toJson(), relation, unit)));
         return new PrivacyAccount(sessions, unitedReleases(releases, more), unprotected, forgotten);
     }
 
@@ -174,9 +175,10 @@ public record PrivacyAccount(
 
     /** What tells that two releases have one identity. */
     static IllegalArgumentException otherRelease(String identity, String known, String given) {
-        return new IllegalArgumentException("the release " + identity + " must be what it was charged as before, "
-                + known + ", was " + given
-                + ": an identity stands for one release. Charge it as before, and another release under an identity of its own");
+        return new IllegalArgumentException(
+                "the release " + identity + " must be what it was charged as before, "
+                        + known + ", was " + given
+                        + ": an identity stands for one release. Charge it as before, and another release under an identity of its own");
     }
 
     /** This account with something that was not private. */

@@ -250,8 +250,7 @@ public final class Spending implements AutoCloseable {
      * @param account of the releases, those that the plan is charged with among them
      * @return the ledger's last line, and everything in it
      */
-    public static Booked book(
-            CompletePlan plan, String configuration, PrivacyAccount account, LedgerOpener ledgers) {
+    public static Booked book(CompletePlan plan, String configuration, PrivacyAccount account, LedgerOpener ledgers) {
         var terms = terms(plan, configuration, plan.mechanism().event(1));
         try (var ledger = ledgers.open(plan.ledger().orElseThrow(), terms, null, true)) {
             LedgerEvents.chargeReleases(account.releases(), ledger);

@@ -646,7 +646,10 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         }
         if (past.stream().anyMatch(one -> one.account().isSpent())) {
             // An engine leaves carriers in every layer. The network has made updates, and these came to it without any.
-            boolean isCarried = isCarried() || IntStream.range(0, layers.length).anyMatch(i -> isFrozen(layers[i]) && !past.get(i).released().isEmpty());
+            boolean isCarried = isCarried()
+                    || IntStream.range(0, layers.length)
+                            .anyMatch(i -> isFrozen(layers[i])
+                                    && !past.get(i).released().isEmpty());
             newOnes()
                     .filter(i -> iterations() > 0
                             || (past.get(i).released().isEmpty() && hasLearned(layers[i]))
@@ -666,8 +669,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
                 .orElse(false);
     }
 
-    private static boolean hasLearned(
-            Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, BaseLayer inner) {
+    private static boolean hasLearned(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, BaseLayer inner) {
         float initial = (float) inner.getBiasInit();
         float ofGates = inner instanceof AbstractLSTM lstm ? (float) lstm.getForgetGateBiasInit() : initial;
         return conf.initializer().biasKeys(conf).stream()

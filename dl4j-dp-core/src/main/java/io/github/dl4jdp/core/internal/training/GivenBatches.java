@@ -107,8 +107,9 @@ public final class GivenBatches extends LotSupply {
         if (lot == null) {
             lot = read.get();
             if (lot.getFeatures(0).isEmpty()) {
-                throw new IllegalStateException("a batch must have one example at least, the one after " + examples
-                        + " examples of the pass has none; nothing was charged for it. Leave empty batches out of the iterator");
+                throw new IllegalStateException(
+                        "a batch must have one example at least, the one after " + examples
+                                + " examples of the pass has none; nothing was charged for it. Leave empty batches out of the iterator");
             }
             examples += lot.getFeatures(0).size(0);
             if (examples > training.plan().mechanism().examples()) {

@@ -358,8 +358,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
             try {
                 takeUp(strangers());
             } catch (IllegalArgumentException contradiction) {
-                account = account.withUnprotected("refused-" + session, "its parameters came together where "
-                        + contradiction.getMessage());
+                account = account.withUnprotected(
+                        "refused-" + session, "its parameters came together where " + contradiction.getMessage());
             }
             log.warn("The network holds parameters that this engine cannot account for: {}", refusal.getMessage());
         }
