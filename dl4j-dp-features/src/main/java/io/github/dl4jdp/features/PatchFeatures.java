@@ -149,7 +149,7 @@ public final class PatchFeatures implements FeatureExtractor {
 
     @Override
     public long[] outputShape() {
-        return new long[] {CELLS * options.components()};
+        return new long[] {(long) CELLS * options.components()};
     }
 
     @Override
