@@ -136,12 +136,12 @@ class RandomPartsTest {
                 .isLessThan(2 * CLIP * (1 + 1e-5)); // none, where dropout cut off all that an example has
     }
 
-    /** A batch of one series of one step has to hold it twice for DL4J: its draws are the same all the same. */
+    /** A batch of one series whose mask is one number has to hold it twice for DL4J: its draws are the same all the same. */
     @Test
-    void sums_seriesOfOneStepWithMask_isTheSameAlone() {
+    void sums_seriesWithMaskOfOneNumber_isTheSameAlone() {
         DataSet data = new DataSet(
-                Nd4j.rand(DataType.DOUBLE, EXAMPLES, 4, 1),
-                Nd4j.ones(DataType.DOUBLE, EXAMPLES, 2, 1),
+                Nd4j.rand(DataType.DOUBLE, EXAMPLES, 4, 3),
+                Nd4j.ones(DataType.DOUBLE, EXAMPLES, 2, 3),
                 Nd4j.ones(DataType.DOUBLE, EXAMPLES, 1),
                 null);
         Supplier<MultiLayerNetwork> build = () -> {
