@@ -111,6 +111,7 @@ class ArchitectureTest {
             Map.entry(
                     "core.internal.training",
                     List.of(
+                            "core.internal",
                             "core.random",
                             "core.gradient",
                             "core.internal.arrays",
