@@ -230,6 +230,9 @@ class AccountKeptTest {
             for (MultiLayerNetwork copy : List.of(attached.clone(), MultiLayerNetwork.load(file, true))) {
                 assertThat(epsilonOfAttached(copy, longer().continuing())).isCloseTo(epsilonOf(5), within(1e-9));
             }
+            attached.setParams(net.params().add(1));
+            assertThat(epsilonOfAttached(attached.clone(), longer().continuing()))
+                    .isInfinite();
         }
     }
 
