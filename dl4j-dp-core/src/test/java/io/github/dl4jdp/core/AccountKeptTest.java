@@ -45,7 +45,7 @@ class AccountKeptTest {
     @SuppressWarnings("NullAway.Init") // JUnit sets it
     Path folder;
 
-    private static DpSgdPlan plan() {
+    static DpSgdPlan plan() {
         return DpSgdPlan.poisson(60, 12)
                 .withSteps(20)
                 .withClippingNorm(1)
@@ -63,7 +63,7 @@ class AccountKeptTest {
         return plan().withSteps(200).epsilonAfter(charges);
     }
 
-    private static MultiLayerNetwork network() {
+    static MultiLayerNetwork network() {
         return (MultiLayerNetwork) AccountMemoryTest.network(false, 5);
     }
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import static io.github.dl4jdp.core.AccountKeptTest.network;
+import static io.github.dl4jdp.core.AccountKeptTest.plan;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.within;
 
-import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.accountant.RunCount;
@@ -13,41 +14,24 @@ import io.github.dl4jdp.core.data.RandomAccessExamples;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.function.UnaryOperator;
-import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
-import org.nd4j.linalg.activations.Activation;
-import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.dataset.DataSet;
-import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.linalg.learning.config.Sgd;
-import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 /** Which releases of a plan are those that a network or a ledger was charged with before: cost alone does not tell. */
 class OtherReleasesTest {
     private static final int LOTS = 2;
     private static final DpEvent RELEASE = new DpEvent.Gaussian(2);
     private static final DpEvent CHEAP = new DpEvent.Gaussian(1000);
-    private static final DataSet DATA = new DataSet(
-            Nd4j.rand(60, 3).subi(0.5), Nd4j.tile(Nd4j.eye(2), 30, 1).castTo(DataType.FLOAT));
+    private static final DataSet DATA = AccountMemoryTest.data();
 
     @TempDir
     @SuppressWarnings("NullAway.Init") // JUnit sets it
     Path folder;
-
-    private static DpSgdPlan plan() {
-        return DpSgdPlan.poisson(60, 12)
-                .withSteps(20)
-                .withClippingNorm(1)
-                .withNoiseMultiplier(1.1)
-                .withDelta(1e-5)
-                .withAccountant(AccountantKind.RDP);
-    }
 
     private static DpSgdPlan named(DpSgdPlan plan) {
         return plan.withOtherRelease("one", RELEASE);
@@ -59,20 +43,6 @@ class OtherReleasesTest {
 
     private Path ledger() {
         return folder.resolve("ledger");
-    }
-
-    private static MultiLayerNetwork network() {
-        var net = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
-                .updater(new Sgd(0.1))
-                .list()
-                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
-                        .nIn(3)
-                        .nOut(2)
-                        .activation(Activation.SOFTMAX)
-                        .build())
-                .build());
-        net.init();
-        return net;
     }
 
     private static void train(MultiLayerNetwork net, PrivacyEngine engine) {
