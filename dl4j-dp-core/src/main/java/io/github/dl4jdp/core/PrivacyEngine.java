@@ -367,12 +367,7 @@ public final class PrivacyEngine implements AutoCloseable {
                     "the plan's sampling is GIVEN_BATCHES: pass a DataSetIterator, or draw lots by DpSgdPlan.poisson");
         }
         training.requireStepsLeft();
-        DataSize.require(
-                size,
-                plan.examples(),
-                plan.relation(),
-                "plan.examples",
-                plan.privacyUnit().plural());
+        training.requireSize(size);
         if (!DataSize.isNear(size, plan.examples())) {
             log.warn(
                     "The data set has {} {}, the plan {}: those that are missing are taken for empty records, and the divisor stays that of the plan.",

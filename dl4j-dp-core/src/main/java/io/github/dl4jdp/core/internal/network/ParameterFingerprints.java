@@ -71,21 +71,9 @@ final class ParameterFingerprints {
         if (array == null || array.isEmpty()) {
             return 0;
         }
-        Values values = Values.of(array);
-        Values updates = update == null ? null : Values.of(update);
-        long length = array.length();
-        long count = Math.min(length, SAMPLES);
-        long hash = mixed(length);
-        boolean isConstant = true;
-        float first = Float.NaN;
-        for (long i = 0; i < count; i++) {
-            long at = count == length ? i : (long) ((double) i * length / count);
-            float value = updates == null ? (float) values.at(at) : values.less(at, updates, from + at);
-            first = i == 0 ? value : first;
-            isConstant &= value == first;
-            hash = mixed(hash ^ Float.floatToIntBits(value)) + i;
-        }
-        return isConstant && isRound(first) ? hash & ~1L : hash | 1L;
+        Sample sample = Sample.of(
+                Values.of(array), 0, array.length(), SAMPLES, update == null ? null : Values.of(update), from);
+        return sample.isConstant && isRound(sample.first) ? sample.hash & ~1L : sample.hash | 1L;
     }
 
     /**
@@ -94,16 +82,33 @@ final class ParameterFingerprints {
      * @param from index of its first value
      */
     static long ofPart(Values values, long from, long length, int samples) {
-        long count = Math.min(length, samples);
-        long hash = mixed(length);
-        boolean isConstant = true;
-        float first = (float) values.at(from);
-        for (long i = 0; i < count; i++) {
-            float value = (float) values.at(from + (count == length ? i : (long) ((double) i * length / count)));
-            isConstant &= value == first;
-            hash = mixed(hash ^ Float.floatToIntBits(value)) + i;
+        Sample sample = Sample.of(values, from, length, samples, null, 0);
+        return sample.isConstant ? 0 : sample.hash | 1L;
+    }
+
+    /** What some values of a part of an array, spread over it, have come to. */
+    private record Sample(long hash, boolean isConstant, float first) {
+        /**
+         * Reads them.
+         *
+         * @param start index of the part's first value
+         * @param updates what is subtracted, from its index {@code from} on; null for nothing
+         */
+        static Sample of(Values values, long start, long length, int samples, @Nullable Values updates, long from) {
+            long count = Math.min(length, samples);
+            long hash = mixed(length);
+            boolean isConstant = true;
+            float first = Float.NaN;
+            for (long i = 0; i < count; i++) {
+                long at = count == length ? i : (long) ((double) i * length / count);
+                float value =
+                        updates == null ? (float) values.at(start + at) : values.less(start + at, updates, from + at);
+                first = i == 0 ? value : first;
+                isConstant &= value == first;
+                hash = mixed(hash ^ Float.floatToIntBits(value)) + i;
+            }
+            return new Sample(hash, isConstant, first);
         }
-        return isConstant ? 0 : hash | 1L;
     }
 
     /** Whether it is a number such as 0, 1 or 0.5, which layers begin with: training leaves digits in every place. */

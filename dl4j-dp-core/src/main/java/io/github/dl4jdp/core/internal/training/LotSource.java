@@ -5,7 +5,6 @@ import io.github.dl4jdp.core.data.Augmentation;
 import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
-import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.internal.network.ExampleWeights;
 import io.github.dl4jdp.core.mechanism.Charge;
 import io.github.dl4jdp.core.mechanism.LotSums;
@@ -183,12 +182,7 @@ public final class LotSource extends LotSupply {
         long size = owned == null ? data.size() : owned.units();
         // Data may have become fewer since the engine was given them: lots of a fixed size would hold everyone more
         // often.
-        DataSize.require(
-                size,
-                planned,
-                mechanism.relation(),
-                "plan.examples",
-                mechanism.unit().plural());
+        training.requireSize(size);
         long[] members = training.drawLot(lot, size);
         if (owned == null) {
             return LotParts.of(members, planned, shards, physicalBatchSize);

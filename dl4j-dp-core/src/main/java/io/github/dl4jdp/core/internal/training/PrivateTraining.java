@@ -6,6 +6,7 @@ import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.internal.arrays.Nd4jThreads;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
@@ -482,6 +483,20 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         if (lifecycle == Lifecycle.DETACHED) {
             throw new IllegalStateException(message);
         }
+    }
+
+    /**
+     * Requires a data set to have as many units as the plan allows.
+     *
+     * @throws IllegalArgumentException if it has not
+     */
+    public void requireSize(long units) {
+        DataSize.require(
+                units,
+                mechanism.examples(),
+                mechanism.relation(),
+                "plan.examples",
+                mechanism.unit().plural());
     }
 
     /** Draws the members of a lot, the next one or the one after it, from a data set of {@code size} examples. */
