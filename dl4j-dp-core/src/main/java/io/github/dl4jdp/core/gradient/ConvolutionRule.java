@@ -83,8 +83,7 @@ final class ConvolutionRule extends ConvolutionLayer {
                 HostArrays.contiguous(epsilon.castTo(dataType)),
                 out,
                 recorder.needsInputGradient() ? below : null,
-                geometry(x, weights),
-                shape -> workspaceMgr.createUninitialized(ArrayType.BP_WORKING_MEM, dataType, shape, 'c'));
+                geometry(x, weights));
         if (recorder.needsInputGradient()) {
             below = backpropDropOutIfPresent(below);
         }

@@ -7,11 +7,10 @@ import io.github.dl4jdp.core.internal.arrays.CpuMemory;
 import io.github.dl4jdp.core.internal.arrays.CpuPatches;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Norms;
-import io.github.dl4jdp.core.internal.arrays.OneDnn;
+import io.github.dl4jdp.core.internal.arrays.OneDnnConvolution;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
 import io.github.dl4jdp.core.internal.arrays.PatchGeometry;
 import java.util.Arrays;
-import java.util.function.Function;
 import org.bytedeco.javacpp.FloatPointer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -21,7 +20,7 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * The convolution of FLOAT, NCHW networks on the CPU backend: everything about one example is done while it is in the cache, examples spread over
- * the threads. Where the backend has oneDNN, that makes the forward pass, and the input gradient of layers without strides.
+ * the threads. Where oneDNN is there, it makes all three products; otherwise they are products of gathered patches.
  *
  * <p>DL4J's own layer gathers the patches of the whole batch in a permuted layout, twice a step, which takes more than half of its
  * time.
@@ -35,7 +34,6 @@ final class CpuConvolution {
     private final CpuBlas blas;
     private final CpuActivation activation;
     private final ParallelRanges ranges;
-    private final @Nullable OneDnn oneDnn;
     private final CpuMemory patchMemory = new CpuMemory();
     private final CpuMemory gradientPatchMemory = new CpuMemory();
     private final CpuMemory deltaMemory = new CpuMemory();
@@ -47,14 +45,13 @@ final class CpuConvolution {
     private final ParallelRanges.Floats chunks;
     private final ParallelRanges.Floats scratches;
     private @Nullable INDArray wholeDelta;
-    private @Nullable INDArray turned;
+    private @Nullable OneDnnConvolution oneDnn;
     private boolean patchesKept;
 
     CpuConvolution(CpuBlas blas, CpuActivation activation, ParallelRanges ranges) {
         this.blas = blas;
         this.activation = activation;
         this.ranges = ranges;
-        oneDnn = OneDnn.find(ranges);
         images = new ParallelRanges.Floats(ranges);
         gathered = new ParallelRanges.Floats(ranges);
         deltas = new ParallelRanges.Floats(ranges);
@@ -75,13 +72,18 @@ final class CpuConvolution {
         int examples = (int) x.size(0);
         int size = g.outChannels() * g.positions();
         FloatPointer zMemory = HostArrays.floats(z);
-        OneDnn library = oneDnn;
+        OneDnnConvolution library = library(x, bias != null, g);
         if (library != null) {
             patchesKept = false;
-            ranges.run(examples, OneDnn.block(x, z), (worker, from, to) -> {
-                library.convolve(worker, from, to, x, weights, bias, z, g.strides(), g.pad(), g.dilation(), g.same());
+            FloatPointer xMemory = HostArrays.floats(x);
+            int imageSize = (int) (x.length() / examples);
+            INDArray b = bias == null ? null : HostArrays.contiguous(bias);
+            library.takeForward(HostArrays.floats(weights), b == null ? null : HostArrays.floats(b));
+            ranges.run(examples, BLOCK, (worker, from, to) -> {
                 for (int i = from; i < to; i++) {
-                    activate(CpuMemory.at(zMemory, (long) i * size), size, worker);
+                    FloatPointer zi = CpuMemory.at(zMemory, (long) i * size);
+                    library.forward(worker, CpuMemory.at(xMemory, (long) i * imageSize), zi);
+                    activate(zi, size, worker);
                 }
             });
             return;
@@ -121,6 +123,18 @@ final class CpuConvolution {
         }));
     }
 
+    /** oneDNN's convolution of such images, if it has one: images mostly keep their size. */
+    private @Nullable OneDnnConvolution library(INDArray x, boolean hasBias, PatchGeometry g) {
+        int height = (int) x.size(2);
+        int width = (int) x.size(3);
+        OneDnnConvolution known = oneDnn;
+        if (known == null || !known.isOf(g, height, width)) {
+            known = OneDnnConvolution.find(g, height, width, hasBias, ranges);
+            oneDnn = known;
+        }
+        return known;
+    }
+
     private static float[] biasPlanes(INDArray bias, PatchGeometry g) {
         float[] planes = new float[g.outChannels() * g.positions()];
         float[] b = new float[g.outChannels()];
@@ -152,7 +166,6 @@ final class CpuConvolution {
      * @param epsilon the loss's derivative with respect to the layer's output, c order
      * @param output the layer's output, c order
      * @param below receives the derivative with respect to {@code x}; null to leave it out
-     * @param workingMemory gives arrays of a shape that may live until the layer's backward pass ends
      */
     CpuPatchTape backward(
             INDArray x,
@@ -161,34 +174,36 @@ final class CpuConvolution {
             INDArray epsilon,
             INDArray output,
             @Nullable INDArray below,
-            PatchGeometry g,
-            Function<long[], INDArray> workingMemory) {
+            PatchGeometry g) {
         int examples = (int) x.size(0);
         var patches = new CpuPatches(g, (int) x.size(2), (int) x.size(3));
         int deltaSize = g.outChannels() * g.positions();
-        int weightCount = Math.toIntExact(g.weights());
+        OneDnnConvolution library = library(x, hasBias, g);
+        int rowLength = library == null ? Math.toIntExact(g.weights()) : library.gradientLength();
         boolean held = examples * g.weights() <= TapeRecorder.MOST_HELD;
         boolean reuse = patchesKept;
         int threads = ranges.threads();
-        FloatPointer kept = patchMemory.ensure((long) (reuse ? examples : threads) * patches.size());
+        FloatPointer kept = library != null
+                ? null
+                : patchMemory.ensure((long) (reuse ? examples : threads) * patches.size());
 
-        OneDnn library = below != null && g.turnsAround((int) x.size(2), (int) x.size(3)) ? oneDnn : null;
         // What comes from above is the delta, and lives as long as it is needed here.
         boolean given = held && activation == CpuActivation.IDENTITY;
-        boolean wholeBatch = !held || library != null || given;
-        INDArray all = given
-                ? epsilon
-                : !wholeBatch ? null : held ? workingMemory.apply(epsilon.shape()) : ownDelta(epsilon.shape());
+        boolean wholeBatch = !held || given;
+        INDArray all = given ? epsilon : !wholeBatch ? null : ownDelta(epsilon.shape());
         FloatPointer deltaOf = all == null ? deltaMemory.ensure((long) threads * deltaSize) : HostArrays.floats(all);
         boolean folds = below != null && library == null;
         FloatPointer below2d = folds ? gradientPatchMemory.ensure((long) threads * patches.size()) : null;
-        FloatPointer gradientOf = gradientMemory.ensure((long) (held ? examples : threads) * weightCount);
+        FloatPointer xMemory = HostArrays.floats(x);
+        FloatPointer belowMemory = below == null ? null : HostArrays.floats(below);
+        if (library != null && below != null) {
+            library.takeBackward(HostArrays.floats(weights));
+        }
+        FloatPointer gradientOf = gradientMemory.ensure((long) (held ? examples : threads) * rowLength);
         FloatPointer w = HostArrays.floats(weights);
         float[] biasGradients = new float[hasBias ? examples * g.outChannels() : 0];
         double[] norms = new double[examples];
-        INDArray kernels = library == null ? null : turned(weights);
-        int block = library == null || below == null ? BLOCK : OneDnn.block(below, epsilon);
-        blas.withSingleThreadedProducts(() -> ranges.run(examples, block, (worker, from, to) -> {
+        blas.withSingleThreadedProducts(() -> ranges.run(examples, BLOCK, (worker, from, to) -> {
             float[] image = images.get(worker, patches.imageSize());
             float[] gather = gathered.get(worker, patches.size());
             float[] delta = deltas.get(worker, deltaSize);
@@ -208,18 +223,24 @@ final class CpuConvolution {
                 if (!given) {
                     d.put(delta, 0, deltaSize);
                 }
-                FloatPointer p = CpuMemory.at(kept, (long) (reuse ? i : worker) * gather.length);
-                if (!reuse) {
-                    HostArrays.read(x, (long) i * image.length, image, image.length);
-                    patches.gather(image, gather);
-                    p.put(gather, 0, gather.length);
+                FloatPointer dw = CpuMemory.at(gradientOf, (long) (held ? i : worker) * rowLength);
+                if (library != null) {
+                    library.weightGradient(worker, CpuMemory.at(xMemory, (long) i * image.length), d, dw);
+                } else if (kept != null) {
+                    FloatPointer p = CpuMemory.at(kept, (long) (reuse ? i : worker) * gather.length);
+                    if (!reuse) {
+                        HostArrays.read(x, (long) i * image.length, image, image.length);
+                        patches.gather(image, gather);
+                        p.put(gather, 0, gather.length);
+                    }
+                    weightGradient(blas, g, p, d, 0f, dw);
                 }
-                FloatPointer dw = CpuMemory.at(gradientOf, (long) (held ? i : worker) * weightCount);
-                weightGradient(blas, g, p, d, 0f, dw);
                 norms[i] = Norms.together(
-                        Norms.of(blas, dw, weightCount),
+                        Norms.of(blas, dw, rowLength),
                         hasBias ? Norms.of(biasGradients, i * g.outChannels(), (i + 1) * g.outChannels()) : 0);
-                if (below2d != null && below != null) {
+                if (library != null && belowMemory != null) {
+                    library.inputGradient(worker, d, CpuMemory.at(belowMemory, (long) i * image.length));
+                } else if (below2d != null && below != null) {
                     FloatPointer bp = CpuMemory.at(below2d, (long) worker * gather.length);
                     blas.gemm(
                             true,
@@ -240,24 +261,11 @@ final class CpuConvolution {
                     HostArrays.write(image, below, (long) i * image.length, image.length);
                 }
             }
-            if (library != null && kernels != null && below != null && all != null) {
-                library.convolve(
-                        worker,
-                        from,
-                        to,
-                        all,
-                        kernels,
-                        null,
-                        below,
-                        new int[] {1, 1},
-                        g.turnedPad(),
-                        g.dilation(),
-                        false);
-            }
         }));
         return new CpuPatchTape(
                 blas,
                 ranges,
+                library,
                 patches,
                 g,
                 x,
@@ -302,35 +310,6 @@ final class CpuConvolution {
             }
             wholeDelta = own;
         }
-        return own;
-    }
-
-    /** The weights of the convolution that gives the input gradient: [inChannels, outChannels, ...], each kernel turned by 180 degrees. */
-    private INDArray turned(INDArray weights) {
-        int outs = (int) weights.size(0);
-        int ins = (int) weights.size(1);
-        int area = (int) (weights.size(2) * weights.size(3));
-        INDArray own = turned;
-        if (own == null) {
-            try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-                own = Nd4j.createUninitialized(
-                        DataType.FLOAT, new long[] {ins, outs, weights.size(2), weights.size(3)}, 'c');
-            }
-            turned = own;
-        }
-        float[] from = new float[outs * ins * area];
-        float[] to = new float[from.length];
-        HostArrays.read(weights, 0, from, from.length);
-        int at = 0;
-        for (int o = 0; o < outs; o++) {
-            for (int i = 0; i < ins; i++) {
-                int last = (i * outs + o + 1) * area - 1;
-                for (int k = 0; k < area; k++, at++) {
-                    to[last - k] = from[at];
-                }
-            }
-        }
-        HostArrays.write(to, own, 0, to.length);
         return own;
     }
 

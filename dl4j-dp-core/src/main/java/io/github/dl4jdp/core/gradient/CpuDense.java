@@ -36,7 +36,7 @@ final class CpuDense {
         this.blas = blas;
         this.ranges = ranges;
         function = new CpuElements(ranges);
-        products = new RowProducts(blas, ranges);
+        products = new RowProducts(blas);
     }
 
     /** For one layer; null where the layer goes through ND4J. */

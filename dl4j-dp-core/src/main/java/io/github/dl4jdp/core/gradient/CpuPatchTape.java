@@ -6,6 +6,7 @@ import io.github.dl4jdp.core.internal.arrays.CpuMemory;
 import io.github.dl4jdp.core.internal.arrays.CpuPatches;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Norms;
+import io.github.dl4jdp.core.internal.arrays.OneDnnConvolution;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
 import io.github.dl4jdp.core.internal.arrays.PatchGeometry;
 import io.github.dl4jdp.core.internal.arrays.RowSums;
@@ -35,11 +36,12 @@ final class CpuPatchTape implements BoundedTape {
 
     private final CpuBlas blas;
     private final ParallelRanges ranges;
+    private final @Nullable OneDnnConvolution library;
     private final CpuPatches patches;
     private final PatchGeometry geometry;
     private final INDArray x;
     private final @Nullable FloatPointer deltas;
-    /** [examples, patchSize, outChannels]. */
+    /** [examples, {@link #rowLength}]. */
     private final @Nullable FloatPointer gradients;
 
     /** [examples, outChannels]; empty without bias. */
@@ -48,14 +50,17 @@ final class CpuPatchTape implements BoundedTape {
     private final double[] norms;
     private final CpuMemory patchMemory;
     private final CpuMemory gradientMemory;
+    /** Numbers of one weight gradient as it is held. */
+    private final int rowLength;
     private final int copies;
     private final boolean[] discarded;
 
     /**
      * Takes over what the backward pass left.
      *
+     * @param library makes weight gradients in an order of its own; null where they are products of gathered patches [patchSize, outChannels]
      * @param deltas [examples, outChannels, positions], if the gradients are not held
-     * @param gradients [examples, patchSize, outChannels], if they are held
+     * @param gradients [examples, numbers of a weight gradient], if they are held
      * @param biasGradients [examples, outChannels]; empty without bias
      * @param norms of weights and bias together
      * @param gradientMemory of which {@code gradients} are a part if they are held
@@ -64,6 +69,7 @@ final class CpuPatchTape implements BoundedTape {
     CpuPatchTape(
             CpuBlas blas,
             ParallelRanges ranges,
+            @Nullable OneDnnConvolution library,
             CpuPatches patches,
             PatchGeometry geometry,
             INDArray x,
@@ -76,6 +82,7 @@ final class CpuPatchTape implements BoundedTape {
             int copies) {
         this.blas = blas;
         this.ranges = ranges;
+        this.library = library;
         this.patches = patches;
         this.geometry = geometry;
         this.x = x;
@@ -85,6 +92,7 @@ final class CpuPatchTape implements BoundedTape {
         this.norms = norms;
         this.patchMemory = patchMemory;
         this.gradientMemory = gradientMemory;
+        this.rowLength = library == null ? Math.toIntExact(geometry.weights()) : library.gradientLength();
         this.copies = copies;
         this.discarded = new boolean[norms.length];
     }
@@ -100,8 +108,7 @@ final class CpuPatchTape implements BoundedTape {
     public void discard(int example) {
         discarded[example] = true;
         if (gradients != null) {
-            int weights = Math.toIntExact(geometry.weights());
-            CpuMemory.at(gradients, (long) example * weights).put(new float[weights], 0, weights);
+            CpuMemory.at(gradients, (long) example * rowLength).put(new float[rowLength], 0, rowLength);
         }
         if (biasGradients.length > 0) {
             int channels = geometry.outChannels();
@@ -112,7 +119,7 @@ final class CpuPatchTape implements BoundedTape {
     @Override
     public Optional<LayerTape> sumOfCopies(int copies) {
         int examples = norms.length / copies;
-        int weights = Math.toIntExact(geometry.weights());
+        int weights = rowLength;
         float[] biasSums = sumOfCopies(biasGradients, copies);
         double[] sumNorms = new double[examples];
         boolean hold = gradients != null || (long) examples * weights <= TapeRecorder.MOST_HELD;
@@ -124,7 +131,7 @@ final class CpuPatchTape implements BoundedTape {
         var ones = new ParallelRanges.Floats(ranges);
         if (gradients == null) {
             FloatPointer scratch = patchMemory.ensure((long) ranges.threads() * scratchSize());
-            Arrays.setAll(products, worker -> new Products(CpuMemory.at(scratch, (long) worker * scratchSize())));
+            Arrays.setAll(products, worker -> new Products(worker, scratch));
         }
         blas.withSingleThreadedProducts(() -> ranges.run(examples, EXAMPLES, (worker, from, to) -> {
             for (int i = from; i < to; i++) {
@@ -143,6 +150,7 @@ final class CpuPatchTape implements BoundedTape {
         return Optional.of(new CpuPatchTape(
                 blas,
                 ranges,
+                library,
                 patches,
                 geometry,
                 x,
@@ -179,7 +187,7 @@ final class CpuPatchTape implements BoundedTape {
 
     @Override
     public double addWeightedSum(double[] weights, Map<String, INDArray> sums, double allowance) {
-        double[] total = new double[Math.toIntExact(geometry.weights())];
+        double[] total = new double[rowLength];
         double bound = gradients != null
                 ? RowSums.add(blas, gradients, weights, norms, total, allowance, ranges)
                 : sumAgain(weights, total, allowance);
@@ -195,37 +203,58 @@ final class CpuPatchTape implements BoundedTape {
     }
 
     private int scratchSize() {
-        return patches.size() + deltaSize();
+        return library == null ? patches.size() + deltaSize() : rowLength;
     }
 
-    /** The products of patches and delta of single rows, with the memory of one worker. */
+    /** The weight gradients of single rows, with the memory of one worker. */
     private final class Products {
+        private final int worker;
         private final FloatPointer scratch;
         private final float[] image = new float[patches.imageSize()];
-        private final float[] gathered = new float[patches.size()];
+        private final float[] gathered = new float[library == null ? patches.size() : 0];
         private final float[] delta = new float[deltaSize()];
 
-        /** @param scratch {@link #scratchSize} numbers */
-        Products(FloatPointer scratch) {
-            this.scratch = scratch;
+        /** @param memory {@link #scratchSize} numbers for every worker */
+        Products(int worker, FloatPointer memory) {
+            this.worker = worker;
+            this.scratch = CpuMemory.at(memory, (long) worker * scratchSize());
         }
 
-        /** {@code into = beta into + P D^T}. */
-        void add(int row, float beta, FloatPointer into) {
+        /** Writes the gradient of a row, or adds it to what is there. */
+        private void take(int row, boolean adds, FloatPointer into) {
+            FloatPointer d = CpuMemory.at(Objects.requireNonNull(deltas), (long) row * delta.length);
+            if (library != null) {
+                FloatPointer xRow = CpuMemory.at(HostArrays.floats(x), (long) row * image.length);
+                library.weightGradient(worker, xRow, d, adds ? scratch : into);
+                if (adds) {
+                    addScratch(into);
+                }
+                return;
+            }
             HostArrays.read(x, (long) row * image.length, image, image.length);
             patches.gather(image, gathered);
             scratch.put(gathered, 0, gathered.length);
-            CpuMemory.at(Objects.requireNonNull(deltas), (long) row * delta.length)
-                    .get(delta, 0, delta.length);
-            FloatPointer d = CpuMemory.at(scratch, patches.size());
-            d.put(delta, 0, delta.length);
-            CpuConvolution.weightGradient(blas, geometry, scratch, d, beta, into);
+            d.get(delta, 0, delta.length);
+            FloatPointer own = CpuMemory.at(scratch, patches.size());
+            own.put(delta, 0, delta.length);
+            CpuConvolution.weightGradient(blas, geometry, scratch, own, adds ? 1 : 0, into);
         }
 
-        /** {@code into} = the sum of {@code P D^T} over the copies of an example. */
+        private void addScratch(FloatPointer into) {
+            var sum = new float[rowLength];
+            var one = new float[rowLength];
+            into.get(sum, 0, rowLength);
+            scratch.get(one, 0, rowLength);
+            for (int j = 0; j < rowLength; j++) {
+                sum[j] += one[j];
+            }
+            into.put(sum, 0, rowLength);
+        }
+
+        /** {@code into} = the sum of the gradients of the copies of an example. */
         void sumOfCopies(int example, int copies, int examples, FloatPointer into) {
             for (int k = 0; k < copies; k++) {
-                add(k * examples + example, k == 0 ? 0 : 1, into);
+                take(k * examples + example, k > 0, into);
             }
         }
     }
@@ -244,7 +273,7 @@ final class CpuPatchTape implements BoundedTape {
             int first = start;
             int count = Math.min(round, examples - first);
             blas.withSingleThreadedProducts(() -> ranges.run(count, block, (worker, from, to) -> {
-                var products = new Products(CpuMemory.at(scratch, (long) worker * scratchSize()));
+                var products = new Products(worker, scratch);
                 float[] own = partial[from / block];
                 Arrays.fill(own, 0);
                 float[] row = rows.get(worker, own.length);
@@ -274,14 +303,23 @@ final class CpuPatchTape implements BoundedTape {
         }
     }
 
-    /** Adds [patchSize, outChannels] to the weights' part [outChannels, patchSize] of a gradient. */
+    /** Adds a gradient as it is held to the weights' part [outChannels, patchSize] of a gradient. */
     private void add(double[] gradient, Map<String, INDArray> parameters) {
-        double[] turned = new double[gradient.length];
-        int outs = geometry.outChannels();
-        int size = geometry.patchSize();
-        for (int o = 0; o < outs; o++) {
-            for (int k = 0; k < size; k++) {
-                turned[o * size + k] = gradient[k * outs + o];
+        double[] turned = new double[Math.toIntExact(geometry.weights())];
+        if (library != null) {
+            int[] places = library.places();
+            for (int j = 0; j < places.length; j++) {
+                if (places[j] >= 0) {
+                    turned[places[j]] = gradient[j];
+                }
+            }
+        } else {
+            int outs = geometry.outChannels();
+            int size = geometry.patchSize();
+            for (int o = 0; o < outs; o++) {
+                for (int k = 0; k < size; k++) {
+                    turned[o * size + k] = gradient[k * outs + o];
+                }
             }
         }
         Sums.add(Sums.parameter(parameters, ConvolutionParamInitializer.WEIGHT_KEY), turned, 0);
@@ -302,12 +340,12 @@ final class CpuPatchTape implements BoundedTape {
 
     @Override
     public void addRow(int example, Map<String, INDArray> row) {
-        var gradient = new float[Math.toIntExact(geometry.weights())];
+        var gradient = new float[rowLength];
         if (gradients != null) {
             CpuMemory.at(gradients, (long) example * gradient.length).get(gradient, 0, gradient.length);
         } else if (!discarded[example]) {
             try (FloatPointer sum = new FloatPointer(gradient.length)) {
-                new Products(patchMemory.ensure(scratchSize())).sumOfCopies(example, copies, norms.length, sum);
+                new Products(0, patchMemory.ensure(scratchSize())).sumOfCopies(example, copies, norms.length, sum);
                 sum.get(gradient, 0, gradient.length);
             }
         }

@@ -4,7 +4,7 @@ package io.github.dl4jdp.core.gradient;
 import io.github.dl4jdp.core.internal.arrays.CpuBlas;
 import io.github.dl4jdp.core.internal.arrays.CpuMaxPooling;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
-import io.github.dl4jdp.core.internal.arrays.OneDnn;
+import io.github.dl4jdp.core.internal.arrays.Nd4jBuild;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
 import java.util.Arrays;
 import java.util.List;
@@ -52,7 +52,7 @@ final class SubsamplingRule extends SubsamplingLayer {
                 && original.layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW;
         // ND4J's pooling by oneDNN takes no notice of holes: what is trained must be what is used later.
         boolean holes = Arrays.stream(original.layerConf().getDilation()).anyMatch(d -> d != 1);
-        if (!fast || (holes && OneDnn.isPresent())) {
+        if (!fast || (holes && Nd4jBuild.usesOneDnn())) {
             return original;
         }
         var hooked = new SubsamplingRule(original, recorder);

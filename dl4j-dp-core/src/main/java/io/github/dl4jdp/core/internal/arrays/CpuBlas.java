@@ -6,11 +6,10 @@ import java.util.Objects;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.linalg.factory.Nd4j;
 
 /**
- * Matrix products on raw memory, through the library that ND4J's CPU backend itself uses: about a microsecond a call instead of
- * ND4J's ten, which is what makes a product for each example affordable.
+ * Matrix products on raw memory, by oneDNN where it is there, else through the library that ND4J's CPU backend itself uses: about a microsecond a call instead
+ * of ND4J's ten, which is what makes a product for each example affordable.
  *
  * <p>All matrices are row-major.
  */
@@ -21,6 +20,8 @@ public final class CpuBlas {
     private static final int LOWER = 122;
     /** Numbers whose squares are summed in single precision. */
     private static final int PIECE = 4096;
+
+    private final @Nullable OneDnn oneDnn = OneDnn.find();
 
     private CpuBlas() {}
 
@@ -33,7 +34,7 @@ public final class CpuBlas {
         static final @Nullable CpuBlas INSTANCE = create();
 
         private static @Nullable CpuBlas create() {
-            if (!Nd4j.getBackend().getClass().getSimpleName().equals("CpuBackend")) {
+            if (!Nd4jBuild.isForCpu()) {
                 return null;
             }
             try {
@@ -64,6 +65,11 @@ public final class CpuBlas {
             float beta,
             FloatPointer c,
             int ldc) {
+        OneDnn library = oneDnn;
+        if (library != null && OneDnn.suits(m, n)) {
+            library.gemm(transA, transB, m, n, k, a, lda, b, ldb, beta, c, ldc);
+            return;
+        }
         openblas_nolapack.cblas_sgemm(
                 ROW_MAJOR,
                 transA ? TRANS : NO_TRANS,

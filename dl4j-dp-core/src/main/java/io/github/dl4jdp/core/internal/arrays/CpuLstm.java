@@ -55,7 +55,7 @@ public final class CpuLstm {
             int inputs,
             int hidden) {
         this.blas = blas;
-        this.products = new RowProducts(blas, ranges);
+        this.products = new RowProducts(blas);
         this.activation = activation;
         this.gate = gate;
         this.ranges = ranges;

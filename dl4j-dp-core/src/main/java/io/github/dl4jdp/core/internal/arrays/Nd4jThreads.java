@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.arrays;
 
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.nativeblas.NativeOps;
 import org.nd4j.nativeblas.NativeOpsHolder;
@@ -49,17 +50,24 @@ public final class Nd4jThreads {
         blas.setThreads(1);
     }
 
-    /** Runs {@code operation} of ND4J on the calling thread alone, one of several that do so at the same time. */
+    /** Runs a native operation on the calling thread alone, one of several that do so at the same time. */
     static void alone(Runnable operation) {
+        alone(() -> {
+            operation.run();
+            return true;
+        });
+    }
+
+    /** As {@link #alone(Runnable)}, with a result. */
+    static <T extends @Nullable Object> T alone(Supplier<T> operation) {
         NativeOps operations = NativeOpsHolder.getInstance().getDeviceNativeOps();
         int threads = operations.ompGetMaxThreads();
         if (threads == 1) {
-            operation.run();
-            return;
+            return operation.get();
         }
         operations.setOmpNumThreads(1);
         try {
-            operation.run();
+            return operation.get();
         } finally {
             operations.setOmpNumThreads(threads);
         }

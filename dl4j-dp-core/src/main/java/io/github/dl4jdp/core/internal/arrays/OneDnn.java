@@ -1,158 +1,170 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.arrays;
 
-import java.util.Arrays;
+import org.bytedeco.dnnl.const_dnnl_op_desc_t;
+import org.bytedeco.dnnl.dnnl_convolution_desc_t;
+import org.bytedeco.dnnl.dnnl_engine;
+import org.bytedeco.dnnl.dnnl_memory;
+import org.bytedeco.dnnl.dnnl_memory_desc_t;
+import org.bytedeco.dnnl.dnnl_primitive;
+import org.bytedeco.dnnl.dnnl_primitive_attr;
+import org.bytedeco.dnnl.dnnl_primitive_desc;
+import org.bytedeco.dnnl.dnnl_stream;
+import org.bytedeco.dnnl.global.dnnl;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Loader;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.javacpp.PointerPointer;
 import org.jspecify.annotations.Nullable;
-import org.nd4j.linalg.api.ndarray.INDArray;
-import org.nd4j.linalg.api.ops.OpContext;
-import org.nd4j.linalg.api.ops.impl.layers.convolution.Conv2D;
-import org.nd4j.linalg.factory.Nd4j;
-import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
- * Convolution by oneDNN, where ND4J's CPU backend was built with it: one ND4J operation there, and a slow one elsewhere. A product of rows with a matrix is the
- * convolution of a picture whose pixels are the rows.
+ * oneDNN itself, where {@code org.bytedeco:dnnl} and its natives are on the class path: its kernels are made for the processor at run time.
+ *
+ * <p>ND4J's own build with oneDNN arranges a convolution's arguments anew at every call, and leaves products to OpenBLAS 0.3.19, which is half as fast on
+ * processors whose AVX-512 it does not know, and on small or narrow factors everywhere.
  */
-public final class OneDnn {
-    /** Arguments of the operation: the order of images, and of weights. */
-    private static final long NCHW = 0;
+final class OneDnn {
+    private static final int SUCCESS = dnnl.dnnl_success;
 
-    private static final long NHWC = 1;
+    private final dnnl_engine engine = new dnnl_engine();
+    private final dnnl_primitive_attr ownScratchpad = new dnnl_primitive_attr();
 
-    /** [height, width, inChannels, outChannels]. */
-    private static final long OUT_LAST = 0;
-
-    /** [outChannels, inChannels, height, width]. */
-    private static final long OUT_FIRST = 1;
-
-    /**
-     * Bytes of the larger side of a convolution's block of examples. The operation arranges both sides anew, which is done in the cache with blocks of this size:
-     * 256 pictures of 32x32 with 32 channels take 41 ms so, and 82 ms all at once.
-     */
-    private static final int BLOCK_BYTES = 2 << 20;
-
-    private final ParallelRanges ranges;
-    private final OpContext[] contexts;
-
-    private OneDnn(ParallelRanges ranges) {
-        this.ranges = ranges;
-        this.contexts = new OpContext[ranges.threads()];
-        Arrays.setAll(contexts, worker -> Nd4j.getExecutioner().buildContext());
+    private OneDnn() {
+        require(dnnl.dnnl_engine_create(engine, dnnl.dnnl_cpu, 0));
+        // A primitive then has no state, and threads may share it.
+        require(dnnl.dnnl_primitive_attr_create(ownScratchpad));
+        require(dnnl.dnnl_primitive_attr_set_scratchpad_mode(ownScratchpad, dnnl.dnnl_scratchpad_mode_user));
     }
 
-    /** For one layer; null where the backend is without oneDNN. */
-    public static @Nullable OneDnn find(ParallelRanges ranges) {
-        return isPresent() ? new OneDnn(ranges) : null;
-    }
-
-    /** Whether ND4J's operations go to oneDNN. */
-    public static boolean isPresent() {
-        return Holder.PRESENT && Nd4j.getEnvironment().helpersAllowed();
+    /** The library, or null where it is absent or has no kernels for this processor. */
+    static @Nullable OneDnn find() {
+        return Holder.INSTANCE;
     }
 
     private static final class Holder {
-        static final boolean PRESENT = present();
+        static final @Nullable OneDnn INSTANCE = create();
 
-        private static boolean present() {
-            if (CpuBlas.find() == null) {
-                return false;
+        private static @Nullable OneDnn create() {
+            // On other processors its products are plain loops.
+            if (!Nd4jBuild.isForCpu() || !Loader.getPlatform().endsWith("x86_64")) {
+                return null;
             }
-            // The builds differ in nothing but the library's name: its own switch says "on" in all of them.
-            String library = Loader.load(
-                    NativeOpsHolder.getInstance().getDeviceNativeOps().getClass());
-            return library != null && library.contains("onednn");
+            try {
+                Loader.load(dnnl.class);
+                return new OneDnn();
+            } catch (LinkageError e) {
+                return null;
+            }
         }
     }
 
     /**
-     * How many examples a call of {@link #convolve} should have: they stay in the cache, and the blocks are of nearly the same size and of an even number, since a
-     * short last one would leave one of two threads idle.
+     * Whether a product of this shape sums its terms before it adds them to what is there: all do, but for those with a vector.
      *
-     * @param x [examples, inChannels, height, width]
-     * @param z [examples, outChannels, outHeight, outWidth]
+     * @param m rows of the result
+     * @param n columns of the result
      */
-    public static int block(INDArray x, INDArray z) {
-        long examples = x.size(0);
-        long bytes = Float.BYTES * Math.max(x.length(), z.length());
-        long pairs = Math.max(1, (bytes + 2 * BLOCK_BYTES - 1) / (2 * BLOCK_BYTES));
-        return (int) Math.max(1, (examples + 2 * pairs - 1) / (2 * pairs));
+    static boolean suits(int m, int n) {
+        return m > 1 && n > 1;
     }
 
-    /**
-     * {@code z = W * x + b}, for the examples {@code from} (inclusive) to {@code to} (exclusive).
-     *
-     * @param worker no two calls at a time have the same
-     * @param x [examples, inChannels, height, width], c order
-     * @param weights [outChannels, inChannels, kernelHeight, kernelWidth]
-     * @param bias [1, outChannels] or null
-     * @param z [examples, outChannels, outHeight, outWidth], c order
-     */
-    public void convolve(
-            int worker,
-            int from,
-            int to,
-            INDArray x,
-            INDArray weights,
-            @Nullable INDArray bias,
-            INDArray z,
-            int[] strides,
-            int[] pad,
-            int[] dilation,
-            boolean same) {
-        OpContext context = contexts[worker];
-        context.purge();
-        context.setIArguments(
-                weights.size(2),
-                weights.size(3),
-                strides[0],
-                strides[1],
-                pad[0],
-                pad[1],
-                dilation[0],
-                dilation[1],
-                same ? 1 : 0,
-                NCHW,
-                OUT_FIRST);
-        context.setInputArray(0, Slices.range(x, 0, from, to));
-        context.setInputArray(1, weights);
-        if (bias != null) {
-            context.setInputArray(2, bias);
-        }
-        context.setOutputArray(0, Slices.range(z, 0, from, to));
-        exec(context);
+    /** As {@link CpuBlas#gemm}, on the calling thread alone. */
+    void gemm(
+            boolean transA,
+            boolean transB,
+            int m,
+            int n,
+            int k,
+            FloatPointer a,
+            int lda,
+            FloatPointer b,
+            int ldb,
+            float beta,
+            FloatPointer c,
+            int ldc) {
+        Nd4jThreads.alone(() ->
+                require(dnnl.dnnl_sgemm(letter(transA), letter(transB), m, n, k, 1f, a, lda, b, ldb, beta, c, ldc)));
     }
 
-    private void exec(OpContext context) {
-        if (ranges.threads() == 1) {
-            Nd4j.exec(new Conv2D(), context);
-        } else {
-            Nd4jThreads.alone(() -> Nd4j.exec(new Conv2D(), context));
+    private static byte letter(boolean transposed) {
+        return (byte) (transposed ? 'T' : 'N');
+    }
+
+    /** @throws IllegalStateException if a call did not succeed */
+    static void require(int status) {
+        if (status != SUCCESS) {
+            throw new IllegalStateException("oneDNN refused a call with status " + status
+                    + "; take org.bytedeco:dnnl off the class path to go on without it");
         }
     }
 
-    /**
-     * {@code into = rows matrix^T} or {@code rows matrix}.
-     *
-     * @param worker no two calls at a time have the same
-     * @param rows [n, p], c order
-     * @param matrix [q, p] if transposed, else [p, q]; c order
-     * @param into [n, q], c order
-     */
-    void multiply(int worker, INDArray rows, INDArray matrix, boolean transposed, INDArray into) {
-        long first = matrix.size(0);
-        long second = matrix.size(1);
-        OpContext context = contexts[worker];
-        context.purge();
-        context.setIArguments(1, 1, 1, 1, 0, 0, 1, 1, 0, NHWC, transposed ? OUT_FIRST : OUT_LAST);
-        context.setInputArray(0, pixels(rows));
-        context.setInputArray(
-                1, transposed ? matrix.reshape('c', first, second, 1, 1) : matrix.reshape('c', 1, 1, first, second));
-        context.setOutputArray(0, pixels(into));
-        exec(context);
+    /** Floats of these sizes in this order: one of oneDNN's tags, or "any" for the one that a kernel prefers. */
+    static dnnl_memory_desc_t floats(int tag, long... sizes) {
+        var description = new dnnl_memory_desc_t();
+        require(dnnl.dnnl_memory_desc_init_by_tag(description, sizes.length, sizes, dnnl.dnnl_f32, tag));
+        return description;
     }
 
-    private static INDArray pixels(INDArray rows) {
-        return rows.reshape('c', 1, rows.size(0), 1, rows.size(1));
+    /** The numbers that an array takes in memory, with those that only fill it up. */
+    static int length(dnnl_memory_desc_t description) {
+        return Math.toIntExact(dnnl.dnnl_memory_desc_get_size(description) / Float.BYTES);
+    }
+
+    /** An array at a place that follows. */
+    dnnl_memory memory(dnnl_memory_desc_t description) {
+        var memory = new dnnl_memory();
+        require(dnnl.dnnl_memory_create(memory, description, engine, null));
+        return memory;
+    }
+
+    /** Moves an array. */
+    static void place(dnnl_memory memory, FloatPointer place) {
+        require(dnnl.dnnl_memory_set_data_handle(memory, new Address(place)));
+    }
+
+    /** Where a pointer points: a position counts bytes where a pointer of any kind is asked for. */
+    private static final class Address extends Pointer {
+        Address(FloatPointer pointer) {
+            address = pointer.address() + Float.BYTES * pointer.position();
+        }
+    }
+
+    /** A stream for one thread at a time. */
+    dnnl_stream stream() {
+        var stream = new dnnl_stream();
+        require(dnnl.dnnl_stream_create(stream, engine, dnnl.dnnl_stream_default_flags));
+        return stream;
+    }
+
+    /** What oneDNN has for a convolution; null if it has no kernel for it, or a plain loop. */
+    @Nullable dnnl_primitive_desc describe(dnnl_convolution_desc_t convolution) {
+        var description = new dnnl_primitive_desc();
+        if (dnnl.dnnl_primitive_desc_create(
+                        description, new const_dnnl_op_desc_t(convolution), ownScratchpad, engine, null)
+                != SUCCESS) {
+            return null;
+        }
+        var name = new PointerPointer<BytePointer>(1);
+        require(dnnl.dnnl_primitive_desc_query(description, dnnl.dnnl_query_impl_info_str, 0, name));
+        if (name.get(BytePointer.class).getString().startsWith("ref")) {
+            dnnl.dnnl_primitive_desc_destroy(description);
+            return null;
+        }
+        return description;
+    }
+
+    /** The rearrangement from one order to another. */
+    dnnl_primitive_desc describeReorder(dnnl_memory_desc_t from, dnnl_memory_desc_t to) {
+        var description = new dnnl_primitive_desc();
+        require(dnnl.dnnl_reorder_primitive_desc_create(description, from, engine, to, engine, ownScratchpad));
+        return description;
+    }
+
+    /** The kernel. */
+    static dnnl_primitive primitive(dnnl_primitive_desc description) {
+        var primitive = new dnnl_primitive();
+        require(dnnl.dnnl_primitive_create(primitive, description));
+        return primitive;
     }
 }

@@ -37,23 +37,6 @@ public record PatchGeometry(
         return (long) outChannels * patchSize();
     }
 
-    /** Whether the input gradient is itself a convolution of the delta, without strides and equally padded on opposite sides. */
-    public boolean turnsAround(int height, int width) {
-        int[] in = {height, width};
-        for (int d = 0; d < 2; d++) {
-            int back = turnedPad()[d];
-            if (strides[d] != 1 || back < 0 || out[d] + 2 * back - dilation[d] * (kernel[d] - 1) != in[d]) {
-                return false;
-            }
-        }
-        return true;
-    }
-
-    /** The padding of that convolution. */
-    public int[] turnedPad() {
-        return new int[] {dilation[0] * (kernel[0] - 1) - pad[0], dilation[1] * (kernel[1] - 1) - pad[1]};
-    }
-
     /**
      * The patches under every output position.
      *

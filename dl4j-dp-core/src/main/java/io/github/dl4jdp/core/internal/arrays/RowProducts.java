@@ -2,26 +2,14 @@
 package io.github.dl4jdp.core.internal.arrays;
 
 import org.bytedeco.javacpp.FloatPointer;
-import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 
-/**
- * Products of many rows with one FLOAT matrix on the CPU backend: by oneDNN where ND4J was built with it, else by the BLAS library. No row of a product
- * depends on another row of its left factor.
- *
- * <p>OpenBLAS 0.3.19 has no AVX-512 kernels for processors that it does not know; oneDNN looks at what the processor can do.
- */
+/** Products of many rows with one FLOAT matrix on the CPU backend. No row of a product depends on another row of its left factor. */
 public final class RowProducts {
-    /** Multiplications for which the BLAS library takes a quarter of a millisecond: below, the arranging of an operation is worth more than what oneDNN gains. */
-    private static final long WORTH = 1L << 24;
-
     private final CpuBlas blas;
-    private final @Nullable OneDnn oneDnn;
 
-    /** For one layer, whose products use these threads. */
-    public RowProducts(CpuBlas blas, ParallelRanges ranges) {
+    public RowProducts(CpuBlas blas) {
         this.blas = blas;
-        this.oneDnn = OneDnn.find(ranges);
     }
 
     /**
@@ -49,14 +37,6 @@ public final class RowProducts {
     private ParallelRanges.Body product(INDArray left, INDArray weights, boolean forward, INDArray into) {
         // DL4J keeps weights in f order, so that this is them.
         INDArray matrix = HostArrays.contiguous(weights.transpose());
-        OneDnn library = oneDnn;
-        if (library != null && left.length() * into.size(1) >= WORTH) {
-            return (worker, from, to) -> {
-                INDArray rows = Slices.range(left, 0, from, to);
-                INDArray results = Slices.range(into, 0, from, to);
-                library.multiply(worker, rows, matrix, forward, results);
-            };
-        }
         int inner = (int) left.size(1);
         int outer = (int) into.size(1);
         FloatPointer a = HostArrays.floats(left);
