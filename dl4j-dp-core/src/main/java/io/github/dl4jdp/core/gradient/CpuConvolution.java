@@ -43,7 +43,6 @@ final class CpuConvolution {
     private final ParallelRanges.Floats deltas;
     private final ParallelRanges.Floats outputs;
     private final ParallelRanges.Floats chunks;
-    private final ParallelRanges.Floats scratches;
     private @Nullable INDArray wholeDelta;
     private @Nullable OneDnnConvolution oneDnn;
     private boolean patchesKept;
@@ -57,7 +56,6 @@ final class CpuConvolution {
         deltas = new ParallelRanges.Floats(ranges);
         outputs = new ParallelRanges.Floats(ranges);
         chunks = new ParallelRanges.Floats(ranges);
-        scratches = new ParallelRanges.Floats(ranges);
     }
 
     /**
@@ -150,12 +148,11 @@ final class CpuConvolution {
             return;
         }
         float[] chunk = chunks.get(worker, CpuActivation.CHUNK);
-        float[] scratch = scratches.get(worker, 2 * CpuActivation.CHUNK);
         for (int from = 0; from < size; from += chunk.length) {
             int n = Math.min(chunk.length, size - from);
             FloatPointer part = CpuMemory.at(z, from);
             part.get(chunk, 0, n);
-            activation.apply(chunk, 0, n, scratch);
+            activation.apply(chunk, 0, n);
             part.put(chunk, 0, n);
         }
     }

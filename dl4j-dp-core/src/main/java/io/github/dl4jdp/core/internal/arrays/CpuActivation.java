@@ -10,20 +10,18 @@ import org.nd4j.linalg.activations.impl.ActivationTanH;
 
 /**
  * Activations whose derivative follows from their output, so that the forward pass need not be repeated for it.
- *
- * <p>Loops are short on purpose: the compiler makes vector instructions of small bodies only.
  */
 public enum CpuActivation {
     IDENTITY {
         @Override
-        public void apply(float[] values, int from, int length, float[] scratch) {}
+        public void apply(float[] values, int from, int length) {}
 
         @Override
         public void multiplySlope(float[] gradient, float[] output, int length) {}
     },
     RELU {
         @Override
-        public void apply(float[] values, int from, int length, float[] scratch) {
+        public void apply(float[] values, int from, int length) {
             for (int i = from; i < from + length; i++) {
                 values[i] = Math.max(values[i], 0f);
             }
@@ -39,8 +37,8 @@ public enum CpuActivation {
     },
     TANH {
         @Override
-        public void apply(float[] values, int from, int length, float[] scratch) {
-            tanh(values, from, length, scratch);
+        public void apply(float[] values, int from, int length) {
+            tanh(values, from, length);
         }
 
         @Override
@@ -53,11 +51,11 @@ public enum CpuActivation {
     SIGMOID {
         /** {@code 1/2 + 1/2 tanh(z/2)}. */
         @Override
-        public void apply(float[] values, int from, int length, float[] scratch) {
+        public void apply(float[] values, int from, int length) {
             for (int i = from; i < from + length; i++) {
                 values[i] *= 0.5f;
             }
-            tanh(values, from, length, scratch);
+            tanh(values, from, length);
             for (int i = from; i < from + length; i++) {
                 values[i] = 0.5f + 0.5f * values[i];
             }
@@ -71,7 +69,7 @@ public enum CpuActivation {
         }
     };
 
-    /** Values that stay in the first-level cache from one loop to the next. */
+    /** Values that stay in the first-level cache from one loop to the next: a good length for {@link #apply}. */
     public static final int CHUNK = 1024;
 
     /** Beyond, tanh is 1 in float, and the approximation is no longer monotone. */
@@ -97,10 +95,8 @@ public enum CpuActivation {
      * Applies the function in place; within 1e-6 of the exact value.
      *
      * @param values of which {@code length} from index {@code from} on are replaced
-     * @param length at most {@link #CHUNK}
-     * @param scratch at least {@code 2 * CHUNK} long
      */
-    public abstract void apply(float[] values, int from, int length, float[] scratch);
+    public abstract void apply(float[] values, int from, int length);
 
     /**
      * Turns the derivative with respect to the output into that with respect to the input.
@@ -113,24 +109,20 @@ public enum CpuActivation {
     /**
      * A quotient of polynomials in x, of degree 13 and 6: the one of Eigen's {@code ptanh}, which is within 3e-7 of the exact value. NaN stays NaN.
      */
-    private static void tanh(float[] x, int from, int length, float[] scratch) {
+    private static void tanh(float[] x, int from, int length) {
         for (int i = from; i < from + length; i++) {
             x[i] = Math.max(Math.min(x[i], SATURATION), -SATURATION);
         }
-        for (int i = 0; i < length; i++) {
-            float s = x[from + i] * x[from + i];
-            scratch[i] = ((-2.7607684e-16f * s + 2.000188e-13f) * s - 8.604672e-11f) * s + 5.1222973e-8f;
-        }
-        for (int i = 0; i < length; i++) {
-            float s = x[from + i] * x[from + i];
-            scratch[i] = ((scratch[i] * s + 1.48572235e-5f) * s + 6.3726195e-4f) * s + 4.8935246e-3f;
-        }
-        for (int i = 0; i < length; i++) {
-            float s = x[from + i] * x[from + i];
-            scratch[CHUNK + i] = ((1.1982584e-6f * s + 1.1853471e-4f) * s + 2.2684347e-3f) * s + 4.893525e-3f;
-        }
-        for (int i = 0; i < length; i++) {
-            x[from + i] = x[from + i] * scratch[i] / scratch[CHUNK + i];
+        for (int i = from; i < from + length; i++) {
+            float s = x[i] * x[i];
+            float p = ((((((-2.7607684e-16f * s + 2.000188e-13f) * s - 8.604672e-11f) * s + 5.1222973e-8f) * s
+                                                            + 1.48572235e-5f)
+                                                    * s
+                                            + 6.3726195e-4f)
+                                    * s
+                            + 4.8935246e-3f)
+                    * x[i];
+            x[i] = p / (((1.1982584e-6f * s + 1.1853471e-4f) * s + 2.2684347e-3f) * s + 4.893525e-3f);
         }
     }
 }

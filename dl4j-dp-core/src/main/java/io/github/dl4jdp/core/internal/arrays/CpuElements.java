@@ -28,7 +28,7 @@ public final class CpuElements {
         forEachChunk(x.length(), (worker, at, n) -> {
             float[] chunk = values.get(worker, CHUNK);
             CpuMemory.at(from, at).get(chunk, 0, n);
-            activation.apply(chunk, 0, n, others.get(worker, 2 * CHUNK));
+            activation.apply(chunk, 0, n);
             CpuMemory.at(to, at).put(chunk, 0, n);
         });
     }
@@ -40,7 +40,7 @@ public final class CpuElements {
         FloatPointer to = HostArrays.floats(into);
         forEachChunk(output.length(), (worker, at, n) -> {
             float[] gradient = values.get(worker, CHUNK);
-            float[] o = others.get(worker, 2 * CHUNK);
+            float[] o = others.get(worker, CHUNK);
             CpuMemory.at(from, at).get(gradient, 0, n);
             CpuMemory.at(out, at).get(o, 0, n);
             activation.multiplySlope(gradient, o, n);
@@ -71,7 +71,6 @@ public final class CpuElements {
     public void addBiasAndApply(
             CpuActivation activation, float @Nullable [] bias, FloatPointer z, long length, int columns, int worker) {
         float[] chunk = values.get(worker, CHUNK);
-        float[] scratch = others.get(worker, 2 * CHUNK);
         // Whole rows, or parts of one.
         int most = columns <= CHUNK ? CHUNK / columns * columns : CHUNK;
         for (long at = 0; at < length; ) {
@@ -84,7 +83,7 @@ public final class CpuElements {
                     add(chunk, row, bias, column, Math.min(columns, n - row));
                 }
             }
-            activation.apply(chunk, 0, n, scratch);
+            activation.apply(chunk, 0, n);
             part.put(chunk, 0, n);
             at += n;
         }

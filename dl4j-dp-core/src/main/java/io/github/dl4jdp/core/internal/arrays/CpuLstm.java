@@ -218,7 +218,6 @@ public final class CpuLstm {
         private final float[] above = new float[most];
         private final float[] dIn = new float[most];
         private final float[] dGates = new float[(GATES - 1) * most];
-        private final float[] scratch = new float[2 * CpuActivation.CHUNK];
 
         private void readGates(FloatPointer memory, int count) {
             memory.get(all, 0, count * width);
@@ -240,25 +239,19 @@ public final class CpuLstm {
             return CpuMemory.at(HostArrays.floats(states), ((long) t * examples + example) * hidden);
         }
 
-        private void apply(CpuActivation function, float[] values, int length) {
-            for (int from = 0; from < length; from += CpuActivation.CHUNK) {
-                function.apply(values, from, Math.min(CpuActivation.CHUNK, length - from), scratch);
-            }
-        }
-
         void forward(int t, int example, int count, float @Nullable [] present, FloatPointer out) {
             int length = count * hidden;
             FloatPointer rows = CpuMemory.at(HostArrays.floats(z), ((long) t * examples + example) * width);
             readGates(rows, count);
-            apply(activation, in, length);
-            apply(gate, gates, (GATES - 1) * length);
+            activation.apply(in, 0, length);
+            gate.apply(gates, 0, (GATES - 1) * length);
             writeGates(in, gates, rows, count);
             state(cells, t, example).get(before, 0, length);
             for (int k = 0; k < count; k++) {
                 addCells(k * hidden, k * (width - hidden));
             }
             System.arraycopy(cell, 0, flat, 0, length);
-            apply(activation, flat, length);
+            activation.apply(flat, 0, length);
             state(squashed, t, example).put(flat, 0, length);
             for (int k = 0; k < count; k++) {
                 multiply(flat, k * hidden, gates, k * (width - hidden) + hidden);
@@ -315,7 +308,7 @@ public final class CpuLstm {
             if (masked) {
                 // A mask zeroes c after the activation, and DL4J takes the derivative at the masked value.
                 state(cells, t + 1, example).get(flat, 0, length);
-                apply(activation, flat, length);
+                activation.apply(flat, 0, length);
             }
             activation.multiplySlope(above, flat, length);
             for (int j = 0; j < length; j++) {
