@@ -125,6 +125,9 @@ final class CpuConvolution {
     private @Nullable OneDnnConvolution library(INDArray x, boolean hasBias, PatchGeometry g) {
         int height = (int) x.size(2);
         int width = (int) x.size(3);
+        if (!blas.usesOneDnn()) {
+            return null;
+        }
         OneDnnConvolution known = oneDnn;
         if (known == null || !known.isOf(g, height, width)) {
             known = OneDnnConvolution.find(g, height, width, hasBias, ranges);
@@ -222,7 +225,12 @@ final class CpuConvolution {
                 }
                 FloatPointer dw = CpuMemory.at(gradientOf, (long) (held ? i : worker) * rowLength);
                 if (library != null) {
-                    library.weightGradient(worker, CpuMemory.at(xMemory, (long) i * image.length), d, dw);
+                    FloatPointer xi = CpuMemory.at(xMemory, (long) i * image.length);
+                    if (belowMemory == null) {
+                        library.weightGradient(worker, xi, d, dw);
+                    } else {
+                        library.gradients(worker, xi, d, dw, CpuMemory.at(belowMemory, (long) i * image.length));
+                    }
                 } else if (kept != null) {
                     FloatPointer p = CpuMemory.at(kept, (long) (reuse ? i : worker) * gather.length);
                     if (!reuse) {
@@ -235,9 +243,7 @@ final class CpuConvolution {
                 norms[i] = Norms.together(
                         Norms.of(blas, dw, rowLength),
                         hasBias ? Norms.of(biasGradients, i * g.outChannels(), (i + 1) * g.outChannels()) : 0);
-                if (library != null && belowMemory != null) {
-                    library.inputGradient(worker, d, CpuMemory.at(belowMemory, (long) i * image.length));
-                } else if (below2d != null && below != null) {
+                if (below2d != null && below != null) {
                     FloatPointer bp = CpuMemory.at(below2d, (long) worker * gather.length);
                     blas.gemm(
                             true,

@@ -23,9 +23,6 @@ import org.nd4j.linalg.factory.Nd4j;
  * makes the forward one twice a step.
  */
 final class CpuDense {
-    /** Rows that stay in the last-level cache between their norms and their product. */
-    private static final int NARROW_BLOCK = 64;
-
     private final CpuBlas blas;
     private final ParallelRanges ranges;
     private final CpuElements function;
@@ -71,7 +68,7 @@ final class CpuDense {
             HostArrays.read(bias, 0, b, nOut);
         }
         double[] norms = nOut <= SharedProduct.NARROW ? new double[rows] : null;
-        int block = norms == null ? ParallelRanges.blockOfRows(rows) : NARROW_BLOCK;
+        int block = norms == null ? ParallelRanges.blockOfRows(rows) : products.narrowBlock();
         blas.withSingleThreadedProducts(() -> ranges.run(rows, block, (worker, from, to) -> {
             if (norms != null) {
                 Norms.ofRows(x, from, to, norms);

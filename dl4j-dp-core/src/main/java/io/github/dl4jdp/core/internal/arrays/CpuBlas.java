@@ -21,13 +21,22 @@ public final class CpuBlas {
     /** Numbers whose squares are summed in single precision. */
     private static final int PIECE = 4096;
 
-    private final @Nullable OneDnn oneDnn = OneDnn.find();
+    private final @Nullable OneDnn oneDnn = findOneDnn();
 
     private CpuBlas() {}
 
     /** The instance for the CPU backend, or null on any other: the caller then goes through ND4J. */
     public static @Nullable CpuBlas find() {
         return Holder.INSTANCE;
+    }
+
+    private static @Nullable OneDnn findOneDnn() {
+        try {
+            return OneDnn.find();
+        } catch (LinkageError e) {
+            // Without its classes.
+            return null;
+        }
     }
 
     private static final class Holder {
@@ -177,6 +186,11 @@ public final class CpuBlas {
         } finally {
             setThreads(threads);
         }
+    }
+
+    /** Whether oneDNN is there; only then may its other classes be used. */
+    public boolean usesOneDnn() {
+        return oneDnn != null;
     }
 
     /** The number of threads that a product uses. */

@@ -25,8 +25,6 @@ import org.jspecify.annotations.Nullable;
  * processors whose AVX-512 it does not know, and on small or narrow factors everywhere.
  */
 final class OneDnn {
-    private static final int SUCCESS = dnnl.dnnl_success;
-
     private final dnnl_engine engine = new dnnl_engine();
     private final dnnl_primitive_attr ownScratchpad = new dnnl_primitive_attr();
 
@@ -93,7 +91,7 @@ final class OneDnn {
 
     /** @throws IllegalStateException if a call did not succeed */
     static void require(int status) {
-        if (status != SUCCESS) {
+        if (status != dnnl.dnnl_success) {
             throw new IllegalStateException("oneDNN refused a call with status " + status
                     + "; take org.bytedeco:dnnl off the class path to go on without it");
         }
@@ -142,7 +140,7 @@ final class OneDnn {
         var description = new dnnl_primitive_desc();
         if (dnnl.dnnl_primitive_desc_create(
                         description, new const_dnnl_op_desc_t(convolution), ownScratchpad, engine, null)
-                != SUCCESS) {
+                != dnnl.dnnl_success) {
             return null;
         }
         var name = new PointerPointer<BytePointer>(1);

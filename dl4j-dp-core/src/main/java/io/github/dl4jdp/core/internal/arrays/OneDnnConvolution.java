@@ -193,12 +193,12 @@ public final class OneDnnConvolution {
     }
 
     /**
-     * The input gradient of one example.
+     * As {@link #weightGradient}, and the input gradient as well.
      *
-     * @param delta [outChannels, outHeight, outWidth]
-     * @param below [inChannels, height, width]
+     * @param below [inChannels, height, width]; receives the input gradient
      */
-    public void inputGradient(int worker, FloatPointer delta, FloatPointer below) {
+    public void gradients(int worker, FloatPointer x, FloatPointer delta, FloatPointer into, FloatPointer below) {
+        workers[worker].weightGradient(x, delta, into);
         workers[worker].inputGradient(delta, below);
     }
 
@@ -353,6 +353,8 @@ public final class OneDnnConvolution {
         private final dnnl_exec_arg_t forwardArguments;
         private final int forwardCount;
         private final Reorder deltaIn;
+        /** Whether both gradients want the delta in one order. */
+        private final boolean sharesDelta;
         private final Reorder belowOut;
         private final dnnl_exec_arg_t inputArguments;
         private final Reorder imageIn;
@@ -393,7 +395,12 @@ public final class OneDnnConvolution {
                             memory(biases, bias));
             forwardCount = bias == null ? 4 : 5;
 
-            deltaIn = new Reorder(result, null, inputGradient.in, aligned(inputGradient.in), true);
+            imageIn = new Reorder(image, null, weightGradient.in, aligned(weightGradient.in), true);
+            weightDeltaIn = new Reorder(result, null, weightGradient.second, aligned(weightGradient.second), true);
+            sharesDelta = dnnl.dnnl_memory_desc_equal(weightGradient.second, inputGradient.in) != 0;
+            deltaIn = sharesDelta
+                    ? weightDeltaIn
+                    : new Reorder(result, null, inputGradient.in, aligned(inputGradient.in), true);
             belowOut = new Reorder(inputGradient.out, aligned(inputGradient.out), image, null, true);
             inputArguments = arguments(
                     new int[] {
@@ -406,9 +413,6 @@ public final class OneDnnConvolution {
                     inputGradient.weights().to,
                     belowOut.from,
                     memory(inputGradient.scratch, aligned(inputGradient.scratch)));
-
-            imageIn = new Reorder(image, null, weightGradient.in, aligned(weightGradient.in), true);
-            weightDeltaIn = new Reorder(result, null, weightGradient.second, aligned(weightGradient.second), true);
             gradient = memory(weightGradient.out, null);
             weightArguments = arguments(
                     new int[] {
@@ -442,9 +446,12 @@ public final class OneDnnConvolution {
             });
         }
 
+        /** After {@link #weightGradient} of the same example. */
         void inputGradient(FloatPointer delta, FloatPointer below) {
             Nd4jThreads.alone(() -> {
-                deltaIn.run(delta, null);
+                if (!sharesDelta) {
+                    deltaIn.run(delta, null);
+                }
                 if (belowOut.primitive == null) {
                     OneDnn.place(belowOut.from, below);
                 }

@@ -34,6 +34,15 @@ public final class RowProducts {
         return product(delta, weights, false, below);
     }
 
+    /** How many rows of {@code x} a product of few columns should have, so that they are still in the cache if something else has just read them. */
+    public int narrowBlock() {
+        return blas.usesOneDnn() ? 8 : 64;
+    }
+
+    private boolean turnsAround(int columns) {
+        return columns <= SharedProduct.NARROW && blas.usesOneDnn();
+    }
+
     private ParallelRanges.Body product(INDArray left, INDArray weights, boolean forward, INDArray into) {
         // DL4J keeps weights in f order, so that this is them.
         INDArray matrix = HostArrays.contiguous(weights.transpose());
@@ -42,6 +51,10 @@ public final class RowProducts {
         FloatPointer a = HostArrays.floats(left);
         FloatPointer b = HostArrays.floats(matrix);
         FloatPointer c = HostArrays.floats(into);
+        if (forward && turnsAround(outer)) {
+            return (worker, from, to) -> narrow(
+                    to - from, outer, inner, CpuMemory.at(a, (long) from * inner), b, CpuMemory.at(c, (long) from * outer));
+        }
         return (worker, from, to) -> blas.gemm(
                 false,
                 forward,
@@ -55,5 +68,21 @@ public final class RowProducts {
                 0f,
                 CpuMemory.at(c, (long) from * outer),
                 outer);
+    }
+
+    /** Few columns: the product of the other order, which is faster, and its transpose. */
+    private void narrow(int rows, int columns, int inner, FloatPointer a, FloatPointer b, FloatPointer c) {
+        float[] turned = new float[columns * rows];
+        float[] result = new float[columns * rows];
+        try (FloatPointer product = new FloatPointer(turned.length)) {
+            blas.gemm(false, true, columns, rows, inner, b, inner, a, inner, 0f, product, rows);
+            product.get(turned, 0, turned.length);
+        }
+        for (int i = 0; i < rows; i++) {
+            for (int j = 0; j < columns; j++) {
+                result[i * columns + j] = turned[j * rows + i];
+            }
+        }
+        c.put(result, 0, result.length);
     }
 }

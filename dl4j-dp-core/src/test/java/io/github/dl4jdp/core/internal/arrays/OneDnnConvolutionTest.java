@@ -125,8 +125,12 @@ class OneDnnConvolutionTest {
                 FloatPointer image = CpuMemory.at(xMemory, (long) from * c.image());
                 FloatPointer d = CpuMemory.at(dMemory, (long) from * c.result());
                 convolution.forward(worker, image, CpuMemory.at(zMemory, (long) from * c.result()));
-                convolution.inputGradient(worker, d, CpuMemory.at(belowMemory, (long) from * c.image()));
-                convolution.weightGradient(worker, image, d, CpuMemory.at(gradientMemory, (long) from * length));
+                convolution.gradients(
+                        worker,
+                        image,
+                        d,
+                        CpuMemory.at(gradientMemory, (long) from * length),
+                        CpuMemory.at(belowMemory, (long) from * c.image()));
             });
             zMemory.get(zFound);
             belowMemory.get(belowFound);
