@@ -14,6 +14,17 @@ public final class Nd4jBuild {
         return Nd4j.getBackend().getClass().getSimpleName().equals("CpuBackend");
     }
 
+    /** Whether the processor is one of those that oneDNN has kernels for: elsewhere its products are plain loops. */
+    static boolean isForX86() {
+        return Loader.getPlatform().endsWith("x86_64");
+    }
+
+    /** Whether the natives of oneDNN would make layers faster here, and are absent. */
+    public static boolean lacksOneDnn() {
+        CpuBlas blas = CpuBlas.find();
+        return blas != null && isForX86() && !blas.usesOneDnn();
+    }
+
     /** Whether ND4J's own operations go to oneDNN. */
     public static boolean usesOneDnn() {
         return Holder.PRESENT && Nd4j.getEnvironment().helpersAllowed();

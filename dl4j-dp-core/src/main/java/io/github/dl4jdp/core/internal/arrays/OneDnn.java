@@ -44,8 +44,7 @@ final class OneDnn {
         static final @Nullable OneDnn INSTANCE = create();
 
         private static @Nullable OneDnn create() {
-            // On other processors its products are plain loops.
-            if (!Nd4jBuild.isForCpu() || !Loader.getPlatform().endsWith("x86_64")) {
+            if (!Nd4jBuild.isForCpu() || !Nd4jBuild.isForX86()) {
                 return null;
             }
             try {
