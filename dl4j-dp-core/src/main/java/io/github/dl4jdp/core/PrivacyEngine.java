@@ -7,6 +7,7 @@ import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.internal.DataSize;
+import io.github.dl4jdp.core.internal.arrays.Nd4jBuild;
 import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
@@ -171,6 +172,10 @@ public final class PrivacyEngine implements AutoCloseable {
                                 + " exactly but slowly.",
                         layer.name(),
                         layer.type()));
+        if (Nd4jBuild.lacksOneDnn()) {
+            log.info("Training would be up to twice as fast with oneDNN: add the natives of org.bytedeco:dnnl and"
+                    + " org.bytedeco:opencl for this platform to the class path.");
+        }
         if (plan.delta() * plan.examples() >= 1) {
             log.warn(
                     "delta = {} is not below 1/examples = {}: a mechanism that publishes one example in full can satisfy such a guarantee.",

@@ -183,9 +183,8 @@ final class CpuConvolution {
         boolean held = examples * g.weights() <= TapeRecorder.MOST_HELD;
         boolean reuse = patchesKept;
         int threads = ranges.threads();
-        FloatPointer kept = library != null
-                ? null
-                : patchMemory.ensure((long) (reuse ? examples : threads) * patches.size());
+        FloatPointer kept =
+                library != null ? null : patchMemory.ensure((long) (reuse ? examples : threads) * patches.size());
 
         // What comes from above is the delta, and lives as long as it is needed here.
         boolean given = held && activation == CpuActivation.IDENTITY;

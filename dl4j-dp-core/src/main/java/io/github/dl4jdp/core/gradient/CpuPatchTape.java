@@ -52,6 +52,7 @@ final class CpuPatchTape implements BoundedTape {
     private final CpuMemory gradientMemory;
     /** Numbers of one weight gradient as it is held. */
     private final int rowLength;
+
     private final int copies;
     private final boolean[] discarded;
 

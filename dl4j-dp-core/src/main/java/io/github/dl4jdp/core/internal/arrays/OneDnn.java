@@ -135,7 +135,8 @@ final class OneDnn {
     }
 
     /** What oneDNN has for a convolution; null if it has no kernel for it, or a plain loop. */
-    @Nullable dnnl_primitive_desc describe(dnnl_convolution_desc_t convolution) {
+    @Nullable
+    dnnl_primitive_desc describe(dnnl_convolution_desc_t convolution) {
         var description = new dnnl_primitive_desc();
         if (dnnl.dnnl_primitive_desc_create(
                         description, new const_dnnl_op_desc_t(convolution), ownScratchpad, engine, null)

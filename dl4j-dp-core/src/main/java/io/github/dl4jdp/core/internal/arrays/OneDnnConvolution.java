@@ -220,7 +220,7 @@ public final class OneDnnConvolution {
                 new Reorder(kernels, from, weightGradient.out, to, false).run();
                 to.get(numbers, 0, length);
                 for (int i = 0; i < length; i++) {
-                    found[i] += (int) numbers[i] << 16 * part;
+                    found[i] += (int) numbers[i] << (16 * part);
                 }
             }
             for (int i = 0; i < length; i++) {
@@ -355,6 +355,7 @@ public final class OneDnnConvolution {
         private final Reorder deltaIn;
         /** Whether both gradients want the delta in one order. */
         private final boolean sharesDelta;
+
         private final Reorder belowOut;
         private final dnnl_exec_arg_t inputArguments;
         private final Reorder imageIn;
@@ -371,10 +372,7 @@ public final class OneDnnConvolution {
             forwardArguments = bias == null
                     ? arguments(
                             new int[] {
-                                dnnl.DNNL_ARG_SRC,
-                                dnnl.DNNL_ARG_WEIGHTS,
-                                dnnl.DNNL_ARG_DST,
-                                dnnl.DNNL_ARG_SCRATCHPAD
+                                dnnl.DNNL_ARG_SRC, dnnl.DNNL_ARG_WEIGHTS, dnnl.DNNL_ARG_DST, dnnl.DNNL_ARG_SCRATCHPAD
                             },
                             forwardIn.to,
                             forward.weights().to,
@@ -404,10 +402,7 @@ public final class OneDnnConvolution {
             belowOut = new Reorder(inputGradient.out, aligned(inputGradient.out), image, null, true);
             inputArguments = arguments(
                     new int[] {
-                        dnnl.DNNL_ARG_DIFF_DST,
-                        dnnl.DNNL_ARG_WEIGHTS,
-                        dnnl.DNNL_ARG_DIFF_SRC,
-                        dnnl.DNNL_ARG_SCRATCHPAD
+                        dnnl.DNNL_ARG_DIFF_DST, dnnl.DNNL_ARG_WEIGHTS, dnnl.DNNL_ARG_DIFF_SRC, dnnl.DNNL_ARG_SCRATCHPAD
                     },
                     deltaIn.to,
                     inputGradient.weights().to,
@@ -416,10 +411,7 @@ public final class OneDnnConvolution {
             gradient = memory(weightGradient.out, null);
             weightArguments = arguments(
                     new int[] {
-                        dnnl.DNNL_ARG_SRC,
-                        dnnl.DNNL_ARG_DIFF_DST,
-                        dnnl.DNNL_ARG_DIFF_WEIGHTS,
-                        dnnl.DNNL_ARG_SCRATCHPAD
+                        dnnl.DNNL_ARG_SRC, dnnl.DNNL_ARG_DIFF_DST, dnnl.DNNL_ARG_DIFF_WEIGHTS, dnnl.DNNL_ARG_SCRATCHPAD
                     },
                     imageIn.to,
                     weightDeltaIn.to,

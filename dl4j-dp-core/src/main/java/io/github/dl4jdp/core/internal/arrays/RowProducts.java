@@ -53,7 +53,12 @@ public final class RowProducts {
         FloatPointer c = HostArrays.floats(into);
         if (forward && turnsAround(outer)) {
             return (worker, from, to) -> narrow(
-                    to - from, outer, inner, CpuMemory.at(a, (long) from * inner), b, CpuMemory.at(c, (long) from * outer));
+                    to - from,
+                    outer,
+                    inner,
+                    CpuMemory.at(a, (long) from * inner),
+                    b,
+                    CpuMemory.at(c, (long) from * outer));
         }
         return (worker, from, to) -> blas.gemm(
                 false,
