@@ -29,6 +29,9 @@ final class OneDnn {
     private final dnnl_primitive_attr ownScratchpad = new dnnl_primitive_attr();
 
     private OneDnn() {
+        // An environment variable may ask for products of shorter numbers, of which the bounds on rounding know
+        // nothing.
+        require(dnnl.dnnl_set_default_fpmath_mode(dnnl.dnnl_fpmath_mode_strict));
         require(dnnl.dnnl_engine_create(engine, dnnl.dnnl_cpu, 0));
         // A primitive then has no state, and threads may share it.
         require(dnnl.dnnl_primitive_attr_create(ownScratchpad));
