@@ -2,6 +2,7 @@
 //JAVA 17+
 //DEPS io.github.dl4jdp:dl4j-dp-core:0.1.0
 //DEPS org.nd4j:nd4j-native-platform:1.0.0-M2.1
+//DEPS org.bytedeco:dnnl-platform:2.5.2-1.5.7
 //DEPS ch.qos.logback:logback-classic:1.2.13
 // Natives of one platform only: export JBANG_JAVA_OPTIONS=-Djavacpp.platform=linux-x86_64
 
