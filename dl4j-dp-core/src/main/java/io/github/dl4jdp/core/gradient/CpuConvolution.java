@@ -73,11 +73,12 @@ final class CpuConvolution {
         OneDnnConvolution library = library(x, bias != null, g);
         if (library != null) {
             patchesKept = false;
-            FloatPointer xMemory = HostArrays.floats(x);
             int imageSize = (int) (x.length() / examples);
             INDArray b = bias == null ? null : HostArrays.contiguous(bias);
             library.takeForward(HostArrays.floats(weights), b == null ? null : HostArrays.floats(b));
             ranges.run(examples, BLOCK, (worker, from, to) -> {
+                // Here, so that x lives as long as its memory is read.
+                FloatPointer xMemory = HostArrays.floats(x);
                 for (int i = from; i < to; i++) {
                     FloatPointer zi = CpuMemory.at(zMemory, (long) i * size);
                     library.forward(worker, CpuMemory.at(xMemory, (long) i * imageSize), zi);

@@ -55,7 +55,7 @@ public final class RowProducts {
             return (worker, from, to) -> narrow(
                     to - from,
                     outer,
-                    inner,
+                    (int) matrix.size(1),
                     CpuMemory.at(a, (long) from * inner),
                     b,
                     CpuMemory.at(c, (long) from * outer));
