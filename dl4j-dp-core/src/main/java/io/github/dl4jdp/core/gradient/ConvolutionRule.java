@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.internal.arrays.CpuActivation;
 import io.github.dl4jdp.core.internal.arrays.CpuBlas;
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
@@ -76,6 +77,7 @@ final class ConvolutionRule extends ConvolutionLayer {
         INDArray weights = getParamWithNoise(ConvolutionParamInitializer.WEIGHT_KEY, true, workspaceMgr);
         INDArray x = HostArrays.contiguous(input.castTo(dataType));
         INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, x.shape(), 'c');
+        EqualShapes.requireAbove(epsilon, out.shape());
         var tape = convolution.backward(
                 x,
                 HostArrays.contiguous(weights),

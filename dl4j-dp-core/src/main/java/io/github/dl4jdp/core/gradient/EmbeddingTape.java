@@ -48,6 +48,11 @@ final class EmbeddingTape implements BoundedTape {
      * @param delta [examples, T, width], c order, the tape's own
      */
     EmbeddingTape(int[] tokens, INDArray delta, boolean hasBias) {
+        if (tokens.length != delta.size(0) * delta.size(1)) {
+            throw new IllegalStateException(
+                    "an embedding must have one delta for each of its " + tokens.length + " tokens, had "
+                            + delta.size(0) + " times " + delta.size(1) + "; nothing of this lot was released");
+        }
         this.tokens = tokens.clone();
         this.delta = delta;
         this.examples = (int) delta.size(0);

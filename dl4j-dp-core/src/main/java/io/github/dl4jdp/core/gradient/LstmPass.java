@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.internal.arrays.CpuLstm;
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import io.github.dl4jdp.core.internal.arrays.LstmSequence;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
@@ -70,6 +71,7 @@ final class LstmPass {
             Function<String, INDArray> parameters,
             @Nullable INDArray mask,
             LayerWorkspaceMgr workspaceMgr) {
+        EqualShapes.requireInputs(series, parameters.apply(WEIGHT).size(0));
         if (factory != null) {
             return forward(factory, series, parameters, mask, workspaceMgr);
         }
@@ -109,7 +111,7 @@ final class LstmPass {
                 ArrayType.ACTIVATIONS, DataType.FLOAT, new long[] {steps, examples, hidden}, 'c');
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             CpuLstm current = fast;
-            if (current == null || !current.fits(steps, examples)) {
+            if (current == null || !current.fits(steps, examples, inputs)) {
                 current = make.create(steps, examples, inputs, (int) hidden);
             }
             current.forward(
@@ -156,6 +158,9 @@ final class LstmPass {
      */
     LayerTape backward(INDArray epsilon, Function<String, INDArray> parameters, @Nullable INDArray deltaMask) {
         CpuLstm quick = fast;
+        if (x != null) {
+            EqualShapes.requireAbove(epsilon, x.size(1), hidden, x.size(0));
+        }
         if (quick != null && x != null) {
             x = null;
             return backward(quick, epsilon, parameters);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
@@ -58,6 +59,7 @@ final class OuterProductTape implements BoundedTape {
      */
     OuterProductTape(
             INDArray input, INDArray delta, boolean hasBias, double @Nullable [] inputNorms, ParallelRanges ranges) {
+        EqualShapes.require("the input of a layer", input, delta.size(0), input.size(1));
         this.inputNorms = inputNorms;
         INDArray x = input.castTo(delta.dataType());
         this.input = HostArrays.isContiguous(x) ? x : HostArrays.detached(x);

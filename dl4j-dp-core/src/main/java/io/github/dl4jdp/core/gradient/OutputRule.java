@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.internal.arrays.CpuActivation;
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import org.deeplearning4j.nn.gradient.Gradient;
@@ -81,6 +82,7 @@ final class OutputRule extends OutputLayer {
                 recorder,
                 layerConf().getLossFn().computeGradient(labels2d, z, layerConf().getActivationFn(), maskArray));
         INDArray weights = getParamWithNoise(DefaultParamInitializer.WEIGHT_KEY, true, workspaceMgr);
+        EqualShapes.require("the derivative of the loss", delta, input.size(0), weights.size(1));
         INDArray below = input.rank() == 2 && fast != null && recorder.needsInputGradient()
                 ? below(fast, weights, delta, workspaceMgr)
                 : InputGradients.dense(recorder.needsInputGradient(), weights, delta, input, workspaceMgr);

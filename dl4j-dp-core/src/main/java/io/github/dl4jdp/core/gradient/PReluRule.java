@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import org.deeplearning4j.nn.gradient.Gradient;
@@ -28,6 +29,7 @@ final class PReluRule extends PReLU {
     @Override
     public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
         assertInputSet(true);
+        EqualShapes.requireAbove(epsilon, input.shape());
         INDArray gradients = Transforms.min(input.castTo(dataType), 0, true).muli(epsilon);
         long[] shared = layerConf().getSharedAxes();
         if (shared != null) {

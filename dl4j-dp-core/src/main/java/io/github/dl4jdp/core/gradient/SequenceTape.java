@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.internal.arrays.CpuBlas;
 import io.github.dl4jdp.core.internal.arrays.CpuMemory;
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
@@ -92,6 +93,14 @@ final class SequenceTape implements BoundedTape {
 
     /** @param delta [T, examples, q], c order, the tape's own */
     SequenceTape(List<Factor> factors, INDArray delta) {
+        for (Factor factor : factors) {
+            EqualShapes.require(
+                    "a left factor of a delta in every step",
+                    factor.left(),
+                    delta.size(0),
+                    delta.size(1),
+                    factor.width());
+        }
         this.factors = List.copyOf(factors);
         this.delta = delta;
         this.steps = (int) delta.size(0);

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.internal.arrays.ElementwiseActivations;
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.arrays.TimeMajor;
@@ -66,7 +67,9 @@ final class SimpleRnnRule extends SimpleRnn {
         INDArray b = getParamWithNoise(BIAS, true, workspaceMgr);
         INDArray out;
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            out = forward(permuteIfNWC(input.castTo(dataType)).permute(2, 0, 1), w, r, b);
+            INDArray series = permuteIfNWC(input.castTo(dataType));
+            EqualShapes.requireInputs(series, w.size(0));
+            out = forward(series.permute(2, 0, 1), w, r, b);
         }
         INDArray result = workspaceMgr.createUninitialized(ArrayType.ACTIVATIONS, out.dataType(), out.shape(), 'c');
         return result.assign(out).permute(1, 2, 0);
@@ -126,7 +129,9 @@ final class SimpleRnnRule extends SimpleRnn {
         INDArray delta;
         LayerTape tape;
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            delta = backward(TimeMajor.ofSeries(permuteIfNWC(epsilon).castTo(dataType)), pre, r);
+            INDArray above = TimeMajor.ofSeries(permuteIfNWC(epsilon).castTo(dataType));
+            EqualShapes.requireAbove(above, pre.shape());
+            delta = backward(above, pre, r);
             INDArray before = Slices.range(states, 0, 0, left.size(0));
             tape = new SequenceTape(
                     List.of(

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.internal.arrays.CpuBlas;
 import io.github.dl4jdp.core.internal.arrays.CpuMaxPooling;
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Nd4jBuild;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
@@ -88,7 +89,9 @@ final class SubsamplingRule extends SubsamplingLayer {
         }
         pooled = false;
         INDArray below = workspaceMgr.createUninitialized(ArrayType.ACTIVATION_GRAD, dataType, input.shape(), 'c');
-        pooling(input).backward(winners, HostArrays.contiguous(epsilon.castTo(dataType)), below);
+        CpuMaxPooling pooling = pooling(input);
+        EqualShapes.requireAbove(epsilon, input.size(0), input.size(1), pooling.outHeight(), pooling.outWidth());
+        pooling.backward(winners, HostArrays.contiguous(epsilon.castTo(dataType)), below);
         return new Pair<>(new DefaultGradient(), below);
     }
 

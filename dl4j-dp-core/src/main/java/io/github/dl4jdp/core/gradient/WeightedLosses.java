@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import java.util.Arrays;
 import java.util.List;
@@ -121,7 +122,12 @@ final class WeightedLosses {
         }
     }
 
-    private static Pair<Gradient, INDArray> weighted(TapeRecorder recorder, Pair<Gradient, INDArray> backward) {
+    private static Pair<Gradient, INDArray> weighted(
+            TapeRecorder recorder, Layer layer, Pair<Gradient, INDArray> backward) {
+        EqualShapes.require(
+                "the derivative of the loss",
+                backward.getSecond(),
+                layer.input().shape());
         backward.setSecond(weighted(recorder, backward.getSecond()));
         return backward;
     }
@@ -140,6 +146,7 @@ final class WeightedLosses {
             requireNoMaskOfFeatures(recorder, this);
             return weighted(
                     recorder,
+                    this,
                     apart(this, layerConf().getLossFn(), () -> super.backpropGradient(epsilon, workspaceMgr)));
         }
     }
@@ -157,6 +164,7 @@ final class WeightedLosses {
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             return weighted(
                     recorder,
+                    this,
                     apart(this, layerConf().getLossFn(), () -> super.backpropGradient(epsilon, workspaceMgr)));
         }
     }
@@ -174,6 +182,7 @@ final class WeightedLosses {
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             return weighted(
                     recorder,
+                    this,
                     apart(this, layerConf().getLossFn(), () -> super.backpropGradient(epsilon, workspaceMgr)));
         }
     }
@@ -191,6 +200,7 @@ final class WeightedLosses {
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
             return weighted(
                     recorder,
+                    this,
                     apart(this, layerConf().getLossFn(), () -> super.backpropGradient(epsilon, workspaceMgr)));
         }
     }
@@ -207,7 +217,7 @@ final class WeightedLosses {
 
         @Override
         public Pair<Gradient, INDArray> backpropGradient(INDArray epsilon, LayerWorkspaceMgr workspaceMgr) {
-            return weighted(recorder, super.backpropGradient(epsilon, workspaceMgr));
+            return weighted(recorder, this, super.backpropGradient(epsilon, workspaceMgr));
         }
     }
 }

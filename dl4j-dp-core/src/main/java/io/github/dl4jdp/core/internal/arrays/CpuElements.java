@@ -23,6 +23,7 @@ public final class CpuElements {
 
     /** {@code into = act(x)}; both may be the same array. */
     public void apply(CpuActivation activation, INDArray x, INDArray into) {
+        EqualShapes.require("the input of an activation function", x, into.shape());
         FloatPointer from = HostArrays.floats(x);
         FloatPointer to = HostArrays.floats(into);
         forEachChunk(x.length(), (worker, at, n) -> {
@@ -35,6 +36,8 @@ public final class CpuElements {
 
     /** {@code into} = the derivative with respect to the activation's input, from that with respect to its output. */
     public void multiplySlope(CpuActivation activation, INDArray epsilon, INDArray output, INDArray into) {
+        EqualShapes.requireAbove(epsilon, output.shape());
+        EqualShapes.require("the gradient of an activation function's input", into, output.shape());
         FloatPointer from = HostArrays.floats(epsilon);
         FloatPointer out = HostArrays.floats(output);
         FloatPointer to = HostArrays.floats(into);

@@ -88,8 +88,8 @@ public final class CpuLstm {
         CpuLstm create(int steps, int examples, int inputs, int hidden);
     }
 
-    public boolean fits(long stepCount, long exampleCount) {
-        return steps == stepCount && examples == exampleCount;
+    public boolean fits(long stepCount, long exampleCount, long inputCount) {
+        return steps == stepCount && examples == exampleCount && inputs == inputCount;
     }
 
     /** [T, B, nIn + 1 + H]: input, 1 and the hidden state before the step; the left factor of all weights. */
@@ -111,6 +111,8 @@ public final class CpuLstm {
      * @param h [T, B, H], c order: receives the hidden states
      */
     public void forward(INDArray x, INDArray w, INDArray recurrent, @Nullable INDArray mask, INDArray h) {
+        EqualShapes.require("the input of the layer", x, steps, examples, inputs);
+        EqualShapes.require("the weights of the input, with the biases,", w, inputs + 1L, (long) GATES * hidden);
         masked = mask != null;
         Slices.range(left, 2, 0, inputs).assign(x);
         Slices.range(left, 2, inputs, inputs + 1L).assign(1);
@@ -172,6 +174,7 @@ public final class CpuLstm {
      * @return derivative with respect to z [T, B, 4H]
      */
     public INDArray backward(INDArray epsilon, INDArray recurrent) {
+        EqualShapes.requireAbove(epsilon, steps, examples, hidden);
         FloatPointer deltas = HostArrays.floats(z);
         FloatPointer above = HostArrays.floats(epsilon);
         FloatPointer ofHidden = HostArrays.floats(HostArrays.contiguous(recurrent.transpose()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.arrays;
 
+import java.util.Objects;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.Pointer;
@@ -27,8 +28,10 @@ public final class HostArrays {
      * @param offset first element, counted in the array's own order
      * @param into receives {@code length} elements from index 0
      * @throws IllegalArgumentException if {@code from} is not contiguous or of another data type
+     * @throws IndexOutOfBoundsException if it ends before these elements: what follows in memory belongs to others
      */
     public static void read(INDArray from, long offset, double[] into, int length) {
+        requireWithin(from, offset, length);
         Pointer pointer = pointer(from);
         if (pointer instanceof DoublePointer doubles) {
             new DoublePointer(doubles).position(doubles.position() + offset).get(into, 0, length);
@@ -43,12 +46,14 @@ public final class HostArrays {
 
     /** As {@link #read(INDArray, long, double[], int)}, for a FLOAT array. */
     public static void read(INDArray from, long offset, float[] into, int length) {
+        requireWithin(from, offset, length);
         var floats = (FloatPointer) pointer(from);
         new FloatPointer(floats).position(floats.position() + offset).get(into, 0, length);
     }
 
     /** Overwrites consecutive elements of a c-contiguous array; the counterpart of {@code read}. */
     public static void write(double[] from, INDArray into, long offset, int length) {
+        requireWithin(into, offset, length);
         if (pointer(into) instanceof DoublePointer doubles) {
             new DoublePointer(doubles).position(doubles.position() + offset).put(from, 0, length);
             Nd4j.getAffinityManager().tagLocation(into, AffinityManager.Location.HOST);
@@ -69,9 +74,14 @@ public final class HostArrays {
 
     /** As {@link #write(double[], INDArray, long, int)}, for a FLOAT array. */
     public static void write(float[] from, INDArray into, long offset, int length) {
+        requireWithin(into, offset, length);
         var floats = (FloatPointer) pointer(into);
         new FloatPointer(floats).position(floats.position() + offset).put(from, 0, length);
         Nd4j.getAffinityManager().tagLocation(into, AffinityManager.Location.HOST);
+    }
+
+    private static void requireWithin(INDArray array, long offset, int length) {
+        Objects.checkFromIndexSize(offset, (long) length, array.length());
     }
 
     /** The memory of a c-contiguous FLOAT array, from its first element on. */

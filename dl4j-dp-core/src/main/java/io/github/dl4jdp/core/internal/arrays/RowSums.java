@@ -34,6 +34,7 @@ public final class RowSums {
      * @return the bound on the error
      */
     public static double add(INDArray rows, double[] weights, double[] norms, double[] into, double allowance) {
+        EqualShapes.require("rows that are summed", rows, weights.length, into.length);
         CpuBlas blas = CpuBlas.find();
         if (blas != null && rows.dataType() == DataType.FLOAT) {
             return add(blas, HostArrays.floats(rows), weights, norms, into, allowance, new ParallelRanges(1));

@@ -21,8 +21,13 @@ public final class Sums {
         return array;
     }
 
-    /** {@code view += values}; shapes must be equal. */
+    /**
+     * {@code view += values}.
+     *
+     * @throws IllegalStateException if the shapes differ: ND4J would add one row to several, and the sum would be longer than what was measured
+     */
     public static void add(INDArray view, INDArray values) {
+        EqualShapes.require("what is added to a sum of gradients", values, view.shape());
         view.addi(values.dataType() == view.dataType() ? values : values.castTo(view.dataType()));
     }
 

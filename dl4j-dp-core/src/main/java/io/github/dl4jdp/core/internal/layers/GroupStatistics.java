@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.layers;
 
+import io.github.dl4jdp.core.internal.arrays.EqualShapes;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -100,6 +101,7 @@ public final class GroupStatistics {
      * @param below receives the derivative with respect to x, c order
      */
     Gradients backward(INDArray x, INDArray above, INDArray gamma, INDArray below) {
+        EqualShapes.requireAbove(above, x.shape());
         int rows = (int) x.size(0);
         int length = shape.length();
         double[] scales = gamma.toDoubleVector();
