@@ -134,8 +134,8 @@ final class GraphTopology {
     }
 
     /**
-     * Checks on the arrays of the current pass what a configuration cannot tell: that no reshape moved values from one example to another,
-     * and that no element-wise operation broadcast one example over others.
+     * Checks on the arrays of the current pass what a configuration cannot tell: that no reshape moved values from one example to another, that no element-wise
+     * operation broadcast one example over others, that a distance is one of arrays of the same shape, and that gradients have the shapes of outputs.
      *
      * @throws IllegalStateException if one did
      */
@@ -154,12 +154,20 @@ final class GraphTopology {
                     }
                 }
             }
+            requireGradientOfOutput(vertex);
             if (conf instanceof L2Vertex && in[0].rank() > 2) {
                 throw new IllegalStateException(
                         "the L2Vertex \"" + vertex.getVertexName()
                                 + "\" must have inputs of rank 2, [examples, size], had rank " + in[0].rank()
                                 + ": of arrays of more dimensions that lie in memory in different orders, ND4J 1.0.0-M2.1 pairs numbers of different"
                                 + " examples; nothing of this lot was released. Put a layer that makes vectors below it, such as GlobalPoolingLayer");
+            }
+            if (conf instanceof L2Vertex && !in[0].equalShapes(in[1])) {
+                throw new IllegalStateException("the L2Vertex \"" + vertex.getVertexName()
+                        + "\" must have two inputs of the same shape, had "
+                        + Arrays.toString(in[0].shape()) + " and " + Arrays.toString(in[1].shape())
+                        + ": ND4J 1.0.0-M2.1 reads past the shorter one, into the next examples; nothing of this lot was released. Give both layers the same"
+                        + " nOut");
             }
             if (conf instanceof ReverseTimeSeriesVertex reverse && reverse.getMaskArrayInputName() != null) {
                 MaskLengths.require(vertex.getVertexName(), in[0], maskOf(reverse.getMaskArrayInputName()));
@@ -174,6 +182,25 @@ final class GraphTopology {
                         throw mixing(vertex, in[0].shape(), reshaped.shape());
                     }
                 }
+            }
+        }
+    }
+
+    /** The gradient that a vertex got from those above is that of what it gave them: another shape means that numbers were paired wrongly. */
+    private void requireGradientOfOutput(GraphVertex vertex) {
+        INDArray epsilon = vertex.getEpsilon();
+        VertexIndices[] above = vertex.getOutputVertices();
+        if (epsilon == null || above == null || !trainableAtOrBelow.contains(vertex.getVertexIndex())) {
+            return;
+        }
+        for (VertexIndices out : above) {
+            INDArray output = vertices[out.getVertexIndex()].getInputs()[out.getVertexEdgeNumber()];
+            if (!epsilon.equalShapes(output)) {
+                throw new IllegalStateException(
+                        "the gradient that comes to the vertex \"" + vertex.getVertexName()
+                                + "\" must have the shape of its output, "
+                                + Arrays.toString(output.shape()) + ", had " + Arrays.toString(epsilon.shape())
+                                + ": inputs of different shapes meet in a vertex above it; nothing of this lot was released. Give them the same shape");
             }
         }
     }
