@@ -59,6 +59,7 @@ import org.deeplearning4j.nn.conf.preprocessor.RnnToFeedForwardPreProcessor;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -74,6 +75,7 @@ import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
  * Whatever meets in a network has equal shapes, or is refused before the charge: networks whose layers, vertices and data do not fit each other either throw with
  * nothing charged, or an example that leaves moves the sum by the clipping norm at most.
  */
+@SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
 class UnequalShapesTest {
     private static final int EXAMPLES = 6;
     /** Fewer in DOUBLE, which takes no path of its own through memory. */
@@ -82,6 +84,7 @@ class UnequalShapesTest {
     }
 
     /** A network and what it is trained on. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Case(String name, Supplier<Model> network, long[][] features, long[] labels) {}
 
     /** Draws cases. */
@@ -422,7 +425,8 @@ class UnequalShapesTest {
     }
 
     /** The sum of clipped gradients of all examples, or the failure, of which nothing is charged. */
-    private record Outcome(double[] sum, RuntimeException failure) {}
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    private record Outcome(double[] sum, @Nullable RuntimeException failure) {}
 
     private static Outcome train(Case one, MultiDataSet data) {
         Model network;
