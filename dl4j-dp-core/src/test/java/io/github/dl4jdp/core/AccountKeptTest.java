@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.within;
 
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import java.io.File;
 import java.io.IOException;
@@ -590,6 +591,51 @@ class AccountKeptTest {
                 train(loaded, engine, 1);
                 assertThat(engine.epsilon()).isCloseTo(epsilonOf(5), within(1e-9));
             }
+        }
+    }
+
+    /** Which state of a run is kept may be chosen by what came later. */
+    @Test
+    void attach_fileOfAnEarlierStateOfARun_hasSpentWhatTheRunHas() throws IOException {
+        MultiLayerNetwork network = network();
+        var file = new File(folder.toFile(), "early.zip");
+        MultiLayerNetwork copy;
+        try (PrivacyEngine engine = PrivacyEngine.attach(network, plan())) {
+            train(network, engine, 2);
+            network.save(file, true);
+            copy = network.clone();
+            assertThat(epsilonOfAttached(copy, plan())).isEqualTo(epsilonOf(2), within(1e-9));
+            train(network, engine, 5);
+        }
+        for (MultiLayerNetwork early : List.of(MultiLayerNetwork.load(file, true), copy)) {
+            assertThat(epsilonOfAttached(early, plan())).isGreaterThanOrEqualTo(epsilonOf(7) - 1e-9);
+        }
+        MultiLayerNetwork fresh = network();
+        fresh.setParams(MultiLayerNetwork.load(file, false).params());
+        assertThat(epsilonOfAttached(fresh, plan())).isGreaterThanOrEqualTo(epsilonOf(7) - 1e-9);
+    }
+
+    /** A fit that failed after more lots, gone on with from a file: both branches are charged, and a target holds for them together. */
+    @Test
+    void attach_checkpointAfterACrash_paysForTheLotsSinceAndStaysWithinTheTarget() throws IOException {
+        DpSgdPlan target = plan().withSteps(10)
+                .calibratedTo(new PrivacyGuarantee(3, 1e-5, NeighboringRelation.ADD_OR_REMOVE_ONE));
+        MultiLayerNetwork network = network();
+        var file = new File(folder.toFile(), "checkpoint.zip");
+        double whole;
+        try (PrivacyEngine engine = PrivacyEngine.attach(network, target)) {
+            train(network, engine, 3);
+            network.save(file, true);
+            train(network, engine, 4);
+            whole = engine.epsilon();
+        }
+        MultiLayerNetwork restored = MultiLayerNetwork.load(file, true);
+        try (PrivacyEngine engine = PrivacyEngine.attach(restored, target)) {
+            assertThat(engine.steps()).isEqualTo(3);
+            assertThat(engine.epsilon()).isGreaterThanOrEqualTo(whole - 1e-9);
+            assertThat(engine.remainingSteps()).isBetween(1L, 4L);
+            train(restored, engine, (int) engine.remainingSteps());
+            assertThat(engine.epsilon()).isBetween(whole, 3.0);
         }
     }
 }

@@ -112,6 +112,8 @@ public final class Spending implements AutoCloseable {
         }
         if (known < charges) {
             own.add(plan.mechanism().events(known, charges));
+        } else if (known > charges) {
+            history.add(known - charges + " charges of this run after the state that the network is in");
         }
         return own;
     }

@@ -15,6 +15,7 @@ import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -600,11 +601,12 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     public PrivacyAccount account() {
         PrivacyAccount account =
                 past().stream().map(LayerPast::account).reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
-        Set<Long> strangers = new LinkedHashSet<>(updaterStates());
+        Set<Long> states = updaterStates();
+        Set<Long> strangers = new LinkedHashSet<>(states);
         carriers().forEach(carrier -> strangers.removeAll(carrier.states()));
         boolean isTrained =
                 !account.sessions().isEmpty() || !account.unprotected().isEmpty();
-        return withStates(account, strangers, isTrained);
+        return withStates(withLater(account, states), strangers, isTrained);
     }
 
     /** The fingerprints of the state that the updater will go on with. */
@@ -769,7 +771,27 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         boolean mustBeKnown = account.isSpent()
                 && isTrained
                 && carriers.stream().anyMatch(carrier -> carrier.parameters() == layer.numParams());
+        account = withLater(account, now);
         return recognized(new LayerPast(account, released, changed), strangers, mustBeKnown, name);
+    }
+
+    /**
+     * An account with what its runs have spent since, as far as this process knows: a carrier says how far a run had come when the network was saved or copied, and which of its states
+     * is kept may have been chosen by what came later. Other runs do not count, which may have come to equal numbers by an equal seed.
+     *
+     * @param own fingerprints of what the runs left
+     */
+    private static PrivacyAccount withLater(PrivacyAccount account, Set<Long> own) {
+        PrivacyAccount all = account;
+        for (Long one : own) {
+            Optional<PrivacyAccount> later = ReleasedParameters.accountOf(one)
+                    .filter(known -> !Collections.disjoint(
+                            known.sessions().keySet(), account.sessions().keySet()));
+            if (later.isPresent()) {
+                all = all.and(later.get().without(account.forgotten().keySet()));
+            }
+        }
+        return all;
     }
 
     /**
