@@ -12,6 +12,8 @@ import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.accountant.RunCount;
 import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.DataPreProcessors;
+import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
@@ -21,8 +23,8 @@ import io.github.dl4jdp.core.internal.plan.OtherReleases;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.random.RandomStreams;
-import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
@@ -90,7 +92,13 @@ public final class PrivateSearch<C> {
             ToDoubleFunction<Model> of,
             DpEvent cost,
             String words,
-            @Nullable MultiDataSet example) {}
+            @Nullable MultiDataSet example,
+            @Nullable Object data) {
+        /** What has to be assumed of the way that the validation data went. */
+        List<String> assumptions() {
+            return data == null ? List.of() : DataPreProcessors.assumptions(data);
+        }
+    }
 
     /**
      * Describes a search.
@@ -136,7 +144,10 @@ public final class PrivateSearch<C> {
     public PrivateSearch<C> withScore(ToDoubleFunction<Model> value) {
         Objects.requireNonNull(value, "value");
         return new PrivateSearch<>(
-                draft, candidates, count, new Score(value, new DpEvent.NoOp(), "a score that costs nothing", null));
+                draft,
+                candidates,
+                count,
+                new Score(value, new DpEvent.NoOp(), "a score that costs nothing", null, null));
     }
 
     /**
@@ -154,6 +165,7 @@ public final class PrivateSearch<C> {
                             + " of each row, the draft's unit of privacy, whose rows may all be right or wrong together: pass GroupedExamples.of(validation, ids)");
         }
         return withPrivateAccuracy(
+                validation,
                 noise,
                 RandomAccessExamples.of(validation).get(new long[] {0}),
                 "accuracy on " + validation.numExamples() + " private examples, with noise of " + noise + " examples",
@@ -172,9 +184,11 @@ public final class PrivateSearch<C> {
             throw new IllegalArgumentException(
                     "validation has the owner of each row, but the draft's unit of privacy is one row: use draft.withUnit(\"patient\", maximumRows), or the rows without owners");
         }
+        DataPreProcessors.requireExampleWise(validation, GradientRules.builtIn());
         long owners = validation.units();
         String plural = draft.privacyUnit().plural();
         return withPrivateAccuracy(
+                validation,
                 noise,
                 validation.get(new long[] {validation.row(0, 0)}),
                 "accuracy over " + owners + " " + plural + " with all rows, with noise of " + noise + " " + plural,
@@ -182,11 +196,11 @@ public final class PrivateSearch<C> {
     }
 
     private PrivateSearch<C> withPrivateAccuracy(
-            double noise, MultiDataSet example, String words, ToDoubleFunction<Model> score) {
+            Object data, double noise, MultiDataSet example, String words, ToDoubleFunction<Model> score) {
         Require.positive("noise", noise);
         requireClasses("labels of validation", example.getLabels(0));
         var cost = PrivateCounts.event(noise, draft.relation(), OptionalLong.empty());
-        return new PrivateSearch<>(draft, candidates, count, new Score(score, cost, words, example));
+        return new PrivateSearch<>(draft, candidates, count, new Score(score, cost, words, example, data));
     }
 
     /** The largest of one output is always the same, and of a series it would be that of one time step. */
@@ -337,6 +351,9 @@ public final class PrivateSearch<C> {
         PrivacyAccount account = PrivacyAccount.EMPTY
                 .withReleases(draft.others(), draft.relation(), draft.unit(), false)
                 .withReleases(OtherReleases.NONE.with(identity, selection), draft.relation(), draft.unit(), false);
+        if (chosen.data() != null) {
+            account.requireReleases(DataPreProcessors.releases(chosen.data()));
+        }
 
         RandomGenerator random = RandomStreams.secure().stream(STREAM, 0);
         Optional<Spending.Booked> booked = Optional.empty();
@@ -467,11 +484,12 @@ public final class PrivateSearch<C> {
         if (chosen.cost() instanceof DpEvent.NoOp) {
             return ofRun;
         }
-        var all = new ArrayList<>(ofRun);
+        var all = new LinkedHashSet<>(ofRun);
+        all.addAll(chosen.assumptions());
         all.add(
                 "the number of private validation examples, by which the score is divided, is a constant that was known without"
                         + " counting them, or the relation makes it public");
-        return all;
+        return List.copyOf(all);
     }
 
     /**

@@ -618,8 +618,8 @@ class AccountKeptTest {
     /** A fit that failed after more lots, gone on with from a file: both branches are charged, and a target holds for them together. */
     @Test
     void attach_checkpointAfterACrash_paysForTheLotsSinceAndStaysWithinTheTarget() throws IOException {
-        DpSgdPlan target = plan().withSteps(10)
-                .calibratedTo(new PrivacyGuarantee(3, 1e-5, NeighboringRelation.ADD_OR_REMOVE_ONE));
+        DpSgdPlan target =
+                plan().withSteps(10).calibratedTo(new PrivacyGuarantee(3, 1e-5, NeighboringRelation.ADD_OR_REMOVE_ONE));
         MultiLayerNetwork network = network();
         var file = new File(folder.toFile(), "checkpoint.zip");
         double whole;

@@ -2,6 +2,8 @@
 package io.github.dl4jdp.core.data;
 
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.List;
 import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
@@ -15,8 +17,17 @@ import org.nd4j.linalg.factory.Nd4j;
 public final class InMemoryExamples implements RandomAccessExamples {
     private final MultiDataSet data;
     private final long size;
+    /** What the data went through before: the engine finds it here. */
+    @SuppressWarnings("unused")
+    private final List<Object> stages;
 
     InMemoryExamples(MultiDataSet data) {
+        this(data, List.of());
+    }
+
+    /** @param stages preprocessors that were applied to the data, and stages of their way */
+    InMemoryExamples(MultiDataSet data, Collection<Object> stages) {
+        this.stages = List.copyOf(stages);
         this.data = map(data, InMemoryExamples::rowMajor);
         this.size = data.getFeatures(0).size(0);
         map(data, array -> {

@@ -8,9 +8,9 @@ import org.nd4j.linalg.dataset.api.MultiDataSet;
  * A training set whose examples can be fetched by index: what Poisson lots are drawn from.
  *
  * <p>Implementations must return the same example for the same index at all times and must be usable by one thread at a
- * time.
+ * time. One that wraps others, or applies a preprocessor, keeps them in fields, where the engine looks at them.
  */
-public interface RandomAccessExamples {
+public interface RandomAccessExamples extends DataStage {
     /** The number of examples, at least 1. */
     long size();
 

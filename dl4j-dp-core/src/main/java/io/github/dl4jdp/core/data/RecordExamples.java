@@ -35,11 +35,12 @@ public final class RecordExamples implements RandomAccessExamples {
      * up to the last line of the lot, so use it for many files, or {@link #inMemory}.
      *
      * @param iterator over a reader that can go back to a record ({@code RecordReader.loadFromMetaData}), as those for lines of text, images and
-     *     files can; its preprocessor is not applied, set it on the lots
-     * @throws IllegalArgumentException if there is no record
+     *     files can, without a preprocessor: set it on the lots
+     * @throws IllegalArgumentException if there is no record, or the iterator has a preprocessor
      * @throws UnsupportedOperationException if the reader cannot go back to a record
      */
     public static RecordExamples indexed(RecordReaderDataSetIterator iterator) {
+        requireNoPreProcessor(iterator);
         RecordReader reader = iterator.getRecordReader();
         var records = new ArrayList<RecordMetaData>();
         reader.reset();
@@ -53,14 +54,30 @@ public final class RecordExamples implements RandomAccessExamples {
         return new RecordExamples(iterator, records);
     }
 
+    /** DL4J would apply it to the records of a physical batch together. */
+    private static void requireNoPreProcessor(RecordReaderDataSetIterator iterator) {
+        DataStage.within(iterator).stream()
+                .filter(DataStage::isPreProcessor)
+                .findFirst()
+                .ifPresent(one -> {
+                    throw new IllegalArgumentException(
+                            "the iterator of indexed records must have no preprocessor, has "
+                                    + one.getClass().getName()
+                                    + ": call iterator.setPreProcessor(null), and set it on the lots, engine.lots(examples).setPreProcessor, where it is checked and in the report");
+                });
+    }
+
     /**
      * All that an iterator gives until its end, held in memory.
      *
-     * @param iterator any of DL4J's; its preprocessor is applied, and must not use statistics of these data
+     * @param iterator any of DL4J's; its preprocessor is applied. It must compute every example on its own and use no statistics of these data: {@code engine.lots} refuses one that is not known to, or names it in the report
      * @throws IllegalArgumentException if it gives nothing
      */
     public static RandomAccessExamples inMemory(DataSetIterator iterator) {
         var batches = new ArrayList<DataSet>();
+        List<Object> stages = DataStage.within(iterator).stream()
+                .filter(one -> one instanceof DataStage || DataStage.isPreProcessor(one))
+                .toList();
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             while (iterator.hasNext()) {
                 batches.add(iterator.next());
@@ -68,7 +85,7 @@ public final class RecordExamples implements RandomAccessExamples {
             if (batches.isEmpty()) {
                 throw new IllegalArgumentException("the iterator must return at least one batch, returned none");
             }
-            return RandomAccessExamples.of(DataSet.merge(batches));
+            return new InMemoryExamples(InMemoryExamples.toMultiDataSet(DataSet.merge(batches)), stages);
         }
     }
 
@@ -107,6 +124,7 @@ public final class RecordExamples implements RandomAccessExamples {
      */
     @Override
     public synchronized MultiDataSet get(long[] indices) {
+        requireNoPreProcessor(iterator);
         var wanted = new ArrayList<RecordMetaData>();
         for (long index : indices) {
             wanted.add(records.get(Math.toIntExact(index)));

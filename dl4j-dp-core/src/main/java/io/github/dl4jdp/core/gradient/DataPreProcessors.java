@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
-import java.util.Collections;
-import java.util.IdentityHashMap;
+import io.github.dl4jdp.core.data.DataStage;
+import io.github.dl4jdp.core.data.Origin;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
-import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
-import org.nd4j.linalg.dataset.api.MultiDataSetPreProcessor;
+import java.util.stream.Stream;
 import org.nd4j.linalg.dataset.api.preprocessor.AbstractDataSetNormalizer;
 import org.nd4j.linalg.dataset.api.preprocessor.AbstractMultiDataSetNormalizer;
 import org.nd4j.linalg.dataset.api.preprocessor.MultiNormalizerHybrid;
 
 /**
- * Preprocessors of data sets on the way to the network: each, and each inside another, must be known by its exact class to treat every example on its own, or be
+ * Preprocessors of data sets on the way to the network, on lots, on an iterator or inside examples: each, and each inside another, must be known by its exact class to treat every example on its own, or be
  * opted in to by {@link GradientRules#withPreProcessor}. Those that hold statistics of data are named: if these are the training data, the model
  * gives the statistics away unprotected.
  */
@@ -41,19 +41,18 @@ public final class DataPreProcessors {
             "org.nd4j.linalg.dataset.api.preprocessor.RGBtoGrayscaleDataSetPreProcessor",
             "org.nd4j.linalg.dataset.api.preprocessor.VGG16ImagePreProcessor");
 
-    private final Set<Object> seen = Collections.newSetFromMap(new IdentityHashMap<>());
-
     private DataPreProcessors() {}
 
     /**
      * Refuses a preprocessor that may mix examples, by itself or by one inside it.
      *
+     * @param stage a preprocessor, an iterator or a {@link DataStage}
      * @throws IllegalArgumentException if one is neither known nor opted in to
      */
-    public static void requireExampleWise(Object preProcessor, GradientRules rules) {
-        for (Object one : within(preProcessor)) {
+    public static void requireExampleWise(Object stage, GradientRules rules) {
+        for (Object one : DataStage.within(stage)) {
             Class<?> type = one.getClass();
-            if (!EXAMPLE_WISE.contains(type.getName()) && !rules.hasOptedInTo(type)) {
+            if (DataStage.isPreProcessor(one) && !EXAMPLE_WISE.contains(type.getName()) && !rules.hasOptedInTo(type)) {
                 throw new IllegalArgumentException(
                         "the preprocessor " + type.getName()
                                 + " is not known to compute every example independently; preprocess the data before passing them, use one of"
@@ -62,10 +61,10 @@ public final class DataPreProcessors {
         }
     }
 
-    /** What has to be assumed of a preprocessor and of those inside it. Scalers that are the same function whatever the data ask for nothing. */
-    public static List<String> assumptions(Object preProcessor) {
+    /** What has to be assumed of a stage and of those inside it. Scalers that are the same function whatever the data ask for nothing. */
+    public static List<String> assumptions(Object stage) {
         var assumptions = new LinkedHashSet<String>();
-        for (Object one : within(preProcessor)) {
+        for (Object one : DataStage.within(stage)) {
             if (one instanceof AbstractDataSetNormalizer<?>
                     || one instanceof AbstractMultiDataSetNormalizer<?>
                     || one instanceof MultiNormalizerHybrid) {
@@ -73,22 +72,26 @@ public final class DataPreProcessors {
                         + " was fitted on public data; statistics of the training data would leak without protection (use fixed ranges"
                         + " instead)");
             }
+            if (one instanceof DataStage constants && !constants.origin().isKnown()) {
+                assumptions.add(
+                        "the constants of the " + one.getClass().getSimpleName()
+                                + ", whose file does not say where they come from, are public, or their release is charged to the plan");
+            }
         }
         return List.copyOf(assumptions);
     }
 
-    /** A preprocessor and all inside it, found by walking through fields. */
-    private static Set<Object> within(Object preProcessor) {
-        var all = new DataPreProcessors();
-        all.look(preProcessor);
-        return all.seen;
+    /** The events of the private releases that the constants of a stage and of those inside it come from, by identity. */
+    public static Map<String, String> releases(Object stage) {
+        return stages(stage)
+                .map(DataStage::origin)
+                .reduce(Origin.PUBLIC, Origin::and)
+                .releases();
     }
 
-    private void look(Object object) {
-        if (seen.add(object)) {
-            NetworkParts.held(object).stream()
-                    .filter(one -> one instanceof DataSetPreProcessor || one instanceof MultiDataSetPreProcessor)
-                    .forEach(this::look);
-        }
+    private static Stream<DataStage> stages(Object stage) {
+        return DataStage.within(stage).stream()
+                .filter(DataStage.class::isInstance)
+                .map(DataStage.class::cast);
     }
 }

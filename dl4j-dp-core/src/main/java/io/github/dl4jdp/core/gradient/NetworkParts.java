@@ -2,18 +2,12 @@
 package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.activations.TemperedSigmoid;
+import io.github.dl4jdp.core.internal.HeldObjects;
 import io.github.dl4jdp.core.internal.arrays.ElementwiseActivations;
-import java.lang.reflect.Array;
-import java.lang.reflect.Field;
-import java.lang.reflect.InaccessibleObjectException;
-import java.lang.reflect.Modifier;
-import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
@@ -300,19 +294,6 @@ public final class NetworkParts {
         return parts.seen.stream().anyMatch(one -> one.getClass() == part);
     }
 
-    /** What the fields of an object hold, and those of its collections, maps and arrays. */
-    static List<Object> held(Object object) {
-        var all = new ArrayList<Object>();
-        for (Class<?> type = object.getClass(); type != null && type != Object.class; type = type.getSuperclass()) {
-            for (Field field : type.getDeclaredFields()) {
-                if (!Modifier.isStatic(field.getModifiers()) && !field.getType().isPrimitive()) {
-                    all.addAll(read(field, object));
-                }
-            }
-        }
-        return all;
-    }
-
     private void look(Object object) {
         if (!seen.add(object) || object.getClass().getName().equals(ACCOUNT)) {
             return;
@@ -331,7 +312,7 @@ public final class NetworkParts {
                             + " every example independently; use DL4J's layers, opt in to it (GradientRules.builtIn().withFallback), or write a rule");
         }
         Kind.of(own).ifPresent(kind -> judge(kind, own));
-        held(object).forEach(this::lookInto);
+        HeldObjects.of(object).forEach(this::lookInto);
     }
 
     private void judge(Kind kind, Class<?> part) {
@@ -349,40 +330,6 @@ public final class NetworkParts {
                 : "use one of DL4J's, or build without it";
         problems.add("its " + kind.words + " " + part.getName()
                 + " is not known to compute every example independently; " + remedy);
-    }
-
-    /** What a field holds: one object, or those of a collection, map or array. */
-    private static List<Object> read(Field field, Object owner) {
-        Object value;
-        try {
-            field.setAccessible(true);
-            value = field.get(owner);
-        } catch (InaccessibleObjectException | IllegalAccessException e) {
-            // Closed to reflection, as the classes of a user's module may be: such a class was opted in to as a whole.
-            return List.of();
-        }
-        var held = new ArrayList<Object>();
-        if (value instanceof Collection<?> collection) {
-            collection.forEach(one -> addTo(held, one));
-        } else if (value instanceof Map<?, ?> map) {
-            map.values().forEach(one -> addTo(held, one));
-        } else if (value != null && value.getClass().isArray()) {
-            for (int i = 0;
-                    i < Array.getLength(value)
-                            && !value.getClass().getComponentType().isPrimitive();
-                    i++) {
-                addTo(held, Array.get(value, i));
-            }
-        } else {
-            addTo(held, value);
-        }
-        return held;
-    }
-
-    private static void addTo(List<Object> held, Object value) {
-        if (value != null) {
-            held.add(value);
-        }
     }
 
     private void lookInto(Object value) {

@@ -144,6 +144,24 @@ public record PrivacyAccount(
         return new PrivacyAccount(sessions, unitedReleases(releases, more), unprotected, forgotten);
     }
 
+    /**
+     * Requires that releases are charged which constants on the way of the data come from.
+     *
+     * @param needed their events as JSON, by identity
+     * @throws IllegalArgumentException if one is not in this account
+     */
+    public void requireReleases(Map<String, String> needed) {
+        needed.forEach((identity, event) -> {
+            Release charged = releases.get(identity);
+            if (charged == null || !charged.event().equals(event)) {
+                throw new IllegalArgumentException(
+                        "the plan must be charged with every release that the data are changed by, and is not with "
+                                + identity + ", " + event
+                                + ": epsilon would leave it out. Attach released.chargedTo(plan), whose result is the plan that is charged, or plan.withOtherRelease(identity, event)");
+            }
+        });
+    }
+
     /** Whether an identity of {@link #releases} is that of a release which has none of its own. */
     static boolean isUnnamed(String identity) {
         return identity.startsWith(UNNAMED);

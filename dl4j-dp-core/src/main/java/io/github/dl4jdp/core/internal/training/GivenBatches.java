@@ -27,6 +27,8 @@ public final class GivenBatches extends LotSupply {
     private final BooleanSupplier canReset;
     /** What describes the examples, where there is one array of features and of labels. */
     private final @Nullable DataSetIterator described;
+    /** The user's iterator, whose preprocessors, and those of iterators inside it, may be set at any time. */
+    private final Object given;
 
     /** What the pass under way is paid with, or null before its first batch. */
     private @Nullable Charge charge;
@@ -48,8 +50,11 @@ public final class GivenBatches extends LotSupply {
             Supplier<MultiDataSet> read,
             Runnable reset,
             BooleanSupplier canReset,
-            @Nullable DataSetIterator described) {
+            @Nullable DataSetIterator described,
+            Object given) {
         super(training);
+        training.noticeStage(given);
+        this.given = given;
         this.physicalBatchSize = physicalBatchSize;
         this.more = more;
         this.read = read;
@@ -67,13 +72,21 @@ public final class GivenBatches extends LotSupply {
                 () -> InMemoryExamples.toMultiDataSet(given.next()),
                 given::reset,
                 given::resetSupported,
+                given,
                 given);
     }
 
     /** The batches of {@code given}. */
     public static GivenBatches of(PrivateTraining training, int physicalBatchSize, MultiDataSetIterator given) {
         return new GivenBatches(
-                training, physicalBatchSize, given::hasNext, given::next, given::reset, given::resetSupported, null);
+                training,
+                physicalBatchSize,
+                given::hasNext,
+                given::next,
+                given::reset,
+                given::resetSupported,
+                null,
+                given);
     }
 
     /** Whether the plan allows one batch more, of this pass or of the next, and there is one. */
@@ -88,6 +101,7 @@ public final class GivenBatches extends LotSupply {
     @Override
     MultiDataSet next(UnaryOperator<MultiDataSet> preProcess) {
         training.desk().requireTraining(number);
+        training.noticeStage(given);
         Charge paidWith = charge;
         if (paidWith == null) {
             examples = 0;

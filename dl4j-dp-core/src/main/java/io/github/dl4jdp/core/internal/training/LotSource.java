@@ -94,6 +94,8 @@ public final class LotSource extends LotSupply {
         this.shards = options.shards();
         this.readAhead = options.prefetch() ? new ReadAhead() : null;
         if (sums == null) {
+            training.noticeStage(data);
+            training.noticeStage(augmentation);
             training.requireSameOrder(data);
         }
         setPassEnd();

@@ -44,7 +44,7 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
         this.getPreProcessor = getPreProcessor;
         this.setPreProcessor = setPreProcessor;
         this.isDrawn = false;
-        supply.training.noticePreProcessor(getPreProcessor.get());
+        supply.training.noticeStage(getPreProcessor.get());
     }
 
     @Override
@@ -59,7 +59,7 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
             return handedOut(refusal);
         }
         P preProcessor = getPreProcessor.get();
-        supply.training.noticePreProcessor(preProcessor);
+        supply.training.noticeStage(preProcessor);
         return handedOut(
                 supply.next(part -> isDrawn && preProcessor != null ? preProcessed(part, preProcessor) : part));
     }
@@ -94,7 +94,7 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
                     "a preprocessor must not be set on lots that are summed elsewhere, where it would never"
                             + " be called; apply it where the examples are");
         }
-        supply.training.noticePreProcessor(preProcessor);
+        supply.training.noticeStage(preProcessor);
         setPreProcessor.accept(preProcessor);
     }
 

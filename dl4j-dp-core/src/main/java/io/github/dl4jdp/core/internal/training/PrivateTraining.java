@@ -269,16 +269,18 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     }
 
     /**
-     * Names a preprocessor that holds statistics of data, once.
+     * Looks at a stage on the way of the examples, and all inside it. Names what holds statistics of data, once.
      *
-     * @throws IllegalArgumentException if it is not known to compute every example independently
+     * @param stage a preprocessor, an iterator or a {@code DataStage}
+     * @throws IllegalArgumentException if a preprocessor is not known to compute every example independently, or something has constants of a release that is not charged
      */
-    void noticePreProcessor(@Nullable Object preProcessor) {
-        if (preProcessor == null) {
+    void noticeStage(@Nullable Object stage) {
+        if (stage == null) {
             return;
         }
-        DataPreProcessors.requireExampleWise(preProcessor, rules);
-        DataPreProcessors.assumptions(preProcessor).stream()
+        DataPreProcessors.requireExampleWise(stage, rules);
+        account.requireReleases(DataPreProcessors.releases(stage));
+        DataPreProcessors.assumptions(stage).stream()
                 .filter(fitted::add)
                 .forEach(assumption -> log.warn("Assumed: {}.", assumption));
     }
