@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import io.github.dl4jdp.core.data.DataStage;
+import io.github.dl4jdp.core.data.Origin;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.Sha256;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
@@ -24,20 +26,28 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <p>Immutable and safe for use by several threads.
  */
-public final class ChannelNormalization {
+public final class ChannelNormalization implements DataStage {
     /** Of the largest standard deviation; a channel that varies less among the public examples is scaled as if it varied so much. */
     private static final double SMALLEST_DEVIATION = 1e-4;
 
     private final double[] mean;
     private final double[] deviation;
+    private final Origin origin;
 
-    private ChannelNormalization(double[] mean, double[] deviation) {
+    private ChannelNormalization(double[] mean, double[] deviation, Origin origin) {
         this.mean = mean;
         this.deviation = deviation;
+        this.origin = origin;
+    }
+
+    /** {@inheritDoc} Those of {@link PrivateNormalization} know their release: the engine takes them for plans alone that are charged with it. */
+    @Override
+    public Origin origin() {
+        return origin;
     }
 
     /**
-     * Creates the normalization by these constants.
+     * Creates the normalization by these constants, which are public.
      *
      * @param mean what is subtracted from each channel
      * @param deviation what each channel is then divided by
@@ -45,6 +55,10 @@ public final class ChannelNormalization {
      *     and {@code > 0}
      */
     public static ChannelNormalization of(double[] mean, double[] deviation) {
+        return of(mean, deviation, Origin.PUBLIC);
+    }
+
+    static ChannelNormalization of(double[] mean, double[] deviation, Origin origin) {
         if (mean.length == 0 || mean.length != deviation.length) {
             throw new IllegalArgumentException("mean and deviation must have one number for each channel, have "
                     + mean.length + " and " + deviation.length);
@@ -58,7 +72,7 @@ public final class ChannelNormalization {
                         "deviation must be finite and > 0, was " + deviation[c] + " in channel " + c);
             }
         }
-        return new ChannelNormalization(mean.clone(), deviation.clone());
+        return new ChannelNormalization(mean.clone(), deviation.clone(), origin);
     }
 
     /**
@@ -129,7 +143,7 @@ public final class ChannelNormalization {
             means[c] = mean[c] + deviation[c] * next.mean[c];
             deviations[c] = deviation[c] * next.deviation[c];
         }
-        return of(means, deviations);
+        return of(means, deviations, origin.and(next.origin));
     }
 
     /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import io.github.dl4jdp.core.data.DataStage;
 import io.github.dl4jdp.core.data.MappedArray;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
@@ -24,15 +25,23 @@ import org.nd4j.linalg.factory.Nd4j;
  * another extractor or of other data are never taken for these. It is as private as the examples: store it where
  * the examples may be kept.
  */
-public final class FeatureFile {
+public final class FeatureFile implements DataStage {
     private final int size;
     private final long[] shape;
     private final int length;
     private final MappedArray rows;
     private final @Nullable ChannelNormalization normalization;
+    /** What the features were computed by: the engine looks at it. */
+    private final FeatureExtractor extractor;
 
     private FeatureFile(
-            int size, long[] shape, int length, MappedArray rows, @Nullable ChannelNormalization normalization) {
+            int size,
+            long[] shape,
+            int length,
+            MappedArray rows,
+            @Nullable ChannelNormalization normalization,
+            FeatureExtractor extractor) {
+        this.extractor = extractor;
         this.size = size;
         this.shape = shape;
         this.length = length;
@@ -71,7 +80,7 @@ public final class FeatureFile {
                 file, FeatureFileHeader.BYTES, MappedArray.Element.FLOAT32, ByteOrder.LITTLE_ENDIAN, new long[] {
                     header.size(), length
                 });
-        return new FeatureFile(header.size(), header.shape(), length, rows, null);
+        return new FeatureFile(header.size(), header.shape(), length, rows, null, extractor);
     }
 
     /**
@@ -81,7 +90,8 @@ public final class FeatureFile {
      */
     public FeatureFile normalizedBy(ChannelNormalization next) {
         next.requireChannels(shape[0]);
-        return new FeatureFile(size, shape, length, rows, normalization == null ? next : normalization.then(next));
+        return new FeatureFile(
+                size, shape, length, rows, normalization == null ? next : normalization.then(next), extractor);
     }
 
     /** Number of examples. */

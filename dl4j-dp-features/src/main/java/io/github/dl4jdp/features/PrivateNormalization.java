@@ -2,6 +2,7 @@
 package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.data.Origin;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.internal.Require;
@@ -140,6 +141,7 @@ public final class PrivateNormalization implements Cloneable {
      */
     public ReleasedNormalization release(RandomAccessExamples data) {
         DataSize.require(unit.count(data), examples, relation, "examples", unit.plural());
+        Origin before = ReleaseTerms.before(data);
         long[] shape = features(data, new long[] {0}).shape();
         int each = ChannelNormalization.length(shape);
         PrivateMoments sum = new PrivateMoments(Math.toIntExact(shape[1]), meanBound, squareBound);
@@ -164,11 +166,11 @@ public final class PrivateNormalization implements Cloneable {
                 }
             }
         }
-        return release(sum);
+        return release(sum, before);
     }
 
     /** Adds the noise, and makes of the sum what is released. */
-    ReleasedNormalization release(PrivateMoments sum) {
+    ReleasedNormalization release(PrivateMoments sum, Origin before) {
         double[] noisy = sum.release(noiseMultiplier, seed);
         int channels = noisy.length / 2;
         double floor = varianceFloor != null ? varianceFloor : Math.sqrt(2) * noiseMultiplier * squareBound / examples;
@@ -179,9 +181,9 @@ public final class PrivateNormalization implements Cloneable {
             double square = Math.sqrt(2) * squareBound * noisy[channels + c] / examples;
             deviation[c] = Math.sqrt(Math.max(square - mean[c] * mean[c], floor));
         }
-        return new ReleasedNormalization(
-                ChannelNormalization.of(mean, deviation),
-                new ReleaseTerms(examples, relation, unit, PrivateMoments.event(noiseMultiplier, relation, seed)));
+        var terms = new ReleaseTerms(
+                examples, relation, unit, PrivateMoments.event(noiseMultiplier, relation, seed), before);
+        return new ReleasedNormalization(ChannelNormalization.of(mean, deviation, terms.origin()), terms);
     }
 
     private static INDArray features(RandomAccessExamples data, long[] rows) {

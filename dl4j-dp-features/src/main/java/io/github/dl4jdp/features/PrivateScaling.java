@@ -2,6 +2,7 @@
 package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.core.data.Origin;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.internal.DataSize;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
@@ -19,7 +20,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
  * <pre>{@code
  * ReleasedScaling released = PrivateScaling.of(plan.examples(), 20).withColumns(0, 4, 10).release(RandomAccessExamples.of(table));
  * DpSgdPlan charged = released.chargedTo(plan);            // calibrates again
- * released.normalizer().preProcess(table);                 // each of these columns becomes a few in [0, 1]
+ * lots.setPreProcessor(released.normalizer());             // refused unless the engine's plan is charged; each of these columns becomes a few in [0, 1]
  * }</pre>
  *
  * <p>Each column is counted in public bins: zero, and eight an octave from 2^-20 to 2^40 on either side. From the noised counts follow the column's quantiles, the <em>knots</em> of {@link TableNormalizer}. Columns
@@ -136,6 +137,7 @@ public final class PrivateScaling implements Cloneable {
      */
     public ReleasedScaling release(RandomAccessExamples table) {
         DataSize.require(unit.count(table), examples, relation, "examples", unit.plural());
+        Origin before = ReleaseTerms.before(table);
         int width = Math.toIntExact(rows(table, new long[] {0}).size(1));
         int[] scaled = columns == null ? IntStream.range(0, width).toArray() : columns;
         if (scaled[scaled.length - 1] >= width) {
@@ -164,19 +166,19 @@ public final class PrivateScaling implements Cloneable {
                 }
             }
         }
-        return released(width, scaled, counts);
+        return released(width, scaled, counts, before);
     }
 
-    private ReleasedScaling released(int width, int[] scaled, PrivateCounts counts) {
+    private ReleasedScaling released(int width, int[] scaled, PrivateCounts counts, Origin before) {
         double[][] noisy = counts.release(noiseMultiplier, seed);
         double deviation = PrivateCounts.standardDeviation(noiseMultiplier, scaled.length);
         double[] @Nullable [] knots = new double[width][];
         for (int c = 0; c < scaled.length; c++) {
             knots[scaled[c]] = HistogramKnots.knots(noisy[c], deviation, parts);
         }
-        return new ReleasedScaling(
-                new TableNormalizer(knots),
-                new ReleaseTerms(examples, relation, unit, PrivateCounts.event(noiseMultiplier, relation, seed)));
+        var terms = new ReleaseTerms(
+                examples, relation, unit, PrivateCounts.event(noiseMultiplier, relation, seed), before);
+        return new ReleasedScaling(new TableNormalizer(knots, terms.origin()), terms);
     }
 
     private static INDArray rows(RandomAccessExamples table, long[] numbers) {

@@ -4,6 +4,10 @@ package io.github.dl4jdp.features;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.DpSgdPlan;
+import io.github.dl4jdp.core.data.Origin;
+import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.DataPreProcessors;
+import io.github.dl4jdp.core.gradient.GradientRules;
 import java.io.File;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,6 +18,8 @@ import java.util.TreeMap;
 import java.util.UUID;
 import org.nd4j.shade.jackson.databind.JsonNode;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * What every release about private data has, whatever was released: what it cost, and for whom.
@@ -23,14 +29,39 @@ import org.nd4j.shade.jackson.databind.ObjectMapper;
  * @param unit what is protected as one
  * @param event what was done
  * @param identity the name under which it is charged once
+ * @param before the origin of the constants by which its data were changed
  */
-record ReleaseTerms(long examples, NeighboringRelation relation, UnitOfRelease unit, DpEvent event, String identity) {
+record ReleaseTerms(
+        long examples,
+        NeighboringRelation relation,
+        UnitOfRelease unit,
+        DpEvent event,
+        String identity,
+        Origin before) {
 
+    private static final Logger log = LoggerFactory.getLogger(ReleaseTerms.class);
     private static final List<String> NAMES = List.of("identity", "examples", "relation", "unit", "event");
 
     /** Those of a new release. */
-    ReleaseTerms(long examples, NeighboringRelation relation, UnitOfRelease unit, DpEvent event) {
-        this(examples, relation, unit, event, UUID.randomUUID().toString());
+    ReleaseTerms(long examples, NeighboringRelation relation, UnitOfRelease unit, DpEvent event, Origin before) {
+        this(examples, relation, unit, event, UUID.randomUUID().toString(), before);
+    }
+
+    /**
+     * The origin of the constants by which private data are changed that a release is about.
+     *
+     * @throws IllegalArgumentException if they went through a preprocessor that is not known to compute every example independently
+     */
+    static Origin before(RandomAccessExamples data) {
+        DataPreProcessors.requireExampleWise(data, GradientRules.builtIn());
+        List<String> assumptions = DataPreProcessors.assumptions(data);
+        assumptions.forEach(assumption -> log.warn("Assumed: {}.", assumption));
+        return new Origin(DataPreProcessors.releases(data), assumptions.isEmpty());
+    }
+
+    /** The origin of what was released. */
+    Origin origin() {
+        return before.and(Origin.ofRelease(identity, event.toJson()));
     }
 
     /** Writes them, and what was released. */
@@ -41,6 +72,8 @@ record ReleaseTerms(long examples, NeighboringRelation relation, UnitOfRelease u
         values.put("relation", relation.name());
         values.put("unit", unit.name());
         values.put("event", event.toJson());
+        values.put("before", before.releases());
+        values.put("beforeIsKnown", before.isKnown());
         values.putAll(new TreeMap<>(released));
         Files.writeString(file.toPath(), new ObjectMapper().writeValueAsString(values));
     }
@@ -72,11 +105,24 @@ record ReleaseTerms(long examples, NeighboringRelation relation, UnitOfRelease u
                     NeighboringRelation.valueOf(values.get("relation").asText()),
                     UnitOfRelease.of(values.get("unit").asText()),
                     DpEvent.fromJson(values.get("event").asText()),
-                    values.get("identity").asText());
+                    values.get("identity").asText(),
+                    before(values));
             return reader.read(terms, values);
         } catch (IllegalArgumentException e) {
             throw new IOException(kind + ": " + e.getMessage(), e);
         }
+    }
+
+    private static Origin before(JsonNode values) {
+        if (!values.has("before")) {
+            return Origin.UNKNOWN;
+        }
+        var releases = new TreeMap<String, String>();
+        values.get("before")
+                .fields()
+                .forEachRemaining(
+                        one -> releases.put(one.getKey(), one.getValue().asText()));
+        return new Origin(releases, values.path("beforeIsKnown").asBoolean());
     }
 
     /** Charges a release of class {@code releaser} to a plan. */

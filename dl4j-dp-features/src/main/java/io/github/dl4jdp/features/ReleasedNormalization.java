@@ -66,7 +66,8 @@ public final class ReleasedNormalization {
                 ReleasedNormalization.class,
                 List.of("mean", "deviation"),
                 (terms, released) -> new ReleasedNormalization(
-                        ChannelNormalization.of(numbers(released.get("mean")), numbers(released.get("deviation"))),
+                        ChannelNormalization.of(
+                                numbers(released.get("mean")), numbers(released.get("deviation")), terms.origin()),
                         terms));
     }
 

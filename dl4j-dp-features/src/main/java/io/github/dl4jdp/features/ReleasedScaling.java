@@ -87,7 +87,7 @@ public final class ReleasedScaling {
                                 .mapToDouble(i -> own.get(i).asDouble())
                                 .toArray();
             }
-            return new ReleasedScaling(new TableNormalizer(knots), terms);
+            return new ReleasedScaling(new TableNormalizer(knots, terms.origin()), terms);
         });
     }
 }

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import io.github.dl4jdp.core.data.DataStage;
+import io.github.dl4jdp.core.data.Origin;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
 import java.util.Arrays;
+import java.util.TreeMap;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -26,7 +29,7 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <p>It widens the table, so it works on {@code DataSet}s, not on arrays in place, and cannot be reverted. It is never fitted to data: its knots are public, or released with noise.
  */
-public final class TableNormalizer implements DataNormalization {
+public final class TableNormalizer implements DataNormalization, DataStage {
     private static final long serialVersionUID = 1L;
 
     static {
@@ -36,6 +39,9 @@ public final class TableNormalizer implements DataNormalization {
     /** By column: null for one that stays as it is, ascending knots otherwise. */
     private final double[] @Nullable [] knots;
 
+    /** Null where an earlier version wrote the object. */
+    private final @Nullable Origin origin;
+
     /**
      * A normalizer by public knots.
      *
@@ -44,6 +50,11 @@ public final class TableNormalizer implements DataNormalization {
      */
     @SuppressWarnings("exports") // users need not have the annotations to compile
     public TableNormalizer(double[] @Nullable [] knots) {
+        this(knots, Origin.PUBLIC);
+    }
+
+    TableNormalizer(double[] @Nullable [] knots, Origin origin) {
+        this.origin = origin;
         if (knots.length == 0) {
             throw new IllegalArgumentException("knots must be those of one or more columns, were none");
         }
@@ -60,6 +71,12 @@ public final class TableNormalizer implements DataNormalization {
                 this.knots[c] = own.clone();
             }
         }
+    }
+
+    /** {@inheritDoc} Knots of {@link PrivateScaling} know their release, through files too: the engine takes them for plans alone that are charged with it. Those of a file of an earlier version are of unknown origin, which the report says. */
+    @Override
+    public Origin origin() {
+        return origin == null ? Origin.UNKNOWN : origin;
     }
 
     /** The knots of a column, or null if it stays as it is. */
@@ -235,7 +252,9 @@ public final class TableNormalizer implements DataNormalization {
 
     @Override
     public boolean equals(@Nullable Object other) {
-        return other instanceof TableNormalizer that && Arrays.deepEquals(knots, that.knots);
+        return other instanceof TableNormalizer that
+                && Arrays.deepEquals(knots, that.knots)
+                && origin().equals(that.origin());
     }
 
     @Override
@@ -246,6 +265,8 @@ public final class TableNormalizer implements DataNormalization {
     /** How DL4J writes it to a file; DL4J makes one by its name. */
     public static final class Strategy extends CustomSerializerStrategy<TableNormalizer> {
         private static final int MOST = 1 << 20;
+        /** Where an earlier version wrote the number of columns: the origin of the knots follows. */
+        private static final int WITH_ORIGIN = -1;
 
         @Override
         public Class<TableNormalizer> getSupportedClass() {
@@ -255,6 +276,14 @@ public final class TableNormalizer implements DataNormalization {
         @Override
         public void write(TableNormalizer normalizer, OutputStream stream) throws IOException {
             var out = new DataOutputStream(stream);
+            Origin origin = normalizer.origin();
+            out.writeInt(WITH_ORIGIN);
+            out.writeBoolean(origin.isKnown());
+            out.writeInt(origin.releases().size());
+            for (var release : origin.releases().entrySet()) {
+                out.writeUTF(release.getKey());
+                out.writeUTF(release.getValue());
+            }
             out.writeInt(normalizer.knots.length);
             for (double[] own : normalizer.knots) {
                 out.writeInt(own == null ? -1 : own.length);
@@ -268,7 +297,18 @@ public final class TableNormalizer implements DataNormalization {
         @Override
         public TableNormalizer restore(InputStream stream) throws IOException {
             var in = new DataInputStream(stream);
-            double[] @Nullable [] knots = new double[size(in.readInt())][];
+            int columns = in.readInt();
+            Origin origin = Origin.UNKNOWN;
+            if (columns == WITH_ORIGIN) {
+                boolean isKnown = in.readBoolean();
+                var releases = new TreeMap<String, String>();
+                for (int left = size(in.readInt()); left > 0; left--) {
+                    releases.put(in.readUTF(), in.readUTF());
+                }
+                origin = new Origin(releases, isKnown);
+                columns = in.readInt();
+            }
+            double[] @Nullable [] knots = new double[size(columns)][];
             for (int c = 0; c < knots.length; c++) {
                 int length = in.readInt();
                 if (length >= 0) {
@@ -279,7 +319,7 @@ public final class TableNormalizer implements DataNormalization {
                     knots[c] = own;
                 }
             }
-            return new TableNormalizer(knots);
+            return new TableNormalizer(knots, origin);
         }
 
         private static int size(int stored) throws IOException {

@@ -11,6 +11,7 @@ import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.data.GroupedExamples;
+import io.github.dl4jdp.core.data.Origin;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.PrivateMoments;
 import java.io.File;
@@ -132,7 +133,7 @@ class PrivateNormalizationTest {
     @Test
     void release_emptySum_isNoise() {
         ReleasedNormalization released =
-                PrivateNormalization.of(10, 1, 1, 1).release(new PrivateMoments(CHANNELS, 1, 1));
+                PrivateNormalization.of(10, 1, 1, 1).release(new PrivateMoments(CHANNELS, 1, 1), Origin.PUBLIC);
 
         assertThat(released.normalization().mean()).doesNotContain(0.0);
         assertThat(released.event()).isEqualTo(new DpEvent.Gaussian(1));
