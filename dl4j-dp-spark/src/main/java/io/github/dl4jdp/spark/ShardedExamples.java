@@ -3,12 +3,15 @@ package io.github.dl4jdp.spark;
 
 import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.gradient.DataPreProcessors;
+import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.mechanism.LotSums;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 import java.util.NoSuchElementException;
 import java.util.OptionalLong;
 import java.util.PrimitiveIterator;
@@ -21,6 +24,8 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A training set on storage that driver and executors reach, cut into shards once and for all: file:, hdfs:, s3a: and what else Hadoop's {@code FileSystem} knows.
@@ -31,6 +36,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * <p>The files hold what the examples tell, unprotected: keep them where the examples may be kept.
  */
 public final class ShardedExamples {
+    private static final Logger log = LoggerFactory.getLogger(ShardedExamples.class);
     private static final int ROWS_AT_A_TIME = 256;
 
     private final ShardStorage storage;
@@ -129,7 +135,7 @@ public final class ShardedExamples {
      * #write(JavaSparkContext, RandomAccessExamples, long, int, String)} takes others.
      *
      * @param shards at least 1 and at most the number of examples
-     * @throws IllegalArgumentException if {@code shards} is out of its range, the directory has a set of shards, or examples have different shapes
+     * @throws IllegalArgumentException if {@code shards} is out of its range, the directory has a set of shards, examples have different shapes, or went through a preprocessor that may mix them or a private release
      * @throws UncheckedIOException if the directory cannot be written to
      */
     public static ShardedExamples write(
@@ -151,6 +157,7 @@ public final class ShardedExamples {
         if (publicSize < 1) {
             throw new IllegalArgumentException("publicSize must be at least 1, was " + publicSize);
         }
+        requireWritable(examples);
         long units = units(examples);
         long most = Math.min(units, publicSize);
         if (shards < 1 || shards > most) {
@@ -176,6 +183,18 @@ public final class ShardedExamples {
             throw new UncheckedIOException(e);
         }
         return finish(storage, written, OptionalLong.of(publicSize));
+    }
+
+    /** What the examples went through is not written with them. */
+    private static void requireWritable(RandomAccessExamples examples) {
+        DataPreProcessors.requireExampleWise(examples, GradientRules.builtIn());
+        DataPreProcessors.assumptions(examples).forEach(assumption -> log.warn("Assumed: {}.", assumption));
+        Map<String, String> releases = DataPreProcessors.releases(examples);
+        if (!releases.isEmpty()) {
+            throw new IllegalArgumentException(
+                    "examples that are written must not be changed by private releases, were by " + releases
+                            + ": shards do not keep what they cost, and a plan could forget it. Write a copy, RandomAccessExamples.of(examples.get(rows)), and charge each plan that trains on it with the release");
+        }
     }
 
     private static long units(RandomAccessExamples examples) {

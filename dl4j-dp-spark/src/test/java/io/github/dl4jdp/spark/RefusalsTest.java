@@ -9,13 +9,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.DpUpdater;
 import io.github.dl4jdp.core.UnsupportedModelException;
+import io.github.dl4jdp.core.data.Origin;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RecordExamples;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import org.apache.spark.SparkConf;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
@@ -34,6 +37,8 @@ import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.api.DataSetPreProcessor;
+import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.schedule.ISchedule;
@@ -223,6 +228,40 @@ class RefusalsTest {
                 .isThrownBy(() -> ShardedExamples.write(rows, where()))
                 .withMessageContaining("SPARK-23207")
                 .withMessageContaining("checkpoint");
+    }
+
+    /** Examples that a private release has changed, a stage which holds its constants. */
+    private record Shifted(RandomAccessExamples examples, Origin origin) implements RandomAccessExamples {
+        @Override
+        public long size() {
+            return examples.size();
+        }
+
+        @Override
+        public MultiDataSet get(long[] indices) {
+            return examples.get(indices);
+        }
+    }
+
+    /** Shards do not keep what examples went through before. */
+    @Test
+    void write_examplesThroughAReleaseOrAMixingPreProcessor_areRefused() {
+        RandomAccessExamples data = RandomAccessExamples.of(TestRun.data(DataType.DOUBLE));
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ShardedExamples.write(
+                        spark, new Shifted(data, Origin.ofRelease("statistics", "{}")), 2, where()))
+                .withMessageContaining("statistics");
+        var mixing = new ListDataSetIterator<>(TestRun.data(DataType.DOUBLE).asList(), 10);
+        DataSetPreProcessor centering = batch -> batch.setFeatures(
+                batch.getFeatures().subRowVector(batch.getFeatures().mean(0)));
+        mixing.setPreProcessor(centering);
+        RandomAccessExamples mixed = RecordExamples.inMemory(mixing);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ShardedExamples.write(spark, mixed, 2, where()))
+                .withMessageContaining("not known to compute every example independently");
+        assertThat(ShardedExamples.write(spark, new Shifted(data, Origin.PUBLIC), 2, where())
+                        .size())
+                .isEqualTo(data.size());
     }
 
     @Test
