@@ -201,7 +201,8 @@ class DataStagesTest {
                 givenBatches(), "withPreProcessor", engine -> engine.lots(new MultiDataSetIteratorAdapter(inner)));
         inner.setPreProcessor(null);
         assertRefused(givenBatches(), "withPreProcessor", engine -> {
-            var lots = engine.lots(new EarlyTerminationDataSetIterator(inner, 100));
+            // An iterator that does not hand on what is set on the one inside.
+            var lots = engine.lots(new MultiDataSetIteratorAdapter(inner));
             inner.setPreProcessor(CENTERING);
             lots.next();
         });
