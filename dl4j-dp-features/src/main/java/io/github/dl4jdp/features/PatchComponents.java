@@ -144,26 +144,28 @@ final class PatchComponents {
         return out;
     }
 
-    /** Components kept. */
-    int count() {
-        return count;
+    /** Components kept of each group. */
+    int[] sizes() {
+        return Arrays.stream(projections)
+                .mapToInt(projection -> projection[0].length)
+                .toArray();
     }
 
     /**
      * Finds the components of some images, one after the other group by group: a group's weights are read once for all of them.
      *
      * @param images for each its groups of numbers
-     * @param number of images that are there
-     * @param to a row of {@link #count()} components for each image, from {@code offset} on
+     * @return a row of components for each image, one group's after the other
      */
-    void project(float[][][] images, int number, float[] to, int offset) {
-        int next = offset;
+    float[][] project(float[][][] images) {
+        float[][] out = new float[images.length][count];
+        int next = 0;
         for (int group = 0; group < projections.length; group++) {
             float[][] projection = projections[group];
             int kept = projection[0].length;
-            float[][] components = new float[number][kept];
+            float[][] components = new float[images.length][kept];
             for (int i = 0; i < projection.length; i += 2) {
-                for (int n = 0; n < number; n++) {
+                for (int n = 0; n < images.length; n++) {
                     float[] numbers = images[n][group];
                     Rows.addScaled(
                             components[n],
@@ -174,10 +176,11 @@ final class PatchComponents {
                             kept);
                 }
             }
-            for (int n = 0; n < number; n++) {
-                System.arraycopy(components[n], 0, to, next + n * count, kept);
+            for (int n = 0; n < images.length; n++) {
+                System.arraycopy(components[n], 0, out[n], next, kept);
             }
             next += kept;
         }
+        return out;
     }
 }

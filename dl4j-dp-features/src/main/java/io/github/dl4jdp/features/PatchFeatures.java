@@ -4,9 +4,6 @@ package io.github.dl4jdp.features;
 import java.util.Arrays;
 import java.util.Locale;
 import java.util.SplittableRandom;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.random.RandomGenerator;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,10 +25,8 @@ import org.jspecify.annotations.Nullable;
  * pictures.
  */
 public final class PatchFeatures implements FeatureExtractor {
-    private static final int CELLS = PatchOptions.GRID * PatchOptions.GRID;
     private static final int MIN_SIDE = 16;
     private static final int MAX_SIDE = 64;
-    private static final int PICTURES_AT_ONCE = 32;
     private static final int IMAGES_AT_ONCE = 16;
 
     private final int channels;
@@ -39,12 +34,8 @@ public final class PatchFeatures implements FeatureExtractor {
     private final int width;
     private final long seed;
     private final PatchOptions options;
-    private final ConcurrentLinkedQueue<PatchResponses> idle = new ConcurrentLinkedQueue<>();
 
-    private @Nullable Learned learned;
-
-    /** What the drawings teach. */
-    private record Learned(PatchFilters filters, PatchComponents components) {}
+    private @Nullable PatchScales learned;
 
     private PatchFeatures(int channels, int height, int width, long seed, PatchOptions options) {
         this.channels = channels;
@@ -55,12 +46,9 @@ public final class PatchFeatures implements FeatureExtractor {
     }
 
     /** Features that are already in a file are read without learning anything, so nothing is learned before an image comes. */
-    private synchronized Learned learned() {
+    private synchronized PatchScales learned() {
         if (learned == null) {
-            RandomGenerator random = new SplittableRandom(seed);
-            PatchFilters filters = new PatchFilters(options, channels, PatchOptions.PATCH_DAMPING, random);
-            float[][][] spectra = spectraOfDrawings(filters, random);
-            learned = new Learned(filters, new PatchComponents(spectra, CELLS * options.components()));
+            learned = new PatchScales(options, channels, height, width, new SplittableRandom(seed));
         }
         return learned;
     }
@@ -105,43 +93,6 @@ public final class PatchFeatures implements FeatureExtractor {
         }
     }
 
-    private float[][][] spectraOfDrawings(PatchFilters filters, RandomGenerator random) {
-        int size = 2 * Math.max(height, width);
-        DeadLeaves leaves = new DeadLeaves(random, size);
-        float[][][] out = new float[options.scalePictures() * 4][CELLS][2 * options.filters()];
-        for (int from = 0; from < out.length; from += 4 * PICTURES_AT_ONCE) {
-            int first = from;
-            float[][] drawn = new float[Math.min(PICTURES_AT_ONCE, (out.length - from) / 4)][];
-            for (int n = 0; n < drawn.length; n++) {
-                drawn[n] = PatchFilters.asChannels(leaves.next(), channels);
-            }
-            IntStream.range(0, drawn.length).parallel().forEach(n -> {
-                PatchResponses responses = responses(filters);
-                for (int part = 0; part < 4; part++) {
-                    float[] piece = crop(drawn[n], size, part / 2 * height, part % 2 * width);
-                    responses.spectrum(piece, out[first + 4 * n + part]);
-                }
-                idle.add(responses);
-            });
-        }
-        return out;
-    }
-
-    private PatchResponses responses(PatchFilters filters) {
-        PatchResponses polled = idle.poll();
-        return polled != null ? polled : new PatchResponses(filters, channels, height, width);
-    }
-
-    private float[] crop(float[] picture, int size, int top, int left) {
-        float[] out = new float[channels * height * width];
-        for (int c = 0; c < channels; c++) {
-            for (int r = 0; r < height; r++) {
-                System.arraycopy(picture, (c * size + top + r) * size + left, out, (c * height + r) * width, width);
-            }
-        }
-        return out;
-    }
-
     @Override
     public long[] inputShape() {
         return new long[] {channels, height, width};
@@ -149,13 +100,13 @@ public final class PatchFeatures implements FeatureExtractor {
 
     @Override
     public long[] outputShape() {
-        return new long[] {(long) CELLS * options.components()};
+        return new long[] {options.features()};
     }
 
     @Override
     public String identity() {
         return String.format(
-                Locale.ROOT, "patches %s input=%dx%dx%d seed=%d version=3", options, channels, height, width, seed);
+                Locale.ROOT, "patches %s input=%dx%dx%d seed=%d version=4", options, channels, height, width, seed);
     }
 
     /**
@@ -172,23 +123,19 @@ public final class PatchFeatures implements FeatureExtractor {
                     "length of examples must be a multiple of " + each + ", was " + examples.length);
         }
         int count = examples.length / each;
-        int length = CELLS * options.components();
+        int length = options.features();
         float[] features = new float[Math.multiplyExact(count, length)];
-        Learned drawn = learned();
-        PatchResponses responses = responses(drawn.filters());
-        float[][][] spectra = new float[Math.min(IMAGES_AT_ONCE, count)][CELLS][2 * options.filters()];
+        PatchScales drawn = learned();
         for (int from = 0; from < count; from += IMAGES_AT_ONCE) {
-            int number = Math.min(IMAGES_AT_ONCE, count - from);
-            for (int n = 0; n < number; n++) {
-                int image = from + n;
-                responses.spectrum(Arrays.copyOfRange(examples, image * each, (image + 1) * each), spectra[n]);
+            float[][] images = new float[Math.min(IMAGES_AT_ONCE, count - from)][];
+            for (int n = 0; n < images.length; n++) {
+                images[n] = Arrays.copyOfRange(examples, (from + n) * each, (from + n + 1) * each);
             }
-            drawn.components().project(spectra, number, features, from * length);
-            for (int n = 0; n < number; n++) {
+            drawn.extract(images, length, features, from * length);
+            for (int n = 0; n < images.length; n++) {
                 normalize(features, (from + n) * length, length);
             }
         }
-        idle.add(responses);
         return features;
     }
 

@@ -14,6 +14,10 @@ final class PatchFilters {
     private static final int PICTURE_SIZE = 64;
 
     private final int channels;
+
+    /** Side of the pictures that filters are cut from. */
+    private final int size;
+
     private final int dimension;
 
     final PatchWhitening whitening;
@@ -27,15 +31,18 @@ final class PatchFilters {
     /**
      * Draws pictures and cuts filters out.
      *
+     * @param zoom sides of the pictures after resampling, of those before
      * @param damping added to the variances that patches are whitened by: their finest details are mostly noise
      */
-    PatchFilters(PatchOptions options, int channels, double damping, RandomGenerator random) {
+    PatchFilters(PatchOptions options, int channels, double zoom, double damping, RandomGenerator random) {
         this.channels = channels;
         this.dimension = channels * PatchOptions.SIDE * PatchOptions.SIDE;
         float[][] pictures = new float[options.filterPictures()][];
         DeadLeaves leaves = new DeadLeaves(random, PICTURE_SIZE);
+        this.size = (int) Math.round(PICTURE_SIZE * zoom);
+        Resampling resampling = new Resampling(PICTURE_SIZE, PICTURE_SIZE, size, size);
         for (int i = 0; i < pictures.length; i++) {
-            pictures[i] = asChannels(leaves.next(), channels);
+            pictures[i] = resampling.apply(asChannels(leaves.next(), channels));
         }
         double[] mean = new double[dimension];
         double[][] covariance = moments(pictures, random, mean);
@@ -96,10 +103,10 @@ final class PatchFilters {
 
     private double[] patch(float[][] pictures, RandomGenerator random) {
         float[] picture = pictures[random.nextInt(pictures.length)];
-        int row = random.nextInt(PICTURE_SIZE - PatchOptions.SIDE + 1);
-        int column = random.nextInt(PICTURE_SIZE - PatchOptions.SIDE + 1);
+        int row = random.nextInt(size - PatchOptions.SIDE + 1);
+        int column = random.nextInt(size - PatchOptions.SIDE + 1);
         float[] patch = new float[dimension];
-        copyPatch(picture, channels, PICTURE_SIZE, PICTURE_SIZE, row, column, patch);
+        copyPatch(picture, channels, size, size, row, column, patch);
         double[] out = new double[dimension];
         for (int d = 0; d < dimension; d++) {
             out[d] = patch[d];

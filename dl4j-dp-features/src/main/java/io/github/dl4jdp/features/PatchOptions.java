@@ -2,6 +2,7 @@
 package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.core.internal.Require;
+import java.util.List;
 
 /**
  * How {@link PatchFeatures} are made.
@@ -45,6 +46,15 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
     /** Added to the variances that components are scaled by, of the largest. */
     static final double COMPONENT_DAMPING = 0.0005;
 
+    /** A resolution: how large images are made, how many filters and components it has, and its share of the squared norm of features. */
+    record Scale(double zoom, double filters, double components, double share) {}
+
+    /**
+     * The resolutions. Numbers of filters and components are of those at the images' own resolution.
+     */
+    private static final List<Scale> SCALES =
+            List.of(new Scale(1, 1, 1, 0.6), new Scale(1.75, 0.5, 0.375, 0.25), new Scale(0.53125, 0.5, 0.375, 0.15));
+
     private static final int MIN_FILTER_PICTURES = 20;
     private static final int MIN_SCALE_PICTURES = 50;
     private static final int STANDARD_FILTERS = 800;
@@ -70,5 +80,27 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
                 components,
                 Math.max(MIN_FILTER_PICTURES, filters / 3),
                 Math.max(MIN_SCALE_PICTURES, 2 * filters));
+    }
+
+    /** The resolutions, the images' own first. */
+    List<Scale> scales() {
+        return SCALES;
+    }
+
+    /** How components of a resolution are made. */
+    PatchOptions at(Scale scale) {
+        int pairs = (int) Math.ceil(filters * scale.filters());
+        int kept = (int) Math.ceil(components * scale.components());
+        return scale.zoom() == 1 ? this : new PatchOptions(pairs, kept, filterPictures, scalePictures);
+    }
+
+    /** Features of an image. */
+    int features() {
+        return GRID * GRID * SCALES.stream().mapToInt(scale -> at(scale).components()).sum();
+    }
+
+    /** Pictures whose views are compared, four parts of each: several times as many as one frequency has components. */
+    int viewPictures() {
+        return Math.max(MIN_SCALE_PICTURES, 12 * components);
     }
 }

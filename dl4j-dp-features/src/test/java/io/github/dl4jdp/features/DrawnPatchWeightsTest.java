@@ -49,7 +49,7 @@ class DrawnPatchWeightsTest {
         INDArray weights = weights(configuration(6));
 
         PatchFilters expected =
-                new PatchFilters(PatchOptions.of(FILTERS, 1), 3, 0.1, new java.util.SplittableRandom(3));
+                new PatchFilters(PatchOptions.of(FILTERS, 1), 3, 1, 0.1, new java.util.SplittableRandom(3));
         for (int k = 0; k < FILTERS; k++) {
             INDArray filter = weights.get(NDArrayIndex.point(k)).dup('c').reshape(108);
             INDArray drawn = Nd4j.createFromArray(expected.inPixels(k)).castTo(DataType.FLOAT);

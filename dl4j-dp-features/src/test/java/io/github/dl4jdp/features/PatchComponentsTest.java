@@ -24,26 +24,23 @@ class PatchComponentsTest {
     @Test
     void project_knownDeviations_keepsTheLargestOfAllGroupsAndScalesThem() {
         PatchComponents components = new PatchComponents(drawn(), 3);
-        float[] out = new float[5];
 
-        components.project(new float[][][] {{{4, 3}, {2, 104}}}, 1, out, 1);
+        float[] out = components.project(new float[][][] {{{4, 3}, {2, 104}}})[0];
 
-        assertThat(components.count()).isEqualTo(3);
+        assertThat(out).hasSize(3);
+        assertThat(components.sizes()).containsExactly(2, 1);
         // Sums of squares are 18, 2 and 8 (and 0.02); a direction's sign is free.
         double damping = 0.0005 * 18;
-        assertThat(out[0]).isZero();
-        assertThat(Math.abs(out[1])).isCloseTo((float) (3 / Math.sqrt(18 + damping)), within(1e-5f));
-        assertThat(Math.abs(out[2])).isCloseTo((float) (1 / Math.sqrt(2 + damping)), within(1e-5f));
-        assertThat(Math.abs(out[3])).isCloseTo((float) (2 / Math.sqrt(8 + damping)), within(1e-5f));
-        assertThat(out[4]).isZero();
+        assertThat(Math.abs(out[0])).isCloseTo((float) (3 / Math.sqrt(18 + damping)), within(1e-5f));
+        assertThat(Math.abs(out[1])).isCloseTo((float) (1 / Math.sqrt(2 + damping)), within(1e-5f));
+        assertThat(Math.abs(out[2])).isCloseTo((float) (2 / Math.sqrt(8 + damping)), within(1e-5f));
     }
 
     @Test
     void project_means_givesZero() {
         PatchComponents components = new PatchComponents(drawn(), 4);
-        float[] out = new float[4];
 
-        components.project(new float[][][] {{{1, 2}, {0, 4}}}, 1, out, 0);
+        float[] out = components.project(new float[][][] {{{1, 2}, {0, 4}}})[0];
 
         assertThat(out).containsOnly(new float[] {0}, within(1e-6f));
     }

@@ -15,6 +15,10 @@ import org.junit.jupiter.api.Test;
 class PatchFeaturesTest {
     private static final PatchOptions SMALL = new PatchOptions(12, 10, 4, 20);
     private static final int SIDE = 16;
+
+    /** Sixteen frequencies of 10, 4 and 4 components. */
+    private static final int LENGTH = 288;
+
     private static final int EACH = 3 * SIDE * SIDE;
     private static final PatchFeatures features = PatchFeatures.learn(3, SIDE, SIDE, 5, SMALL);
 
@@ -24,10 +28,10 @@ class PatchFeaturesTest {
     void extract_image_hasNormOneAndTheShapeSaid() {
         float[] out = features.extract(drawn(3, SIDE, 2));
 
-        assertThat(features.outputShape()).containsExactly(160);
-        assertThat(out).hasSize(320);
-        assertThat(norm(Arrays.copyOfRange(out, 0, 160))).isCloseTo(1, within(1e-6));
-        assertThat(norm(Arrays.copyOfRange(out, 160, 320))).isCloseTo(1, within(1e-6));
+        assertThat(features.outputShape()).containsExactly(LENGTH);
+        assertThat(out).hasSize(2 * LENGTH);
+        assertThat(norm(Arrays.copyOfRange(out, 0, LENGTH))).isCloseTo(1, within(1e-6));
+        assertThat(norm(Arrays.copyOfRange(out, LENGTH, 2 * LENGTH))).isCloseTo(1, within(1e-6));
     }
 
     @Test
@@ -89,7 +93,7 @@ class PatchFeaturesTest {
 
         for (int n = 0; n < 19; n++) {
             float[] alone = features.extract(Arrays.copyOfRange(images, n * EACH, (n + 1) * EACH));
-            assertThat(Arrays.copyOfRange(out, n * 160, (n + 1) * 160)).isEqualTo(alone);
+            assertThat(Arrays.copyOfRange(out, n * LENGTH, (n + 1) * LENGTH)).isEqualTo(alone);
         }
     }
 
@@ -102,14 +106,14 @@ class PatchFeaturesTest {
 
         float[] out = features.extract(images);
 
-        assertThat(Arrays.copyOfRange(out, 160, 320)).isEqualTo(alone);
-        assertThat(Arrays.copyOfRange(out, 0, 160)).containsOnly(0f);
+        assertThat(Arrays.copyOfRange(out, LENGTH, 2 * LENGTH)).isEqualTo(alone);
+        assertThat(Arrays.copyOfRange(out, 0, LENGTH)).containsOnly(0f);
         assertThat(out).doesNotContain(Float.NaN);
     }
 
     @Test
     void spectrum_randomImage_equalsTheDefinition() {
-        PatchFilters filters = new PatchFilters(SMALL, 3, PatchOptions.PATCH_DAMPING, new SplittableRandom(1));
+        PatchFilters filters = new PatchFilters(SMALL, 3, 1, PatchOptions.PATCH_DAMPING, new SplittableRandom(1));
         float[] image = drawn(3, SIDE, 1);
         float[][] spectrum = new float[16][24];
 
