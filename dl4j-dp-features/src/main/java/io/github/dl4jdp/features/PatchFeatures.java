@@ -14,15 +14,20 @@ import org.jspecify.annotations.Nullable;
  * images; what exceeds a threshold, for either sign, is averaged over the overlapping cells of a 4x4 grid and over the image and
  * its mirror image, so the features do not distinguish left from right. The averages' square roots go through a cosine transform over the
  * grid. Of the 16 x 1,600 numbers, the 4,096 directions of largest variance among the drawings are kept, each within one frequency
- * of the transform, and scaled to nearly equal variance; then the whole vector is scaled to norm one. Neither filters nor scales
- * come from any example: two are equal when their seed and sizes are, on every machine.
+ * of the transform, and scaled to nearly equal variance.
+ *
+ * <p>The same is done with 400 other patterns each on the image enlarged to 1.75 times its sides and reduced to 0.53 times them, which
+ * gives 1,536 numbers each. The numbers of all three are whitened by the covariance of what differs between two views of one drawing,
+ * shifted, turned and zoomed; then the whole vector is scaled to norm one. Nothing comes from any example: two extractors
+ * are equal when their seed and sizes are, on every machine.
  *
  * <p>A linear model of features with nearly equal variances learns in few steps, which is what noise leaves room for.
  *
  * <p>Source: A. Coates and A. Ng, ICML 2011, for the encoding; L. Thiry, M. Arbel, E. Belilovsky, E. Oyallon, The Unreasonable
  * Effectiveness of Patches in Deep Convolutional Kernels Methods, ICLR 2021, for whitened patches of norm one; X. Tang et al.,
  * Differentially Private Image Classification by Learning Priors from Random Processes, NeurIPS 2023, for learning from drawn
- * pictures.
+ * pictures; A. Hatch, S. Kajarekar, A. Stolcke, Within-Class Covariance Normalization for SVM-based Speaker Recognition, Interspeech
+ * 2006, for whitening by differences.
  */
 public final class PatchFeatures implements FeatureExtractor {
     private static final int MIN_SIDE = 16;
@@ -69,8 +74,10 @@ public final class PatchFeatures implements FeatureExtractor {
     /**
      * As above, with a choice of how many features: fewer are faster, and less accurate.
      *
-     * @param filters pairs of patterns, of mirror images; 800 above
-     * @param components a sixteenth of the number of features, at most twice {@code filters}; 256 above
+     * @param filters pairs of patterns, of mirror images, at the images' own resolution, and twice as many as at each of the other
+     *     two; 800 above
+     * @param components a sixteenth of the number of features at the images' own resolution, at most twice {@code filters}; the
+     *     other two have three eighths of them each, rounded up; 256 above
      * @throws IllegalArgumentException as above, or if {@code filters < 1} or {@code components} is not in [1, 2 filters]
      */
     public static PatchFeatures learn(int channels, int height, int width, long seed, int filters, int components) {
@@ -113,7 +120,7 @@ public final class PatchFeatures implements FeatureExtractor {
      * {@inheritDoc}
      *
      * @param examples images [count, channels, height, width], from 0 to 1
-     * @return features [count, 16 x components], each of norm one (or zero, where an image is not finite)
+     * @return features [count, {@link #outputShape() features}], each of norm one (or zero, where an image is not finite)
      */
     @Override
     public float[] extract(float[] examples) {

@@ -18,7 +18,10 @@ final class PatchScales {
     /** Parts of a picture that have views of their own. */
     private static final int PARTS = 4;
 
-    private final List<PatchScale> scales = new ArrayList<>();
+    private static final int VIEWS = 2;
+
+    /** In the order of the options. */
+    final List<PatchScale> scales = new ArrayList<>();
 
     /** What to multiply the components of each scale by. */
     private final float[] factors;
@@ -43,7 +46,7 @@ final class PatchScales {
         int count = addViews(options.viewPictures(), channels, height, width, random, products, squares);
         for (int scale = 0; scale < factors.length; scale++) {
             double share = options.scales().get(scale).share();
-            factors[scale] = (float) Math.sqrt(share * 2 * count / squares[scale]);
+            factors[scale] = (float) Math.sqrt(share * VIEWS * count / squares[scale]);
         }
         scaleProducts(products);
         this.whitening = new ViewWhitening(products, count);
@@ -63,26 +66,25 @@ final class PatchScales {
         DrawnViews views = new DrawnViews(size, height, width);
         for (int from = 0; from < pictures; from += PICTURES_AT_ONCE) {
             int number = Math.min(PICTURES_AT_ONCE, pictures - from);
-            float[][][] pairs = new float[PARTS * number][2][];
-            for (int n = 0; n < number; n++) {
+            float[][][] images = new float[number][VIEWS * PARTS][];
+            for (float[][] ofPicture : images) {
                 float[] picture = PatchFilters.asChannels(leaves.next(), channels);
-                for (int part = 0; part < PARTS; part++) {
-                    for (int view = 0; view < 2; view++) {
-                        pairs[PARTS * n + part][view] = views.next(picture, part, random);
-                    }
+                for (int view = 0; view < ofPicture.length; view++) {
+                    ofPicture[view] = views.next(picture, view / VIEWS, random);
                 }
             }
-            float[][][] differences = new float[GROUPS][pairs.length][];
-            double[][] norms = new double[pairs.length][];
-            IntStream.range(0, pairs.length).parallel().forEach(n -> {
-                norms[n] = new double[scales.size()];
-                float[][][] groups = groups(pairs[n], norms[n]);
+            float[][][] differences = new float[GROUPS][PARTS * number][];
+            double[][] norms = new double[number][scales.size()];
+            IntStream.range(0, number).parallel().forEach(n -> {
+                float[][][] groups = groups(images[n], norms[n]);
                 for (int group = 0; group < GROUPS; group++) {
-                    float[] difference = groups[group][0];
-                    Rows.addScaled(difference, groups[group][1], -1, difference.length);
-                    // Each view deviates from what they have in common by half of the difference's square.
-                    Rows.scale(difference, (float) Math.sqrt(0.5), difference.length);
-                    differences[group][n] = difference;
+                    for (int part = 0; part < PARTS; part++) {
+                        float[] difference = groups[group][VIEWS * part];
+                        Rows.addScaled(difference, groups[group][VIEWS * part + 1], -1, difference.length);
+                        // Each view deviates from what they have in common by half of the difference's square.
+                        Rows.scale(difference, (float) Math.sqrt(0.5), difference.length);
+                        differences[group][PARTS * n + part] = difference;
+                    }
                 }
             });
             for (double[] norm : norms) {
@@ -113,7 +115,7 @@ final class PatchScales {
     }
 
     /** Components of images by [group][image], all scales' in a row; adds each scale's squares to {@code squares}. */
-    private float[][][] groups(float[][] images, double[] squares) {
+    float[][][] groups(float[][] images, double[] squares) {
         float[][][] out = new float[GROUPS][images.length][];
         for (int group = 0; group < GROUPS; group++) {
             for (int n = 0; n < images.length; n++) {

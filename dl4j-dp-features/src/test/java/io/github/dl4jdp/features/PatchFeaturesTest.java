@@ -208,7 +208,8 @@ class PatchFeaturesTest {
     void learn_fewFilters_givesAsManyFeatures() {
         PatchFeatures few = PatchFeatures.learn(1, 16, 16, 5, 8, 6);
 
-        assertThat(few.outputShape()).containsExactly(16 * 6);
+        // At the other two resolutions three eighths of the components each, rounded up.
+        assertThat(few.outputShape()).containsExactly(16 * (6 + 3 + 3));
         assertThat(norm(few.extract(drawn(1, 16, 1)))).isCloseTo(1, within(1e-6));
         assertThat(PatchOptions.of(800, 256)).isEqualTo(PatchOptions.standard());
     }
