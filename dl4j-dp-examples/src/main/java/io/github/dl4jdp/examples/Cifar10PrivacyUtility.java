@@ -53,7 +53,7 @@ public final class Cifar10PrivacyUtility extends ExampleMain {
         UtilityCurve curve = new UtilityCurve();
         for (double epsilon : EPSILONS) {
             for (int run = 0; run < (quick ? 1 : plot.runs); run++) {
-                MultiLayerNetwork network = Cifar10PatchFeatures.network(train, privacy().seed + run);
+                MultiLayerNetwork network = Cifar10PatchFeatures.network(train, epsilon, privacy().seed + run);
                 PrivacyEngine engine = PrivacyEngine.attach(
                         network, plan(size(50_000, train.images().size()), epsilon));
                 fitWithProgress(network, engine, examples);
