@@ -17,7 +17,7 @@ final class FeatureOption {
             names = "--features",
             paramLabel = "DIR",
             description =
-                    "Folder for the computed features, up to 980 MB, 3.7 GB for Cifar10ScatterNet (default: beside DeepLearning4J's data).")
+                    "Folder for the computed features, up to 1.7 GB, 3.7 GB for Cifar10ScatterNet (default: beside DeepLearning4J's data).")
     private Path folder = DL4JResources.getBaseDirectory().toPath().resolve("dl4j-dp");
 
     /** Computes the features of the images, or finds them in the folder, with a progress display. */

@@ -59,7 +59,8 @@ public final class DrawnPatchWeights implements IWeightInit {
                     + ", " + PatchOptions.SIDE + "], was " + Arrays.toString(shape));
         }
         int count = Math.toIntExact(shape[0]);
-        var filters = new PatchFilters(PatchOptions.of(count, 1), (int) shape[1], 1, DAMPING, new SplittableRandom(seed));
+        var filters =
+                new PatchFilters(PatchOptions.of(count, 1), (int) shape[1], 1, DAMPING, new SplittableRandom(seed));
         float[][] chosen = new float[count][];
         for (int k = 0; k < count; k++) {
             chosen[k] = centered(filters.inPixels(k));

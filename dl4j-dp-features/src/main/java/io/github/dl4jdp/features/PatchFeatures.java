@@ -60,7 +60,7 @@ public final class PatchFeatures implements FeatureExtractor {
 
     /**
      * Features to be learned from drawn pictures. Drawing and learning happen when the first image comes, once; they take about
-     * one and a half minutes of processor time, on all processors, and a gigabyte of the heap.
+     * five minutes of processor time, on all processors, and a gigabyte of the heap.
      *
      * @param channels 1 (gray) or 3 (red, green, blue)
      * @param seed of the drawings, public

@@ -96,7 +96,9 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
 
     /** Features of an image. */
     int features() {
-        return GRID * GRID * SCALES.stream().mapToInt(scale -> at(scale).components()).sum();
+        return GRID
+                * GRID
+                * SCALES.stream().mapToInt(scale -> at(scale).components()).sum();
     }
 
     /** Pictures whose views are compared, four parts of each: several times as many as one frequency has components. */

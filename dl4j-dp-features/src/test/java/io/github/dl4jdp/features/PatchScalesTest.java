@@ -19,7 +19,9 @@ class PatchScalesTest {
 
     @Test
     void options_shares_addUpToOne() {
-        assertThat(SMALL.scales().stream().mapToDouble(PatchOptions.Scale::share).sum())
+        assertThat(SMALL.scales().stream()
+                        .mapToDouble(PatchOptions.Scale::share)
+                        .sum())
                 .isCloseTo(1, within(1e-9));
         assertThat(SMALL.scales().get(0).zoom()).isEqualTo(1);
         assertThat(SMALL.at(SMALL.scales().get(0))).isEqualTo(SMALL);
@@ -81,7 +83,8 @@ class PatchScalesTest {
     }
 
     private static float[] unwhitened(float[] image) {
-        float[][][] groups = scales.groups(new float[][] {image}, new double[SMALL.scales().size()]);
+        float[][][] groups =
+                scales.groups(new float[][] {image}, new double[SMALL.scales().size()]);
         float[] out = new float[SMALL.features()];
         int next = 0;
         for (float[][] group : groups) {

@@ -21,8 +21,7 @@ class ResamplingTest {
 
         // The new pixels are at 0.5 and 2.5 old ones: weights of 3, 3 and 1 quarters, of what is inside.
         assertThat(new Resampling(1, 4, 1, 2).apply(image))
-                .containsExactly(
-                        new float[] {(3 * 8 + 3 * 16 + 24) / 7f, (16 + 3 * 24 + 3 * 48) / 7f}, within(1e-5f));
+                .containsExactly(new float[] {(3 * 8 + 3 * 16 + 24) / 7f, (16 + 3 * 24 + 3 * 48) / 7f}, within(1e-5f));
     }
 
     @Test

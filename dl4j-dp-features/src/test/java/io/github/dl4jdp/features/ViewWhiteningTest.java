@@ -18,7 +18,8 @@ class ViewWhiteningTest {
 
         ViewWhitening whitening = new ViewWhitening(both, 5);
 
-        // The mean variance of the three numbers is (10 + 6 + 14) / 5 / 3 = 2: S + 2 I is [[4, 0.4], [0.4, 3.2]], and 4.8.
+        // The mean variance of the three numbers is (10 + 6 + 14) / 5 / 3 = 2: S + 2 I is [[4, 0.4], [0.4, 3.2]], and
+        // 4.8.
         float[][] rows = {{1, 0}, {0, 1}};
         whitening.apply(0, rows);
         double determinant = 4 * 3.2 - 0.4 * 0.4;
