@@ -195,7 +195,7 @@ final class GraphTopology {
         }
         for (VertexIndices out : above) {
             INDArray output = vertices[out.getVertexIndex()].getInputs()[out.getVertexEdgeNumber()];
-            if (!epsilon.equalShapes(output)) {
+            if (!Arrays.equals(withoutTrailingOnes(epsilon.shape()), withoutTrailingOnes(output.shape()))) {
                 throw new IllegalStateException(
                         "the gradient that comes to the vertex \"" + vertex.getVertexName()
                                 + "\" must have the shape of its output, "
@@ -203,6 +203,15 @@ final class GraphTopology {
                                 + ": inputs of different shapes meet in a vertex above it; nothing of this lot was released. Give them the same shape");
             }
         }
+    }
+
+    /** DL4J hands a gradient [B, n, 1] to a layer of output [B, n] where one time step follows: the same numbers in the same order. */
+    private static long[] withoutTrailingOnes(long[] shape) {
+        int rank = shape.length;
+        while (rank > 1 && shape[rank - 1] == 1) {
+            rank--;
+        }
+        return Arrays.copyOf(shape, rank);
     }
 
     private @Nullable INDArray maskOf(String input) {
