@@ -252,8 +252,8 @@ class RefusalsTest {
                         spark, new Shifted(data, Origin.ofRelease("statistics", "{}")), 2, where()))
                 .withMessageContaining("statistics");
         var mixing = new ListDataSetIterator<>(TestRun.data(DataType.DOUBLE).asList(), 10);
-        DataSetPreProcessor centering = batch -> batch.setFeatures(
-                batch.getFeatures().subRowVector(batch.getFeatures().mean(0)));
+        DataSetPreProcessor centering = batch ->
+                batch.setFeatures(batch.getFeatures().sub(batch.getFeatures().meanNumber()));
         mixing.setPreProcessor(centering);
         RandomAccessExamples mixed = RecordExamples.inMemory(mixing);
         assertThatIllegalArgumentException()
