@@ -38,6 +38,7 @@ import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.LongUnaryOperator;
 import java.util.function.UnaryOperator;
+import java.util.stream.Collectors;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -657,6 +658,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         MultiDataSet standIn =
                 ExampleWeights.unambiguous(augmentedLots.repeated(InMemoryExamples.map(sums.standIn(), INDArray::dup)));
         requireDeclaredShapes(standIn, shapes.shaped(standIn, true));
+        rehearse(standIn);
         sums.sum(lot.task(network.iterations(), network.epochs())).forEach(lot::add);
         for (INDArray[] arrays : new INDArray[][] {standIn.getFeatures(), standIn.getLabels()}) {
             for (INDArray array : arrays) {
@@ -664,6 +666,29 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
             }
         }
         return expect(standIn, 0, 1, new long[] {0}, true);
+    }
+
+    /** What fails for its shapes alone fails here, before anything is asked of others, and with a message that cannot hold data. */
+    private void rehearse(MultiDataSet standIn) {
+        if (rehearsed) {
+            return;
+        }
+        try {
+            summer.run(streams.lotKey(steps + 1), steps + 1, summer.weighted(standIn), new long[] {0}, tapes -> {});
+            rehearsed = true;
+        } catch (RuntimeException e) {
+            throw new IllegalArgumentException(
+                    "the examples must have the shapes that the network takes, but it fails on zeros of their shapes, features "
+                            + shapes(standIn.getFeatures()) + " and labels " + shapes(standIn.getLabels()) + ": "
+                            + e.getMessage() + ". Nothing was charged",
+                    e);
+        }
+    }
+
+    private static String shapes(INDArray[] arrays) {
+        return Arrays.stream(arrays)
+                .map(array -> Arrays.toString(array.shape()))
+                .collect(Collectors.joining(", "));
     }
 
     /** What is summed elsewhere is not padded here. */
