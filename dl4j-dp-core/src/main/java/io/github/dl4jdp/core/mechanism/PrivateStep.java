@@ -4,6 +4,7 @@ package io.github.dl4jdp.core.mechanism;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.internal.Require;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
+import io.github.dl4jdp.core.internal.arrays.ParallelRanges;
 import io.github.dl4jdp.core.internal.arrays.Rounding;
 import io.github.dl4jdp.core.random.GaussianNoise;
 import io.github.dl4jdp.core.random.NoiseMixer;
@@ -16,10 +17,8 @@ import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.LongUnaryOperator;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -43,7 +42,7 @@ public final class PrivateStep {
     private static final String NOISE = "noise";
     private static final String COUNT_NOISE = "clipping norm";
     /** Coordinates that a thread adds noise to at a time; whole segments of the noise's keystream. */
-    private static final int PIECE = 1 << 16;
+    private static final int PIECE = 1 << 14;
     /** More than rounding ever adds to what one example contributes, as a part of C. */
     private static final double LARGEST_ALLOWANCE = 0.125;
     /** Lots that can be asked for again without drawing them again: the one at hand, and one that is read ahead. */
@@ -264,17 +263,7 @@ public final class PrivateStep {
 
     /** The noise of a coordinate does not depend on the thread that adds it, nor on the piece. */
     private void forEachPiece(Consumer<Piece> action) {
-        int workers = Math.min(threads, pieces.size());
-        if (workers <= 1) {
-            pieces.forEach(action);
-            return;
-        }
-        var next = new AtomicInteger();
-        IntStream.range(0, workers).parallel().forEach(worker -> {
-            for (int i = next.getAndIncrement(); i < pieces.size(); i = next.getAndIncrement()) {
-                action.accept(pieces.get(i));
-            }
-        });
+        new ParallelRanges(threads).run(pieces.size(), 1, (worker, from, to) -> action.accept(pieces.get(from)));
     }
 
     /** The clipping norm {@code C} of the next lot; released, and therefore public. */

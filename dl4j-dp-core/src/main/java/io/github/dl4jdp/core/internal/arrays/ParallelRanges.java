@@ -2,7 +2,6 @@
 package io.github.dl4jdp.core.internal.arrays;
 
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.stream.IntStream;
 import org.nd4j.nativeblas.NativeOpsHolder;
 
 /**
@@ -63,7 +62,7 @@ public record ParallelRanges(int threads) {
             return;
         }
         var next = new AtomicInteger();
-        IntStream.range(0, workers).parallel().forEach(worker -> {
+        Helpers.run(workers, worker -> {
             for (int b = next.getAndIncrement(); b < blocks; b = next.getAndIncrement()) {
                 body.run(worker, b * block, Math.min(count, (b + 1) * block));
             }

@@ -7,7 +7,6 @@ import java.util.List;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.function.Function;
-import java.util.stream.LongStream;
 
 /**
  * The physical batches of a lot: shard by shard, each shard in pieces of the physical batch size.
@@ -106,10 +105,12 @@ record LotParts(List<long[]> rows, List<long[]> keys, int[] each, boolean[] ends
             }
             if (count > 0) {
                 long key = Math.multiplyExact(members[i], (long) maximumRows);
-                byCount.computeIfAbsent(count, any -> new ArrayList<>())
-                        .add(new Member(
-                                rowsOf[i],
-                                LongStream.range(key, Math.addExact(key, count)).toArray()));
+                Math.addExact(key, count);
+                long[] keys = new long[count];
+                for (int j = 0; j < count; j++) {
+                    keys[j] = key + j;
+                }
+                byCount.computeIfAbsent(count, any -> new ArrayList<>()).add(new Member(rowsOf[i], keys));
             }
         }
         return byCount;
