@@ -46,6 +46,14 @@ public final class StepBenchmark implements Callable<Integer> {
     private int blocks;
 
     @Option(
+            names = "--warm-up",
+            paramLabel = "SECONDS",
+            description =
+                    "For how long each variant runs before it is timed: Java's compiler is at work for the first thousand steps (default: ${DEFAULT-VALUE}).",
+            defaultValue = "15")
+    private double warmUp;
+
+    @Option(
             names = "--threads",
             split = ",",
             description = "Numbers of threads, such as 1,2 (default: ${DEFAULT-VALUE}).",
@@ -170,7 +178,8 @@ public final class StepBenchmark implements Callable<Integer> {
                 what,
                 setting.workload.name(),
                 Integer.toString(examples(setting.workload)),
-                Integer.toString(blocks)));
+                Integer.toString(blocks),
+                Double.toString(warmUp)));
         variants.forEach(variant -> command.add(variant.name()));
         var builder = new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.DISCARD);
         builder.environment().put("OMP_NUM_THREADS", Integer.toString(setting.threads));

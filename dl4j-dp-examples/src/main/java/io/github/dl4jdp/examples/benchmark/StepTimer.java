@@ -20,26 +20,25 @@ final class StepTimer {
             (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
     private static final Path STATUS = Path.of("/proc/self/status");
     private static final Path CLEAR = Path.of("/proc/self/clear_refs");
-    private static final int MEMORY_STEPS = 4;
+    private static final int MEMORY_PASSES = 4;
     private static final long MIB = 1 << 20;
 
     /** Process CPU time comes in units of 10 ms, so steps are timed by the block. */
     private static final double BLOCK_MILLIS = 250;
 
-    /** Blocks before those that count, at least as many and for at least the time of so many: Java's compiler is at work for seconds. */
+    /** Blocks before those that count, at least: the first one finds how long a block must be. */
     private static final int WARM_UP_BLOCKS = 2;
-
-    private static final double WARM_UP = 24;
 
     private StepTimer() {}
 
-    /** Arguments: {@code time|memory}, workload, batch, steps, variants. */
+    /** Arguments: {@code time|memory}, workload, batch, blocks, seconds of warming up, variants. */
     public static void main(String[] args) throws IOException {
         Workload workload = Workload.valueOf(args[1]);
         int batch = Integer.parseInt(args[2]);
         int blocks = Integer.parseInt(args[3]);
+        double warmUp = Double.parseDouble(args[4]);
         List<Variant> variants =
-                Arrays.stream(args, 4, args.length).map(Variant::valueOf).toList();
+                Arrays.stream(args, 5, args.length).map(Variant::valueOf).toList();
         if (args[0].equals(StepBenchmark.MEMORY)) {
             System.out.println(memory(workload, batch, variants.get(0)));
         } else {
@@ -48,6 +47,7 @@ final class StepTimer {
                     batch,
                     blocks,
                     BLOCK_MILLIS,
+                    warmUp,
                     variants,
                     measurement -> System.out.println(measurement.line()));
         }
@@ -58,26 +58,26 @@ final class StepTimer {
      * Times the variants in turn; the slow one at the end, and only a few times.
      *
      * @param blocks that the medians are taken over
-     * @param blockMillis how long a block should take; 0 for blocks of one step
+     * @param blockMillis how long a block should take; 0 for blocks of one pass
+     * @param warmUp for how many seconds each variant runs before it is timed
      */
     static void time(
             Workload workload,
             int batch,
             int blocks,
             double blockMillis,
+            double warmUp,
             List<Variant> variants,
             Consumer<Measurement> into) {
         DataSet data = workload.data(batch);
         List<Times> times = new ArrayList<>();
         for (Variant variant : variants) {
             if (variant != Variant.NAIVE) {
-                times.add(new Times(variant, variant.step(workload, data), blocks, blockMillis));
+                times.add(new Times(variant, variant.pass(workload, data), blocks, blockMillis));
             }
         }
         // In turn from the start, so that the compiler sees what it will see later.
-        for (int i = 0;
-                i < WARM_UP_BLOCKS || times.stream().anyMatch(each -> each.warmUp < WARM_UP * blockMillis);
-                i++) {
+        for (int i = 0; i < WARM_UP_BLOCKS || times.stream().anyMatch(each -> each.warmedUp < 1000 * warmUp); i++) {
             times.forEach(Times::warmUp);
         }
         for (int i = 0; i < blocks; i++) {
@@ -87,7 +87,7 @@ final class StepTimer {
         }
         if (variants.contains(Variant.NAIVE)) {
             int few = Math.min(3, blocks);
-            var naive = new Times(Variant.NAIVE, Variant.NAIVE.step(workload, data), few, 0);
+            var naive = new Times(Variant.NAIVE, Variant.NAIVE.pass(workload, data), few, 0);
             naive.warmUp();
             for (int i = 0; i < few; i++) {
                 naive.measure(i);
@@ -98,21 +98,21 @@ final class StepTimer {
     }
 
     /**
-     * The peak of the process's resident memory during a few steps, and how far that is above what it was before the first of them; in MiB.
+     * The peak of the process's resident memory during a few passes, and how far that is above what it was before the first of them; in MiB.
      */
     private static String memory(Workload workload, int batch, Variant variant) throws IOException {
         DataSet data = workload.data(batch);
-        Runnable step = variant.step(workload, data);
+        Runnable pass = variant.pass(workload, data);
         long before = 0;
         long peak = 0;
-        for (int i = 0; i < MEMORY_STEPS; i++) {
+        for (int i = 0; i < MEMORY_PASSES; i++) {
             System.gc();
             if (i == 0) {
                 before = status("VmRSS:");
             }
             // Resets the high-water mark (Linux 4.0 and later).
             Files.writeString(CLEAR, "5");
-            step.run();
+            pass.run();
             peak = Math.max(peak, status("VmHWM:"));
         }
         return StepBenchmark.MEMORY + " " + peak / MIB + " " + (peak - before) / MIB;
@@ -130,15 +130,15 @@ final class StepTimer {
     private static final class Times {
         private final double blockMillis;
         private final Variant variant;
-        private final Runnable step;
+        private final Runnable pass;
         private final double[] cpu;
         private final double[] wall;
         private int block = 1;
-        private double warmUp;
+        private double warmedUp;
 
-        Times(Variant variant, Runnable step, int blocks, double blockMillis) {
+        Times(Variant variant, Runnable pass, int blocks, double blockMillis) {
             this.variant = variant;
-            this.step = step;
+            this.pass = pass;
             this.cpu = new double[blocks];
             this.wall = new double[blocks];
             this.blockMillis = blockMillis;
@@ -147,14 +147,18 @@ final class StepTimer {
         /** Runs a block that does not count, and finds how long a block must be. */
         void warmUp() {
             double millis = run()[0];
-            warmUp += millis;
+            warmedUp += millis;
             block = (int) Math.max(1, Math.ceil(blockMillis * block / millis));
         }
 
         void measure(int index) {
             double[] millis = run();
-            wall[index] = millis[0] / block;
-            cpu[index] = millis[1] / block;
+            wall[index] = millis[0] / steps();
+            cpu[index] = millis[1] / steps();
+        }
+
+        private int steps() {
+            return block * variant.steps();
         }
 
         /** Wall and CPU time of a block, in milliseconds. */
@@ -162,7 +166,7 @@ final class StepTimer {
             long cpuBefore = SYSTEM.getProcessCpuTime();
             long wallBefore = System.nanoTime();
             for (int i = 0; i < block; i++) {
-                step.run();
+                pass.run();
             }
             return new double[] {(System.nanoTime() - wallBefore) / 1e6, (SYSTEM.getProcessCpuTime() - cpuBefore) / 1e6
             };

@@ -18,7 +18,7 @@ enum Variant {
     /** DL4J as it comes. */
     PLAIN("plain DL4J") {
         @Override
-        Runnable step(Workload workload, DataSet data) {
+        Runnable pass(Workload workload, DataSet data) {
             Model network = workload.network();
             return () -> fit(network, data);
         }
@@ -26,7 +26,7 @@ enum Variant {
     /** DL4J with its oneDNN layer helpers, which 1.0.0-M2.1 keeps from working: see {@code docs/performance.md}. */
     HELPED("plain DL4J with oneDNN") {
         @Override
-        Runnable step(Workload workload, DataSet data) {
+        Runnable pass(Workload workload, DataSet data) {
             System.setProperty(HELPERS_DISABLED, "false");
             try {
                 Model network = workload.network();
@@ -40,28 +40,36 @@ enum Variant {
     /** This library: clipping to 1, noise multiplier 1, noise from the secure generator. */
     PRIVATE("private") {
         @Override
-        Runnable step(Workload workload, DataSet data) {
+        Runnable pass(Workload workload, DataSet data) {
             Model network = workload.network();
             int batch = data.numExamples();
             // Every lot is the whole batch, so that all variants do the same work.
-            var plan = DpSgdPlan.poisson(batch, batch)
+            var plan = DpSgdPlan.fixedSize((long) PASS * batch, batch)
                     .withSteps(Integer.MAX_VALUE)
                     .withClippingNorm(1)
                     .withNoiseMultiplier(1)
                     .withDelta(1e-5);
             var engine = PrivacyEngine.attach(network, plan);
-            DataSetIterator lots = engine.lots(new BatchInPlace(data));
-            // A pass has one lot; when it is over, ND4J gets its threads back for the other variants.
+            DataSetIterator lots = engine.lots(new BatchInPlace(data, PASS));
+            // When a pass is over, ND4J gets its threads back for the other variants.
             return () -> ((NeuralNetwork) network).fit(lots);
         }
     },
     /** The textbook way with plain DL4J: batches of one, each gradient clipped by itself. */
     NAIVE("private, batches of one") {
         @Override
-        Runnable step(Workload workload, DataSet data) {
+        Runnable pass(Workload workload, DataSet data) {
             return new BatchesOfOne(workload.network(), data)::step;
         }
+
+        @Override
+        int steps() {
+            return 1;
+        }
     };
+
+    /** Steps of a pass: few, so that blocks are short, and enough that its beginning and end, which a pass over real data has once, do not count for much. */
+    private static final int PASS = 8;
 
     private static final String HELPERS_DISABLED = "org.eclipse.deeplearning4j.helpers.disable";
 
@@ -71,15 +79,21 @@ enum Variant {
         this.title = title;
     }
 
-    /** Builds a network; each run of the result is one step on {@code data}. */
-    abstract Runnable step(Workload workload, DataSet data);
+    /** Builds a network; each run of the result is {@link #steps} steps on {@code data}. */
+    abstract Runnable pass(Workload workload, DataSet data);
+
+    int steps() {
+        return PASS;
+    }
 
     String title() {
         return title;
     }
 
     private static void fit(Model network, DataSet data) {
-        ((NeuralNetwork) network).fit(data);
+        for (int i = 0; i < PASS; i++) {
+            ((NeuralNetwork) network).fit(data);
+        }
     }
 
     /** A baseline that is called helped must be. */

@@ -19,7 +19,7 @@ class StepBenchmarkTest {
     void time_everyWorkload_measuresEveryVariant(Workload workload) {
         List<Measurement> measured = new ArrayList<>();
 
-        StepTimer.time(workload, 2, 1, 0, List.of(Variant.PLAIN, Variant.PRIVATE, Variant.NAIVE), measured::add);
+        StepTimer.time(workload, 2, 1, 0, 0, List.of(Variant.PLAIN, Variant.PRIVATE, Variant.NAIVE), measured::add);
 
         assertThat(measured)
                 .extracting(Measurement::variant)
@@ -33,7 +33,19 @@ class StepBenchmarkTest {
 
         int code = StepBenchmark.commandLine()
                 .setOut(new PrintWriter(out))
-                .execute("W5", "--batch", "2", "--blocks", "1", "--threads", "1", "--heap", "1g", "--no-memory");
+                .execute(
+                        "W5",
+                        "--batch",
+                        "2",
+                        "--blocks",
+                        "1",
+                        "--warm-up",
+                        "0",
+                        "--threads",
+                        "1",
+                        "--heap",
+                        "1g",
+                        "--no-memory");
 
         assertThat(code).isZero();
         assertThat(out.toString().lines().skip(2))
