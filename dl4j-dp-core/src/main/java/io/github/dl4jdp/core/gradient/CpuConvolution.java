@@ -44,8 +44,15 @@ final class CpuConvolution {
     private final ParallelRanges.Floats outputs;
     private final ParallelRanges.Floats chunks;
     private @Nullable INDArray wholeDelta;
+    /** What oneDNN was asked for last. */
+    private @Nullable Images asked;
+
+    /** Null where it has nothing for these images. */
     private @Nullable OneDnnConvolution oneDnn;
+
     private boolean patchesKept;
+
+    private record Images(PatchGeometry geometry, int height, int width) {}
 
     CpuConvolution(CpuBlas blas, CpuActivation activation, ParallelRanges ranges) {
         this.blas = blas;
@@ -129,12 +136,12 @@ final class CpuConvolution {
         if (!blas.usesOneDnn()) {
             return null;
         }
-        OneDnnConvolution known = oneDnn;
-        if (known == null || !known.isOf(g, height, width)) {
-            known = OneDnnConvolution.find(g, height, width, hasBias, ranges);
-            oneDnn = known;
+        var images = new Images(g, height, width);
+        if (!images.equals(asked)) {
+            oneDnn = OneDnnConvolution.find(g, height, width, hasBias, ranges);
+            asked = images;
         }
-        return known;
+        return oneDnn;
     }
 
     private static float[] biasPlanes(INDArray bias, PatchGeometry g) {

@@ -211,9 +211,11 @@ final class CpuPatchTape implements BoundedTape {
     private final class Products {
         private final int worker;
         private final FloatPointer scratch;
-        private final float[] image = new float[patches.imageSize()];
+        /** This and the next two: where patches are gathered. */
+        private final float[] image = new float[library == null ? patches.imageSize() : 0];
+
         private final float[] gathered = new float[library == null ? patches.size() : 0];
-        private final float[] delta = new float[deltaSize()];
+        private final float[] delta = new float[library == null ? deltaSize() : 0];
 
         /** @param memory {@link #scratchSize} numbers for every worker */
         Products(int worker, FloatPointer memory) {
@@ -223,9 +225,9 @@ final class CpuPatchTape implements BoundedTape {
 
         /** Writes the gradient of a row, or adds it to what is there. */
         private void take(int row, boolean adds, FloatPointer into) {
-            FloatPointer d = CpuMemory.at(Objects.requireNonNull(deltas), (long) row * delta.length);
+            FloatPointer d = CpuMemory.at(Objects.requireNonNull(deltas), (long) row * deltaSize());
             if (library != null) {
-                FloatPointer xRow = CpuMemory.at(HostArrays.floats(x), (long) row * image.length);
+                FloatPointer xRow = CpuMemory.at(HostArrays.floats(x), (long) row * patches.imageSize());
                 library.weightGradient(worker, xRow, d, adds ? scratch : into);
                 if (adds) {
                     addScratch(into);

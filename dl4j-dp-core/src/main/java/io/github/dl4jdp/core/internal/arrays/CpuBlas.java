@@ -34,7 +34,7 @@ public final class CpuBlas {
         try {
             return OneDnn.find();
         } catch (LinkageError e) {
-            // Without its classes.
+            // Without its classes, or its native library for this platform.
             return null;
         }
     }

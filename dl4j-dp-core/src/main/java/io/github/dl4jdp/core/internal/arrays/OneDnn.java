@@ -38,7 +38,11 @@ final class OneDnn {
         require(dnnl.dnnl_primitive_attr_set_scratchpad_mode(ownScratchpad, dnnl.dnnl_scratchpad_mode_user));
     }
 
-    /** The library, or null where it is absent or has no kernels for this processor. */
+    /**
+     * The library, or null where it has no kernels for this processor.
+     *
+     * @throws LinkageError if its classes or its native library are absent
+     */
     static @Nullable OneDnn find() {
         return Holder.INSTANCE;
     }
@@ -50,12 +54,8 @@ final class OneDnn {
             if (!Nd4jBuild.isForCpu() || !Nd4jBuild.isForX86()) {
                 return null;
             }
-            try {
-                Loader.load(dnnl.class);
-                return new OneDnn();
-            } catch (LinkageError e) {
-                return null;
-            }
+            Loader.load(dnnl.class);
+            return new OneDnn();
         }
     }
 

@@ -3,7 +3,6 @@ package io.github.dl4jdp.core.internal.arrays;
 
 import java.lang.ref.Cleaner;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_convolution_desc_t;
 import org.bytedeco.dnnl.dnnl_exec_arg_t;
@@ -25,8 +24,6 @@ public final class OneDnnConvolution {
 
     private final OneDnn library;
     private final PatchGeometry geometry;
-    private final int height;
-    private final int width;
     private final dnnl_memory_desc_t image;
     private final dnnl_memory_desc_t result;
     private final dnnl_memory_desc_t kernels;
@@ -49,8 +46,6 @@ public final class OneDnnConvolution {
             ParallelRanges ranges) {
         this.library = library;
         this.geometry = geometry;
-        this.height = height;
-        this.width = width;
         image = OneDnn.floats(dnnl.dnnl_nchw, 1, geometry.inChannels(), height, width);
         result = OneDnn.floats(dnnl.dnnl_nchw, 1, geometry.outChannels(), geometry.out()[0], geometry.out()[1]);
         kernels = kernels(geometry, dnnl.dnnl_oihw);
@@ -125,19 +120,6 @@ public final class OneDnnConvolution {
 
     private static dnnl_memory_desc_t kernels(PatchGeometry g, int tag) {
         return OneDnn.floats(tag, g.outChannels(), g.inChannels(), g.kernel()[0], g.kernel()[1]);
-    }
-
-    /** Whether this is the convolution of such images. */
-    public boolean isOf(PatchGeometry g, int height, int width) {
-        return height == this.height
-                && width == this.width
-                && geometry.outChannels() == g.outChannels()
-                && geometry.inChannels() == g.inChannels()
-                && Arrays.equals(geometry.kernel(), g.kernel())
-                && Arrays.equals(geometry.strides(), g.strides())
-                && Arrays.equals(geometry.pad(), g.pad())
-                && Arrays.equals(geometry.dilation(), g.dilation())
-                && Arrays.equals(geometry.out(), g.out());
     }
 
     /** Numbers of one weight gradient: those of the weights, in an order of its own, and zeros. */
@@ -366,32 +348,22 @@ public final class OneDnnConvolution {
         Worker(boolean hasBias) {
             forwardIn = new Reorder(image, null, forward.in, aligned(forward.in), true);
             forwardOut = new Reorder(forward.out, aligned(forward.out), result, null, true);
-            dnnl_memory forwardScratch = memory(forward.scratch, aligned(forward.scratch));
             dnnl_memory_desc_t biases = OneDnn.floats(dnnl.dnnl_a, geometry.outChannels());
             bias = hasBias ? aligned(biases) : null;
-            forwardArguments = bias == null
-                    ? arguments(
-                            new int[] {
-                                dnnl.DNNL_ARG_SRC, dnnl.DNNL_ARG_WEIGHTS, dnnl.DNNL_ARG_DST, dnnl.DNNL_ARG_SCRATCHPAD
-                            },
-                            forwardIn.to,
-                            forward.weights().to,
-                            forwardOut.from,
-                            forwardScratch)
-                    : arguments(
-                            new int[] {
-                                dnnl.DNNL_ARG_SRC,
-                                dnnl.DNNL_ARG_WEIGHTS,
-                                dnnl.DNNL_ARG_DST,
-                                dnnl.DNNL_ARG_SCRATCHPAD,
-                                dnnl.DNNL_ARG_BIAS
-                            },
-                            forwardIn.to,
-                            forward.weights().to,
-                            forwardOut.from,
-                            forwardScratch,
-                            memory(biases, bias));
-            forwardCount = bias == null ? 4 : 5;
+            forwardCount = bias == null ? 4 : 5; // the last one is not looked at without bias
+            forwardArguments = arguments(
+                    new int[] {
+                        dnnl.DNNL_ARG_SRC,
+                        dnnl.DNNL_ARG_WEIGHTS,
+                        dnnl.DNNL_ARG_DST,
+                        dnnl.DNNL_ARG_SCRATCHPAD,
+                        dnnl.DNNL_ARG_BIAS
+                    },
+                    forwardIn.to,
+                    forward.weights().to,
+                    forwardOut.from,
+                    memory(forward.scratch, aligned(forward.scratch)),
+                    memory(biases, bias));
 
             imageIn = new Reorder(image, null, weightGradient.in, aligned(weightGradient.in), true);
             weightDeltaIn = new Reorder(result, null, weightGradient.second, aligned(weightGradient.second), true);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.arrays;
 
+import java.util.Arrays;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.convolution.Convolution;
 import org.nd4j.linalg.factory.Nd4j;
@@ -11,7 +14,7 @@ import org.nd4j.linalg.factory.Nd4j;
  * @param out output height and width
  * @param same whether the convolution mode is "same"
  */
-@SuppressWarnings("ArrayRecordComponent") // read-only carrier inside the package, never compared
+@SuppressWarnings("ArrayRecordComponent") // read-only
 public record PatchGeometry(
         int outChannels,
         int inChannels,
@@ -21,6 +24,24 @@ public record PatchGeometry(
         int[] dilation,
         int[] out,
         boolean same) {
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof PatchGeometry g
+                && outChannels == g.outChannels
+                && inChannels == g.inChannels
+                && same == g.same
+                && Arrays.equals(kernel, g.kernel)
+                && Arrays.equals(strides, g.strides)
+                && Arrays.equals(pad, g.pad)
+                && Arrays.equals(dilation, g.dilation)
+                && Arrays.equals(out, g.out);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(outChannels, inChannels, same, Arrays.hashCode(kernel), Arrays.hashCode(out));
+    }
 
     /** Output positions of one example. */
     public int positions() {
