@@ -4,12 +4,16 @@ package io.github.dl4jdp.core.data;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
+import java.util.stream.IntStream;
+import java.util.stream.LongStream;
 import org.datavec.api.records.metadata.RecordMetaData;
 import org.datavec.api.records.reader.RecordReader;
 import org.datavec.api.writable.NullWritable;
 import org.datavec.api.writable.Writable;
 import org.deeplearning4j.datasets.datavec.RecordReaderDataSetIterator;
+import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
@@ -38,6 +42,7 @@ public final class RecordExamples implements RandomAccessExamples {
      *     files can, without a preprocessor: set it on the lots
      * @throws IllegalArgumentException if there is no record, or the iterator has a preprocessor
      * @throws UnsupportedOperationException if the reader cannot go back to a record
+     * @throws IllegalStateException if it goes back to other records than it is asked for
      */
     public static RecordExamples indexed(RecordReaderDataSetIterator iterator) {
         requireNoPreProcessor(iterator);
@@ -51,7 +56,36 @@ public final class RecordExamples implements RandomAccessExamples {
         if (records.isEmpty()) {
             throw new IllegalArgumentException("the record reader must have at least one record, has none");
         }
+        requireSameRecords(reader, records);
         return new RecordExamples(iterator, records);
+    }
+
+    /** Of the first, the middle and the last record: another one in its place would be another example. */
+    private static void requireSameRecords(RecordReader reader, List<RecordMetaData> records) {
+        List<RecordMetaData> asked = IntStream.of(0, records.size() / 2, records.size() - 1)
+                .distinct()
+                .mapToObj(records::get)
+                .toList();
+        List<String> found;
+        try {
+            found = reader.loadFromMetaData(asked).stream()
+                    .map(record -> place(record.getMetaData()))
+                    .toList();
+        } catch (IOException e) {
+            throw new UncheckedIOException("cannot read records again", e);
+        }
+        List<String> places = asked.stream().map(RecordExamples::place).toList();
+        if (!found.equals(places)) {
+            throw new IllegalStateException(
+                    "the record reader must give the records that it is asked for, in their order, but "
+                            + reader.getClass().getName()
+                            + " was asked for " + places + " and gave " + found
+                            + ": use RecordExamples.inMemory, or another reader");
+        }
+    }
+
+    private static String place(@Nullable RecordMetaData of) {
+        return of == null ? "an unknown place" : of.getURI() + " " + of.getLocation();
     }
 
     /** DL4J would apply it to the records of a physical batch together. */
@@ -93,12 +127,21 @@ public final class RecordExamples implements RandomAccessExamples {
      * A column of records: the owners of the examples, for {@link GroupedExamples#of(RandomAccessExamples, List)}. The reader that the examples are read through must not have the column, or must drop it by a
      * {@code TransformProcess}: an id among the features is learned.
      *
-     * @param reader over the same records in the same order, reset before and afterwards
+     * @param reader over the same records in the same order, which is read twice, and reset before and afterwards
      * @param column number of the column, from 0
      * @return the texts of the column, blank where the record has nothing there
-     * @throws IllegalArgumentException if a record has no such column
+     * @throws IllegalArgumentException if a record has no such column, or the reader shuffles its records
      */
     public static List<String> ids(RecordReader reader, int column) {
+        List<String> ids = column(reader, column);
+        if (!ids.equals(column(reader, column))) {
+            throw new IllegalArgumentException(
+                    "reader must give its records in the same order every time, gave others after reset(): the ids would be those of other examples. Use an input split that does not shuffle");
+        }
+        return ids;
+    }
+
+    private static List<String> column(RecordReader reader, int column) {
         var ids = new ArrayList<String>();
         reader.reset();
         while (reader.hasNext()) {
@@ -125,12 +168,24 @@ public final class RecordExamples implements RandomAccessExamples {
     @Override
     public synchronized MultiDataSet get(long[] indices) {
         requireNoPreProcessor(iterator);
-        var wanted = new ArrayList<RecordMetaData>();
-        for (long index : indices) {
-            wanted.add(records.get(Math.toIntExact(index)));
-        }
+        // Some readers give the records in their own order, whatever order they are asked in.
+        long[] ascending = LongStream.of(indices).sorted().distinct().toArray();
+        List<RecordMetaData> wanted = LongStream.of(ascending)
+                .mapToObj(index -> records.get(Math.toIntExact(index)))
+                .toList();
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-            return iterator.loadFromMetaData(wanted).toMultiDataSet();
+            MultiDataSet read = iterator.loadFromMetaData(wanted).toMultiDataSet();
+            if (read.getFeatures(0).size(0) != ascending.length) {
+                throw new IllegalStateException("the record reader must give a row for each of the "
+                        + ascending.length + " records that it is asked for, gave "
+                        + read.getFeatures(0).size(0));
+            }
+            return Arrays.equals(ascending, indices)
+                    ? read
+                    : RandomAccessExamples.of(read)
+                            .get(LongStream.of(indices)
+                                    .map(index -> Arrays.binarySearch(ascending, index))
+                                    .toArray());
         } catch (IOException e) {
             throw new UncheckedIOException("cannot read " + indices.length + " records", e);
         }

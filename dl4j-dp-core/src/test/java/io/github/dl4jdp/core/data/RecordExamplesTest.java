@@ -10,11 +10,20 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
 import java.util.Random;
+import java.util.stream.IntStream;
 import javax.imageio.ImageIO;
 import org.datavec.api.io.labels.ParentPathLabelGenerator;
+import org.datavec.api.records.Record;
+import org.datavec.api.records.metadata.RecordMetaData;
+import org.datavec.api.records.reader.impl.collection.CollectionRecordReader;
 import org.datavec.api.records.reader.impl.csv.CSVRecordReader;
 import org.datavec.api.split.FileSplit;
+import org.datavec.api.writable.IntWritable;
+import org.datavec.api.writable.Writable;
 import org.datavec.image.recordreader.ImageRecordReader;
 import org.deeplearning4j.datasets.datavec.RecordReaderDataSetIterator;
 import org.junit.jupiter.api.Test;
@@ -53,6 +62,53 @@ class RecordExamplesTest {
         assertThat(examples.size()).isEqualTo(5);
         assertRows(examples);
         assertRows(examples);
+    }
+
+    /** DataVec's reader of collections gives the records in its own order. */
+    @Test
+    void get_indexedCollection_readsTheRecordsAskedForInTheirOrder() {
+        List<List<Writable>> rows = IntStream.range(0, 9)
+                .mapToObj(i -> List.<Writable>of(new IntWritable(i), new IntWritable(i % 3)))
+                .toList();
+        var examples =
+                RecordExamples.indexed(new RecordReaderDataSetIterator(new CollectionRecordReader(rows), 2, 1, 3));
+        for (long[] asked : new long[][] {{5, 0, 3, 1}, {8, 7, 6}, {2, 2, 0, 2}, {0, 1, 2}}) {
+            assertThat(examples.get(asked).getFeatures(0).toLongVector()).containsExactly(asked);
+        }
+    }
+
+    @Test
+    void indexed_readerThatGivesOtherRecords_isRefused() {
+        List<List<Writable>> rows = IntStream.range(0, 9)
+                .mapToObj(i -> List.<Writable>of(new IntWritable(i), new IntWritable(i % 3)))
+                .toList();
+        var reader = new CollectionRecordReader(rows) {
+            @Override
+            public List<Record> loadFromMetaData(List<RecordMetaData> asked) throws IOException {
+                var found = new ArrayList<>(super.loadFromMetaData(asked));
+                Collections.reverse(found);
+                return found;
+            }
+        };
+        assertThatThrownBy(() -> RecordExamples.indexed(new RecordReaderDataSetIterator(reader, 2, 1, 3)))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("in their order")
+                .hasMessageContaining("RecordExamples.inMemory");
+    }
+
+    @Test
+    void ids_readerThatShuffles_isRefused() throws Exception {
+        for (int file = 0; file < 20; file++) {
+            Files.writeString(folder.resolve("part" + file + ".csv"), file + ",1\n");
+        }
+        var shuffled = new CSVRecordReader();
+        shuffled.initialize(new FileSplit(folder.toFile(), new Random(1)));
+        assertThatThrownBy(() -> RecordExamples.ids(shuffled, 0))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("in the same order every time");
+        var inOrder = new CSVRecordReader();
+        inOrder.initialize(new FileSplit(folder.toFile()));
+        assertThat(RecordExamples.ids(inOrder, 0)).hasSize(20).doesNotHaveDuplicates();
     }
 
     @Test
