@@ -15,6 +15,7 @@ import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
@@ -267,12 +268,14 @@ public final class PrivateSearch<C> {
         return correct.release(noise, OptionalLong.empty())[0][0];
     }
 
+    /** Each row by itself: in a batch, the last bits of an output depend on the other rows, and may decide between classes that tie but for these. */
     private static boolean[] right(Model network, INDArray features, INDArray labels) {
-        INDArray answers = output(network, features).argMax(1);
         INDArray truth = labels.argMax(1);
         var right = new boolean[Math.toIntExact(features.size(0))];
         for (int i = 0; i < right.length; i++) {
-            right[i] = answers.getInt(i) == truth.getInt(i);
+            INDArray answer =
+                    output(network, Slices.range(features, 0, i, i + 1).dup()).argMax(1);
+            right[i] = answer.getInt(0) == truth.getInt(i);
         }
         return right;
     }

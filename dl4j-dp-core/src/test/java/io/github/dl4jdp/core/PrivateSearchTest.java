@@ -33,17 +33,25 @@ import java.util.TreeMap;
 import java.util.function.Consumer;
 import java.util.stream.LongStream;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.graph.MergeVertex;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.nn.weights.WeightInit;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 class PrivateSearchTest {
     private static final DataSet TRAIN = Networks.data(DataType.FLOAT, 60);
@@ -177,6 +185,70 @@ class PrivateSearchTest {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** Equal rows are right together or wrong together, whoever else is there: outputs that tie but for rounding are the same for each, though in batches they were not. */
+    @Test
+    void run_outputsThatTieButForRounding_scoreEveryRowByItself() {
+        DpSgdPlan draft = DpSgdPlan.poisson(16, 16)
+                .withSteps(1)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(20)
+                .withDelta(DELTA);
+        for (int label = 0; label < 17; label++) {
+            long first = 0;
+            for (int rows : new int[] {16, 15, 7, 1}) {
+                DataSet validation = equalRows(rows, label);
+                var best = PrivateSearch.of(draft, List.of(0.0), RunCount.logarithmic(1.5))
+                        .withPrivateAccuracy(validation, 1e-3)
+                        .run(rate -> tying(), RandomAccessExamples.of(equalRows(16, label)));
+                long share = Math.round(best.score());
+                assertThat(best.score()).isCloseTo(share, within(0.02));
+                first = rows == 16 ? share : first;
+                assertThat(share).as("%d rows", rows).isEqualTo(first);
+            }
+        }
+    }
+
+    private static DataSet equalRows(int rows, int label) {
+        Nd4j.getRandom().setSeed(2);
+        INDArray features = Nd4j.tile(Nd4j.randn(DataType.FLOAT, 1, 100).muli(3), rows, 1);
+        INDArray labels = Nd4j.zeros(DataType.FLOAT, rows, 17);
+        labels.getColumn(label).assign(1);
+        return new DataSet(features, labels);
+    }
+
+    /** All outputs are the sum of the features; what trains is a branch without effect. */
+    private static ComputationGraph tying() {
+        var graph = new ComputationGraph(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(0.1))
+                .graphBuilder()
+                .addInputs("in")
+                .addLayer(
+                        "dead",
+                        new DenseLayer.Builder()
+                                .nIn(100)
+                                .nOut(1)
+                                .activation(Activation.RELU)
+                                .biasInit(-1000)
+                                .build(),
+                        "in")
+                .addVertex("both", new MergeVertex(), "in", "dead")
+                .addLayer(
+                        "out",
+                        new OutputLayer.Builder(LossFunction.MCXENT)
+                                .nIn(101)
+                                .nOut(17)
+                                .hasBias(false)
+                                .weightInit(WeightInit.ONES)
+                                .updater(new Sgd(0))
+                                .activation(Activation.SOFTMAX)
+                                .build(),
+                        "both")
+                .setOutputs("out")
+                .build());
+        graph.init();
+        return graph;
     }
 
     /** Half of the validation rows are one patient's. */
