@@ -2,7 +2,9 @@
 package io.github.dl4jdp.core;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.github.dl4jdp.core.internal.arrays.CpuBlas;
 import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.Rounding;
 import java.util.ArrayList;
@@ -24,6 +26,7 @@ import org.deeplearning4j.nn.conf.layers.SubsamplingLayer;
 import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.nn.transferlearning.TransferLearning;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.activations.Activation;
@@ -179,6 +182,60 @@ class RowPlacesTest {
                             .isLessThanOrEqualTo(2 * Rounding.rows(type, places.length) * norm);
                 }
             }
+        }
+    }
+
+    /** No bit depends on the place where oneDNN makes the products; simple recurrent and attention layers have ND4J's. False failures: none, the seeds are fixed. */
+    @ParameterizedTest
+    @EnumSource(
+            mode = EnumSource.Mode.EXCLUDE,
+            names = {"ATTENTION", "RECURRENT"})
+    void rows_otherPlacesWithOneDnn_haveTheSameBits(Kind kind) {
+        CpuBlas blas = CpuBlas.find();
+        assumeTrue(blas != null && blas.usesOneDnn(), "without oneDNN");
+        var random = new Random(7);
+        MultiLayerNetwork network = kind.network(DataType.FLOAT, 11);
+        DataSet data = kind.data(DataType.FLOAT, random);
+        int[] all = new int[EXAMPLES];
+        Arrays.setAll(all, i -> i);
+        double[][] reference = clippedRows(network, data, all, Double.MAX_VALUE);
+        for (int order = 0; order < 3 * ORDERS; order++) {
+            int[] places = order == 0 ? Arrays.copyOfRange(all, 1, EXAMPLES) : places(random);
+            double[][] moved = clippedRows(network, data, places, Double.MAX_VALUE);
+            for (int i = 0; i < places.length; i++) {
+                assertThat(moved[i])
+                        .as("%s, row %d of %d", kind, i, places.length)
+                        .isEqualTo(reference[places[i]]);
+            }
+        }
+    }
+
+    /** What is not so by construction stands in the report. */
+    @ParameterizedTest
+    @EnumSource
+    void report_rowsThatMayDependOnTheirPlaces_areAnAssumption(Kind kind) {
+        CpuBlas blas = CpuBlas.find();
+        boolean isByConstruction =
+                blas != null && blas.usesOneDnn() && kind != Kind.ATTENTION && kind != Kind.RECURRENT;
+        assertThat(assumes(kind.network(DataType.FLOAT, 11))).isEqualTo(!isByConstruction);
+        assertThat(assumes(kind.network(DataType.DOUBLE, 11))).isFalse();
+        MultiLayerNetwork whole = kind.network(DataType.FLOAT, 11);
+        if (whole.getnLayers() > 1 && whole.getLayer(0).numParams() > 0) {
+            assertThat(assumes(new TransferLearning.Builder(whole)
+                            .setFeatureExtractor(0)
+                            .build()))
+                    .isTrue();
+        }
+    }
+
+    private static boolean assumes(MultiLayerNetwork network) {
+        var plan = DpSgdPlan.poisson(100, 10)
+                .withSteps(1)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(1)
+                .withDelta(1e-5);
+        try (PrivacyEngine engine = PrivacyEngine.attach(network, plan)) {
+            return engine.report().assumptions().stream().anyMatch(one -> one.contains("places of examples"));
         }
     }
 

@@ -16,7 +16,7 @@ record ShardResult(
         long lot,
         byte[] stepHash,
         long[] units,
-        long twiceShiftedCount,
+        long shiftedCount,
         long examples,
         double gridStep,
         double clippingNorm)
@@ -30,7 +30,7 @@ record ShardResult(
                 step.lot(),
                 stepHash,
                 sum.units(),
-                sum.twiceShiftedCount(),
+                sum.shiftedCount(),
                 sum.examples(),
                 sum.gridStep(),
                 sum.clippingNorm());
@@ -63,14 +63,14 @@ record ShardResult(
                 lot,
                 stepHash,
                 sum,
-                Math.addExact(twiceShiftedCount, other.twiceShiftedCount),
+                Math.addExact(shiftedCount, other.shiftedCount),
                 Math.addExact(examples, other.examples),
                 gridStep,
                 clippingNorm);
     }
 
     private ShardSum sum() {
-        return new ShardSum(units, twiceShiftedCount, examples, gridStep, clippingNorm);
+        return new ShardSum(units, shiftedCount, examples, gridStep, clippingNorm);
     }
 
     /**

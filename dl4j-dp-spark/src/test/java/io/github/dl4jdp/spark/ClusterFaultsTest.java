@@ -384,7 +384,7 @@ class ClusterFaultsTest {
                         r.lot(),
                         r.stepHash(),
                         r.units(),
-                        r.twiceShiftedCount(),
+                        r.shiftedCount(),
                         r.examples(),
                         r.gridStep(),
                         2 * r.clippingNorm());
@@ -418,7 +418,7 @@ class ClusterFaultsTest {
 
         static ShardResult with(ShardResult r, byte[] slots, long lot, byte[] hash) {
             return new ShardResult(
-                    slots, lot, hash, r.units(), r.twiceShiftedCount(), r.examples(), r.gridStep(), r.clippingNorm());
+                    slots, lot, hash, r.units(), r.shiftedCount(), r.examples(), r.gridStep(), r.clippingNorm());
         }
 
         static ShardResult withUnits(ShardResult r, long[] units) {
@@ -427,7 +427,7 @@ class ClusterFaultsTest {
                     r.lot(),
                     r.stepHash(),
                     units,
-                    r.twiceShiftedCount(),
+                    r.shiftedCount(),
                     r.examples(),
                     r.gridStep(),
                     r.clippingNorm());

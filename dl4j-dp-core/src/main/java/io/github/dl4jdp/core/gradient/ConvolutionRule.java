@@ -44,6 +44,7 @@ final class ConvolutionRule extends ConvolutionLayer {
                 && dataType == DataType.FLOAT
                 && layerConf().getCnn2dDataFormat() == CNN2DFormat.NCHW) {
             recorder.sharesWork();
+            recorder.keepsBitsOfRows();
             recorder.holds(layer.numParams());
             this.fast = new CpuConvolution(blas, activation, new ParallelRanges(recorder.threads()));
         } else {

@@ -43,6 +43,7 @@ final class CpuDense {
             return null;
         }
         recorder.sharesWork();
+        recorder.keepsBitsOfRows();
         return new CpuDense(blas, new ParallelRanges(recorder.threads()));
     }
 
@@ -68,7 +69,7 @@ final class CpuDense {
             HostArrays.read(bias, 0, b, nOut);
         }
         double[] norms = nOut <= SharedProduct.NARROW ? new double[rows] : null;
-        int block = norms == null ? ParallelRanges.blockOfRows(rows) : products.narrowBlock();
+        int block = norms == null ? products.block(rows) : products.narrowBlock();
         blas.withSingleThreadedProducts(() -> ranges.run(rows, block, (worker, from, to) -> {
             if (norms != null) {
                 Norms.ofRows(x, from, to, norms);
@@ -104,7 +105,7 @@ final class CpuDense {
     void inputGradient(INDArray weights, INDArray delta, INDArray below) {
         int rows = (int) delta.size(0);
         ParallelRanges.Body multiply = products.timesTransposed(delta, weights, below);
-        blas.withSingleThreadedProducts(() -> ranges.run(rows, ParallelRanges.blockOfRows(rows), multiply));
+        blas.withSingleThreadedProducts(() -> ranges.run(rows, products.block(rows), multiply));
     }
 
     /** An array outside every workspace, contents undefined; the one handed out last if the shape is the same. */

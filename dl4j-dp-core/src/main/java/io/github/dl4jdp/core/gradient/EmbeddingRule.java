@@ -22,6 +22,7 @@ final class EmbeddingRule extends EmbeddingLayer {
         super(layer.conf(), layer.getDataType());
         this.recorder = recorder;
         recorder.sharesWork(); // there is next to none
+        recorder.keepsBitsOfRows();
     }
 
     @Override

@@ -24,6 +24,7 @@ final class EmbeddingSequenceRule extends EmbeddingSequenceLayer {
         super(layer.conf(), layer.getDataType());
         this.recorder = recorder;
         recorder.sharesWork(); // there is next to none
+        recorder.keepsBitsOfRows();
     }
 
     @Override

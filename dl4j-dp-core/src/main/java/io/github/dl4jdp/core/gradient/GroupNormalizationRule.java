@@ -19,6 +19,7 @@ final class GroupNormalizationRule extends GroupNormalizationLayer {
         super(layer);
         this.recorder = recorder;
         recorder.sharesWork();
+        recorder.keepsBitsOfRows();
     }
 
     @Override

@@ -56,6 +56,9 @@ final class LstmPass {
         if (factory != null || hidden <= SMALL) {
             recorder.sharesWork(); // ND4J's threads would only slow a small one down
         }
+        if (factory != null) {
+            recorder.keepsBitsOfRows();
+        }
     }
 
     /**

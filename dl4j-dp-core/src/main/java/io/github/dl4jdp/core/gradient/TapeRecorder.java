@@ -53,6 +53,9 @@ public interface TapeRecorder {
      */
     default void sharesWork() {}
 
+    /** The layer's rows have the same bits in any place of a physical batch, if oneDNN is there to make its products. */
+    default void keepsBitsOfRows() {}
+
     /**
      * Takes the tape of this layer for the current backward pass. Called exactly once a backward pass, from
      * {@code backpropGradient}. When it returns, the gradient views of the network hold either the noised sum or zeros.

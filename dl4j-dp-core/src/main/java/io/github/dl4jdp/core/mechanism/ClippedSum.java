@@ -102,6 +102,7 @@ public final class ClippedSum {
             }
         }
         double[][] factors = clipping.factors(norms, examples, Rounding.unit(dataType));
+        fade(factors, whole);
         examplesOfLot += examples;
         for (int i = 0; i < examples; i++) {
             for (double[] layer : factors) {
@@ -137,6 +138,22 @@ public final class ClippedSum {
             throw new IllegalStateException(
                     "a lot of " + examplesOfLot + " examples cannot be summed in double precision with"
                             + " the rounding error that the noise covers; make lots smaller");
+        }
+    }
+
+    /** Examples vanish gradually before they are too long to be counted: the last bits of a norm must not decide on a whole contribution. */
+    private void fade(double[][] factors, double[] whole) {
+        double half = Rounding.largest(dataType) / 2;
+        for (int i = 0; i < whole.length; i++) {
+            if (whole[i] > half && whole[i] <= 2 * half) {
+                double left = 2 - whole[i] / half;
+                // Layers may share their factors.
+                for (int layer = 0; layer < factors.length; layer++) {
+                    if (layer == 0 || factors[layer] != factors[layer - 1]) {
+                        factors[layer][i] *= left;
+                    }
+                }
+            }
         }
     }
 
@@ -187,12 +204,12 @@ public final class ClippedSum {
     public ShardSum onGrid(double gridStep) {
         double[] values = new double[Math.toIntExact(sum.length())];
         HostArrays.read(sum, 0, values, values.length);
-        return ShardSum.of(values, clipping.twiceShiftedCount(), examplesOfLot, gridStep, clipping.norm());
+        return ShardSum.of(values, clipping.shiftedCount(), examplesOfLot, gridStep, clipping.norm());
     }
 
-    /** See {@link LotClipping#twiceShiftedCount}. Private data. */
-    long twiceShiftedCount() {
-        return clipping.twiceShiftedCount();
+    /** See {@link LotClipping#shiftedCount}. Private data. */
+    long shiftedCount() {
+        return clipping.shiftedCount();
     }
 
     /** How many examples were added. Private data. */

@@ -171,14 +171,16 @@ public sealed interface Clipping {
      * Flat clipping to a norm that follows the quantile {@code gamma} of the gradients' norms:
      *
      * <pre>
-     *   b = 1/2 + (1/L) ( sum over the lot of (1{||g_i|| &lt;= C} - 1/2)  +  N(0, sigma_b^2) )
+     *   b = 1/2 + (1/L) ( sum over the lot of s(||g_i|| / C)  +  N(0, sigma_b^2) )
      *   C &lt;- C exp(-eta (b - gamma))        for the next lot
      * </pre>
+     *
+     * <p>{@code s} is 1/2 up to 1 - 1/64, -1/2 from 1 + 1/64 on, and a straight line in between; in the paper it jumps at 1.
      *
      * <p>{@code C} is fixed within a lot, saved with the model, and part of what is released: it may be shown.
      *
      * <p><b>Formal guarantee.</b> Given {@code C}, a lot releases two Gaussian mechanisms on one sample: the sum, of noise multiplier
-     * {@code sigma}, and the count, which one example moves by 1/2, of noise multiplier {@code 2 sigma_b}. Both are in the plan's event, and
+     * {@code sigma}, and the count, which one example moves by at most 1/2, of noise multiplier {@code 2 sigma_b}. Both are in the plan's event, and
      * therefore in its epsilon and its calibration. The divisor {@code L} is the expected lot size.
      *
      * <p>Source: Andrew, Thakkar, McMahan and Ramaswamy, Differentially Private Learning with Adaptive Clipping, NeurIPS 2021, Algorithm 1.

@@ -22,16 +22,22 @@ import java.util.function.DoubleUnaryOperator;
  * </ul>
  *
  * Factors aim a few ulp below their bound: rounding in the arithmetic that forms the sum then ends below it rather than above. An example of which any norm is not finite gets the
- * factor 0 everywhere. One example moves the shifted count by 1/2.
+ * factor 0 everywhere. One example moves the shifted count by at most 1/2. An example's share in it is continuous in its norm, so that the last bits of the norm, which may depend on the other
+ * examples of a batch, do not decide on the whole of it.
  */
 final class LotClipping {
-    /** One example moves the shifted count by this much. */
+    /** One example moves the shifted count by at most this much. */
     static final double COUNT_SENSITIVITY = 0.5;
+
+    /** Shares in the count are whole numbers of this. */
+    static final double COUNT_STEP = 0x1p-20;
+
+    /** An example whose norm is within {@code (1 - RAMP) C} counts 1/2, one beyond {@code (1 + RAMP) C} counts -1/2, and one in between in proportion. */
+    private static final double RAMP = 0x1p-6;
 
     private final Clipping clipping;
     private double norm;
-    private long within;
-    private long beyond;
+    private long count;
 
     LotClipping(Clipping clipping) {
         this.clipping = clipping;
@@ -41,8 +47,7 @@ final class LotClipping {
     /** Starts a sum with the clipping norm {@code C}. */
     void begin(double clippingNorm) {
         norm = clippingNorm;
-        within = 0;
-        beyond = 0;
+        count = 0;
     }
 
     /** {@code C} in force. */
@@ -50,9 +55,18 @@ final class LotClipping {
         return norm;
     }
 
-    /** Twice {@code sum over the examples of (1{||g_i|| <= C} - 1/2)}; 0 unless clipping is adaptive. Private data. */
-    long twiceShiftedCount() {
-        return within - beyond;
+    /** The sum over the examples of their shares, in units of {@link #COUNT_STEP}: about how many are within C, less half of all; 0 unless clipping is adaptive. Private data. */
+    long shiftedCount() {
+        return count;
+    }
+
+    /**
+     * By what part of {@link #COUNT_SENSITIVITY} the places of the examples in their physical batches may move the count, once for each of two neighboring data sets.
+     *
+     * @param rows how far they may move the sum, as a part of C: {@code Rounding.rows}
+     */
+    static double countAllowance(double rows) {
+        return 2 * rows / (2 * RAMP) / COUNT_SENSITIVITY;
     }
 
     /**
@@ -70,15 +84,17 @@ final class LotClipping {
         if (clipping instanceof Clipping.Adaptive) {
             double[] whole = together(norms);
             for (int i = 0; i < examples; i++) {
-                // A norm that is not a number is not within any bound.
-                if (whole[i] <= norm) {
-                    within++;
-                } else {
-                    beyond++;
-                }
+                count += share(whole[i]);
             }
         }
         return factors;
+    }
+
+    /** A norm that is not a number is not within any bound. */
+    private long share(double of) {
+        double distance = (norm - of) / (2 * RAMP * norm);
+        double share = distance >= -COUNT_SENSITIVITY ? Math.min(COUNT_SENSITIVITY, distance) : -COUNT_SENSITIVITY;
+        return Math.round(share / COUNT_STEP);
     }
 
     /**

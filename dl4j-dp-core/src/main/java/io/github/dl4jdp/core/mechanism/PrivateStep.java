@@ -212,7 +212,7 @@ public final class PrivateStep {
             return;
         }
         if (mechanism.clipping() instanceof Clipping.Adaptive adaptive) {
-            countNoise(adaptive);
+            countNoise(adaptive, mechanism);
             change = LARGEST_CHANGE;
         }
         for (NoiseSchedule.Stage stage : mechanism.noiseSchedule().stages()) {
@@ -324,7 +324,7 @@ public final class PrivateStep {
         /** The parts that are complete, on the grid; empty while there is none. */
         private long[] units = {};
 
-        private long twiceShiftedCount;
+        private long shiftedCount;
         private long examples;
         private boolean isSpent;
         private GaussianNoise.@Nullable Release draws;
@@ -416,7 +416,7 @@ public final class PrivateStep {
                             e);
                 }
             }
-            twiceShiftedCount += part.twiceShiftedCount();
+            shiftedCount += part.shiftedCount();
             examples += part.examples();
         }
 
@@ -515,11 +515,9 @@ public final class PrivateStep {
             if (!(mechanism.clipping() instanceof Clipping.Adaptive adaptive)) {
                 return norm;
             }
-            double[] count = {
-                (twiceShiftedCount + (local == null ? 0 : local.twiceShiftedCount())) * LotClipping.COUNT_SENSITIVITY
-            };
+            double[] count = {(shiftedCount + (local == null ? 0 : local.shiftedCount())) * LotClipping.COUNT_STEP};
             if (noise != null) {
-                countNoise(adaptive)
+                countNoise(adaptive, mechanism)
                         .release(streams, COUNT_NOISE, countStreams.next(lot))
                         .addTo(count, 0, 1);
             }
@@ -529,10 +527,13 @@ public final class PrivateStep {
         }
     }
 
-    /** The noise of an adaptive norm's count. */
-    private static GaussianNoise countNoise(Clipping.Adaptive adaptive) {
+    /** The noise of an adaptive norm's count; it pays for the places of examples in FLOAT networks, which is more than in others. */
+    private static GaussianNoise countNoise(Clipping.Adaptive adaptive, Mechanism mechanism) {
         return new GaussianNoise(
-                adaptive.requireCountNoise() / LotClipping.COUNT_SENSITIVITY, LotClipping.COUNT_SENSITIVITY, 1);
+                adaptive.requireCountNoise() / LotClipping.COUNT_SENSITIVITY,
+                LotClipping.COUNT_SENSITIVITY,
+                1,
+                LotClipping.countAllowance(Rounding.rows(DataType.FLOAT, mechanism.lotSize())));
     }
 
     /**

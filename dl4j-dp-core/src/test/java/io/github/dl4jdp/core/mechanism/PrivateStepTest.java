@@ -4,11 +4,13 @@ package io.github.dl4jdp.core.mechanism;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
+import static org.assertj.core.api.Assertions.within;
 
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.core.gradient.BoundedTape;
 import io.github.dl4jdp.core.gradient.LayerTape;
+import io.github.dl4jdp.core.internal.arrays.Rounding;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -35,9 +37,9 @@ class PrivateStepTest {
         @Override
         public void addNorms(double[] norms) {
             for (int i = 0; i < rows.length; i++) {
-                norms[i] = Math.hypot(
-                        norms[i],
-                        Math.sqrt(Arrays.stream(rows[i]).map(x -> x * x).sum()));
+                for (double value : rows[i]) {
+                    norms[i] = Math.hypot(norms[i], value);
+                }
             }
         }
 
@@ -164,6 +166,77 @@ class PrivateStepTest {
         second.add(tapes(ofNorms(2.5)), 1, 1);
         second.release(view);
         assertThat(step.clippingNorm()).isEqualTo(2e12);
+    }
+
+    /** What one lot makes of the count, without noise. */
+    private static double count(double... norms) {
+        double rate = 0.25;
+        var mechanism =
+                mechanism(Sampling.POISSON, 1000, 40, Clipping.adaptive(2).withLearningRate(rate), 0, 1);
+        var step = step(mechanism, RandomStreams.seeded(1));
+        var lot = step.open(charges(mechanism, new ArrayList<>()).next(), 1, 0);
+        lot.add(tapes(ofNorms(norms)), norms.length, norms.length);
+        lot.release(Nd4j.create(DataType.DOUBLE, 1, INPUTS + 1));
+        return -40 * Math.log(step.clippingNorm() / 2) / rate;
+    }
+
+    /** Norms at C: what the place of a row may change in its last bits does not decide on its whole share. */
+    @Test
+    void release_adaptiveNormsAtTheClippingNorm_countIsContinuous() {
+        var random = new Random(3);
+        for (int round = 0; round < 200; round++) {
+            int rows = 2 + random.nextInt(60);
+            double[] norms = new double[rows];
+            double[] moved = new double[rows];
+            double center = 2 * (1 + (random.nextInt(3) - 1) * random.nextDouble() / 32);
+            for (int i = 0; i < rows; i++) {
+                norms[i] = center * (1 + (random.nextDouble() - 0.5) * 0x1p-20);
+                moved[i] = center * (1 + (random.nextDouble() - 0.5) * 0x1p-20);
+            }
+            double places = rows * 0x1p-20 * 33 + 1e-6 * rows;
+            assertThat(count(moved)).isCloseTo(count(norms), within(places));
+            assertThat(Math.abs(count(Arrays.copyOf(moved, rows - 1)) - count(norms)))
+                    .isLessThanOrEqualTo(0.5 + places);
+        }
+        assertThat(count(1, 1, 1, 3, Double.NaN, Double.POSITIVE_INFINITY)).isCloseTo(0, within(1e-9));
+        assertThat(count(1.9, 1.9)).isCloseTo(1, within(1e-9));
+        assertThat(count(2.1, 2.1)).isCloseTo(-1, within(1e-9));
+    }
+
+    /** The noise of the count is larger than asked for by what places may add: 5 for a lot of 1,000 by a sixteenth at most. */
+    @Test
+    void countAllowance_lotsOfAnySize_isWhatThePlacesOfRowsMayMove() {
+        for (long lotSize : new long[] {1, 100, 1000, 1_000_000}) {
+            double rows = Rounding.rows(DataType.FLOAT, lotSize);
+            assertThat(LotClipping.countAllowance(rows))
+                    .isEqualTo(2 * rows * 32 / 0.5)
+                    .isLessThan(0.125);
+        }
+    }
+
+    /** Norms at the largest number of a network: beyond it an example counts as not finite, and before it fades out. */
+    @Test
+    void release_normsAtTheLargestNumber_fadeOut() {
+        double largest = Double.MAX_VALUE;
+        double[] lengths = {
+            largest / 2 * (1 - 1e-15), largest / 2 * (1 + 1e-15), largest * (1 - 1e-15), largest, 0.75 * largest
+        };
+        double[] sums = Arrays.stream(lengths)
+                .map(length -> {
+                    var mechanism = mechanism(Sampling.POISSON, 1000, 1, Clipping.flat(2), 0, 1);
+                    var lot = step(mechanism, RandomStreams.seeded(1))
+                            .open(charges(mechanism, new ArrayList<>()).next(), 1, 0);
+                    double[] norms = new double[16];
+                    Arrays.fill(norms, length);
+                    lot.add(tapes(ofNorms(norms)), 16, 16);
+                    return Math.abs(lot.release()[0]);
+                })
+                .toArray();
+        assertThat(sums[0]).isCloseTo(32, within(1e-9));
+        assertThat(sums[1]).isCloseTo(32, within(1e-9));
+        assertThat(sums[2]).isCloseTo(0, within(1e-9));
+        assertThat(sums[3]).isCloseTo(0, within(1e-9));
+        assertThat(sums[4]).isCloseTo(16, within(1e-9));
     }
 
     @Test

@@ -18,6 +18,9 @@ public final class CpuBlas {
     private static final int NO_TRANS = 111;
     private static final int TRANS = 112;
     private static final int LOWER = 122;
+    /** Of a block of {@link #rowsTimes}. */
+    private static final int ROWS = 64;
+
     /** Numbers whose squares are summed in single precision. */
     private static final int PIECE = 4096;
 
@@ -94,6 +97,105 @@ public final class CpuBlas {
                 beta,
                 c,
                 ldc);
+    }
+
+    /**
+     * {@code c = a op(b) + beta c}, in blocks of so many rows that each row has the same bits in any place and beside any others, where oneDNN makes the products: its kernels add the terms of all rows of a
+     * block in the same order, and those of blocks of other lengths in other orders ({@code RowPlacesTest}). OpenBLAS adds in other orders within a block too.
+     *
+     * @param rows of {@code a} and {@code c}
+     * @param lda row length of {@code a} as it is stored; likewise {@code ldb}, {@code ldc}
+     */
+    public void rowsTimes(
+            boolean transB,
+            int rows,
+            int n,
+            int k,
+            FloatPointer a,
+            int lda,
+            FloatPointer b,
+            int ldb,
+            float beta,
+            FloatPointer c,
+            int ldc) {
+        int block = usesOneDnn() ? ROWS : Math.max(1, rows);
+        int at = 0;
+        for (; at + block <= rows; at += block) {
+            gemm(
+                    false,
+                    transB,
+                    block,
+                    n,
+                    k,
+                    CpuMemory.at(a, (long) at * lda),
+                    lda,
+                    b,
+                    ldb,
+                    beta,
+                    CpuMemory.at(c, (long) at * ldc),
+                    ldc);
+        }
+        if (at < rows) {
+            lastRows(
+                    transB,
+                    rows - at,
+                    n,
+                    k,
+                    CpuMemory.at(a, (long) at * lda),
+                    lda,
+                    b,
+                    ldb,
+                    beta,
+                    CpuMemory.at(c, (long) at * ldc),
+                    ldc);
+        }
+    }
+
+    /** A block that is filled up with zeros. */
+    private void lastRows(
+            boolean transB,
+            int rows,
+            int n,
+            int k,
+            FloatPointer a,
+            int lda,
+            FloatPointer b,
+            int ldb,
+            float beta,
+            FloatPointer c,
+            int ldc) {
+        try (FloatPointer left = new FloatPointer((long) ROWS * k);
+                FloatPointer result = new FloatPointer((long) ROWS * n)) {
+            left.put(new float[ROWS * k], 0, ROWS * k);
+            float[] row = new float[Math.max(k, n)];
+            for (int i = 0; i < rows; i++) {
+                copy(CpuMemory.at(a, (long) i * lda), CpuMemory.at(left, (long) i * k), row, k);
+            }
+            if (beta != 0) {
+                result.put(new float[ROWS * n], 0, ROWS * n);
+                for (int i = 0; i < rows; i++) {
+                    copy(CpuMemory.at(c, (long) i * ldc), CpuMemory.at(result, (long) i * n), row, n);
+                }
+            }
+            gemm(false, transB, ROWS, n, k, left, k, b, ldb, beta, result, n);
+            for (int i = 0; i < rows; i++) {
+                copy(CpuMemory.at(result, (long) i * n), CpuMemory.at(c, (long) i * ldc), row, n);
+            }
+        }
+    }
+
+    private static void copy(FloatPointer from, FloatPointer to, float[] through, int length) {
+        from.get(through, 0, length);
+        to.put(through, 0, length);
+    }
+
+    /**
+     * A length of parts for {@link #rowsTimes}, so that only the last one has to be filled up.
+     *
+     * @param block about so many rows
+     */
+    public int wholeBlocks(int block) {
+        return usesOneDnn() ? (block + ROWS - 1) / ROWS * ROWS : block;
     }
 
     /**

@@ -126,9 +126,8 @@ public final class CpuLstm {
         blas.withSingleThreadedProducts(() -> {
             ranges.run(
                     rows,
-                    ParallelRanges.blockOfRows(rows),
-                    (worker, from, to) -> blas.gemm(
-                            false,
+                    blas.wholeBlocks(ParallelRanges.blockOfRows(rows)),
+                    (worker, from, to) -> blas.rowsTimes(
                             true,
                             to - from,
                             GATES * hidden,
@@ -144,8 +143,7 @@ public final class CpuLstm {
                 var block = new Block();
                 for (int t = 0; t < steps; t++) {
                     if (t > 0) {
-                        blas.gemm(
-                                false,
+                        blas.rowsTimes(
                                 true,
                                 to - from,
                                 GATES * hidden,
@@ -183,8 +181,7 @@ public final class CpuLstm {
             float[] carried = new float[(to - from) * hidden];
             for (int t = steps - 1; t >= 0; t--) {
                 if (t < steps - 1) {
-                    blas.gemm(
-                            false,
+                    blas.rowsTimes(
                             false,
                             to - from,
                             hidden,

@@ -3,9 +3,13 @@ package io.github.dl4jdp.core.internal.arrays;
 
 import org.bytedeco.javacpp.FloatPointer;
 import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.linalg.factory.Nd4j;
 
-/** Products of many rows with one FLOAT matrix on the CPU backend. No row of a product depends on another row of its left factor. */
+/** Products of many rows with one FLOAT matrix on the CPU backend. No row of a product depends on another row of its left factor; with oneDNN, not in its last bits either, see {@link CpuBlas#rowsTimes}. */
 public final class RowProducts {
+    /** Rows of a product of few columns that are made together, always as many: a row's last bits then do not depend on its place. */
+    private static final int NARROW_ROWS = 8;
+
     private final CpuBlas blas;
 
     public RowProducts(CpuBlas blas) {
@@ -36,7 +40,12 @@ public final class RowProducts {
 
     /** How many rows of {@code x} a product of few columns should have, so that they are still in the cache if something else has just read them. */
     public int narrowBlock() {
-        return blas.usesOneDnn() ? 8 : 64;
+        return blas.usesOneDnn() ? NARROW_ROWS : 64;
+    }
+
+    /** How many rows a part of other products should have. */
+    public int block(int rows) {
+        return blas.wholeBlocks(ParallelRanges.blockOfRows(rows));
     }
 
     private boolean turnsAround(int columns) {
@@ -52,16 +61,17 @@ public final class RowProducts {
         FloatPointer b = HostArrays.floats(matrix);
         FloatPointer c = HostArrays.floats(into);
         if (forward && turnsAround(outer)) {
+            // One column would be a product with a vector, in which a row's bits depend on its place.
+            INDArray columns = outer > 1 ? matrix : Nd4j.concat(0, matrix, matrix);
             return (worker, from, to) -> narrow(
                     to - from,
                     outer,
-                    (int) matrix.size(1),
+                    inner,
                     CpuMemory.at(a, (long) from * inner),
-                    b,
+                    columns,
                     CpuMemory.at(c, (long) from * outer));
         }
-        return (worker, from, to) -> blas.gemm(
-                false,
+        return (worker, from, to) -> blas.rowsTimes(
                 forward,
                 to - from,
                 outer,
@@ -76,16 +86,27 @@ public final class RowProducts {
     }
 
     /** Few columns: the product of the other order, which is faster, and its transpose. */
-    private void narrow(int rows, int columns, int inner, FloatPointer a, FloatPointer b, FloatPointer c) {
-        float[] turned = new float[columns * rows];
+    private void narrow(int rows, int columns, int inner, FloatPointer a, INDArray weights, FloatPointer c) {
+        int made = (int) weights.size(0);
+        int whole = Math.max(rows, NARROW_ROWS);
+        float[] turned = new float[columns * whole];
         float[] result = new float[columns * rows];
-        try (FloatPointer product = new FloatPointer(turned.length)) {
-            blas.gemm(false, true, columns, rows, inner, b, inner, a, inner, 0f, product, rows);
+        FloatPointer w = HostArrays.floats(weights);
+        try (FloatPointer product = new FloatPointer((long) made * whole);
+                FloatPointer filledUp = new FloatPointer(rows < whole ? (long) whole * inner : 1)) {
+            FloatPointer left = a;
+            if (rows < whole) {
+                float[] values = new float[whole * inner];
+                a.get(values, 0, rows * inner);
+                filledUp.put(values, 0, values.length);
+                left = filledUp;
+            }
+            blas.gemm(false, true, made, whole, inner, w, inner, left, inner, 0f, product, whole);
             product.get(turned, 0, turned.length);
         }
         for (int i = 0; i < rows; i++) {
             for (int j = 0; j < columns; j++) {
-                result[i * columns + j] = turned[j * rows + i];
+                result[i * columns + j] = turned[j * whole + i];
             }
         }
         c.put(result, 0, result.length);

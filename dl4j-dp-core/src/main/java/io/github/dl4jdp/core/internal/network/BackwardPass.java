@@ -29,6 +29,7 @@ public final class BackwardPass {
     private @Nullable LayerTape[] tapes = new LayerTape[0];
     private int recorded;
     private final Set<Integer> sharing = new HashSet<>();
+    private final Set<Integer> keepingBits = new HashSet<>();
     private long heldPerExample;
     private int examples;
     private double @Nullable [] @Nullable [] weights;
@@ -58,6 +59,11 @@ public final class BackwardPass {
     /** Whether every layer that trains shares out its work to threads of its own. */
     public boolean sharesAllWork() {
         return sharing.size() == tapes.length;
+    }
+
+    /** Whether the rows of every layer that trains have the same bits in any place of a batch, with oneDNN. */
+    public boolean keepsBitsOfRows() {
+        return keepingBits.size() == tapes.length;
     }
 
     /**
@@ -123,6 +129,11 @@ public final class BackwardPass {
             @Override
             public void sharesWork() {
                 sharing.add(position);
+            }
+
+            @Override
+            public void keepsBitsOfRows() {
+                keepingBits.add(position);
             }
 
             @Override

@@ -7,6 +7,7 @@ import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.internal.DataSize;
+import io.github.dl4jdp.core.internal.arrays.CpuBlas;
 import io.github.dl4jdp.core.internal.arrays.Nd4jThreads;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
@@ -41,6 +42,7 @@ import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.learning.config.IUpdater;
@@ -153,6 +155,12 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         this.summer = new ShardSummer(network, mechanism, rules, options.threads(), streams);
         this.pass = summer.pass();
         this.nd4jThreads = Nd4jThreads.of(options.threads(), pass.sharesAllWork());
+        if (dependsOnPlaces()) {
+            fitted.add(
+                    "the places of examples in their physical batches change the sum of their clipped gradients by no more than the noise covers:"
+                            + " not where gradients are little but rounding (docs/threat-model.md, floating point). No product of this network depends on places with org.bytedeco:dnnl on the class path and"
+                            + " none but dense, convolutional and LSTM layers; or train in DOUBLE");
+        }
         network.installUpdater(this);
         Double reached = progress.clippingNorm();
         this.step = new PrivateStep(
@@ -180,6 +188,19 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         // ones.
         noteProgress();
         network.keepConfiguration();
+    }
+
+    /** Whether a row's last bits may depend on its place in a physical batch: where not all products are oneDNN's, as those of frozen layers are not. */
+    private boolean dependsOnPlaces() {
+        CpuBlas blas = CpuBlas.find();
+        long withParameters = Arrays.stream(network.layers())
+                .filter(layer -> layer.numParams() > 0)
+                .count();
+        return network.model().params().dataType() == DataType.FLOAT
+                && !(blas != null
+                        && blas.usesOneDnn()
+                        && pass.keepsBitsOfRows()
+                        && network.trainable().size() == withParameters);
     }
 
     CompletePlan plan() {
