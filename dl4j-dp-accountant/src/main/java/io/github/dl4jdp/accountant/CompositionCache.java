@@ -28,6 +28,9 @@ final class CompositionCache {
 
     private static final double LARGE_EPSILON = 8;
 
+    /** Each kind is a few products on a lattice of octaves, of some milliseconds each. */
+    private static final int FEW_KINDS = 16;
+
     private static final int MOST_PLANS = 3;
 
     private static final double FAR_BELOW_PLAN = 1e-2;
@@ -49,56 +52,85 @@ final class CompositionCache {
         return kept != null ? kept : remember(pairs, delta, growth -> forDelta(pairs, delta, growth, memory));
     }
 
-    /** Where few events with rare, large losses make epsilon far smaller than Chernoff's bound, it is planned for again. */
     private static Composition forDelta(Map<LossPair, Long> pairs, double delta, double growth, PldMemory memory) {
-        LossPlan plan = LossPlan.forDelta(pairs, delta, growth);
-        if (!isShort(plan)) {
+        LossNet coarse = LossNet.of(pairs);
+        LossPlan plan = LossPlan.forDelta(coarse.expected(), delta, growth);
+        LossNet net = coarse.fitting(plan);
+        if (!isShort(plan, net)) {
             Composition octaves = OctaveComposition.forDelta(pairs, delta, growth, memory);
-            if (plan.coarse() || pairs.size() == 1) {
+            if (plan.coarse() || pairs.size() == 1 || !net.fits(plan)) {
                 return octaves;
             }
             // Beside few large losses, octaves are coarse for the many small ones.
-            Composition even = new LossComposition(plan, pairs);
+            Composition even = new LossComposition(plan, net);
             return even.epsilon(delta) < octaves.epsilon(delta) ? even : octaves;
         }
-        LossComposition first = new LossComposition(plan, pairs);
+        LossComposition first = new LossComposition(plan, net);
         double epsilon = first.epsilon(delta);
-        if (epsilon >= first.leastEpsilon() || epsilon < NEGLIGIBLE_EPSILON) {
+        if (epsilon < NEGLIGIBLE_EPSILON) {
             return first;
         }
-        LossPlan again = LossPlan.forDeltaNear(pairs, delta, growth, epsilon);
-        Composition second = isShort(again)
-                ? new LossComposition(again, pairs)
-                : OctaveComposition.forDelta(pairs, delta, growth, memory);
-        return second.epsilon(delta) < epsilon ? second : first;
+        Composition best = first;
+        if (epsilon < first.leastEpsilon()) {
+            // Few events with rare, large losses make epsilon far smaller than Chernoff's bound.
+            LossPlan again = LossPlan.forDeltaNear(net.expected(), delta, growth, epsilon);
+            LossNet finer = net.fitting(again);
+            best = better(
+                    first,
+                    isShort(again, finer)
+                            ? new LossComposition(again, finer)
+                            : OctaveComposition.forDelta(pairs, delta, growth, memory),
+                    delta);
+        }
+        return best instanceof LossComposition even && isBadlyKnown(even, even.epsilon(delta), net)
+                ? better(even, OctaveComposition.forDelta(pairs, delta, growth, memory), delta)
+                : best;
+    }
+
+    private static Composition better(Composition first, Composition second, double delta) {
+        return second.epsilon(delta) < first.epsilon(delta) ? second : first;
+    }
+
+    /** Whether an even lattice knows a small delta badly and octaves, which add nothing for rounding, may know it better. */
+    private static boolean isBadlyKnown(LossComposition even, double epsilon, LossNet net) {
+        return net.counts().size() <= FEW_KINDS && even.isBadlyKnown(epsilon);
     }
 
     private static Composition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth, PldMemory memory) {
-        LossPlan plan = LossPlan.forEpsilon(pairs, epsilon, growth);
-        Composition best = composedForEpsilon(plan, pairs, epsilon, growth, memory);
+        LossNet net = LossNet.of(pairs);
+        LossPlan plan = LossPlan.forEpsilon(net.expected(), epsilon, growth);
+        Composition best = composedForEpsilon(plan, net, epsilon, growth, memory);
         double delta = best.delta(epsilon);
         // What is cut off is a share of the delta that was planned for, which may be far above the truth.
         for (int i = 0; i < MOST_PLANS && delta < FAR_BELOW_PLAN * plan.delta(); i++) {
-            plan = LossPlan.forEpsilonNear(pairs, epsilon, growth, delta);
-            Composition next = composedForEpsilon(plan, pairs, epsilon, growth, memory);
+            plan = LossPlan.forEpsilonNear(net.expected(), epsilon, growth, delta);
+            Composition next = composedForEpsilon(plan, net, epsilon, growth, memory);
             double nextDelta = next.delta(epsilon);
             if (nextDelta < delta) {
                 best = next;
                 delta = nextDelta;
             }
         }
+        if (best instanceof LossComposition even && delta > 0 && isBadlyKnown(even, epsilon, net)) {
+            Composition octaves = OctaveComposition.forEpsilon(pairs, epsilon, delta, growth, memory);
+            return octaves.delta(epsilon) < delta ? octaves : best;
+        }
         return best;
     }
 
     private static Composition composedForEpsilon(
-            LossPlan plan, Map<LossPair, Long> pairs, double epsilon, double growth, PldMemory memory) {
-        return isShort(plan)
-                ? new LossComposition(plan, pairs)
-                : OctaveComposition.forEpsilon(pairs, epsilon, plan.delta(), growth, memory);
+            LossPlan plan, LossNet net, double epsilon, double growth, PldMemory memory) {
+        LossNet fitting = net.fitting(plan);
+        return isShort(plan, fitting)
+                ? new LossComposition(plan, fitting)
+                : OctaveComposition.forEpsilon(net.counts(), epsilon, plan.delta(), growth, memory);
     }
 
-    private static boolean isShort(LossPlan plan) {
-        return !plan.coarse() && (plan.length() <= LONGEST_EVEN || plan.leastEpsilon() > LARGE_EPSILON);
+    private static boolean isShort(LossPlan plan, LossNet net) {
+        return !plan.coarse()
+                && (plan.length() <= LONGEST_EVEN
+                        || plan.leastEpsilon() > LARGE_EPSILON
+                        || (!net.isExact() && net.fits(plan)));
     }
 
     /** A composition planned for about this epsilon. */

@@ -3,9 +3,9 @@ package io.github.dl4jdp.accountant;
 
 import java.util.Arrays;
 import java.util.List;
-import java.util.function.DoubleBinaryOperator;
 import org.apache.commons.numbers.gamma.Erfc;
 import org.apache.commons.numbers.gamma.Erfcx;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Two mixtures of the same Gaussians: P = sum (b_k + d_k) N(m_k, s^2), Q = sum b_k N(m_k, s^2), P/Q increasing.
@@ -13,6 +13,10 @@ import org.apache.commons.numbers.gamma.Erfcx;
  * <p>Keeping the differences d_k rather than P's own weights keeps their precision where sampling is rare.
  */
 final class GaussianPair implements LossPair {
+    private static final LossNet.Family POISSON = GaussianPair::poisson;
+
+    private static final LossNet.Family POISSON_REPLACE = GaussianPair::poissonReplace;
+
     private static final double SQRT2 = Math.sqrt(2);
 
     /** Relative error of erfc and what surrounds it, in units of 2^-53, before the effect of a rounded argument. */
@@ -36,16 +40,33 @@ final class GaussianPair implements LossPair {
     private final double[] base;
     private final double[] difference;
     private final double sigma;
-    /** The outcome of a loss; one that is near may be found faster from the outcome of a smaller loss, its second argument. */
-    private final DoubleBinaryOperator inverse;
+    private final Inverse inverse;
+
+    private final LossNet.@Nullable Place place;
+
+    /** The outcome of a loss, given exp(loss) - 1 too; one that is near may be found faster from the outcome of a smaller loss. */
+    private interface Inverse {
+        double outcome(double loss, double excess, double smaller);
+    }
 
     private GaussianPair(
-            double[] center, double[] base, double[] difference, double sigma, DoubleBinaryOperator inverse) {
+            double[] center,
+            double[] base,
+            double[] difference,
+            double sigma,
+            Inverse inverse,
+            LossNet.@Nullable Place place) {
         this.center = center;
         this.base = base;
         this.difference = difference;
         this.sigma = sigma;
         this.inverse = inverse;
+        this.place = place;
+    }
+
+    @Override
+    public LossNet.@Nullable Place place() {
+        return place;
     }
 
     /** Whether the weights of P, from the last center to the first, are those of Q, and the centers their own mirror image. */
@@ -68,17 +89,25 @@ final class GaussianPair implements LossPair {
                 new double[] {1, 0},
                 new double[] {-1, 1},
                 sigma,
-                (l, from) -> sigma * sigma * l + 0.5);
+                (l, excess, from) -> sigma * sigma * l + 0.5,
+                null);
     }
 
     /** (1 - q) N(0, sigma^2) + q N(1, sigma^2) against N(0, sigma^2). */
     static GaussianPair poisson(double q, double sigma) {
-        return new GaussianPair(new double[] {0, 1}, new double[] {1, 0}, new double[] {-q, q}, sigma, (l, from) -> {
-            double ratio = (Math.expm1(l) + q) / q;
+        Inverse inverse = (l, excess, from) -> {
+            double ratio = (excess + q) / q;
             return ratio > 0
                     ? sigma * sigma * (l > 600 ? l - Math.log(q) : Math.log(ratio)) + 0.5
                     : Double.NEGATIVE_INFINITY;
-        });
+        };
+        return new GaussianPair(
+                new double[] {0, 1},
+                new double[] {1, 0},
+                new double[] {-q, q},
+                sigma,
+                inverse,
+                new LossNet.Place(POISSON, q, sigma));
     }
 
     /** (1 - q) N(0, sigma^2) + q N(1/2, sigma^2) against (1 - q) N(0, sigma^2) + q N(-1/2, sigma^2). */
@@ -89,7 +118,8 @@ final class GaussianPair implements LossPair {
                 new double[] {q, 1 - q, 0},
                 new double[] {-q, 0, q},
                 sigma,
-                (l, from) -> Math.copySign(2 * sigma * sigma * logRoot(Math.abs(l), logC), l));
+                (l, excess, from) -> Math.copySign(2 * sigma * sigma * logRoot(Math.abs(l), logC), l),
+                new LossNet.Place(POISSON_REPLACE, q, sigma));
     }
 
     /** log y for the y >= 1 with (1 + c y) / (1 + c / y) = exp(l), l >= 0. */
@@ -121,8 +151,8 @@ final class GaussianPair implements LossPair {
             }
         }
         difference[0] = -Math.min(1, moved);
-        GaussianPair pair = new GaussianPair(center, base, difference, sigma, (l, from) -> Double.NaN);
-        return new GaussianPair(center, base, difference, sigma, pair::solve);
+        GaussianPair pair = new GaussianPair(center, base, difference, sigma, (l, excess, from) -> Double.NaN, null);
+        return new GaussianPair(center, base, difference, sigma, (l, excess, from) -> pair.solve(l, from), null);
     }
 
     /** The outcome whose loss is l, by Newton's method kept in a bracket; minus infinity where every loss is larger. */
@@ -262,10 +292,10 @@ final class GaussianPair implements LossPair {
         long last = Math.max(first + 1, grid.floor(loss(highest(tail))) + 1);
         LossLattice lattice = new LossLattice(grid, first, last);
         double furthest = 0;
-        Point low = new Point(inverse.applyAsDouble(grid.loss(first), Double.NEGATIVE_INFINITY));
+        Point low = point(grid.loss(first), Double.NEGATIVE_INFINITY);
         outside(lattice, low, true);
         for (long j = first; j < last; j++) {
-            Point high = new Point(inverse.applyAsDouble(grid.loss(j + 1), low.x));
+            Point high = point(grid.loss(j + 1), low.x);
             add(lattice, j, low, high);
             if (low.x > Double.NEGATIVE_INFINITY) {
                 furthest = Math.max(furthest, Math.abs(low.x));
@@ -281,15 +311,22 @@ final class GaussianPair implements LossPair {
         return lattice;
     }
 
-    /** A breakpoint with the smaller tail of every Gaussian at it, and a bound on that tail's error. */
+    private Point point(double loss, double smaller) {
+        double excess = Math.expm1(loss);
+        return new Point(inverse.outcome(loss, excess, smaller), excess);
+    }
+
+    /** A breakpoint with exp(loss) - 1, the smaller tail of every Gaussian at it, and a bound on that tail's error. */
     private final class Point {
         final double x;
+        final double excess;
         final double[] z = new double[center.length];
         final double[] tail = new double[center.length];
         final double[] error = new double[center.length];
 
-        Point(double x) {
+        Point(double x, double excess) {
             this.x = x;
+            this.excess = excess;
             for (int k = 0; k < z.length; k++) {
                 z[k] = (x - center[k]) / sigma;
                 if (x > Double.NEGATIVE_INFINITY) {
@@ -317,8 +354,11 @@ final class GaussianPair implements LossPair {
         double errorQ = 0;
         double massP = UNDERFLOW;
         double massQ = UNDERFLOW;
-        double excessLow = Math.expm1(lowLoss);
-        double excessHigh = Math.expm1(-highLoss);
+        double excessLow = low.excess;
+        // 1 - exp(-loss); from exp(loss) - 1 where nothing cancels.
+        double lackHigh = highLoss < SMALL_LOSS ? 1 - Math.exp(-highLoss) : high.excess / (1 + high.excess);
+        double ratioLow = Math.exp(lowLoss);
+        double inverseHigh = 1 / (1 + high.excess);
         for (int k = 0; k < center.length; k++) {
             double part = between(low, high, k);
             double partError = low.error[k] + high.error[k] + (low.z[k] < 0 && high.z[k] >= 0 ? UNIT : 0);
@@ -331,15 +371,15 @@ final class GaussianPair implements LossPair {
                 aboveLow += (difference[k] - q * excessLow) * part;
                 errorP += (Math.abs(difference[k]) + q * Math.abs(excessLow)) * unsure;
             } else {
-                aboveLow += (p - q * (1 + excessLow)) * part;
-                errorP += (p + q * Math.exp(lowLoss)) * unsure;
+                aboveLow += (p - q * ratioLow) * part;
+                errorP += (p + q * ratioLow) * unsure;
             }
             if (highLoss < -SMALL_LOSS) {
-                belowHigh -= (difference[k] + p * excessHigh) * part;
-                errorQ += (Math.abs(difference[k]) + p * Math.abs(excessHigh)) * unsure;
+                belowHigh -= (difference[k] - p * lackHigh) * part;
+                errorQ += (Math.abs(difference[k]) + p * Math.abs(lackHigh)) * unsure;
             } else {
-                belowHigh += (q - p * Math.exp(-highLoss)) * part;
-                errorQ += (q + p * Math.exp(-highLoss)) * unsure;
+                belowHigh += (q - p * inverseHigh) * part;
+                errorQ += (q + p * inverseHigh) * unsure;
             }
             massP += p * (part + partError);
             massQ += q * (part + partError);

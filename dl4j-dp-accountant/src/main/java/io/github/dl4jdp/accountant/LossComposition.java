@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,18 +36,30 @@ final class LossComposition implements Composition {
      *      sqrt(2), to b in all in the 2-norm too (Higham 2002, theorem 24.2). A sum of weighted g is wrong by the
      *      smaller of the weights' sum times the one and the weights' 2-norm times the other.
      *   3. M is raised by the rounding of the tilted masses, to the power T.
-     *   4. Losses may be larger than their lattice point says by the lattices' slack: epsilon is raised by its sum.
+     *   4. A mixture of nodes has the mean of their masses. Its weights g are the nodes', times shares that are good to a few units: an element of its spectrum is wrong
+     *      by r, that many units added, and its M by as many and what the rounding of the logarithms makes.
+     *   5. Losses may be larger than their lattice point says by the lattices' slack: epsilon is raised by its sum.
      */
     private static final double UNIT = 0x1p-53;
 
     /** For the additions and multiplications of a scan over at most 2^20 points, each good to a few units. */
     private static final double SCAN = 1 + 1e-9;
 
+    /** Rounding of an element of an event's spectrum in the product, and where it is a sum of up to four nodes' first. */
+    private static final double PRODUCT_ERROR = 6 * UNIT;
+
+    private static final double MIXTURE_ERROR = 24 * UNIT;
+
     /** So many kinds of events are worth several threads. */
     private static final int MANY = 16;
 
     /** Bounds on rounding that are not small against one are not trusted. */
     private static final double LARGEST_ROUNDING = 1e-2;
+
+    /** More of delta than this makes another lattice worth a try. */
+    private static final double LARGEST_SHARE_ADDED = 1e-3;
+
+    private static final double FEW_STEPS = 8;
 
     /**
      * Logarithms of one direction: of the tilt's scale, rounded up and down, of the
@@ -61,8 +75,15 @@ final class LossComposition implements Composition {
             double logAbove,
             double logFinite) {}
 
+    /** A node of the net: one lattice and its transform. */
+    private record Node(LossSpectrum spectrum, double slack, Side forward, Side backward) {
+        Side side(int d) {
+            return d == 0 ? forward : backward;
+        }
+    }
+
     /** One kind of event. */
-    private record Part(LossSpectrum spectrum, double slack, Side forward, Side backward) {
+    private record Part(LossSpectrum.Mixture spectrum, double slack, Side forward, Side backward) {
         Side side(int d) {
             return d == 0 ? forward : backward;
         }
@@ -70,6 +91,8 @@ final class LossComposition implements Composition {
 
     private final LossPlan plan;
     private final Fourier fourier;
+    private final List<LossSpectrum> spectra;
+    private final double elementError;
     private final Map<LossPair, Part> parts = new LinkedHashMap<>();
     private final Map<LossPair, Long> counts = new LinkedHashMap<>();
     private final LossSpectrum product;
@@ -78,49 +101,100 @@ final class LossComposition implements Composition {
 
     /** The composition of the given pairs, computed as planned. */
     LossComposition(LossPlan plan, Map<LossPair, Long> pairs) {
-        this.plan = plan;
-        this.fourier = new Fourier(plan.length());
-        this.weights = new double[2][plan.length()];
-        // Kinds that happen equally often are multiplied first, and the product is raised to that power.
-        Map<Long, LossSpectrum> once = new LinkedHashMap<>();
-        List<LossPair> order = List.copyOf(pairs.keySet());
-        List<Part> found = (order.size() < MANY ? order.stream() : order.parallelStream())
-                .map(this::part)
-                .toList();
-        for (int i = 0; i < found.size(); i++) {
-            LossPair pair = order.get(i);
-            Part part = found.get(i);
-            long count = pairs.getOrDefault(pair, 0L);
-            parts.put(pair, part);
-            counts.put(pair, count);
-            LossSpectrum others = once.get(count);
-            if (others == null) {
-                once.put(count, part.spectrum.copy());
-            } else {
-                others.multiply(part.spectrum, 1);
-            }
-        }
-        LossSpectrum product = null;
-        for (Map.Entry<Long, LossSpectrum> group : once.entrySet()) {
-            if (product == null) {
-                product = group.getValue().copy();
-                product.multiply(group.getValue(), group.getKey() - 1);
-            } else {
-                product.multiply(group.getValue(), group.getKey());
-            }
-        }
-        if (product == null) {
-            throw new IllegalArgumentException("pairs must not be empty");
-        }
-        this.product = product;
+        this(plan, LossNet.exact(pairs));
     }
 
-    private Part part(LossPair pair) {
+    /** The composition of the net's kinds of events, computed as planned. */
+    LossComposition(LossPlan plan, LossNet net) {
+        if (net.counts().isEmpty()) {
+            throw new IllegalArgumentException("pairs must not be empty");
+        }
+        this.plan = plan;
+        this.fourier = new Fourier(plan.length());
+        this.elementError = 2 * fourier.error() + (net.isExact() ? PRODUCT_ERROR : MIXTURE_ERROR);
+        this.weights = new double[2][plan.length()];
+        List<LossPair> order = net.nodes();
+        List<Node> nodes = (order.size() < MANY ? order.stream() : order.parallelStream())
+                .map(this::node)
+                .toList();
+        this.spectra = nodes.stream().map(Node::spectrum).toList();
+        // Kinds that happen equally often are multiplied first, and the product is raised to that power.
+        Map<Long, List<LossSpectrum.Mixture>> once = new LinkedHashMap<>();
+        net.counts().forEach((pair, count) -> {
+            Part part = part(net.mixture(pair), nodes);
+            parts.put(pair, part);
+            counts.put(pair, count);
+            once.computeIfAbsent(count, c -> new ArrayList<>()).add(part.spectrum);
+        });
+        LossSpectrum all = null;
+        for (Map.Entry<Long, List<LossSpectrum.Mixture>> group : once.entrySet()) {
+            LossSpectrum factor = LossSpectrum.product(spectra, group.getValue());
+            if (all == null) {
+                all = factor.copy();
+                all.multiply(factor, group.getKey() - 1);
+            } else {
+                all.multiply(factor, group.getKey());
+            }
+        }
+        this.product = Objects.requireNonNull(all);
+    }
+
+    private Node node(LossPair pair) {
         LossLattice lattice = pair.lattice(LossGrid.even(plan.step()), plan.tail());
         double[][] tilted = new double[2][fourier.length()];
         Side forward = tilt(lattice.forward(), plan.direction(false), tilted[0]);
         Side backward = tilt(lattice.backward(), plan.direction(true), tilted[1]);
-        return new Part(LossSpectrum.of(fourier, tilted[0], tilted[1]), lattice.slack(), forward, backward);
+        return new Node(LossSpectrum.of(fourier, tilted[0], tilted[1]), lattice.slack(), forward, backward);
+    }
+
+    private static Part part(LossNet.Mixture mixture, List<Node> nodes) {
+        if (mixture.isNode()) {
+            Node node = nodes.get(mixture.nodes()[0]);
+            var spectrum = new LossSpectrum.Mixture(mixture.nodes(), new double[][] {{1}, {1}});
+            return new Part(spectrum, node.slack, node.forward, node.backward);
+        }
+        List<Node> mixed = Arrays.stream(mixture.nodes()).mapToObj(nodes::get).toList();
+        Side[] sides = new Side[2];
+        double[][] shares = new double[2][];
+        for (int d = 0; d < 2; d++) {
+            boolean reversed = d == 1;
+            double[] scales = mixed.stream()
+                    .mapToDouble(n -> n.side(reversed ? 1 : 0).logScale)
+                    .toArray();
+            sides[d] = mixed(
+                    mixture, mixed.stream().map(n -> n.side(reversed ? 1 : 0)).toList());
+            shares[d] = new double[scales.length];
+            for (int c = 0; c < scales.length; c++) {
+                shares[d][c] = mixture.weights()[c] * Math.exp(scales[c] - sides[d].logScale);
+            }
+        }
+        double slack = mixed.stream().mapToDouble(Node::slack).max().orElseThrow();
+        return new Part(new LossSpectrum.Mixture(mixture.nodes(), shares), slack, sides[0], sides[1]);
+    }
+
+    private static Side mixed(LossNet.Mixture mixture, List<Side> sides) {
+        double finite = 0;
+        for (int c = 0; c < sides.size(); c++) {
+            finite += mixture.weights()[c] * Math.expm1(sides.get(c).logFinite);
+        }
+        return new Side(
+                logMean(mixture, sides, Side::logScale, 1),
+                logMean(mixture, sides, Side::logScaleDown, -1),
+                logMean(mixture, sides, Side::logUnsure, 1),
+                logMean(mixture, sides, Side::logTail, 1),
+                logMean(mixture, sides, Side::logBelow, 1),
+                logMean(mixture, sides, Side::logAbove, 1),
+                Math.log1p(finite) * (1 + 16 * UNIT));
+    }
+
+    private static double logMean(
+            LossNet.Mixture mixture, List<Side> sides, ToDoubleFunction<Side> value, int direction) {
+        double[] values = sides.stream().mapToDouble(value).toArray();
+        double largest = 0;
+        for (double v : values) {
+            largest = Math.max(largest, Math.abs(v));
+        }
+        return LossNet.logMean(mixture.weights(), values) + direction * (32 + 4 * largest) * UNIT;
     }
 
     private Side tilt(LossMasses masses, LossPlan.Direction direction, double[] tilted) {
@@ -157,7 +231,7 @@ final class LossComposition implements Composition {
         if (part == null) {
             throw new IllegalArgumentException("pair must be part of the plan");
         }
-        product.multiply(part.spectrum, count);
+        product.multiply(LossSpectrum.product(spectra, List.of(part.spectrum)), count);
         counts.merge(pair, count, Long::sum);
         curves[0] = null;
         curves[1] = null;
@@ -183,7 +257,7 @@ final class LossComposition implements Composition {
 
     private double rounding(double mean) {
         double transform = fourier.error();
-        double element = 2 * transform + 6 * UNIT;
+        double element = elementError;
         double events = counts.values().stream().mapToDouble(Long::doubleValue).sum();
         double crude = element * events;
         double sum = transform * mean;
@@ -238,6 +312,27 @@ final class LossComposition implements Composition {
         double step = plan.step();
         double epsilon = part >= 0 && part <= 1 ? right - step + Math.log1p(part * Math.expm1(step)) : right;
         return Math.max(0, epsilon);
+    }
+
+    /**
+     * Whether what was added makes much of delta at this epsilon. Far below the losses that the tilt brings out all that is left of a small delta is the rounding of what is
+     * more probable; and far below the delta that was planned for it is what lies outside the window. An epsilon of few steps suffers from the steps themselves.
+     */
+    boolean isBadlyKnown(double epsilon) {
+        if (epsilon > 0 && epsilon < FEW_STEPS * plan.step()) {
+            return true;
+        }
+        for (int d = 0; d < 2; d++) {
+            Curve curve = curve(d);
+            double place = Math.floor(epsilon / plan.step()) - curve.bottom;
+            int i = (int) Math.max(0, Math.min(curve.value.length - 2.0, place));
+            boolean added = curve.padding[i] > LARGEST_SHARE_ADDED * curve.value[i]
+                    || curve.outside > LARGEST_SHARE_ADDED * curve.delta(i);
+            if (added && 2 * curve.delta(i) > delta(curve(1 - d), epsilon)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     @Override
@@ -331,6 +426,8 @@ final class LossComposition implements Composition {
         final long bottom;
         /** Delta at (bottom + i) step, without what is outside, in units of exp(logScale - tilt (bottom + i) step). */
         final double[] value;
+        /** How much of each is a bound on rounding. */
+        final double[] padding;
 
         final double tilt;
         final double logScale;
@@ -345,6 +442,7 @@ final class LossComposition implements Composition {
             outside = rounding < LARGEST_ROUNDING ? outside(d) : 1;
             int n = fourier.length();
             value = new double[n];
+            padding = new double[n];
             double decay = Math.exp(-tilt * plan.step());
             double inner = Math.exp(-plan.step());
             double gain = -Math.expm1(-plan.step());
@@ -360,7 +458,8 @@ final class LossComposition implements Composition {
                 place = place == 0 ? n - 1 : place - 1;
                 sum = decay * (gain * all + inner * sum);
                 apart = decay * (gain * apartAll + inner * apart);
-                value[i] = sum + Math.min(apart, together);
+                padding[i] = Math.min(apart, together);
+                value[i] = sum + padding[i];
                 all *= decay;
                 apartAll *= decay;
             }

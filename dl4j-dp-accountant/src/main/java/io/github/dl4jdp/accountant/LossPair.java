@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
+import org.jspecify.annotations.Nullable;
+
 /**
  * A pair of distributions (P, Q) that dominates a mechanism: on neighboring data sets no test tells its outcomes apart
  * better than it tells P from Q.
@@ -26,6 +28,11 @@ interface LossPair {
     /** Whether P and Q exchanged are the same pair, so that both directions have one privacy loss. */
     default boolean isSymmetric() {
         return false;
+    }
+
+    /** Its place among pairs of other parameters, between which it may be interpolated; null if there is none. */
+    default LossNet.@Nullable Place place() {
+        return null;
     }
 
     /** A pair that the mechanism dominates, for bounds from below: this one where the pair is known exactly. */

@@ -325,6 +325,15 @@ final class LossPairs {
      * against Q, those below follow from the relation's symmetry (Zhu, Dong and Wang 2022, theorem 11).
      */
     private record SymmetricPair(LossPair half) implements LossPair {
+        private static final LossNet.Family FIXED_SIZE =
+                (q, sigma) -> new SymmetricPair(GaussianPair.poisson(q, sigma));
+
+        @Override
+        public LossNet.@Nullable Place place() {
+            LossNet.Place place = half.place();
+            return place == null ? null : new LossNet.Place(FIXED_SIZE, place.q(), place.sigma());
+        }
+
         @Override
         public boolean isSymmetric() {
             return true;

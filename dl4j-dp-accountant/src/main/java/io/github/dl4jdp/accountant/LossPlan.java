@@ -86,6 +86,11 @@ record LossPlan(
      * above it, and the window.
      */
     record Direction(double tilt, double tailTilt, double belowTilt, double aboveTilt, double lowest, double length) {
+        /** The tilt at which Chernoff's bound is best. */
+        double bestTilt() {
+            return tilt / SHARE_OF_BEST_TILT;
+        }
+
         private Direction loweredBy(double margin) {
             return new Direction(tilt, tailTilt, belowTilt, aboveTilt, lowest - margin, length);
         }
@@ -98,7 +103,7 @@ record LossPlan(
      *
      * @param growth by which factor the number of events may grow before a new plan is needed
      */
-    static LossPlan forDelta(Map<LossPair, Long> pairs, double delta, double growth) {
+    static LossPlan forDelta(Map<LossPair, ? extends Number> pairs, double delta, double growth) {
         double total = total(pairs);
         double tail = tail(delta, total * growth);
         List<Term> terms = terms(pairs, tail);
@@ -106,21 +111,21 @@ record LossPlan(
     }
 
     /** The same where epsilon is known to be about so large, far below Chernoff's bound. */
-    static LossPlan forDeltaNear(Map<LossPair, Long> pairs, double delta, double growth, double epsilon) {
+    static LossPlan forDeltaNear(Map<LossPair, ? extends Number> pairs, double delta, double growth, double epsilon) {
         double total = total(pairs);
         double tail = tail(delta, total * growth);
         return new Planner(terms(pairs, tail), total, growth, tail, pairs, Double.NaN, epsilon).plan(delta, false);
     }
 
     /** A plan for a lower bound on epsilon at the given delta, on a lattice as fine as rounding errors allow. */
-    static LossPlan finest(Map<LossPair, Long> pairs, double delta) {
+    static LossPlan finest(Map<LossPair, ? extends Number> pairs, double delta) {
         double total = total(pairs);
         double tail = tail(delta, total);
         return new Planner(terms(pairs, tail), total, 1, tail, pairs, Double.NaN, Double.NaN).plan(delta, true);
     }
 
     /** A plan for delta at the given epsilon. */
-    static LossPlan forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth) {
+    static LossPlan forEpsilon(Map<LossPair, ? extends Number> pairs, double epsilon, double growth) {
         List<Term> terms = terms(pairs, 1e-40);
         double delta = 0;
         for (boolean reversed : new boolean[] {false, true}) {
@@ -132,7 +137,7 @@ record LossPlan(
     }
 
     /** The same where delta is known to be about so large. */
-    static LossPlan forEpsilonNear(Map<LossPair, Long> pairs, double epsilon, double growth, double delta) {
+    static LossPlan forEpsilonNear(Map<LossPair, ? extends Number> pairs, double epsilon, double growth, double delta) {
         double guess = Math.max(delta, 1e-250);
         double total = total(pairs);
         double tail = tail(guess, total * growth);
@@ -143,13 +148,13 @@ record LossPlan(
         return Math.max(1e-290, delta * SHARE_OUTSIDE / total);
     }
 
-    private static double total(Map<LossPair, Long> pairs) {
-        return pairs.values().stream().mapToDouble(Long::doubleValue).sum();
+    private static double total(Map<LossPair, ? extends Number> pairs) {
+        return pairs.values().stream().mapToDouble(Number::doubleValue).sum();
     }
 
-    private static List<Term> terms(Map<LossPair, Long> pairs, double tail) {
+    private static List<Term> terms(Map<LossPair, ? extends Number> pairs, double tail) {
         List<Term> terms = new ArrayList<>();
-        pairs.forEach((pair, count) -> terms.add(new Term(pair.moments(tail), count)));
+        pairs.forEach((pair, count) -> terms.add(new Term(pair.moments(tail), count.doubleValue())));
         return terms;
     }
 
@@ -222,7 +227,7 @@ record LossPlan(
             double total,
             double growth,
             double tail,
-            Map<LossPair, Long> pairs,
+            Map<LossPair, ? extends Number> pairs,
             double asked,
             double expected) {
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
+import java.util.Arrays;
+import java.util.List;
+
 /**
  * Spectra of the tilted losses of both directions, packed as one complex transform.
  *
@@ -10,6 +13,16 @@ package io.github.dl4jdp.accountant;
 final class LossSpectrum {
     /** Smaller numbers are dropped: squaring them would be slow, and together they are far below every rounding bound. */
     private static final double NEGLIGIBLE = 1e-140;
+
+    /** So many products are formed before what has become negligible is dropped. */
+    private static final int PRODUCTS = 8;
+
+    /** Frequencies that are worked on at once, so that they stay in the nearest cache. */
+    private static final int BLOCK = 512;
+
+    /** A weighted sum of spectra, with weights for either direction. */
+    @SuppressWarnings("ArrayRecordComponent") // never compared
+    record Mixture(int[] parts, double[][] weights) {}
 
     private final double[][] re = new double[2][];
     private final double[][] im = new double[2][];
@@ -91,6 +104,70 @@ final class LossSpectrum {
             copy.im[d] = im[d].clone();
         }
         return copy;
+    }
+
+    /** The product of mixtures of the given spectra. */
+    static LossSpectrum product(List<LossSpectrum> parts, List<Mixture> factors) {
+        LossSpectrum product = new LossSpectrum(parts.get(0).re[0].length);
+        for (int d = 0; d < 2; d++) {
+            double[] r = product.re[d];
+            Arrays.fill(r, 1);
+            for (int start = 0; start < r.length; start += BLOCK) {
+                product.multiplyBlock(parts, factors, d, start, Math.min(r.length, start + BLOCK));
+            }
+        }
+        return product;
+    }
+
+    private void multiplyBlock(List<LossSpectrum> parts, List<Mixture> factors, int d, int start, int end) {
+        double[] r = new double[end - start];
+        double[] i = new double[end - start];
+        int done = 0;
+        for (Mixture factor : factors) {
+            double[] weights = factor.weights[d];
+            for (int c = 0; c < weights.length; c++) {
+                LossSpectrum part = parts.get(factor.parts[c]);
+                add(r, part.re[d], start, weights[c], c == 0);
+                add(i, part.im[d], start, weights[c], c == 0);
+            }
+            multiply(re[d], im[d], start, r, i);
+            if (++done % PRODUCTS == 0 && !dropNegligible(d, start, end)) {
+                return;
+            }
+        }
+        dropNegligible(d, start, end);
+    }
+
+    private static void add(double[] to, double[] from, int start, double weight, boolean first) {
+        if (first) {
+            for (int k = 0; k < to.length; k++) {
+                to[k] = weight * from[start + k];
+            }
+        } else {
+            for (int k = 0; k < to.length; k++) {
+                to[k] += weight * from[start + k];
+            }
+        }
+    }
+
+    private static void multiply(double[] xr, double[] xi, int start, double[] yr, double[] yi) {
+        for (int k = 0; k < yr.length; k++) {
+            double a = xr[start + k];
+            double b = xi[start + k];
+            xr[start + k] = a * yr[k] - b * yi[k];
+            xi[start + k] = a * yi[k] + b * yr[k];
+        }
+    }
+
+    /** Whether anything is left. */
+    private boolean dropNegligible(int d, int start, int end) {
+        boolean left = false;
+        for (int k = start; k < end; k++) {
+            re[d][k] = Math.abs(re[d][k]) < NEGLIGIBLE ? 0 : re[d][k];
+            im[d][k] = Math.abs(im[d][k]) < NEGLIGIBLE ? 0 : im[d][k];
+            left |= re[d][k] != 0 || im[d][k] != 0;
+        }
+        return left;
     }
 
     /** Multiplies by a power of another spectrum. */

@@ -22,6 +22,9 @@ import org.jspecify.annotations.Nullable;
  * else is computed on a lattice of losses by tilted Fourier transforms; the lattice adapts to the spread of the loss, and
  * the answer typically exceeds the exact epsilon by less than 0.1 %.
  *
+ * <p>From 32 kinds of sampled Gaussian events on, as a schedule makes them, kinds are bounded by mixtures of neighboring ones; epsilon grows by 0.2 % at most. Tight down to deltas of
+ * 1e-30, and with more than 16 kinds of events to about 1e-20; below, the bound holds but may be loose.
+ *
  * <p><b>Formal guarantee.</b> As {@link PrivacyAccountant}: the lattice, the tails that are cut, the cyclic transform and
  * every rounding error are bounded, and the bounds are added to delta or epsilon.
  *

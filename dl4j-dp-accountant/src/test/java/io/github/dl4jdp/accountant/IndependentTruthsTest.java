@@ -70,6 +70,24 @@ class IndependentTruthsTest {
         assertNear(23.751, pld(REPLACE, dpSgd(0.3, 0.12, 1), 1e-5));
     }
 
+    /** Deltas down to 1e-30 of one event, where a transform knows little but its rounding; see rare.py. */
+    @Test
+    void deltaAndEpsilon_tinyDeltas_neverBelowTheTruthAndTight() {
+        for (CSVRecord row : ReferenceTable.rows("rare.csv")) {
+            NeighboringRelation relation = NeighboringRelation.valueOf(row.get("relation"));
+            DpEvent event = dpSgd(number(row, "q"), number(row, "sigma"), 1);
+            double truth = number(row, "delta");
+            double epsilon = number(row, "epsilon");
+            assertThat(new PldAccountant(relation).compose(event).delta(epsilon))
+                    .as(row.toString())
+                    .isBetween(truth * (1 - 1e-9), truth * 1.02);
+            assertThat(pld(relation, event, truth * (1 - 1e-12)))
+                    .as(row.toString())
+                    .isBetween(epsilon * (1 - 1e-12), 1.005 * epsilon + 4e-5);
+        }
+        assertNear(0.0055885, pld(ADD, dpSgd(3.6e-8, 0.711, 1), 1.7e-23));
+    }
+
     private static void assertNear(double truth, double epsilon) {
         assertThat(epsilon).isBetween(truth * (1 - 2e-3), truth * (1 + 2e-3));
     }

@@ -149,4 +149,5 @@ def main():
         rows += 1
 
 
-main()
+if __name__ == "__main__":
+    main()
