@@ -170,8 +170,30 @@ class AccountKeptTest {
             assertThat(engine.epsilon()).isCloseTo(epsilonOf(6), within(1e-9));
             assertThat(engine.report().history()).isNotEmpty();
         }
-        plain.fit(DATA);
-        assertThat(epsilonOfAttached(plain, longer())).isInfinite();
+        INDArray before = plain.params().dup();
+        assertThatThrownBy(() -> plain.fit(DATA))
+                .isInstanceOf(IllegalStateException.class)
+                .hasMessageContaining("layer \"layer0\" comes from private training")
+                .hasMessageContaining("PrivacyEngine.attach");
+        assertThat(plain.params()).isEqualTo(before);
+        try (var engine = PrivacyEngine.attach(plain, longer())) {
+            train(plain, engine, 1);
+            assertThat(engine.epsilon()).isCloseTo(epsilonOf(5), within(1e-9));
+        }
+    }
+
+    @Test
+    void attach_newHeadThatLearnedInTheOpenOnADetachedBody_isInfinite() {
+        MultiLayerNetwork tuned = withNewLayer(detached(trained()));
+        assertThat(epsilonOfAttached(tuned.clone(), longer())).isCloseTo(epsilonOf(4), within(1e-9));
+        tuned.fit(DATA);
+        assertThat(epsilonOfAttached(tuned, longer())).isInfinite();
+    }
+
+    /** Given back to plain DL4J: what trains on it is announced, and not refused. */
+    private static <M extends Model> M detached(M net) {
+        PrivacyEngine.attach(net, plan()).detach();
+        return net;
     }
 
     /** A clone of a graph has forgotten how many updates were made. */
@@ -181,6 +203,7 @@ class AccountKeptTest {
         try (var engine = PrivacyEngine.attach(body, plan())) {
             body.fit(engine.lots(DATA).next());
         }
+        detached(body);
         ComputationGraph tuned = new TransferLearning.GraphBuilder(body)
                 .setFeatureExtractor("1")
                 .removeVertexKeepConnections("2")
@@ -461,7 +484,7 @@ class AccountKeptTest {
     /** Freezing drops DL4J's count of updates. */
     @Test
     void attach_newLayerThatLearnedInTheOpenAndWasFrozen_isInfinite() throws IOException {
-        MultiLayerNetwork open = withNewLayer(trained());
+        MultiLayerNetwork open = withNewLayer(detached(trained()));
         open.fit(DATA);
         File file = folder.resolve("open.zip").toFile();
         open.save(file);
@@ -481,6 +504,7 @@ class AccountKeptTest {
         try (var engine = PrivacyEngine.attach(body, plan())) {
             body.fit(engine.lots(DATA).next());
         }
+        detached(body);
         ComputationGraph tuned = new TransferLearning.GraphBuilder(body)
                 .setFeatureExtractor("1")
                 .removeVertexAndConnections("2")

@@ -88,7 +88,7 @@ class ArchitectureTest {
                             "core.internal",
                             "core.internal.arrays",
                             "core.internal.layers")),
-            Map.entry("core.layers", List.of("core.internal.arrays", "core.internal.layers")),
+            Map.entry("core.layers", List.of("core.internal", "core.internal.arrays", "core.internal.layers")),
             Map.entry("core.data", List.of("core.internal", "core.internal.arrays")),
             Map.entry(
                     "core.mechanism",
@@ -102,6 +102,7 @@ class ArchitectureTest {
                     List.of(
                             "core.random",
                             "core.gradient",
+                            "core.internal",
                             "core.internal.arrays",
                             "core.data",
                             "core.mechanism",

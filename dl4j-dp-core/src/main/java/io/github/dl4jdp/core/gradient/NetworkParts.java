@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.activations.TemperedSigmoid;
 import io.github.dl4jdp.core.internal.HeldObjects;
+import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import io.github.dl4jdp.core.internal.arrays.ElementwiseActivations;
 import java.util.Collections;
 import java.util.IdentityHashMap;
@@ -296,6 +297,12 @@ public final class NetworkParts {
 
     private void look(Object object) {
         if (!seen.add(object) || object.getClass().getName().equals(ACCOUNT)) {
+            return;
+        }
+        if (object instanceof PlainTrainingGuard guard) {
+            if (guard.noise() != null) {
+                look(guard.noise());
+            }
             return;
         }
         Class<?> own = object.getClass();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.InputGradients;
 import io.github.dl4jdp.core.internal.arrays.ParameterViews;
@@ -49,7 +50,7 @@ final class SlicePass {
 
     /** What of a layer's configuration one example at a time cannot reproduce, with the remedy. */
     static List<String> problems(Layer layer) {
-        return layer.conf().getLayer() instanceof BaseLayer conf && conf.getWeightNoise() != null
+        return layer.conf().getLayer() instanceof BaseLayer conf && PlainTrainingGuard.noiseOf(conf) != null
                 ? List.of("weight noise has no per-example rule with this layer; build it without weightNoise")
                 : List.of();
     }

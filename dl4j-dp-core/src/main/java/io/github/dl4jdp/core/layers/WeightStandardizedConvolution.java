@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.layers;
 
+import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import io.github.dl4jdp.core.internal.layers.WeightStandardizedConvolutionLayer;
 import java.util.Collection;
 import org.deeplearning4j.nn.api.Layer;
@@ -55,8 +56,8 @@ public final class WeightStandardizedConvolution extends ConvolutionLayer {
         if (nIn <= 0 || nOut <= 0) {
             throw new IllegalStateException(name + ": nIn and nOut must be positive, were " + nIn + " and " + nOut);
         }
-        if (getWeightNoise() != null) {
-            throw new IllegalStateException(name + ": weightNoise must be null, was " + getWeightNoise()
+        if (PlainTrainingGuard.noiseOf(this) != null) {
+            throw new IllegalStateException(name + ": weightNoise must be null, was " + PlainTrainingGuard.noiseOf(this)
                     + "; the weights that it would change are not the ones that are applied");
         }
         var layer = new WeightStandardizedConvolutionLayer(conf, networkDataType, EPSILON);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.TrainingProgress;
 import java.util.ArrayList;
@@ -12,6 +13,7 @@ import java.util.Objects;
 import java.util.Set;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.layers.LayerConstraint;
+import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
 import org.deeplearning4j.nn.conf.layers.wrapper.BaseWrapperLayer;
@@ -112,7 +114,8 @@ public final class AccountCarriers {
                 current[i] = next;
                 var conf = network.configurations().get(i).getLayer();
                 put(conf, next);
-                // A layer may run on a configuration of its own while it is attached.
+                guard(conf, now.account().isSpent(), false);
+                // The layer runs on a configuration of its own while it is attached, without a guard.
                 var live = layers[i].conf().getLayer();
                 if (live != conf) {
                     put(live, next);
@@ -310,9 +313,29 @@ public final class AccountCarriers {
                 if (i == first(layers)) {
                     carrier.setStates(network.updaterStates());
                 }
-                put(network.configurations().get(i).getLayer(), carrier);
+                var conf = network.configurations().get(i).getLayer();
+                put(conf, carrier);
+                guard(conf, progress.account().isSpent(), detached);
             }
         }
+    }
+
+    /** Guards a layer, and those that it wraps, from plain training of what comes after it. */
+    private static void guard(org.deeplearning4j.nn.conf.layers.Layer conf, boolean spent, boolean detached) {
+        for (org.deeplearning4j.nn.conf.layers.Layer level : levels(conf)) {
+            if (level instanceof BaseLayer base) {
+                if (spent || !detached) {
+                    PlainTrainingGuard.put(base, spent, detached);
+                } else {
+                    PlainTrainingGuard.remove(base);
+                }
+            }
+        }
+    }
+
+    /** Takes the guards of a layer away, which only this library knows. */
+    static void unguard(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        guard(conf, false, true);
     }
 
     /** Puts a carrier after all other constraints of a layer and of those that it wraps, in the place of another one. */

@@ -5,6 +5,7 @@ import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.gradient.LayerTape;
 import io.github.dl4jdp.core.gradient.TapeRecorder;
 import io.github.dl4jdp.core.gradient.TimeDistributedRule;
+import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import io.github.dl4jdp.core.internal.arrays.CpuBlas;
 import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
@@ -466,6 +467,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     public void installUpdater(UpdateGate gate) {
         updater = privateUpdater(gate, stateOf(currentUpdater()));
         setUpdater(updater);
+        PlainTrainingGuard.drive(model());
     }
 
     /** The engine's updater. */
@@ -478,6 +480,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     public void removeUpdater() {
         setUpdater(plainUpdater(stateOf(updater)));
         updater = null;
+        PlainTrainingGuard.release(model());
     }
 
     /** Undoes {@link #privatize} and {@link #installUpdater}. */
@@ -487,6 +490,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         bind();
         setUpdater(plainUpdater(state));
         updater = null;
+        PlainTrainingGuard.release(model());
     }
 
     private static IUpdater plain(IUpdater updater) {
@@ -873,9 +877,10 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         Layer[] layers = layers();
         for (int i = 0; i < layers.length; i++) {
             if (layers[i].numParams() > 0) {
+                var conf = configurations().get(i).getLayer();
                 AccountCarriers.put(
-                        configurations().get(i).getLayer(),
-                        ExportedAccount.of(AccountConstraint.of(progress, plan, true, layers[i], past.get(i))));
+                        conf, ExportedAccount.of(AccountConstraint.of(progress, plan, true, layers[i], past.get(i))));
+                AccountCarriers.unguard(conf);
             }
         }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.ArrayList;
@@ -14,6 +15,7 @@ import org.deeplearning4j.nn.conf.layers.AbstractLSTM;
 import org.deeplearning4j.nn.conf.layers.ActivationLayer;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.layers.GravesBidirectionalLSTM;
+import org.deeplearning4j.nn.conf.weightnoise.IWeightNoise;
 import org.deeplearning4j.nn.layers.convolution.ConvolutionLayer;
 import org.deeplearning4j.nn.layers.feedforward.dense.DenseLayer;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
@@ -79,9 +81,10 @@ public final class StochasticParts {
             if (conf.getIDropout() != null) {
                 addProblem(problems, KeyedDropout.schedule(conf.getIDropout()));
             }
-            if (conf instanceof BaseLayer base && base.getWeightNoise() != null) {
-                KeyedWeightNoise.problem(base.getWeightNoise()).ifPresent(problems::add);
-                addProblem(problems, KeyedWeightNoise.schedule(base.getWeightNoise()));
+            IWeightNoise noise = noiseOf(conf);
+            if (noise != null) {
+                KeyedWeightNoise.problem(noise).ifPresent(problems::add);
+                addProblem(problems, KeyedWeightNoise.schedule(noise));
             }
             if (activations(conf).anyMatch(ActivationRReLU.class::isInstance)
                     && !ACTIVATE_AT_ONCE.contains(leaf.getClass())) {
@@ -127,20 +130,36 @@ public final class StochasticParts {
 
     private void install(Layer leaf) {
         NeuralNetConfiguration before = leaf.conf();
-        if (before == null || InnerLayers.of(before.getLayer()).stream().noneMatch(StochasticParts::isStochastic)) {
+        if (before == null) {
             layer++;
             return;
         }
         NeuralNetConfiguration own = before.clone();
-        InnerLayers.change(own.getLayer(), this::replace);
+        if (InnerLayers.of(before.getLayer()).stream().anyMatch(StochasticParts::isStochastic)) {
+            InnerLayers.change(own.getLayer(), this::replace);
+        } else {
+            layer++;
+            InnerLayers.change(own.getLayer(), StochasticParts::removeGuard);
+        }
         leaf.setConf(own);
         undo.add(() -> leaf.setConf(before));
     }
 
     private static boolean isStochastic(org.deeplearning4j.nn.conf.layers.Layer conf) {
         return conf.getIDropout() != null
-                || (conf instanceof BaseLayer base && base.getWeightNoise() != null)
+                || noiseOf(conf) != null
                 || activations(conf).anyMatch(ActivationRReLU.class::isInstance);
+    }
+
+    /** The weight noise of the user's own. */
+    private static @Nullable IWeightNoise noiseOf(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return conf instanceof BaseLayer base ? PlainTrainingGuard.noiseOf(base) : null;
+    }
+
+    private static void removeGuard(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        if (conf instanceof BaseLayer base) {
+            PlainTrainingGuard.remove(base);
+        }
     }
 
     @SuppressWarnings("deprecation") // DL4J calls GravesBidirectionalLSTM deprecated, and networks with it exist
@@ -160,6 +179,7 @@ public final class StochasticParts {
 
     private void replace(org.deeplearning4j.nn.conf.layers.Layer conf) {
         int number = layer++;
+        removeGuard(conf);
         // Parts of the user's own were opted in to as deterministic ones, or refused.
         if (conf.getIDropout() != null && KeyedDropout.knows(conf.getIDropout())) {
             conf.setIDropout(KeyedDropout.of(conf.getIDropout(), draws.part("dropout " + number)));

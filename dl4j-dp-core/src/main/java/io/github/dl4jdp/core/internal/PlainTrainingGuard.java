@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+package io.github.dl4jdp.core.internal;
+
+import java.lang.ref.WeakReference;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.deeplearning4j.nn.api.Layer;
+import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.layers.BaseLayer;
+import org.deeplearning4j.nn.conf.weightnoise.IWeightNoise;
+import org.deeplearning4j.nn.graph.ComputationGraph;
+import org.deeplearning4j.nn.layers.FrozenLayer;
+import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
+import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.nn.transferlearning.TransferLearningHelper;
+import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
+import org.deeplearning4j.optimize.solvers.BaseOptimizer;
+import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.ndarray.INDArray;
+import org.nd4j.shade.jackson.annotation.JsonCreator;
+import org.nd4j.shade.jackson.annotation.JsonProperty;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What stands for the weight noise, or for none, in the configuration of a layer that was trained with privacy: it adds nothing to that noise, and sees every forward pass.
+ *
+ * <p>DL4J asks an updater and constraints of layers that it updates alone. A layer that transfer learning has frozen under a new output layer has only its forward pass left, and
+ * plain {@code fit} would train the new layer on its output in silence. A layer asks for its weight noise in inference too, as frozen layers do always, so that fit is told by who asked
+ * the network for the pass. Layers with an updater or a constraint of this library are left to these.
+ *
+ * <p>While an engine drives a network, its layers run on configurations without it.
+ */
+public final class PlainTrainingGuard implements IWeightNoise {
+    private static final long serialVersionUID = 1L;
+    private static final Logger log = LoggerFactory.getLogger(PlainTrainingGuard.class);
+    private static final StackWalker STACK = StackWalker.getInstance(StackWalker.Option.RETAIN_CLASS_REFERENCE);
+    private static final String OWN = "io.github.dl4jdp.core.";
+
+    /** The networks that an engine drives. */
+    private static final List<WeakReference<Model>> DRIVEN = new CopyOnWriteArrayList<>();
+
+    /**
+     * By whom the last passes of a thread that were no fit are known: DL4J makes workspace managers for every pass, and one list of layers takes two in turn. Looking at the
+     * stack for each parameter would take as long as a small layer.
+     */
+    private static final ThreadLocal<Deque<WeakReference<LayerWorkspaceMgr>>> INFERENCE =
+            ThreadLocal.withInitial(ArrayDeque::new);
+
+    private static final int TWO = 2;
+
+    @JsonProperty("noise")
+    private final @Nullable IWeightNoise noise;
+
+    /** Whether private training has gone into the parameters. */
+    @JsonProperty("spent")
+    private volatile boolean spent;
+
+    /** Whether plain DL4J may train the network, if it says so. */
+    @JsonProperty("detached")
+    private final boolean detached;
+
+    private transient volatile boolean isAnnounced;
+
+    @JsonCreator
+    private PlainTrainingGuard(
+            @JsonProperty("noise") @Nullable IWeightNoise noise,
+            @JsonProperty("spent") boolean spent,
+            @JsonProperty("detached") boolean detached) {
+        this.noise = noise;
+        this.spent = spent;
+        this.detached = detached;
+    }
+
+    /** The weight noise of a layer, without the guard around it; null if there is none. */
+    public static @Nullable IWeightNoise noiseOf(BaseLayer conf) {
+        IWeightNoise own = conf.getWeightNoise();
+        return own instanceof PlainTrainingGuard guard ? guard.noise : own;
+    }
+
+    /** Guards a layer. A guard that stands there already stays, so that nothing in the configuration of an attached network changes. */
+    public static void put(BaseLayer conf, boolean spent, boolean detached) {
+        if (conf.getWeightNoise() instanceof PlainTrainingGuard guard && guard.detached == detached) {
+            guard.spent = spent;
+        } else {
+            conf.setWeightNoise(new PlainTrainingGuard(noiseOf(conf), spent, detached));
+        }
+    }
+
+    /** Leaves the user's own weight noise, or none. */
+    public static void remove(BaseLayer conf) {
+        conf.setWeightNoise(noiseOf(conf));
+    }
+
+    /** An engine drives a network: layers that cannot be given a configuration without their guard are not guarded. */
+    public static void drive(Model network) {
+        release(network);
+        DRIVEN.add(new WeakReference<>(network));
+    }
+
+    /** No engine drives a network any more. */
+    public static void release(Model network) {
+        DRIVEN.removeIf(one -> one.refersTo(network) || one.refersTo(null));
+    }
+
+    /** What is inside it, or null. */
+    public @Nullable IWeightNoise noise() {
+        return noise;
+    }
+
+    @Override
+    public @Nullable INDArray getParameter(
+            Layer layer, String key, int iteration, int epoch, boolean train, LayerWorkspaceMgr workspaceMgr) {
+        if (spent && !isAnnounced && !isOfInference(workspaceMgr)) {
+            judge(layer, workspaceMgr);
+        }
+        return noise == null
+                ? layer.getParam(key)
+                : noise.getParameter(layer, key, iteration, epoch, train, workspaceMgr);
+    }
+
+    /** An updater refuses the update, and a constraint announces or refuses it. */
+    private static boolean hasOtherGuard(Layer layer) {
+        return layer.conf().getLayer() instanceof BaseLayer conf
+                && (isOwn(conf.getIUpdater())
+                        || (conf.getConstraints() != null
+                                && conf.getConstraints().stream().anyMatch(PlainTrainingGuard::isOwn)));
+    }
+
+    private static boolean isOwn(@Nullable Object part) {
+        return part != null && part.getClass().getName().startsWith(OWN);
+    }
+
+    private static boolean isOfInference(LayerWorkspaceMgr pass) {
+        for (WeakReference<LayerWorkspaceMgr> one : INFERENCE.get()) {
+            if (one.refersTo(pass)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    @SuppressWarnings("ReferenceEquality") // a manager is one by its identity
+    private static void noteInference(LayerWorkspaceMgr pass) {
+        // One manager belongs to no pass.
+        if (pass != LayerWorkspaceMgr.noWorkspacesImmutable()) {
+            Deque<WeakReference<LayerWorkspaceMgr>> last = INFERENCE.get();
+            if (last.size() == TWO) {
+                last.removeLast();
+            }
+            last.addFirst(new WeakReference<>(pass));
+        }
+    }
+
+    private void judge(Layer layer, LayerWorkspaceMgr pass) {
+        String name = layer.conf().getLayer().getLayerName();
+        switch (use()) {
+            case FIT_OF_IT -> {
+                if (hasOtherGuard(layer)) {
+                    // It refuses the update, or announces it.
+                    isAnnounced = detached;
+                } else if (!isDriven(layer)) {
+                    judgeFit(name);
+                }
+            }
+            case FIT_OF_OTHERS -> {
+                if (!isDriven(layer)) {
+                    judgeFit(name);
+                }
+            }
+            case FEATURES -> {
+                isAnnounced = true;
+                log.warn(
+                        "Layer \"{}\" comes from private training, and a TransferLearningHelper computes its output for a network of its own, which does not have its privacy account:"
+                                + " plain fit of that network is WITHOUT PRIVACY, and an engine of its own does not count what this layer has cost; add both.",
+                        name);
+            }
+            case INFERENCE -> noteInference(pass);
+        }
+    }
+
+    private void judgeFit(String name) {
+        if (!detached) {
+            throw new IllegalStateException(
+                    "layer \"" + name
+                            + "\" comes from private training, and no PrivacyEngine drives this network: plain fit would train other layers on its output without"
+                            + " privacy. Call PrivacyEngine.attach(network, plan) before fit, which continues its privacy account. For plain training that every later report"
+                            + " states, with an infinite epsilon, call detach() on the engine first; PrivacyEngine.forget(network, reason) drops the account. ParallelWrapper,"
+                            + " SparkDl4jMultiLayer and SparkComputationGraph cannot be made private");
+        }
+        isAnnounced = true;
+        log.warn(
+                "Layer \"{}\" comes from private training, and other layers now train on its output WITHOUT PRIVACY. Every later report of this network will state this, with"
+                        + " an infinite epsilon; to train with privacy, call PrivacyEngine.attach(network, plan) before fit.",
+                name);
+    }
+
+    private enum Use {
+        FIT_OF_IT,
+        FIT_OF_OTHERS,
+        FEATURES,
+        INFERENCE
+    }
+
+    /**
+     * Who asked the network nearest on the stack for the pass. Other networks may train further out: a listener of theirs may evaluate this one.
+     */
+    private static Use use() {
+        return STACK.walk(frames -> {
+            boolean isFrozen = false;
+            boolean isInside = false;
+            for (Iterator<StackWalker.StackFrame> all = frames.iterator(); all.hasNext(); ) {
+                StackWalker.StackFrame frame = all.next();
+                Class<?> type = frame.getDeclaringClass();
+                if (MultiLayerNetwork.class.isAssignableFrom(type) || ComputationGraph.class.isAssignableFrom(type)) {
+                    isInside = true;
+                    if (frame.getMethodName().startsWith("pretrain")) {
+                        return Use.FIT_OF_OTHERS;
+                    }
+                } else if (isInside) {
+                    return useBy(type, isFrozen);
+                } else {
+                    isFrozen |= type == FrozenLayer.class || type == FrozenLayerWithBackprop.class;
+                }
+            }
+            return Use.INFERENCE;
+        });
+    }
+
+    private static Use useBy(Class<?> type, boolean isFrozen) {
+        if (BaseOptimizer.class.isAssignableFrom(type)) {
+            return isFrozen ? Use.FIT_OF_OTHERS : Use.FIT_OF_IT;
+        }
+        return type == TransferLearningHelper.class ? Use.FEATURES : Use.INFERENCE;
+    }
+
+    private static boolean isDriven(Layer layer) {
+        return DRIVEN.stream().map(WeakReference::get).anyMatch(network -> network != null && has(network, layer));
+    }
+
+    private static boolean has(Model network, Layer layer) {
+        INDArray own = layer.params();
+        return own != null
+                && network.params() != null
+                && own.data().pointer().address()
+                        == network.params().data().pointer().address();
+    }
+
+    @Override
+    @SuppressWarnings("MethodDoesntCallSuperMethod") // a copy announces for itself
+    public IWeightNoise clone() {
+        return new PlainTrainingGuard(noise == null ? null : noise.clone(), spent, detached);
+    }
+
+    @Override
+    public boolean equals(@Nullable Object other) {
+        return other instanceof PlainTrainingGuard that
+                && Objects.equals(noise, that.noise)
+                && spent == that.spent
+                && detached == that.detached;
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(noise, detached);
+    }
+
+    @Override
+    public String toString() {
+        return "PlainTrainingGuard(" + noise + ")";
+    }
+}
