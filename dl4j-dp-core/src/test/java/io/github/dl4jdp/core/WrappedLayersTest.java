@@ -129,7 +129,8 @@ class WrappedLayersTest {
             // A guard stands around a layer's own weight noise, or around none.
             tree.findParents("weightNoise").stream()
                     .filter(parent -> parent.get("weightNoise").has("detached"))
-                    .forEach(parent -> ((ObjectNode) parent).set("weightNoise", parent.get("weightNoise").get("noise")));
+                    .forEach(parent -> ((ObjectNode) parent)
+                            .set("weightNoise", parent.get("weightNoise").get("noise")));
             return tree;
         } catch (JsonProcessingException e) {
             throw new AssertionError("DL4J's own JSON is not JSON", e);

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.internal;
 
 import java.lang.ref.WeakReference;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.Iterator;
 import java.util.List;
@@ -10,6 +11,7 @@ import java.util.Objects;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.api.layers.LayerConstraint;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.weightnoise.IWeightNoise;
 import org.deeplearning4j.nn.graph.ComputationGraph;
@@ -32,6 +34,8 @@ import org.slf4j.LoggerFactory;
  * <p>DL4J asks an updater and constraints of layers that it updates alone. A layer that transfer learning has frozen under a new output layer has only its forward pass left, and
  * plain {@code fit} would train the new layer on its output in silence. A layer asks for its weight noise in inference too, as frozen layers do always, so that fit is told by who asked
  * the network for the pass. Layers with an updater or a constraint of this library are left to these.
+ *
+ * <p>It carries the layer's account besides, and a guard of a layer that is drawn anew goes with its configuration.
  *
  * <p>While an engine drives a network, its layers run on configurations without it.
  */
@@ -58,22 +62,29 @@ public final class PlainTrainingGuard implements IWeightNoise {
 
     /** Whether private training has gone into the parameters. */
     @JsonProperty("spent")
-    private volatile boolean spent;
+    private final boolean spent;
 
     /** Whether plain DL4J may train the network, if it says so. */
     @JsonProperty("detached")
     private final boolean detached;
 
-    private transient volatile boolean isAnnounced;
+    /** The carrier of the layer's account, once more: DL4J drops a layer's constraints where a FineTuneConfiguration has others, and a frozen layer's where it is read from a file. */
+    @JsonProperty("account")
+    private final @Nullable LayerConstraint account;
+
+    /** The layers that were announced: clones of a configuration share its guards. */
+    private transient volatile @Nullable List<WeakReference<Layer>> announced;
 
     @JsonCreator
     private PlainTrainingGuard(
             @JsonProperty("noise") @Nullable IWeightNoise noise,
             @JsonProperty("spent") boolean spent,
-            @JsonProperty("detached") boolean detached) {
+            @JsonProperty("detached") boolean detached,
+            @JsonProperty("account") @Nullable LayerConstraint account) {
         this.noise = noise;
         this.spent = spent;
         this.detached = detached;
+        this.account = account;
     }
 
     /** The weight noise of a layer, without the guard around it; null if there is none. */
@@ -82,13 +93,22 @@ public final class PlainTrainingGuard implements IWeightNoise {
         return own instanceof PlainTrainingGuard guard ? guard.noise : own;
     }
 
-    /** Guards a layer. A guard that stands there already stays, so that nothing in the configuration of an attached network changes. */
-    public static void put(BaseLayer conf, boolean spent, boolean detached) {
-        if (conf.getWeightNoise() instanceof PlainTrainingGuard guard && guard.detached == detached) {
-            guard.spent = spent;
-        } else {
-            conf.setWeightNoise(new PlainTrainingGuard(noiseOf(conf), spent, detached));
-        }
+    /**
+     * Guards a layer, in the place of another guard, which clones of the configuration share.
+     *
+     * @param account the carrier of the layer's account
+     * @param spent whether private training has gone into the layer's parameters
+     * @param detached whether plain DL4J may train on them
+     */
+    public static void put(BaseLayer conf, LayerConstraint account, boolean spent, boolean detached) {
+        conf.setWeightNoise(new PlainTrainingGuard(noiseOf(conf), spent, detached, account));
+    }
+
+    /** The carrier of a layer's account that its guard has; null without a guard. */
+    public static @Nullable LayerConstraint accountOf(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        return conf instanceof BaseLayer base && base.getWeightNoise() instanceof PlainTrainingGuard guard
+                ? guard.account
+                : null;
     }
 
     /** Leaves the user's own weight noise, or none. */
@@ -115,7 +135,7 @@ public final class PlainTrainingGuard implements IWeightNoise {
     @Override
     public @Nullable INDArray getParameter(
             Layer layer, String key, int iteration, int epoch, boolean train, LayerWorkspaceMgr workspaceMgr) {
-        if (spent && !isAnnounced && !isOfInference(workspaceMgr)) {
+        if (spent && !isAnnounced(layer) && !isOfInference(workspaceMgr)) {
             judge(layer, workspaceMgr);
         }
         return noise == null
@@ -133,6 +153,28 @@ public final class PlainTrainingGuard implements IWeightNoise {
 
     private static boolean isOwn(@Nullable Object part) {
         return part != null && part.getClass().getName().startsWith(OWN);
+    }
+
+    private boolean isAnnounced(Layer layer) {
+        List<WeakReference<Layer>> known = announced;
+        if (known != null) {
+            for (WeakReference<Layer> one : known) {
+                if (one.refersTo(layer)) {
+                    return true;
+                }
+            }
+        }
+        return false;
+    }
+
+    private synchronized void noteAnnounced(Layer layer) {
+        var known = new ArrayList<WeakReference<Layer>>();
+        known.add(new WeakReference<>(layer));
+        List<WeakReference<Layer>> before = announced;
+        if (before != null) {
+            before.stream().filter(one -> !one.refersTo(null)).forEach(known::add);
+        }
+        announced = known;
     }
 
     private static boolean isOfInference(LayerWorkspaceMgr pass) {
@@ -162,18 +204,20 @@ public final class PlainTrainingGuard implements IWeightNoise {
             case FIT_OF_IT -> {
                 if (hasOtherGuard(layer)) {
                     // It refuses the update, or announces it.
-                    isAnnounced = detached;
+                    if (detached) {
+                        noteAnnounced(layer);
+                    }
                 } else if (!isDriven(layer)) {
-                    judgeFit(name);
+                    judgeFit(layer, name);
                 }
             }
             case FIT_OF_OTHERS -> {
                 if (!isDriven(layer)) {
-                    judgeFit(name);
+                    judgeFit(layer, name);
                 }
             }
             case FEATURES -> {
-                isAnnounced = true;
+                noteAnnounced(layer);
                 log.warn(
                         "Layer \"{}\" comes from private training, and a TransferLearningHelper computes its output for a network of its own, which does not have its privacy account:"
                                 + " plain fit of that network is WITHOUT PRIVACY, and an engine of its own does not count what this layer has cost; add both.",
@@ -183,16 +227,15 @@ public final class PlainTrainingGuard implements IWeightNoise {
         }
     }
 
-    private void judgeFit(String name) {
+    private void judgeFit(Layer layer, String name) {
         if (!detached) {
-            throw new IllegalStateException(
-                    "layer \"" + name
-                            + "\" comes from private training, and no PrivacyEngine drives this network: plain fit would train other layers on its output without"
-                            + " privacy. Call PrivacyEngine.attach(network, plan) before fit, which continues its privacy account. For plain training that every later report"
-                            + " states, with an infinite epsilon, call detach() on the engine first; PrivacyEngine.forget(network, reason) drops the account. ParallelWrapper,"
-                            + " SparkDl4jMultiLayer and SparkComputationGraph cannot be made private");
+            throw new IllegalStateException("layer \"" + name
+                    + "\" comes from private training, and no PrivacyEngine drives this network: plain fit would train other layers on its output without"
+                    + " privacy. Call PrivacyEngine.attach(network, plan) before fit, which continues its privacy account. For plain training that every later report"
+                    + " states, with an infinite epsilon, call detach() on the engine first; PrivacyEngine.forget(network, reason) drops the account. ParallelWrapper,"
+                    + " SparkDl4jMultiLayer and SparkComputationGraph cannot be made private");
         }
-        isAnnounced = true;
+        noteAnnounced(layer);
         log.warn(
                 "Layer \"{}\" comes from private training, and other layers now train on its output WITHOUT PRIVACY. Every later report of this network will state this, with"
                         + " an infinite epsilon; to train with privacy, call PrivacyEngine.attach(network, plan) before fit.",
@@ -253,7 +296,8 @@ public final class PlainTrainingGuard implements IWeightNoise {
     @Override
     @SuppressWarnings("MethodDoesntCallSuperMethod") // a copy announces for itself
     public IWeightNoise clone() {
-        return new PlainTrainingGuard(noise == null ? null : noise.clone(), spent, detached);
+        return new PlainTrainingGuard(
+                noise == null ? null : noise.clone(), spent, detached, account == null ? null : account.clone());
     }
 
     @Override
@@ -261,7 +305,8 @@ public final class PlainTrainingGuard implements IWeightNoise {
         return other instanceof PlainTrainingGuard that
                 && Objects.equals(noise, that.noise)
                 && spent == that.spent
-                && detached == that.detached;
+                && detached == that.detached
+                && Objects.equals(account, that.account);
     }
 
     @Override

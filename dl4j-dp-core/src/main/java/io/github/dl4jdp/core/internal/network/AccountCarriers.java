@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
+import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.layers.LayerConstraint;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
@@ -114,7 +115,7 @@ public final class AccountCarriers {
                 current[i] = next;
                 var conf = network.configurations().get(i).getLayer();
                 put(conf, next);
-                guard(conf, now.account().isSpent(), false);
+                guard(conf, next, now.account().isSpent(), false);
                 // The layer runs on a configuration of its own while it is attached, without a guard.
                 var live = layers[i].conf().getLayer();
                 if (live != conf) {
@@ -315,27 +316,32 @@ public final class AccountCarriers {
                 }
                 var conf = network.configurations().get(i).getLayer();
                 put(conf, carrier);
-                guard(conf, progress.account().isSpent(), detached);
+                if (progress.account().equals(PrivacyAccount.EMPTY)) {
+                    unguard(conf);
+                } else {
+                    guard(conf, carrier, progress.account().isSpent(), detached);
+                }
             }
         }
     }
 
     /** Guards a layer, and those that it wraps, from plain training of what comes after it. */
-    private static void guard(org.deeplearning4j.nn.conf.layers.Layer conf, boolean spent, boolean detached) {
+    private static void guard(
+            org.deeplearning4j.nn.conf.layers.Layer conf, AccountConstraint carrier, boolean spent, boolean detached) {
         for (org.deeplearning4j.nn.conf.layers.Layer level : levels(conf)) {
             if (level instanceof BaseLayer base) {
-                if (spent || !detached) {
-                    PlainTrainingGuard.put(base, spent, detached);
-                } else {
-                    PlainTrainingGuard.remove(base);
-                }
+                PlainTrainingGuard.put(base, carrier, spent, detached);
             }
         }
     }
 
     /** Takes the guards of a layer away, which only this library knows. */
     static void unguard(org.deeplearning4j.nn.conf.layers.Layer conf) {
-        guard(conf, false, true);
+        for (org.deeplearning4j.nn.conf.layers.Layer level : levels(conf)) {
+            if (level instanceof BaseLayer base) {
+                PlainTrainingGuard.remove(base);
+            }
+        }
     }
 
     /** Puts a carrier after all other constraints of a layer and of those that it wraps, in the place of another one. */
@@ -355,13 +361,17 @@ public final class AccountCarriers {
     /** The carriers in a layer's configuration and in those that it wraps, exported ones too. */
     static List<AccountConstraint> in(org.deeplearning4j.nn.conf.layers.Layer conf) {
         return levels(conf).stream()
-                .map(org.deeplearning4j.nn.conf.layers.Layer::getConstraints)
-                .filter(Objects::nonNull)
-                .flatMap(List::stream)
+                .flatMap(AccountCarriers::constraints)
                 .map(one -> one instanceof AccountConstraint own ? own : ExportedAccount.read(one))
                 .filter(Objects::nonNull)
                 .distinct()
                 .toList();
+    }
+
+    private static Stream<LayerConstraint> constraints(org.deeplearning4j.nn.conf.layers.Layer conf) {
+        List<LayerConstraint> own = conf.getConstraints();
+        return Stream.concat(
+                own == null ? Stream.empty() : own.stream(), Stream.ofNullable(PlainTrainingGuard.accountOf(conf)));
     }
 
     /** The outermost first: a frozen layer hands its constraints, or none, to the one inside. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import java.lang.reflect.Array;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
@@ -116,7 +117,9 @@ public final class AttachedConfiguration {
 
     private static @Nullable Object get(Field field, Object owner) {
         try {
-            return field.get(owner);
+            Object value = field.get(owner);
+            // A guard is put anew with every lot.
+            return value instanceof PlainTrainingGuard guard ? guard.noise() : value;
         } catch (IllegalAccessException e) {
             throw new IllegalStateException(e); // it was made accessible
         }
