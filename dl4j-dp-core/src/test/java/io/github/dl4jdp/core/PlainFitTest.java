@@ -155,6 +155,7 @@ class PlainFitTest {
             }
         };
 
+        @SuppressWarnings("ImmutableEnumChecker") // that nothing changes
         private final InputType input;
 
         Body(InputType input) {
@@ -474,24 +475,21 @@ class PlainFitTest {
         fit(other, Body.DENSE.data());
     }
 
-    private static <T> T one(Random random, T[] all) {
-        return all[random.nextInt(all.length)];
-    }
-
     @ParameterizedTest
     @EnumSource
     void fit_layersOfPrivateTrainingInAnotherNetwork_isRefusedOrAnnounced(Body body) {
-        var random = new Random(body.ordinal());
+        int number = List.of(Body.values()).indexOf(body);
+        var random = new Random(number);
         for (int i = 0; i < 30; i++) {
             boolean graph = i % 2 == 1;
             Transfer transfer = Transfer.values()[i / 2 % Transfer.values().length];
             State state = State.values()[(i / 10 + i / 2) % State.values().length];
-            Way way = Way.values()[(i / 2 + i / 10 + body.ordinal()) % Way.values().length];
+            Way way = Way.values()[(i / 2 + i / 10 + number) % Way.values().length];
             boolean runsOnlyAnew = transfer == Transfer.FROZEN_TWICE || (!graph && body == Body.TIME_DISTRIBUTED);
             if (runsOnlyAnew && (way == Way.AS_IT_IS || way == Way.CLONE)) {
                 way = Way.FILE; // DL4J mixes up the configurations of what it freezes twice, and of wrappers in lists
             }
-            Fit by = Fit.values()[(i / 3 + body.ordinal()) % Fit.values().length];
+            Fit by = Fit.values()[(i / 3 + number) % Fit.values().length];
             IWeightNoise noise = random.nextBoolean() ? null : new DropConnect(0.8);
             WorkspaceMode workspaces = random.nextInt(4) == 0 ? WorkspaceMode.NONE : WorkspaceMode.ENABLED;
             String what = body + (graph ? " graph " : " list ") + transfer + " " + state + " " + way + " " + by + " "

@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  * plain {@code fit} would train the new layer on its output in silence. A layer asks for its weight noise in inference too, as frozen layers do always, so that fit is told by who asked
  * the network for the pass. Layers with an updater or a constraint of this library are left to these.
  *
- * <p>It carries the layer's account besides, and a guard of a layer that is drawn anew goes with its configuration.
+ * <p>It also carries the layer's account. Clones of a configuration share it, so it never changes.
  *
  * <p>While an engine drives a network, its layers run on configurations without it.
  */
@@ -55,7 +55,8 @@ public final class PlainTrainingGuard implements IWeightNoise {
     private static final ThreadLocal<Deque<WeakReference<LayerWorkspaceMgr>>> INFERENCE =
             ThreadLocal.withInitial(ArrayDeque::new);
 
-    private static final int TWO = 2;
+    /** Of one pass over a list of layers. */
+    private static final int MANAGERS = 2;
 
     @JsonProperty("noise")
     private final @Nullable IWeightNoise noise;
@@ -191,7 +192,7 @@ public final class PlainTrainingGuard implements IWeightNoise {
         // One manager belongs to no pass.
         if (pass != LayerWorkspaceMgr.noWorkspacesImmutable()) {
             Deque<WeakReference<LayerWorkspaceMgr>> last = INFERENCE.get();
-            if (last.size() == TWO) {
+            if (last.size() == MANAGERS) {
                 last.removeLast();
             }
             last.addFirst(new WeakReference<>(pass));
