@@ -626,4 +626,17 @@ class PlainFitTest {
         assertThat(exported.getLayerWiseConfigurations().toJson()).doesNotContain("io.github.dl4jdp");
         assertThat(noisy(exported).getWeightNoise()).isEqualTo(new DropConnect(0.8));
     }
+
+    /** No guard slows a step down, or keeps a rule from its fast path. */
+    @Test
+    void attach_layers_runOnConfigurationsWithoutGuards() {
+        var net = (MultiLayerNetwork) Body.DENSE.network(false, null, WorkspaceMode.ENABLED);
+        try (var engine = PrivacyEngine.attach(net, PLAN)) {
+            fit(net, engine.lots(Body.DENSE.data()).next());
+
+            var own = (BaseLayer) net.getLayerWiseConfigurations().getConf(0).getLayer();
+            assertThat(own.getWeightNoise()).isInstanceOf(PlainTrainingGuard.class);
+            assertThat(noisy(net).getWeightNoise()).isNull();
+        }
+    }
 }
