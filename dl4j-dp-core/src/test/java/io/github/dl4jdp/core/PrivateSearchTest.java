@@ -211,7 +211,7 @@ class PrivateSearchTest {
                         .withPrivateAccuracy(validation, 1e-3)
                         .run(rate -> tying(), RandomAccessExamples.of(equalRows(16, label)));
                 long share = Math.round(best.score());
-                assertThat(best.score()).isCloseTo(share, within(0.02));
+                assertThat(best.score()).isCloseTo((double) share, within(0.02));
                 first = rows == 16 ? share : first;
                 assertThat(share).as("%d rows", rows).isEqualTo(first);
             }
