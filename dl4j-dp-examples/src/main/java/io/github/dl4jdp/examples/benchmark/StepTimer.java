@@ -77,8 +77,11 @@ final class StepTimer {
             }
         }
         // In turn from the start, so that the compiler sees what it will see later.
-        for (int i = 0; i < WARM_UP_BLOCKS || times.stream().anyMatch(each -> each.warmedUp < 1000 * warmUp); i++) {
+        for (int i = 0; i < WARM_UP_BLOCKS; i++) {
             times.forEach(Times::warmUp);
+        }
+        while (times.stream().anyMatch(each -> each.warmedUp < 1000 * warmUp)) {
+            times.stream().filter(each -> each.warmedUp < 1000 * warmUp).forEach(Times::warmUp);
         }
         for (int i = 0; i < blocks; i++) {
             for (Times each : times) {
