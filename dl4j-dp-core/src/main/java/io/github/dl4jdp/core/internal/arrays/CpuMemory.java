@@ -30,8 +30,21 @@ public final class CpuMemory {
         return at(memory, over == 0 ? 0 : VECTOR - over);
     }
 
-    /** The same memory from element {@code offset} on. */
+    /** The same memory from element {@code offset} on; it lives as long as the result does. */
     public static FloatPointer at(FloatPointer memory, long offset) {
-        return new FloatPointer(memory).position(memory.position() + offset);
+        return new Held(memory, memory).position(memory.position() + offset);
+    }
+
+    /**
+     * The memory of something that gives it back when nothing refers to it any more: the compiler lets go of a local variable after its last use, although native code may still be at work in its memory.
+     */
+    static final class Held extends FloatPointer {
+        @SuppressWarnings("unused") // keeps its memory
+        private final Object owner;
+
+        Held(FloatPointer memory, Object owner) {
+            super(memory);
+            this.owner = owner;
+        }
     }
 }

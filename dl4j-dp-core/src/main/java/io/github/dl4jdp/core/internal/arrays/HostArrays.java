@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.arrays;
 
+import java.lang.ref.Reference;
 import java.util.Objects;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
@@ -42,6 +43,7 @@ public final class HostArrays {
                 into[i] = floats[i];
             }
         }
+        Reference.reachabilityFence(from);
     }
 
     /** As {@link #read(INDArray, long, double[], int)}, for a FLOAT array. */
@@ -49,6 +51,7 @@ public final class HostArrays {
         requireWithin(from, offset, length);
         var floats = (FloatPointer) pointer(from);
         new FloatPointer(floats).position(floats.position() + offset).get(into, 0, length);
+        Reference.reachabilityFence(from);
     }
 
     /** Overwrites consecutive elements of a c-contiguous array; the counterpart of {@code read}. */
@@ -70,6 +73,7 @@ public final class HostArrays {
             }
             Nd4j.getAffinityManager().tagLocation(into, AffinityManager.Location.HOST);
         }
+        Reference.reachabilityFence(into);
     }
 
     /** As {@link #write(double[], INDArray, long, int)}, for a FLOAT array. */
@@ -78,15 +82,16 @@ public final class HostArrays {
         var floats = (FloatPointer) pointer(into);
         new FloatPointer(floats).position(floats.position() + offset).put(from, 0, length);
         Nd4j.getAffinityManager().tagLocation(into, AffinityManager.Location.HOST);
+        Reference.reachabilityFence(into);
     }
 
     private static void requireWithin(INDArray array, long offset, int length) {
         Objects.checkFromIndexSize(offset, (long) length, array.length());
     }
 
-    /** The memory of a c-contiguous FLOAT array, from its first element on. */
+    /** The memory of a c-contiguous FLOAT array, from its first element on; the array lives as long as the result does. */
     public static FloatPointer floats(INDArray array) {
-        return (FloatPointer) pointer(array);
+        return new CpuMemory.Held((FloatPointer) pointer(array), array);
     }
 
     private static Pointer pointer(INDArray array) {

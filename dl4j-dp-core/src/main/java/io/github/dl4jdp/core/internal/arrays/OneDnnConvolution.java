@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.internal.arrays;
 
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.dnnl.dnnl_convolution_desc_t;
@@ -317,6 +318,8 @@ public final class OneDnnConvolution {
                 OneDnn.place(to, target);
             }
             run();
+            Reference.reachabilityFence(source);
+            Reference.reachabilityFence(target);
         }
 
         void run() {
@@ -407,6 +410,8 @@ public final class OneDnnConvolution {
                 }
                 execute(forward, forwardCount, forwardArguments);
                 forwardOut.run(null, forwardOut.primitive == null ? null : z);
+                Reference.reachabilityFence(x); // the library has addresses alone
+                Reference.reachabilityFence(z);
             });
         }
 
@@ -421,6 +426,8 @@ public final class OneDnnConvolution {
                 }
                 execute(inputGradient, 4, inputArguments);
                 belowOut.run(null, belowOut.primitive == null ? null : below);
+                Reference.reachabilityFence(delta);
+                Reference.reachabilityFence(below);
             });
         }
 
@@ -430,6 +437,9 @@ public final class OneDnnConvolution {
                 weightDeltaIn.run(delta, null);
                 OneDnn.place(gradient, into);
                 execute(weightGradient, 4, weightArguments);
+                Reference.reachabilityFence(x);
+                Reference.reachabilityFence(delta);
+                Reference.reachabilityFence(into);
             });
         }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.training;
 
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32C;
 import org.bytedeco.javacpp.BytePointer;
@@ -86,6 +87,7 @@ final class LotContents {
                         crc,
                         new BytePointer(whole.data().pointer()),
                         whole.length() * whole.data().getElementSize());
+                Reference.reachabilityFence(whole);
             }
         }
     }

@@ -4,6 +4,10 @@ package io.github.dl4jdp.core.internal.arrays;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.ref.Reference;
+import java.lang.ref.WeakReference;
+import org.bytedeco.javacpp.FloatPointer;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -54,5 +58,27 @@ class HostArraysTest {
         assertThatThrownBy(() -> HostArrays.read(transposed, 0, new double[2], 2))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("contiguous");
+    }
+
+    /** Native code may still read what no Java code refers to by name: the pointer must keep the array, and a part of it too. */
+    @Test
+    void floats_arrayThatNothingElseHolds_livesAsLongAsThePointer() {
+        INDArray array = Nd4j.ones(DataType.FLOAT, 100);
+        var whole = new WeakReference<>(array);
+        FloatPointer pointer = HostArrays.floats(array);
+        array = Nd4j.ones(DataType.FLOAT, 50);
+        var other = new WeakReference<>(array);
+        FloatPointer part = CpuMemory.at(HostArrays.floats(array), 7);
+        array = Nd4j.empty();
+        for (int i = 0; i < 5; i++) {
+            System.gc();
+            assertThat(whole.get()).isNotNull();
+            assertThat(other.get()).isNotNull();
+        }
+        assertThat(array.isEmpty()).isTrue();
+        assertThat(pointer.get(3)).isOne();
+        assertThat(part.get(2)).isOne();
+        Reference.reachabilityFence(pointer);
+        Reference.reachabilityFence(part);
     }
 }
