@@ -16,6 +16,7 @@ import org.nd4j.linalg.factory.Nd4j;
  *
  * <p>The location calls make them right on backends whose arrays live on a device; on the CPU backend they do nothing.
  */
+@SuppressWarnings("ReachabilityFenceUsage") // a call that fails reads nothing afterwards
 public final class HostArrays {
     /** Elements converted at a time: small enough to stay in the first-level cache. */
     private static final int CHUNK = 4096;

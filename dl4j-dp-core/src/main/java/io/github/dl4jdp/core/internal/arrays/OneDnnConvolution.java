@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * A convolution of single examples by oneDNN: the forward pass, the input gradient and the weight gradient of one. Everything about an example stays in the
  * cache: images are arranged for the kernels, and back, one at a time, and weights once a pass.
  */
+@SuppressWarnings("ReachabilityFenceUsage") // a call that fails reads nothing afterwards
 public final class OneDnnConvolution {
     private static final Cleaner CLEANER = Cleaner.create();
 

@@ -26,6 +26,7 @@ import org.nd4j.linalg.factory.Nd4j;
  *       pieces of {@value #LINE} bytes are, others in each lot.
  * </ul>
  */
+@SuppressWarnings("ReachabilityFenceUsage") // a call that fails reads nothing afterwards
 final class LotContents {
     /** Bytes. */
     static final int WHOLE = 1 << 22;

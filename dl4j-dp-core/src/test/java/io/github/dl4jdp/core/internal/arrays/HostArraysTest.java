@@ -15,6 +15,7 @@ import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.indexing.NDArrayIndex;
 
+@SuppressWarnings("ReachabilityFenceUsage") // a call that fails reads nothing afterwards
 class HostArraysTest {
     @ParameterizedTest
     @EnumSource(
