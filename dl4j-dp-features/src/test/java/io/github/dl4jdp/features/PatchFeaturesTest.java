@@ -22,7 +22,7 @@ class PatchFeaturesTest {
     private static final int EACH = 3 * SIDE * SIDE;
     private static final PatchFeatures features = PatchFeatures.learn(3, SIDE, SIDE, 5, SMALL);
 
-    private final RandomGenerator random = RandomGenerator.of("L64X128MixRandom");
+    private final RandomGenerator random = new SplittableRandom(7);
 
     @Test
     void extract_image_hasNormOneAndTheShapeSaid() {
