@@ -158,7 +158,7 @@ class PrivateScalingTest {
         DpSgdPlan charged =
                 released.chargedTo(plan); // calibrated again: release and training together keep the guarantee
         TableNormalizer normalizer = released.normalizer();
-        MultiLayerNetwork net = network(normalizer.outputColumns());
+        MultiLayerNetwork net = network(normalizer.outputColumns(), 2);
         PrivacyEngine engine = PrivacyEngine.attach(net, charged);
         DataSetIterator lots = engine.lots(table);
         lots.setPreProcessor(normalizer);
@@ -180,10 +180,11 @@ class PrivateScalingTest {
         assertThat(right).isGreaterThan((long) (0.9 * ROWS));
     }
 
-    private static MultiLayerNetwork network(int inputs) {
+    /** Softmax regression with two classes, also for other tests. */
+    static MultiLayerNetwork network(int inputs, double rate) {
         var net = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
                 .seed(1)
-                .updater(new Sgd(2))
+                .updater(new Sgd(rate))
                 .list()
                 .layer(new OutputLayer.Builder(LossFunction.MCXENT)
                         .nIn(inputs)

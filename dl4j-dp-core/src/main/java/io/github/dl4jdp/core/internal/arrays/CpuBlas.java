@@ -118,36 +118,15 @@ public final class CpuBlas {
             float beta,
             FloatPointer c,
             int ldc) {
-        int block = usesOneDnn() ? ROWS : Math.max(1, rows);
-        int at = 0;
-        for (; at + block <= rows; at += block) {
-            gemm(
-                    false,
-                    transB,
-                    block,
-                    n,
-                    k,
-                    CpuMemory.at(a, (long) at * lda),
-                    lda,
-                    b,
-                    ldb,
-                    beta,
-                    CpuMemory.at(c, (long) at * ldc),
-                    ldc);
-        }
-        if (at < rows) {
-            lastRows(
-                    transB,
-                    rows - at,
-                    n,
-                    k,
-                    CpuMemory.at(a, (long) at * lda),
-                    lda,
-                    b,
-                    ldb,
-                    beta,
-                    CpuMemory.at(c, (long) at * ldc),
-                    ldc);
+        int block = usesOneDnn() ? ROWS : rows;
+        for (int at = 0; at < rows; at += block) {
+            FloatPointer left = CpuMemory.at(a, (long) at * lda);
+            FloatPointer into = CpuMemory.at(c, (long) at * ldc);
+            if (at + block <= rows) {
+                gemm(false, transB, block, n, k, left, lda, b, ldb, beta, into, ldc);
+            } else {
+                lastRows(transB, rows - at, n, k, left, lda, b, ldb, beta, into, ldc);
+            }
         }
     }
 

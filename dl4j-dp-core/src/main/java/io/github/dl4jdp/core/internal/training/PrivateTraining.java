@@ -679,7 +679,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         MultiDataSet standIn =
                 ExampleWeights.unambiguous(augmentedLots.repeated(InMemoryExamples.map(sums.standIn(), INDArray::dup)));
         requireDeclaredShapes(standIn, shapes.shaped(standIn, true));
-        rehearse(standIn);
+        requireFitting(standIn);
         sums.sum(lot.task(network.iterations(), network.epochs())).forEach(lot::add);
         for (INDArray[] arrays : new INDArray[][] {standIn.getFeatures(), standIn.getLabels()}) {
             for (INDArray array : arrays) {
@@ -690,13 +690,12 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     }
 
     /** What fails for its shapes alone fails here, before anything is asked of others, and with a message that cannot hold data. */
-    private void rehearse(MultiDataSet standIn) {
+    private void requireFitting(MultiDataSet standIn) {
         if (rehearsed) {
             return;
         }
         try {
-            summer.run(streams.lotKey(steps + 1), steps + 1, summer.weighted(standIn), new long[] {0}, tapes -> {});
-            rehearsed = true;
+            rehearse(summer.weighted(standIn), new long[] {0});
         } catch (RuntimeException e) {
             throw new IllegalArgumentException(
                     "the examples must have the shapes that the network takes, but it fails on zeros of their shapes, features "
@@ -704,6 +703,12 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
                             + e.getMessage() + ". Nothing was charged",
                     e);
         }
+    }
+
+    /** A whole pass that is recorded and thrown away. */
+    private void rehearse(ExampleWeights weighted, long[] members) {
+        summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> {});
+        rehearsed = true;
     }
 
     private static String shapes(INDArray[] arrays) {
@@ -754,8 +759,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
             // What DL4J fails on after the release, in the score that ends a pass, fails here, where nothing is
             // charged.
             try {
-                summer.run(streams.lotKey(steps + 1), steps + 1, weighted, members, tapes -> {});
-                rehearsed = true;
+                rehearse(weighted, members);
             } catch (RuntimeException e) {
                 failure = e; // only for the fit: other readers may have the lot
             }
