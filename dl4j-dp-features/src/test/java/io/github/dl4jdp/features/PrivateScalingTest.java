@@ -158,7 +158,7 @@ class PrivateScalingTest {
         DpSgdPlan charged =
                 released.chargedTo(plan); // calibrated again: release and training together keep the guarantee
         TableNormalizer normalizer = released.normalizer();
-        MultiLayerNetwork net = network(normalizer.outputColumns(), 2);
+        MultiLayerNetwork net = network(normalizer.outputColumns());
         PrivacyEngine engine = PrivacyEngine.attach(net, charged);
         DataSetIterator lots = engine.lots(table);
         lots.setPreProcessor(normalizer);
@@ -178,6 +178,10 @@ class PrivateScalingTest {
             right += output.getDouble(i, 1) > 0.5 == test.getLabels().getDouble(i, 1) > 0.5 ? 1 : 0;
         }
         assertThat(right).isGreaterThan((long) (0.9 * ROWS));
+    }
+
+    private static MultiLayerNetwork network(int inputs) {
+        return network(inputs, 2);
     }
 
     /** Softmax regression with two classes, also for other tests. */
