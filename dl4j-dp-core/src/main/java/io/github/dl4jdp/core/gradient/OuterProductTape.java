@@ -165,34 +165,42 @@ final class OuterProductTape implements BoundedTape {
         return row;
     }
 
-    /** Multiplies the deltas by their weights, and adds them up. */
+    /** Multiplies the deltas by their weights, and adds them up: by chunks, whose sums are added in their order. */
     private void scaleDelta(double[] weights, double[] biasSum) {
         int nOut = biasSum.length;
-        if (delta.dataType() == DataType.FLOAT) {
-            int rows = Math.max(1, CHUNK / nOut);
-            float[] d = new float[Math.min(rows, weights.length) * nOut];
-            for (int first = 0; first < weights.length; first += rows) {
-                int count = Math.min(rows, weights.length - first);
-                HostArrays.read(delta, (long) first * nOut, d, count * nOut);
-                for (int k = 0; k < count; k++) {
-                    WeightedSteps.scale(d, k * nOut, nOut, weights[first + k]);
+        int rows = Math.max(1, CHUNK / nOut);
+        var sums = new double[(weights.length + rows - 1) / rows][nOut];
+        ranges.run(weights.length, rows, (worker, from, to) -> {
+            double[] sum = sums[from / rows];
+            if (delta.dataType() == DataType.FLOAT) {
+                float[] d = new float[(to - from) * nOut];
+                HostArrays.read(delta, (long) from * nOut, d, d.length);
+                for (int i = from; i < to; i++) {
+                    int at = (i - from) * nOut;
+                    WeightedSteps.scale(d, at, nOut, weights[i]);
                     for (int j = 0; j < nOut; j++) {
-                        biasSum[j] += d[k * nOut + j];
+                        sum[j] += d[at + j];
                     }
                 }
-                HostArrays.write(d, delta, (long) first * nOut, count * nOut);
+                HostArrays.write(d, delta, (long) from * nOut, d.length);
+            } else {
+                double[] d = new double[(to - from) * nOut];
+                HostArrays.read(delta, (long) from * nOut, d, d.length);
+                for (int i = from; i < to; i++) {
+                    int at = (i - from) * nOut;
+                    for (int j = 0; j < nOut; j++) {
+                        d[at + j] *= weights[i];
+                        sum[j] += d[at + j];
+                    }
+                }
+                HostArrays.write(d, delta, (long) from * nOut, d.length);
             }
-            return;
-        }
-        double[] d = new double[weights.length * nOut];
-        HostArrays.read(delta, 0, d, d.length);
-        for (int i = 0; i < weights.length; i++) {
+        });
+        for (double[] sum : sums) {
             for (int j = 0; j < nOut; j++) {
-                d[i * nOut + j] *= weights[i];
-                biasSum[j] += d[i * nOut + j];
+                biasSum[j] += sum[j];
             }
         }
-        HostArrays.write(d, delta, 0, d.length);
     }
 
     @Override

@@ -444,7 +444,9 @@ public final class PrivateStep {
             Require.that(
                     view.length() == length,
                     "view must have " + length + " values, had " + view.length() + "; nothing was released");
-            HostArrays.write(release(), view, 0, length);
+            double[] values = release();
+            new ParallelRanges(threads)
+                    .run(length, PIECE, (worker, from, to) -> HostArrays.write(values, from, view, from, to - from));
         }
 
         /** As {@link #release(INDArray)}, to an array [numParams] that the next release fills again. */
@@ -466,14 +468,9 @@ public final class PrivateStep {
 
         private double[] noised(long number) {
             if (buffer.length != length) {
-                buffer = new double[length];
+                buffer = new double[length]; // zero where nothing trains
             }
             double[] values = buffer;
-            if (local == null) {
-                Arrays.fill(values, 0);
-            } else {
-                HostArrays.read(local.sum(), 0, values, length);
-            }
             if (mixer != null) {
                 mixer.begin(length);
                 if (units.length == 0) {
@@ -486,6 +483,11 @@ public final class PrivateStep {
             forEachPiece(piece -> {
                 int from = piece.from();
                 int to = piece.to();
+                if (local == null) {
+                    Arrays.fill(values, from, to, 0);
+                } else {
+                    HostArrays.read(local.sum(), from, values, from, to - from);
+                }
                 if (hasParts) {
                     for (int i = from; i < to; i++) {
                         units[i] = Math.addExact(units[i], GaussianNoise.units(values[i], gridStep));

@@ -33,15 +33,20 @@ public final class HostArrays {
      * @throws IndexOutOfBoundsException if it ends before these elements: what follows in memory belongs to others
      */
     public static void read(INDArray from, long offset, double[] into, int length) {
+        read(from, offset, into, 0, length);
+    }
+
+    /** As {@link #read(INDArray, long, double[], int)}, to the elements of {@code into} from index {@code first} on. */
+    public static void read(INDArray from, long offset, double[] into, int first, int length) {
         requireWithin(from, offset, length);
         Pointer pointer = pointer(from);
         if (pointer instanceof DoublePointer doubles) {
-            new DoublePointer(doubles).position(doubles.position() + offset).get(into, 0, length);
+            new DoublePointer(doubles).position(doubles.position() + offset).get(into, first, length);
         } else {
             var floats = new float[length];
             read(from, offset, floats, length);
             for (int i = 0; i < length; i++) {
-                into[i] = floats[i];
+                into[first + i] = floats[i];
             }
         }
         Reference.reachabilityFence(from);
@@ -57,9 +62,14 @@ public final class HostArrays {
 
     /** Overwrites consecutive elements of a c-contiguous array; the counterpart of {@code read}. */
     public static void write(double[] from, INDArray into, long offset, int length) {
+        write(from, 0, into, offset, length);
+    }
+
+    /** As {@link #write(double[], INDArray, long, int)}, of the elements of {@code from} from index {@code first} on. */
+    public static void write(double[] from, int first, INDArray into, long offset, int length) {
         requireWithin(into, offset, length);
         if (pointer(into) instanceof DoublePointer doubles) {
-            new DoublePointer(doubles).position(doubles.position() + offset).put(from, 0, length);
+            new DoublePointer(doubles).position(doubles.position() + offset).put(from, first, length);
             Nd4j.getAffinityManager().tagLocation(into, AffinityManager.Location.HOST);
         } else {
             var memory = new FloatPointer((FloatPointer) pointer(into));
@@ -68,7 +78,7 @@ public final class HostArrays {
             for (int done = 0; done < length; done += floats.length) {
                 int n = Math.min(floats.length, length - done);
                 for (int i = 0; i < n; i++) {
-                    floats[i] = (float) from[done + i];
+                    floats[i] = (float) from[first + done + i];
                 }
                 memory.position(start + done).put(floats, 0, n);
             }

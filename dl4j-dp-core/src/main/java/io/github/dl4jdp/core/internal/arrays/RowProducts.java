@@ -10,6 +10,8 @@ public final class RowProducts {
     /** Rows of a product of few columns that are made together, always as many: a row's last bits then do not depend on its place. */
     private static final int NARROW_ROWS = 8;
 
+    private static final ThreadLocal<Buffers> BUFFERS = ThreadLocal.withInitial(Buffers::new);
+
     private final CpuBlas blas;
 
     public RowProducts(CpuBlas blas) {
@@ -92,23 +94,28 @@ public final class RowProducts {
         float[] turned = new float[columns * whole];
         float[] result = new float[columns * rows];
         FloatPointer w = HostArrays.floats(weights);
-        try (FloatPointer product = new FloatPointer((long) made * whole);
-                FloatPointer filledUp = new FloatPointer(rows < whole ? (long) whole * inner : 1)) {
-            FloatPointer left = a;
-            if (rows < whole) {
-                float[] values = new float[whole * inner];
-                a.get(values, 0, rows * inner);
-                filledUp.put(values, 0, values.length);
-                left = filledUp;
-            }
-            blas.gemm(false, true, made, whole, inner, w, inner, left, inner, 0f, product, whole);
-            product.get(turned, 0, turned.length);
+        Buffers buffers = BUFFERS.get();
+        FloatPointer left = a;
+        if (rows < whole) {
+            float[] values = new float[whole * inner];
+            a.get(values, 0, rows * inner);
+            left = buffers.filledUp.ensure(values.length);
+            left.put(values, 0, values.length);
         }
+        FloatPointer product = buffers.product.ensure((long) made * whole);
+        blas.gemm(false, true, made, whole, inner, w, inner, left, inner, 0f, product, whole);
+        product.get(turned, 0, turned.length);
         for (int i = 0; i < rows; i++) {
             for (int j = 0; j < columns; j++) {
                 result[i * columns + j] = turned[j * whole + i];
             }
         }
         c.put(result, 0, result.length);
+    }
+
+    /** Of a thread: fresh memory would take as long as a small product. */
+    private static final class Buffers {
+        private final CpuMemory product = new CpuMemory();
+        private final CpuMemory filledUp = new CpuMemory();
     }
 }

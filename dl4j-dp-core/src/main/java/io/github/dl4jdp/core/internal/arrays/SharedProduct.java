@@ -67,6 +67,9 @@ public final class SharedProduct {
 
     static final int NARROW_BLOCKS = 16;
 
+    /** Shorter products of few rows are made at once. */
+    private static final int SHORTEST_HALF = 64;
+
     /** Longer sums might overflow in single precision. */
     private static final double LARGEST_TOTAL = 0x1p120;
 
@@ -158,7 +161,9 @@ public final class SharedProduct {
         // Few columns need not be gathered where they lie one after the other.
         INDArray factor = narrow ? HostArrays.detached(right.transpose()) : right;
         int count = byLeft ? p : q;
-        int part = (narrow ? NARROW_BLOCKS : 1) * ParallelRanges.blockOf(count);
+        int part = narrow
+                ? Math.min(NARROW_BLOCKS * ParallelRanges.blockOf(count), half(count))
+                : ParallelRanges.blockOf(count);
         blas.withSingleThreadedProducts(() -> ranges.run(count, part, (worker, from, to) -> {
             int rows = byLeft ? q : to - from;
             int columns = byLeft ? to - from : p;
@@ -179,6 +184,12 @@ public final class SharedProduct {
                 }
             }
         }));
+    }
+
+    /** Half of a dimension in whole vectors, for two threads; all of it if it is short. */
+    private static int half(int length) {
+        int half = (length / 2 + CpuMemory.VECTOR - 1) / CpuMemory.VECTOR * CpuMemory.VECTOR;
+        return half < SHORTEST_HALF ? length : half;
     }
 
     /** What a thread needs for a tile: fresh memory would cost a page fault for every 4 KB, at every step. */
