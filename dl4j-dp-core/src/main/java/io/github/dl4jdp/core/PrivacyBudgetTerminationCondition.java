@@ -38,7 +38,7 @@ public final class PrivacyBudgetTerminationCondition
         DpSgdPlan plan = engine.plan();
         this.engine = engine;
         this.affordable = plan.mechanism().chargesFor(plan.steps());
-        this.epsilon = plan.epsilonAfter(plan.steps());
+        this.epsilon = engine.epsilonAtEnd();
     }
 
     /**

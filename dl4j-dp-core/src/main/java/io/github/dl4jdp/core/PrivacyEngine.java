@@ -444,6 +444,16 @@ public final class PrivacyEngine implements AutoCloseable {
         return new PrivacyReport(plan, state());
     }
 
+    /** The epsilon of everything once the plan is at its end. */
+    double epsilonAtEnd() {
+        return spending().epsilonAtEnd();
+    }
+
+    /** Whether the plan does not begin with an epsilon of 0: something was charged before it, or correlated noise began anew. */
+    boolean hasPast() {
+        return !spending().history().isEmpty() || spending().noiseBegan() > 0;
+    }
+
     /** How far the run has come. */
     RunState state() {
         Spending spending = spending();
@@ -451,6 +461,7 @@ public final class PrivacyEngine implements AutoCloseable {
                 steps(),
                 remainingSteps(),
                 spending.epsilon(),
+                spending.epsilonAtEnd(),
                 spending.momentsEpsilon(),
                 clippingNorm(),
                 spending.history(),

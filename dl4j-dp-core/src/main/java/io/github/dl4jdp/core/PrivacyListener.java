@@ -37,7 +37,6 @@ public final class PrivacyListener extends BaseTrainingListener {
     private double signalPower;
     private double weight;
     private double clippedFraction = Double.NaN;
-    private double projectedEpsilon = Double.NaN;
 
     /**
      * Reports every {@code every}-th step to the log.
@@ -83,6 +82,9 @@ public final class PrivacyListener extends BaseTrainingListener {
                     isLong && EXPLAINED.getAndSet(true)
                             ? cost.lines().findFirst().orElseThrow()
                             : cost);
+            if (engine.hasPast()) {
+                log.info("With what was charged before, epsilon will be {}.", engine.epsilonAtEnd());
+            }
         }
     }
 
@@ -178,7 +180,7 @@ public final class PrivacyListener extends BaseTrainingListener {
                         .map(PrivacyGuarantee::epsilon)
                         .map(OptionalDouble::of)
                         .orElse(OptionalDouble.empty()),
-                projectedEpsilon(),
+                engine.epsilonAtEnd(),
                 noiseToSignal(),
                 present(clippedFraction));
         log.info("{}", status);
@@ -205,13 +207,6 @@ public final class PrivacyListener extends BaseTrainingListener {
 
     private static OptionalDouble present(double value) {
         return Double.isNaN(value) ? OptionalDouble.empty() : OptionalDouble.of(value);
-    }
-
-    private double projectedEpsilon() {
-        if (Double.isNaN(projectedEpsilon)) {
-            projectedEpsilon = engine.plan().guarantee().epsilon();
-        }
-        return projectedEpsilon;
     }
 
     private void report(PrivacyStatus status) {

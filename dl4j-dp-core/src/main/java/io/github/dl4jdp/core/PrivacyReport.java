@@ -282,13 +282,11 @@ public final class PrivacyReport {
         facts.put("steps", steps() + " of " + plan.steps());
         if (!search.isEmpty()) {
             facts.put("search", search);
-        } else if (plan.isPrivate() && history().isEmpty()) {
+        } else if (isPrivate()) {
             facts.put(
                     "whole plan",
-                    String.format(
-                            Locale.ROOT,
-                            "epsilon = %.4g after all steps",
-                            plan.guarantee().epsilon()));
+                    String.format(Locale.ROOT, "epsilon = %.4g after all steps", run.epsilonAtEnd())
+                            + (history().isEmpty() ? "" : ", with what was charged before"));
         }
         if (!history().isEmpty()) {
             facts.put("before this plan", String.join("; ", history()));

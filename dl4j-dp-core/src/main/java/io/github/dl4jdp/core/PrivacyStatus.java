@@ -106,7 +106,7 @@ public final class PrivacyStatus {
         return budget;
     }
 
-    /** What the whole plan will have cost. */
+    /** The epsilon of everything once the plan is at its end, what was charged before it included. */
     public double projectedEpsilon() {
         return projectedEpsilon;
     }

@@ -466,6 +466,7 @@ public final class PrivateSearch<C> {
                         run.steps(),
                         0,
                         epsilon,
+                        epsilon,
                         OptionalDouble.empty(),
                         run.clippingNorm(),
                         List.of(),

@@ -15,6 +15,7 @@ import java.util.OptionalDouble;
  * @param steps lots released so far
  * @param remainingSteps lots that the plan still allows
  * @param epsilon spent so far, infinite without noise
+ * @param epsilonAtEnd once the plan is at its end, of everything; at least {@code epsilon}
  * @param momentsEpsilon the moments accountant's epsilon, where the plan's accountant is a tighter one
  * @param clippingNorm in force for the next lot
  * @param history what was charged under other plans before this one
@@ -32,6 +33,7 @@ record RunState(
         long steps,
         long remainingSteps,
         double epsilon,
+        double epsilonAtEnd,
         OptionalDouble momentsEpsilon,
         double clippingNorm,
         List<String> history,

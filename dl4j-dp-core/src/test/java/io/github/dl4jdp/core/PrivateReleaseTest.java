@@ -16,6 +16,7 @@ import java.util.Arrays;
 import java.util.Random;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -72,6 +73,34 @@ class PrivateReleaseTest {
             right += (weights[0] * a + weights[1] * b + weights[2] > 0) == (2 * a - b > 0) ? 1 : 0;
         }
         assertThat(right).isGreaterThan(900);
+    }
+
+    /** With the fault put back that a charge made while others are counted is not counted later, each of four runs lost some. */
+    @Test
+    void spent_askedByAnotherThreadDuringReleases_losesNothing() throws Exception {
+        DpSgdPlan plan = DpSgdPlan.poisson(100, 10)
+                .withSteps(20_000)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(4)
+                .withDelta(1e-5);
+        var pool = Executors.newSingleThreadExecutor();
+        try (PrivateRelease release = PrivateRelease.of(plan, 1)) {
+            var isDone = new AtomicBoolean();
+            Future<?> dashboard = pool.submit(() -> {
+                while (!isDone.get()) {
+                    release.spent();
+                }
+            });
+            while (release.remainingSteps() > 0) {
+                release.nextLot();
+                release.release(new double[1]);
+            }
+            isDone.set(true);
+            dashboard.get();
+            assertThat(release.spent()).isEqualTo(plan.event());
+        } finally {
+            pool.shutdown();
+        }
     }
 
     @Test

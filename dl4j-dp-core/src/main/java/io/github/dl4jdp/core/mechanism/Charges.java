@@ -37,9 +37,11 @@ public final class Charges {
 
     private final Mechanism mechanism;
     private final Book book;
-    private long began;
     private final Passes passes;
-    private long made;
+    /** Other threads ask what was spent while one trains. */
+    private volatile long began;
+
+    private volatile long made;
 
     /**
      * The charges of a run.
@@ -144,7 +146,7 @@ public final class Charges {
                 "charge " + charge.number() + " must be the next one to be recorded, " + (made + 1)
                         + ": another release was recorded after it was made");
         book.record(mechanism.event(began, charge.number()));
-        made++;
+        made = charge.number();
         if (isOfPasses()) {
             passes.add(charge.pass(), examplesOfLot);
         }

@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.stream.Stream;
 
 /** How the events of a plan stand in its ledger: what else was released is one charge, and each lot is charged as what it is. */
@@ -111,14 +112,43 @@ final class LedgerEvents {
         }
     }
 
-    /** What a ledger has of a plan alone: its first {@code charges} charges by event, and what else was released. */
-    static Map<DpEvent, Long> own(CompletePlan plan, long charges) {
+    /**
+     * What a ledger has of a plan alone, by event: the plan's {@code charges} charges, and what else was released.
+     *
+     * @param progress of the plan's own run
+     */
+    static Map<DpEvent, Long> own(CompletePlan plan, long charges, TrainingProgress progress, PrivacyLedger ledger) {
         var own = new HashMap<DpEvent, Long>();
-        if (charges > 0) {
+        if (plan.mechanism().correlation().isPresent()) {
+            addCorrelated(plan, charges, progress, ledger, own);
+        } else if (charges > 0) {
             plan.mechanism().runs(0, charges).forEach(run -> own.merge(run.event(), run.count(), Long::sum));
         }
         releases(plan).forEach(release -> own.merge(chargeOf(release), 1L, Long::sum));
         return own;
+    }
+
+    /** Where noise began anew, a run is charged with the same events again. */
+    private static void addCorrelated(
+            CompletePlan plan, long charges, TrainingProgress progress, PrivacyLedger ledger, Map<DpEvent, Long> own) {
+        long left = charges;
+        for (String id : progress.run()) {
+            PrivacyAccount.Session session = progress.account().sessions().get(id);
+            for (long k = 1; session != null && k <= session.charges() && left > 0; k++, left--) {
+                own.merge(session.mechanism().event(session.began(), session.from() + k), 1L, Long::sum);
+            }
+        }
+        // Charges after the state that the network is in are in the ledger alone.
+        Set<DpEvent> possible = plan.mechanism().possibleEvents();
+        for (PrivacyLedger.Charge charge : ledger.charges()) {
+            if (possible.contains(charge.event())) {
+                long more = Math.min(left, charge.count() - own.getOrDefault(charge.event(), 0L));
+                if (more > 0) {
+                    own.merge(charge.event(), more, Long::sum);
+                    left -= more;
+                }
+            }
+        }
     }
 
     /** How many charges of the plan's own events the ledger has. */

@@ -36,6 +36,8 @@ import org.slf4j.LoggerFactory;
  *
  * When a {@link Charge} is recorded, it is in the ledger on the storage device; the engine writes the noised sum to where anyone can
  * see it only then, so a crash over-counts and never under-counts.
+ *
+ * <p>One thread trains; any thread may ask what was spent.
  */
 public final class Spending implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(Spending.class);
@@ -62,6 +64,8 @@ public final class Spending implements AutoCloseable {
     private long limit;
     private double tight;
     private long tightAt = -1;
+    private double atEnd;
+    private long endOfAtEnd = -1;
     /** See {@link #findNoise}. */
     private String network = "";
 
@@ -83,7 +87,7 @@ public final class Spending implements AutoCloseable {
         releases.addAll(progress.account().identities(plan.others()));
         if (ledger != null) {
             ledger.composeInto(accountant);
-            history.addAll(inWords(ledger, plan, charges));
+            history.addAll(inWords(ledger, LedgerEvents.own(plan, charges, progress, ledger)));
             progress.account().sessions().keySet().forEach(known -> sessions.put(known, Long.MAX_VALUE));
             releases.addAll(progress.account().releases().keySet());
         } else {
@@ -118,7 +122,7 @@ public final class Spending implements AutoCloseable {
         return own;
     }
 
-    private void updateLimit() {
+    private synchronized void updateLimit() {
         // Correlated noise that begins anew costs more than if it had gone on.
         boolean asPlanned = history.isEmpty() && (plan.mechanism().correlation().isEmpty() || charges.began() == 0);
         limit = asPlanned || plan.target().isEmpty()
@@ -132,7 +136,7 @@ public final class Spending implements AutoCloseable {
      * @throws IllegalArgumentException if it was charged under another relation or for another unit of privacy
      * @throws IllegalStateException if one of them was charged to a ledger and the other was not
      */
-    public void add(PrivacyAccount account) {
+    public synchronized void add(PrivacyAccount account) {
         composeCharges();
         requireRelation(plan, account);
         requireOneLedger(plan, account, head());
@@ -141,7 +145,7 @@ public final class Spending implements AutoCloseable {
     }
 
     /** That the account has this session, which is the engine's own. */
-    public void ownSession(String id) {
+    public synchronized void ownSession(String id) {
         sessions.put(id, Long.MAX_VALUE);
     }
 
@@ -180,17 +184,13 @@ public final class Spending implements AutoCloseable {
             all.addAll(more);
             before = new DpEvent.Composed(all);
             tightAt = -1;
+            endOfAtEnd = -1;
         }
     }
 
     /** All but the charges of the current plan: another plan may have had the same event. */
-    private static List<String> inWords(PrivacyLedger ledger, CompletePlan plan, long charges) {
+    private static List<String> inWords(PrivacyLedger ledger, Map<DpEvent, Long> own) {
         var words = new ArrayList<String>();
-        var own = LedgerEvents.own(plan, charges);
-        if (plan.mechanism().correlation().isPresent()) {
-            // Noise that began anew is charged with the same events again.
-            plan.mechanism().possibleEvents().forEach(event -> own.put(event, Long.MAX_VALUE));
-        }
         for (PrivacyLedger.Charge charge : ledger.charges()) {
             long count = charge.count() - own.getOrDefault(charge.event(), 0L);
             if (count > 0) {
@@ -390,16 +390,12 @@ public final class Spending implements AutoCloseable {
     }
 
     /** The largest number of charges under the current plan with which everything stays within {@code epsilon}; those made, if it is exceeded. */
-    public long affordableCharges(double epsilon) {
+    public synchronized long affordableCharges(double epsilon) {
         long within = 0;
-        long beyond = Math.max(1, plan.mechanism().chargesFor(plan.mechanism().steps()) - chargesBefore) + 1;
+        long beyond = Math.max(1, chargesOfPlan() - chargesBefore) + 1;
         while (beyond - within > 1) {
             long middle = within + (beyond - within) / 2;
-            double spent = plan.newAccountant()
-                    .compose(before)
-                    .compose(plan.mechanism().events(charges.began(), chargesBefore, chargesBefore + middle))
-                    .epsilon(plan.delta());
-            if (spent <= epsilon) {
+            if (epsilonAfter(chargesBefore + middle) <= epsilon) {
                 within = middle;
             } else {
                 beyond = middle;
@@ -408,20 +404,42 @@ public final class Spending implements AutoCloseable {
         return chargesBefore + within;
     }
 
+    private long chargesOfPlan() {
+        return plan.mechanism().chargesFor(plan.mechanism().steps());
+    }
+
+    /** The epsilon of everything after that many charges under the current plan, at least one more than when the run was taken up. */
+    private double epsilonAfter(long charged) {
+        return plan.newAccountant()
+                .compose(before)
+                .compose(plan.mechanism().events(charges.began(), chargesBefore, charged))
+                .epsilon(plan.delta());
+    }
+
+    /** The epsilon of everything once the plan is at its end: of what was charged, and of what the plan still allows. At least {@link #epsilon()}. */
+    public synchronized double epsilonAtEnd() {
+        long end = Math.max(charges(), Math.min(limit, chargesOfPlan()));
+        if (endOfAtEnd != end) {
+            atEnd = end > chargesBefore ? epsilonAfter(end) : 0;
+            endOfAtEnd = end;
+        }
+        return Math.max(atEnd, epsilon());
+    }
+
     /** The charges that the guarantee to which the plan is calibrated still allows, given what was spent before the plan. */
-    public long remainingCharges() {
+    public synchronized long remainingCharges() {
         return Math.max(0, limit - charges());
     }
 
     /** What a step gets that would exceed the guarantee. */
-    public String exhausted() {
+    public synchronized String exhausted() {
         return "the budget is spent: one more charge would exceed epsilon = "
                 + plan.target().orElseThrow().epsilon() + "; this includes the charges under other plans, "
                 + history;
     }
 
     /** What was charged under other plans, in words; epsilon includes it. */
-    public List<String> history() {
+    public synchronized List<String> history() {
         return List.copyOf(history);
     }
 
@@ -533,51 +551,55 @@ public final class Spending implements AutoCloseable {
         return ledger == null ? null : ledger.head();
     }
 
-    private void composeCharges() {
-        if (composed < charges()) {
-            DpEvent event = plan.mechanism().events(charges.began(), composed, charges());
+    /** Returns how many charges are composed: another thread may make more meanwhile. */
+    private long composeCharges() {
+        long made = charges();
+        if (composed < made) {
+            DpEvent event = plan.mechanism().events(charges.began(), composed, made);
             accountant.compose(event);
             if (moments != null) {
                 moments.compose(event);
             }
-            composed = charges();
+            composed = made;
         }
+        return made;
     }
 
     /** The epsilon of everything charged, at the plan's delta: cheap after every step, and therefore up to about 0.1 % above {@link #epsilon()}. */
-    public double runningEpsilon() {
+    public synchronized double runningEpsilon() {
         composeCharges();
-        return isNothingSpent() ? 0 : accountant.epsilon(plan.delta());
+        return isNothingComposed() ? 0 : accountant.epsilon(plan.delta());
     }
 
-    private boolean isNothingSpent() {
-        return charges() == 0 && history.isEmpty() && plan.others().isEmpty();
+    private boolean isNothingComposed() {
+        return accountant.event().equals(plan.newAccountant().event());
     }
 
     /** The epsilon of everything charged, at the plan's delta: what the plan says of as many steps. */
-    public double epsilon() {
-        if (tightAt != charges()) {
+    public synchronized double epsilon() {
+        long made = composeCharges();
+        if (tightAt != made) {
             // Both are bounds. The running one was planned for steps to come.
             tight = Math.min(
                     runningEpsilon(),
                     plan.newAccountant().compose(accountant.event()).epsilon(plan.delta()));
-            tightAt = charges();
+            tightAt = made;
         }
         return tight;
     }
 
     /** Everything charged. */
-    public DpEvent event() {
+    public synchronized DpEvent event() {
         composeCharges();
         return accountant.event();
     }
 
     /** The moments accountant's epsilon of everything charged; empty where the plan's accountant is that one, or it knows no bound. */
-    public OptionalDouble momentsEpsilon() {
+    public synchronized OptionalDouble momentsEpsilon() {
         composeCharges();
         return moments == null
                 ? OptionalDouble.empty()
-                : OptionalDouble.of(isNothingSpent() ? 0 : moments.epsilon(plan.delta()));
+                : OptionalDouble.of(isNothingComposed() ? 0 : moments.epsilon(plan.delta()));
     }
 
     /** Releases the ledger's file. */
