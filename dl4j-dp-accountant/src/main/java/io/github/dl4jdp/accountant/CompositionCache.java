@@ -52,6 +52,28 @@ final class CompositionCache {
         return kept != null ? kept : remember(pairs, delta, growth -> forDelta(pairs, delta, growth, memory));
     }
 
+    /** Epsilon at several deltas in ascending order: what is planned for a small delta knows larger ones too, as far down as its losses reach. */
+    double[] epsilons(Map<LossPair, Long> pairs, double[] deltas) {
+        double[] epsilons = new double[deltas.length];
+        double planned = deltas[0];
+        Composition known = forDelta(pairs, planned, 1, memory);
+        for (int i = 0; i < deltas.length; i++) {
+            epsilons[i] = known.epsilon(deltas[i]);
+            if (deltas[i] > planned * DELTA_REACH && !isKnown(known, epsilons[i])) {
+                planned = deltas[i];
+                known = forDelta(pairs, planned, 1, memory);
+                epsilons[i] = known.epsilon(planned);
+            }
+        }
+        return epsilons;
+    }
+
+    /** Whether a composition for a smaller delta is as good at this epsilon as one for its own would be; octaves are good everywhere. */
+    private static boolean isKnown(Composition composition, double epsilon) {
+        return !(composition instanceof LossComposition even)
+                || (epsilon >= even.leastEpsilon() && !even.isBadlyKnown(epsilon));
+    }
+
     private static Composition forDelta(Map<LossPair, Long> pairs, double delta, double growth, PldMemory memory) {
         LossNet coarse = LossNet.of(pairs);
         LossPlan plan = LossPlan.forDelta(coarse.expected(), delta, growth);
@@ -62,10 +84,10 @@ final class CompositionCache {
                 return octaves;
             }
             // Beside few large losses, octaves are coarse for the many small ones.
-            Composition even = new LossComposition(plan, net);
+            Composition even = new LossComposition(plan, net, memory);
             return even.epsilon(delta) < octaves.epsilon(delta) ? even : octaves;
         }
-        LossComposition first = new LossComposition(plan, net);
+        LossComposition first = new LossComposition(plan, net, memory);
         double epsilon = first.epsilon(delta);
         if (epsilon < NEGLIGIBLE_EPSILON) {
             return first;
@@ -78,7 +100,7 @@ final class CompositionCache {
             best = better(
                     first,
                     isShort(again, finer)
-                            ? new LossComposition(again, finer)
+                            ? new LossComposition(again, finer, memory)
                             : OctaveComposition.forDelta(pairs, delta, growth, memory),
                     delta);
         }
@@ -122,7 +144,7 @@ final class CompositionCache {
             LossPlan plan, LossNet net, double epsilon, double growth, PldMemory memory) {
         LossNet fitting = net.fitting(plan);
         return isShort(plan, fitting)
-                ? new LossComposition(plan, fitting)
+                ? new LossComposition(plan, fitting, memory)
                 : OctaveComposition.forEpsilon(net.counts(), epsilon, plan.delta(), growth, memory);
     }
 

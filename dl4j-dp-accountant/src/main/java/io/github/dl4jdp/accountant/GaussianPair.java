@@ -44,6 +44,9 @@ final class GaussianPair implements LossPair {
 
     private final LossNet.@Nullable Place place;
 
+    /** P/Q where it is a mixture of many distances. */
+    private final @Nullable MixtureRatio ratio;
+
     /** The outcome of a loss, given exp(loss) - 1 too; one that is near may be found faster from the outcome of a smaller loss. */
     private interface Inverse {
         double outcome(double loss, double excess, double smaller);
@@ -55,13 +58,15 @@ final class GaussianPair implements LossPair {
             double[] difference,
             double sigma,
             Inverse inverse,
-            LossNet.@Nullable Place place) {
+            LossNet.@Nullable Place place,
+            @Nullable MixtureRatio ratio) {
         this.center = center;
         this.base = base;
         this.difference = difference;
         this.sigma = sigma;
         this.inverse = inverse;
         this.place = place;
+        this.ratio = ratio;
     }
 
     @Override
@@ -90,6 +95,7 @@ final class GaussianPair implements LossPair {
                 new double[] {-1, 1},
                 sigma,
                 (l, excess, from) -> sigma * sigma * l + 0.5,
+                null,
                 null);
     }
 
@@ -107,7 +113,8 @@ final class GaussianPair implements LossPair {
                 new double[] {-q, q},
                 sigma,
                 inverse,
-                new LossNet.Place(POISSON, q, sigma));
+                new LossNet.Place(POISSON, q, sigma),
+                null);
     }
 
     /** (1 - q) N(0, sigma^2) + q N(1/2, sigma^2) against (1 - q) N(0, sigma^2) + q N(-1/2, sigma^2). */
@@ -119,7 +126,8 @@ final class GaussianPair implements LossPair {
                 new double[] {-q, 0, q},
                 sigma,
                 (l, excess, from) -> Math.copySign(2 * sigma * sigma * logRoot(Math.abs(l), logC), l),
-                new LossNet.Place(POISSON_REPLACE, q, sigma));
+                new LossNet.Place(POISSON_REPLACE, q, sigma),
+                null);
     }
 
     /** log y for the y >= 1 with (1 + c y) / (1 + c / y) = exp(l), l >= 0. */
@@ -135,7 +143,7 @@ final class GaussianPair implements LossPair {
                 + (other > 300 ? other + Math.log1p(Math.exp(-other)) : Math.log(1 + Math.hypot(1, Math.exp(other))));
     }
 
-    /** sum w_j N(s_j, sigma^2), which may have less mass than one, against N(0, sigma^2), s_j >= 0; w_j of s_j = 0 is what the others and {@code missing} leave. */
+    /** sum w_j N(s_j, sigma^2), which may have less mass than one, against N(0, sigma^2), s_j >= 0 and ascending; w_j of s_j = 0 is what the others and {@code missing} leave. */
     static GaussianPair mixture(List<Double> sensitivities, List<Double> probabilities, double missing, double sigma) {
         int n = sensitivities.size();
         double[] center = new double[n + 1];
@@ -151,60 +159,16 @@ final class GaussianPair implements LossPair {
             }
         }
         difference[0] = -Math.min(1, moved);
-        GaussianPair pair = new GaussianPair(center, base, difference, sigma, (l, excess, from) -> Double.NaN, null);
-        return new GaussianPair(center, base, difference, sigma, (l, excess, from) -> pair.solve(l, from), null);
-    }
-
-    /** The outcome whose loss is l, by Newton's method kept in a bracket; minus infinity where every loss is larger. */
-    private double solve(double l, double from) {
-        double low = -60 * sigma;
-        double high = Arrays.stream(center).max().orElseThrow() + 60 * sigma;
-        if (loss(low) >= l) {
-            return Double.NEGATIVE_INFINITY;
-        }
-        double x = from > low && from < high ? from : low + (high - low) / 2;
-        for (int i = 0; ; i++) {
-            double error = loss(x) - l;
-            if (error < 0) {
-                low = x;
-            } else {
-                high = x;
-            }
-            double move = error / slope(x);
-            if (Math.abs(move) <= 0x1p-53 * Math.abs(x)) {
-                return x;
-            }
-            double next = x - move;
-            // Where Newton's steps do not halve the bracket soon, bisection does.
-            if (!(next > low && next < high) || i % 4 == 3) {
-                next = low + (high - low) / 2;
-                if (!(next > low && next < high)) {
-                    return high;
-                }
-            }
-            x = next;
-        }
-    }
-
-    /** The derivative of the loss at x: the difference of the mean centers, given x, under P and under Q. */
-    private double slope(double x) {
-        double top = top(x);
-        double q = 0;
-        double meanQ = 0;
-        double p = 0;
-        double meanP = 0;
-        for (int k = 0; k < center.length; k++) {
-            double density = Math.exp(exponent(k, x) - top);
-            q += base[k] * density;
-            meanQ += base[k] * density * center[k];
-            p += weight(k, true) * density;
-            meanP += weight(k, true) * density * center[k];
-        }
-        return (meanP / p - meanQ / q) / (sigma * sigma);
+        var ratio = new MixtureRatio(sensitivities, probabilities, missing, sigma);
+        return new GaussianPair(
+                center, base, difference, sigma, (l, excess, from) -> ratio.outcome(l, from), null, ratio);
     }
 
     /** log(P/Q) at x. */
     private double loss(double x) {
+        if (ratio != null) {
+            return ratio.loss(x);
+        }
         double top = top(x);
         double q = 0;
         double d = 0;
@@ -281,7 +245,9 @@ final class GaussianPair implements LossPair {
             double x = low + i * step;
             double loss = loss(x);
             double excess = loss < 1 ? Math.expm1(loss) : Math.exp(loss) - 1;
-            moments.add(logDensity(x, true) + Math.log(step), logDensity(x, false) + Math.log(step), loss, excess);
+            double logQ = logDensity(x, false) + Math.log(step);
+            double logP = ratio != null ? logQ + loss : logDensity(x, true) + Math.log(step);
+            moments.add(logP, logQ, loss, excess);
         }
         return moments;
     }

@@ -101,11 +101,11 @@ final class LossComposition implements Composition {
 
     /** The composition of the given pairs, computed as planned. */
     LossComposition(LossPlan plan, Map<LossPair, Long> pairs) {
-        this(plan, LossNet.exact(pairs));
+        this(plan, LossNet.exact(pairs), new PldMemory());
     }
 
     /** The composition of the net's kinds of events, computed as planned. */
-    LossComposition(LossPlan plan, LossNet net) {
+    LossComposition(LossPlan plan, LossNet net, PldMemory memory) {
         if (net.counts().isEmpty()) {
             throw new IllegalArgumentException("pairs must not be empty");
         }
@@ -115,7 +115,7 @@ final class LossComposition implements Composition {
         this.weights = new double[2][plan.length()];
         List<LossPair> order = net.nodes();
         List<Node> nodes = (order.size() < MANY ? order.stream() : order.parallelStream())
-                .map(this::node)
+                .map(pair -> node(memory.lattice(pair, plan.step(), plan.tail())))
                 .toList();
         this.spectra = nodes.stream().map(Node::spectrum).toList();
         // Kinds that happen equally often are multiplied first, and the product is raised to that power.
@@ -126,21 +126,10 @@ final class LossComposition implements Composition {
             counts.put(pair, count);
             once.computeIfAbsent(count, c -> new ArrayList<>()).add(part.spectrum);
         });
-        LossSpectrum all = null;
-        for (Map.Entry<Long, List<LossSpectrum.Mixture>> group : once.entrySet()) {
-            LossSpectrum factor = LossSpectrum.product(spectra, group.getValue());
-            if (all == null) {
-                all = factor.copy();
-                all.multiply(factor, group.getKey() - 1);
-            } else {
-                all.multiply(factor, group.getKey());
-            }
-        }
-        this.product = Objects.requireNonNull(all);
+        this.product = LossSpectrum.product(spectra, once);
     }
 
-    private Node node(LossPair pair) {
-        LossLattice lattice = pair.lattice(LossGrid.even(plan.step()), plan.tail());
+    private Node node(LossLattice lattice) {
         double[][] tilted = new double[2][fourier.length()];
         Side forward = tilt(lattice.forward(), plan.direction(false), tilted[0]);
         Side backward = tilt(lattice.backward(), plan.direction(true), tilted[1]);
@@ -231,7 +220,7 @@ final class LossComposition implements Composition {
         if (part == null) {
             throw new IllegalArgumentException("pair must be part of the plan");
         }
-        product.multiply(LossSpectrum.product(spectra, List.of(part.spectrum)), count);
+        product.multiply(LossSpectrum.product(spectra, Map.of(count, List.of(part.spectrum))));
         counts.merge(pair, count, Long::sum);
         curves[0] = null;
         curves[1] = null;

@@ -3,6 +3,8 @@ package io.github.dl4jdp.accountant;
 
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 
 /**
  * Spectra of the tilted losses of both directions, packed as one complex transform.
@@ -13,9 +15,6 @@ import java.util.List;
 final class LossSpectrum {
     /** Smaller numbers are dropped: squaring them would be slow, and together they are far below every rounding bound. */
     private static final double NEGLIGIBLE = 1e-140;
-
-    /** So many products are formed before what has become negligible is dropped. */
-    private static final int PRODUCTS = 8;
 
     /** Frequencies that are worked on at once, so that they stay in the nearest cache. */
     private static final int BLOCK = 512;
@@ -97,108 +96,154 @@ final class LossSpectrum {
         return Math.sqrt((ends + 2 * inner) / (2.0 * (r.length - 1))) * (1 + r.length * 0x1p-53) + NEGLIGIBLE;
     }
 
-    LossSpectrum copy() {
-        LossSpectrum copy = new LossSpectrum(re[0].length);
-        for (int d = 0; d < 2; d++) {
-            copy.re[d] = re[d].clone();
-            copy.im[d] = im[d].clone();
-        }
-        return copy;
-    }
-
-    /** The product of mixtures of the given spectra. */
-    static LossSpectrum product(List<LossSpectrum> parts, List<Mixture> factors) {
+    /**
+     * The product of mixtures of the given spectra, those of a key as often as it says.
+     *
+     * <p>All powers are formed together: for every bit of the numbers, what has that bit is multiplied into the square of what has the bits above it. That is as many multiplications as the numbers add up
+     * to, less one, as far as rounding goes. Frequencies at which the product is negligible, mostly nearly all, are left out.
+     */
+    static LossSpectrum product(List<LossSpectrum> parts, Map<Long, List<Mixture>> powers) {
         LossSpectrum product = new LossSpectrum(parts.get(0).re[0].length);
         for (int d = 0; d < 2; d++) {
-            double[] r = product.re[d];
-            Arrays.fill(r, 1);
-            for (int start = 0; start < r.length; start += BLOCK) {
-                product.multiplyBlock(parts, factors, d, start, Math.min(r.length, start + BLOCK));
+            int[] places = product.places(parts, powers, d);
+            for (int start = 0; start < places.length; start += BLOCK) {
+                product.multiplyBlock(
+                        parts, powers, d, Arrays.copyOfRange(places, start, Math.min(places.length, start + BLOCK)));
             }
         }
         return product;
     }
 
-    private void multiplyBlock(List<LossSpectrum> parts, List<Mixture> factors, int d, int start, int end) {
-        double[] r = new double[end - start];
-        double[] i = new double[end - start];
-        int done = 0;
+    /** Where the product may be more than negligible: by Jensen's inequality its modulus is at most the parts' mean modulus, to the power of all their numbers. */
+    private int[] places(List<LossSpectrum> parts, Map<Long, List<Mixture>> powers, int d) {
+        double[] shares = new double[parts.size()];
+        double total = 0;
+        for (Map.Entry<Long, List<Mixture>> power : powers.entrySet()) {
+            for (Mixture factor : power.getValue()) {
+                for (int c = 0; c < factor.parts.length; c++) {
+                    shares[factor.parts[c]] += power.getKey() * factor.weights[d][c];
+                }
+                total += power.getKey();
+            }
+        }
+        double[] modulus = new double[re[d].length];
+        for (int c = 0; c < shares.length; c++) {
+            if (shares[c] > 0) {
+                addModulus(modulus, parts.get(c), d, shares[c] / total);
+            }
+        }
+        double least = Math.exp(Math.log(NEGLIGIBLE) / total) * (1 - 1e-9);
+        int[] places = new int[modulus.length];
+        int n = 0;
+        for (int k = 0; k < places.length; k++) {
+            if (!(modulus[k] < least)) {
+                places[n++] = k;
+            }
+        }
+        return Arrays.copyOf(places, n);
+    }
+
+    private static void addModulus(double[] to, LossSpectrum part, int d, double share) {
+        double[] r = part.re[d];
+        double[] i = part.im[d];
+        for (int k = 0; k < to.length; k++) {
+            to[k] += share * Math.sqrt(r[k] * r[k] + i[k] * i[k]);
+        }
+    }
+
+    private void multiplyBlock(
+            List<LossSpectrum> parts, Map<Long, List<Mixture>> powers, int d, int[] places) {
+        Block[] bits = new Block[Long.SIZE];
+        int highest = 0;
+        for (Map.Entry<Long, List<Mixture>> power : powers.entrySet()) {
+            Block all = product(parts, power.getValue(), d, places);
+            for (long rest = power.getKey(); rest > 0; rest &= rest - 1) {
+                int bit = Long.numberOfTrailingZeros(rest);
+                highest = Math.max(highest, bit);
+                if (bits[bit] == null) {
+                    bits[bit] = all.copy();
+                } else {
+                    bits[bit].multiply(all);
+                }
+            }
+        }
+        Block result = bits[highest];
+        for (int bit = highest - 1; bit >= 0; bit--) {
+            result.multiply(result);
+            if (bits[bit] != null) {
+                result.multiply(bits[bit]);
+            }
+        }
+        for (int k = 0; k < places.length; k++) {
+            re[d][places[k]] = result.re[k];
+            im[d][places[k]] = result.im[k];
+        }
+    }
+
+    private static Block product(List<LossSpectrum> parts, List<Mixture> factors, int d, int[] places) {
+        Block product = null;
         for (Mixture factor : factors) {
+            Block next = new Block(places.length);
             double[] weights = factor.weights[d];
             for (int c = 0; c < weights.length; c++) {
                 LossSpectrum part = parts.get(factor.parts[c]);
-                add(r, part.re[d], start, weights[c], c == 0);
-                add(i, part.im[d], start, weights[c], c == 0);
+                add(next.re, part.re[d], places, weights[c]);
+                add(next.im, part.im[d], places, weights[c]);
             }
-            multiply(re[d], im[d], start, r, i);
-            if (++done % PRODUCTS == 0 && !dropNegligible(d, start, end)) {
-                return;
+            if (product == null) {
+                product = next;
+            } else {
+                product.multiply(next);
             }
         }
-        dropNegligible(d, start, end);
+        return Objects.requireNonNull(product);
     }
 
-    private static void add(double[] to, double[] from, int start, double weight, boolean first) {
-        if (first) {
-            for (int k = 0; k < to.length; k++) {
-                to[k] = weight * from[start + k];
-            }
-        } else {
-            for (int k = 0; k < to.length; k++) {
-                to[k] += weight * from[start + k];
-            }
+    private static void add(double[] to, double[] from, int[] places, double weight) {
+        for (int k = 0; k < to.length; k++) {
+            to[k] += weight * from[places[k]];
         }
     }
 
-    private static void multiply(double[] xr, double[] xi, int start, double[] yr, double[] yi) {
+    /** A few frequencies of one direction. */
+    private static final class Block {
+        final double[] re;
+        final double[] im;
+
+        Block(int length) {
+            this(new double[length], new double[length]);
+        }
+
+        private Block(double[] re, double[] im) {
+            this.re = re;
+            this.im = im;
+        }
+
+        Block copy() {
+            return new Block(re.clone(), im.clone());
+        }
+
+        void multiply(Block other) {
+            LossSpectrum.multiply(re, im, other.re, other.im);
+        }
+    }
+
+    private static void multiply(double[] xr, double[] xi, double[] yr, double[] yi) {
         for (int k = 0; k < yr.length; k++) {
-            double a = xr[start + k];
-            double b = xi[start + k];
-            xr[start + k] = a * yr[k] - b * yi[k];
-            xi[start + k] = a * yi[k] + b * yr[k];
+            double a = xr[k];
+            double b = xi[k];
+            double c = yr[k];
+            double e = yi[k];
+            double r = a * c - b * e;
+            double i = a * e + b * c;
+            xr[k] = Math.abs(r) < NEGLIGIBLE ? 0 : r;
+            xi[k] = Math.abs(i) < NEGLIGIBLE ? 0 : i;
         }
     }
 
-    /** Whether anything is left. */
-    private boolean dropNegligible(int d, int start, int end) {
-        boolean left = false;
-        for (int k = start; k < end; k++) {
-            re[d][k] = Math.abs(re[d][k]) < NEGLIGIBLE ? 0 : re[d][k];
-            im[d][k] = Math.abs(im[d][k]) < NEGLIGIBLE ? 0 : im[d][k];
-            left |= re[d][k] != 0 || im[d][k] != 0;
-        }
-        return left;
-    }
-
-    /** Multiplies by a power of another spectrum. */
-    void multiply(LossSpectrum factor, long power) {
-        LossSpectrum square = power > 1 ? factor.copy() : factor;
-        for (long bits = power; bits > 0; bits >>= 1) {
-            if ((bits & 1) == 1) {
-                multiply(square);
-            }
-            if (bits > 1) {
-                square.multiply(square);
-            }
-        }
-    }
-
-    private void multiply(LossSpectrum other) {
+    void multiply(LossSpectrum other) {
         for (int d = 0; d < 2; d++) {
-            double[] xr = re[d];
-            double[] xi = im[d];
-            double[] yr = other.re[d];
-            double[] yi = other.im[d];
-            for (int k = 0; k < xr.length; k++) {
-                double a = xr[k];
-                double b = xi[k];
-                double c = yr[k];
-                double e = yi[k];
-                double r = a * c - b * e;
-                double i = a * e + b * c;
-                xr[k] = Math.abs(r) < NEGLIGIBLE ? 0 : r;
-                xi[k] = Math.abs(i) < NEGLIGIBLE ? 0 : i;
-            }
+            multiply(re[d], im[d], other.re[d], other.im[d]);
         }
     }
 }

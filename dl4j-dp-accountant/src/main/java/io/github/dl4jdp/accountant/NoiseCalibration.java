@@ -41,10 +41,13 @@ public final class NoiseCalibration {
     /** By how much further than it should take the first step goes. */
     private static final double MARGIN = 1.002;
 
-    /** Renyi orders for a first guess. */
-    private static final double[] SPARSE_ORDERS = {
-        1.1, 1.3, 1.6, 2, 2.5, 3.2, 4, 5, 6.5, 8, 10, 13, 16, 20, 26, 32, 42, 64, 100, 200, 500, 2000, 10_000, 100_000
-    };
+    /** No step of a search goes further than this; nor than that towards less noise, where epsilon may soon be huge, and costly. */
+    private static final double FARTHEST = 1e6;
+
+    private static final double FARTHEST_TO_LESS_NOISE = 1.5;
+
+    /** Numbers of steps and lot sizes are found to this part of them: those up to a billion exactly. */
+    private static final double COUNT_TOLERANCE = 1e-9;
 
     private final PrivacyGuarantee target;
     private final AccountantKind kind;
@@ -83,38 +86,31 @@ public final class NoiseCalibration {
         if (kind == AccountantKind.RDP) {
             return search(s -> epsilon(AccountantKind.RDP, event.apply(s)), 1, 1e-7);
         }
-        return search(s -> epsilon(kind, event.apply(s)), start(event), 1e-5);
+        // What does not depend on the noise, such as earlier releases, is prepared once.
+        PldMemory memory = new PldMemory();
+        return search(s -> byPld(event.apply(s), memory), start(event), 1e-5);
     }
 
-    /** A good first guess costs little: the Renyi accountant is fast and its answer is a few per cent above. */
+    private double byPld(DpEvent event, PldMemory memory) {
+        return new PldAccountant(target.relation(), memory).compose(event).epsilon(target.delta());
+    }
+
+    /** A good first guess costs little. */
     private double start(DoubleFunction<DpEvent> event) {
+        RoughEpsilon rough = new RoughEpsilon(target.delta());
         try {
-            return search(bySparseOrders(s -> likePoisson(event.apply(s))), 1, 1e-2) * 0.95;
+            return search(s -> roughly(event.apply(s), rough), 1, 1e-2) * 0.95;
+        } catch (UnsupportedEventException e) {
+            throw e;
         } catch (IllegalArgumentException e) {
             return 1;
         }
     }
 
-    /** Random allocation costs a little less than Poisson lots of the same size, which have a Renyi bound. */
-    private static DpEvent likePoisson(DpEvent event) {
-        if (event instanceof DpEvent.RandomAllocation allocation) {
-            return new DpEvent.SelfComposed(
-                    new DpEvent.PoissonSampled(1.0 / allocation.lots(), allocation.event()), allocation.lots());
-        }
-        if (event instanceof DpEvent.SelfComposed repeated) {
-            return new DpEvent.SelfComposed(likePoisson(repeated.event()), repeated.count());
-        }
-        return event instanceof DpEvent.Composed sequence
-                ? new DpEvent.Composed(sequence.events().stream()
-                        .map(NoiseCalibration::likePoisson)
-                        .toList())
-                : event;
-    }
-
-    private DoubleUnaryOperator bySparseOrders(DoubleFunction<DpEvent> event) {
-        return s -> new RdpAccountant(target.relation(), SPARSE_ORDERS)
-                .compose(event.apply(s))
-                .epsilon(target.delta());
+    private double roughly(DpEvent event, RoughEpsilon rough) {
+        PldAccountant accountant = new PldAccountant(target.relation());
+        accountant.compose(event);
+        return rough.of(accountant.leaves);
     }
 
     /**
@@ -139,8 +135,8 @@ public final class NoiseCalibration {
             bad = good;
             badValue = goodValue;
             good = Math.min(LARGEST_NOISE, good * factor);
-            factor = Math.max(FARTHEST_FIRST_STEP, factor * factor);
             goodValue = epsilon.applyAsDouble(good);
+            factor = further(factor, good / bad, badValue, goodValue, FARTHEST);
         }
         while (badValue <= target.epsilon()) {
             if (bad <= SMALLEST_NOISE) {
@@ -149,8 +145,8 @@ public final class NoiseCalibration {
             good = bad;
             goodValue = badValue;
             bad = Math.max(SMALLEST_NOISE, bad / factor);
-            factor = Math.max(FARTHEST_FIRST_STEP, factor * factor);
             badValue = epsilon.applyAsDouble(bad);
+            factor = further(factor, good / bad, goodValue, badValue, FARTHEST_TO_LESS_NOISE);
         }
         double low = Math.log(bad);
         double high = Math.log(good);
@@ -184,6 +180,19 @@ public final class NoiseCalibration {
         return good;
     }
 
+    /**
+     * The factor of the next step of a search that has not met the target yet: as far as the last step, by which epsilon went from one value to another one that is nearer to the target, says that
+     * it is, and a little further.
+     */
+    private double further(double factor, double step, double from, double to, double most) {
+        double power = Math.abs(Math.log(to / from) / Math.log(step));
+        double distance = Math.abs(Math.log(target.epsilon() / to)) / power;
+        double further = MARGIN * Math.exp(distance);
+        return Math.min(
+                further >= 1 ? further : Math.max(FARTHEST_FIRST_STEP, factor * factor),
+                most);
+    }
+
     /** log(epsilon) - goal, kept finite and away from zero so that the secant has a direction. */
     private static double error(double epsilon, double goal) {
         double error = Math.log(epsilon) - goal;
@@ -191,7 +200,7 @@ public final class NoiseCalibration {
     }
 
     /**
-     * The largest number of steps that meets the target: one more step would exceed it.
+     * The largest number of steps that meets the target: one more step would exceed it, or, above a billion steps, one more in a billion.
      *
      * @param event the event of a number of steps; more steps must not cost less
      * @return a number of steps {@code >= 1}; {@code 2^40} where even that many meet the target
@@ -203,7 +212,7 @@ public final class NoiseCalibration {
     }
 
     /**
-     * The largest lot size that meets the target: a lot larger by one would exceed it.
+     * The largest lot size that meets the target: a lot larger by one would exceed it, or, above a billion examples, by one in a billion.
      *
      * @param examples examples in the data set: the largest possible lot
      * @param event the event of a lot size; larger lots must not cost less
@@ -221,18 +230,16 @@ public final class NoiseCalibration {
             return largest(what, limit, 1, 4, count -> epsilon(AccountantKind.RDP, event.apply(count)));
         }
         PldMemory memory = new PldMemory();
-        LongToDoubleFunction curve = count -> new PldAccountant(target.relation(), memory)
-                .compose(event.apply(count))
-                .epsilon(target.delta());
-        return largest(what, limit, start(limit, event), 1.2, curve);
+        return largest(what, limit, start(limit, event), 1.2, count -> byPld(event.apply(count), memory));
     }
 
-    /** The answer of the Renyi accountant at few orders, one where it has none. */
+    /** The answer of a rough bound, one where it has none. */
     private long start(long limit, LongFunction<DpEvent> event) {
+        RoughEpsilon rough = new RoughEpsilon(target.delta());
         try {
-            return largest("", limit, 1, 4, count -> new RdpAccountant(target.relation(), SPARSE_ORDERS)
-                    .compose(likePoisson(event.apply(count)))
-                    .epsilon(target.delta()));
+            return largest("", limit, 1, 4, count -> roughly(event.apply(count), rough));
+        } catch (UnsupportedEventException e) {
+            throw e;
         } catch (IllegalArgumentException e) {
             return 1;
         }
@@ -252,9 +259,10 @@ public final class NoiseCalibration {
             }
             bad = good;
             badError = goodError;
+            double before = value;
             good = Math.max(1, (long) (good / factor));
-            factor *= factor;
             value = curve.applyAsDouble(good);
+            factor = further(factor, (double) bad / good, before, value, FARTHEST);
             goodError = error(value);
         }
         while (bad == good) {
@@ -262,8 +270,9 @@ public final class NoiseCalibration {
                 return limit;
             }
             long next = good > limit / factor ? limit : Math.max(good + 1, (long) (good * factor));
-            factor *= factor;
+            double before = value;
             value = curve.applyAsDouble(next);
+            factor = further(factor, (double) next / good, before, value, FARTHEST);
             bad = next;
             badError = error(value);
             if (value <= target.epsilon()) {
@@ -272,7 +281,7 @@ public final class NoiseCalibration {
             }
         }
         int sameSide = 0;
-        for (int i = 0; bad - good > 1; i++) {
+        for (int i = 0; bad - good > Math.max(1, good * COUNT_TOLERANCE); i++) {
             long middle = between(good, goodError, bad, badError, sameSide, i % 4 == 3);
             value = curve.applyAsDouble(middle);
             if (value <= target.epsilon()) {

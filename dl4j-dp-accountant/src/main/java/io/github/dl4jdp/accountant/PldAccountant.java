@@ -4,8 +4,10 @@ package io.github.dl4jdp.accountant;
 import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -46,6 +48,8 @@ public final class PldAccountant extends LeafAccountant {
     private final CompositionCache forEpsilon;
     private final CompositionCache forDelta;
     private @Nullable GaussianPart gaussianPart;
+    /** The Renyi accountant of the same events, empty where it has no bound; null while it was not asked. */
+    private @Nullable Optional<RdpAccountant> byRdp;
 
     /** All Gaussian events together: one Gaussian of distance mu. */
     private record GaussianPart(double mu, LossPair pair) {}
@@ -77,6 +81,7 @@ public final class PldAccountant extends LeafAccountant {
     @Override
     void add(DpEvent leaf, long count) {
         nonPrivate |= isNonPrivate(leaf);
+        byRdp = null;
     }
 
     private static boolean isNonPrivate(DpEvent leaf) {
@@ -102,12 +107,27 @@ public final class PldAccountant extends LeafAccountant {
         if (delta == 0 || mu() > LARGEST_DISTANCE) {
             return byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY);
         }
-        double epsilon = forEpsilon.compositionForDelta(pairs(), delta).epsilon(delta);
+        return orByRdp(forEpsilon.compositionForDelta(pairs(), delta).epsilon(delta), delta);
+    }
+
+    private double orByRdp(double epsilon, double delta) {
         return isKnownOtherwise(epsilon <= LARGE_EPSILON)
                 ? Math.min(
                         epsilon >= 0 ? epsilon : Double.POSITIVE_INFINITY,
                         byRdp(rdp -> rdp.epsilon(delta), Double.POSITIVE_INFINITY))
                 : epsilon;
+    }
+
+    /** {@link #epsilon} at several deltas in ascending order, in less time than one after another. */
+    double[] epsilons(double... deltas) {
+        if (nonPrivate || isGaussian() || !(deltas[0] > 0) || mu() > LARGEST_DISTANCE) {
+            return Arrays.stream(deltas).map(this::epsilon).toArray();
+        }
+        double[] epsilons = forEpsilon.epsilons(pairs(), deltas);
+        for (int i = 0; i < epsilons.length; i++) {
+            epsilons[i] = orByRdp(epsilons[i], deltas[i]);
+        }
+        return epsilons;
     }
 
     @Override
@@ -161,9 +181,14 @@ public final class PldAccountant extends LeafAccountant {
 
     /** What the Renyi accountant says, where it can say something. */
     private double byRdp(ToDoubleFunction<RdpAccountant> question, double otherwise) {
-        RdpAccountant rdp = new RdpAccountant(relation);
-        DpEvent event = event();
-        return rdp.supports(event) ? question.applyAsDouble((RdpAccountant) rdp.compose(event)) : otherwise;
+        Optional<RdpAccountant> asked = byRdp;
+        if (asked == null) {
+            RdpAccountant rdp = new RdpAccountant(relation);
+            DpEvent event = event();
+            asked = rdp.supports(event) ? Optional.of((RdpAccountant) rdp.compose(event)) : Optional.empty();
+            byRdp = asked;
+        }
+        return asked.isPresent() ? question.applyAsDouble(asked.get()) : otherwise;
     }
 
     private boolean isGaussian() {

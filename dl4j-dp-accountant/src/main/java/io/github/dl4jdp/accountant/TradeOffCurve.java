@@ -44,9 +44,24 @@ public final class TradeOffCurve {
                         DoubleStream.iterate(1, i -> i <= SMALL, i -> i + 1)
                                 .map(i -> atZero / EVEN * Math.pow(SMALLEST_DELTA, i / SMALL)))
                 .toArray();
-        double[] epsilon = Arrays.stream(delta).map(accountant::epsilon).toArray();
+        double[] epsilon = epsilons(accountant, delta);
         epsilon[0] = 0;
         return new TradeOffCurve(epsilon, delta);
+    }
+
+    /** Epsilons at deltas in descending order. */
+    private static double[] epsilons(PrivacyAccountant accountant, double[] delta) {
+        return accountant instanceof PldAccountant pld
+                ? reversed(pld.epsilons(reversed(delta)))
+                : Arrays.stream(delta).map(accountant::epsilon).toArray();
+    }
+
+    private static double[] reversed(double[] values) {
+        double[] reversed = new double[values.length];
+        for (int i = 0; i < values.length; i++) {
+            reversed[i] = values[values.length - 1 - i];
+        }
+        return reversed;
     }
 
     /**

@@ -3,7 +3,13 @@ package io.github.dl4jdp.accountant;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
@@ -66,7 +72,7 @@ class FourierTest {
     }
 
     @Test
-    void multiply_power_isTheConvolutionOfBothDirections() {
+    void product_power_isTheConvolutionOfBothDirections() {
         int length = 16;
         Fourier fourier = new Fourier(length);
         double[] first = new double[length];
@@ -75,8 +81,8 @@ class FourierTest {
         first[2] = 0.75;
         second[3] = 1;
         LossSpectrum spectrum = LossSpectrum.of(fourier, first, second);
-        LossSpectrum power = spectrum.copy();
-        power.multiply(spectrum, 2);
+        var alone = new LossSpectrum.Mixture(new int[] {0}, new double[][] {{1}, {1}});
+        LossSpectrum power = LossSpectrum.product(List.of(spectrum), Map.of(3L, List.of(alone)));
         double[] firstCube = new double[length];
         double[] secondCube = new double[length];
         power.invert(fourier, firstCube, secondCube);
@@ -89,6 +95,45 @@ class FourierTest {
         for (int j = 0; j < length; j++) {
             assertThat(Math.abs(firstCube[j] - expected[j])).isLessThan(1e-15);
             assertThat(Math.abs(secondCube[j] - (j == 9 ? 1 : 0))).isLessThan(1e-15);
+        }
+    }
+
+    /** Powers of all kinds are formed together, bit by bit of their numbers; of what is left out nothing is missed. */
+    @Test
+    void product_manyPowers_isWhatOneMultiplicationAfterAnotherMakes() {
+        int length = 1 << 11;
+        Fourier fourier = new Fourier(length);
+        List<LossSpectrum> parts = new ArrayList<>();
+        Map<Long, List<LossSpectrum.Mixture>> powers = new LinkedHashMap<>();
+        LossSpectrum expected = null;
+        long[] counts = {1, 2, 3, 8, 13, 13, 64, 100};
+        for (int i = 0; i < counts.length; i++) {
+            double[] first = new double[length];
+            double[] second = new double[length];
+            first[0] = 0.5;
+            first[i + 1] = 0.5;
+            second[i] = 0.9;
+            second[7] += 0.1;
+            parts.add(LossSpectrum.of(fourier, first, second));
+            var alone = new LossSpectrum.Mixture(new int[] {i}, new double[][] {{1}, {1}});
+            powers.computeIfAbsent(counts[i], c -> new ArrayList<>()).add(alone);
+            LossSpectrum one = LossSpectrum.product(parts, Map.of(1L, List.of(alone)));
+            for (int n = 0; n < counts[i]; n++) {
+                if (expected == null) {
+                    expected = LossSpectrum.product(parts, Map.of(1L, List.of(alone)));
+                } else {
+                    expected.multiply(one);
+                }
+            }
+        }
+        double[][] found = {new double[length], new double[length]};
+        double[][] wanted = {new double[length], new double[length]};
+        LossSpectrum.product(parts, powers).invert(fourier, found[0], found[1]);
+        Objects.requireNonNull(expected).invert(fourier, wanted[0], wanted[1]);
+        for (int d = 0; d < 2; d++) {
+            for (int j = 0; j < length; j++) {
+                assertThat(found[d][j]).isCloseTo(wanted[d][j], within(1e-13));
+            }
         }
     }
 
