@@ -84,10 +84,10 @@ final class CompositionCache {
                 return octaves;
             }
             // Beside few large losses, octaves are coarse for the many small ones.
-            Composition even = new LossComposition(plan, net, memory);
+            Composition even = new LossComposition(plan, net);
             return even.epsilon(delta) < octaves.epsilon(delta) ? even : octaves;
         }
-        LossComposition first = new LossComposition(plan, net, memory);
+        LossComposition first = new LossComposition(plan, net);
         double epsilon = first.epsilon(delta);
         if (epsilon < NEGLIGIBLE_EPSILON) {
             return first;
@@ -100,7 +100,7 @@ final class CompositionCache {
             best = better(
                     first,
                     isShort(again, finer)
-                            ? new LossComposition(again, finer, memory)
+                            ? new LossComposition(again, finer)
                             : OctaveComposition.forDelta(pairs, delta, growth, memory),
                     delta);
         }
@@ -144,7 +144,7 @@ final class CompositionCache {
             LossPlan plan, LossNet net, double epsilon, double growth, PldMemory memory) {
         LossNet fitting = net.fitting(plan);
         return isShort(plan, fitting)
-                ? new LossComposition(plan, fitting, memory)
+                ? new LossComposition(plan, fitting)
                 : OctaveComposition.forEpsilon(net.counts(), epsilon, plan.delta(), growth, memory);
     }
 

@@ -101,11 +101,11 @@ final class LossComposition implements Composition {
 
     /** The composition of the given pairs, computed as planned. */
     LossComposition(LossPlan plan, Map<LossPair, Long> pairs) {
-        this(plan, LossNet.exact(pairs), new PldMemory());
+        this(plan, LossNet.exact(pairs));
     }
 
     /** The composition of the net's kinds of events, computed as planned. */
-    LossComposition(LossPlan plan, LossNet net, PldMemory memory) {
+    LossComposition(LossPlan plan, LossNet net) {
         if (net.counts().isEmpty()) {
             throw new IllegalArgumentException("pairs must not be empty");
         }
@@ -115,7 +115,7 @@ final class LossComposition implements Composition {
         this.weights = new double[2][plan.length()];
         List<LossPair> order = net.nodes();
         List<Node> nodes = (order.size() < MANY ? order.stream() : order.parallelStream())
-                .map(pair -> node(memory.lattice(pair, plan.step(), plan.tail())))
+                .map(this::node)
                 .toList();
         this.spectra = nodes.stream().map(Node::spectrum).toList();
         // Kinds that happen equally often are multiplied first, and the product is raised to that power.
@@ -129,7 +129,8 @@ final class LossComposition implements Composition {
         this.product = LossSpectrum.product(spectra, once);
     }
 
-    private Node node(LossLattice lattice) {
+    private Node node(LossPair pair) {
+        LossLattice lattice = pair.lattice(LossGrid.even(plan.step()), plan.tail());
         double[][] tilted = new double[2][fourier.length()];
         Side forward = tilt(lattice.forward(), plan.direction(false), tilted[0]);
         Side backward = tilt(lattice.backward(), plan.direction(true), tilted[1]);

@@ -59,10 +59,6 @@ final class LossLattice {
         return grid;
     }
 
-    int size() {
-        return p.length;
-    }
-
     /** By how much the loss of an outcome may exceed what its place on the lattice says, for rounding of the outcome. */
     void slack(double value) {
         slack = Math.max(slack, value);

@@ -72,11 +72,6 @@ record LossPlan(
     /** A finer lattice loses more by rounding of the masses than it gains by closer neighbors. */
     private static final double STEPS_OF_FINEST = 8;
 
-    /** Steps are rounded to one of so many in each octave, tails to powers of two of so many octaves. */
-    private static final double STEPS_OF_AN_OCTAVE = 16;
-
-    private static final int TAILS = 8;
-
     private static final double SMALLEST_TILT = 1e-3;
 
     private static final double LARGEST_TILT = 1e7;
@@ -150,8 +145,7 @@ record LossPlan(
     }
 
     private static double tail(double delta, double total) {
-        double tail = Math.max(1e-290, delta * SHARE_OUTSIDE / total);
-        return Math.scalb(1, TAILS * Math.floorDiv(Math.getExponent(tail), TAILS));
+        return Math.max(1e-290, delta * SHARE_OUTSIDE / total);
     }
 
     private static double total(Map<LossPair, ? extends Number> pairs) {
@@ -257,7 +251,7 @@ record LossPlan(
             double spread = spread(growth * total);
             double smallest = Math.max(window / (MAX_LENGTH - 16 - spread), range / MAX_LENGTH);
             boolean coarse = !(step >= smallest);
-            step = Math.max(finest ? Math.min(step, STEPS_OF_FINEST * smallest) : rounded(step), smallest);
+            step = Math.max(finest ? Math.min(step, STEPS_OF_FINEST * smallest) : step, smallest);
             forward = forward.loweredBy(spread / 2 * step);
             backward = backward.loweredBy(spread / 2 * step);
             window += spread * step;
@@ -268,11 +262,6 @@ record LossPlan(
             int needed = (int) Math.min(MAX_LENGTH, Math.ceil(window / step) + 8);
             int length = Math.max(64, needed == 1 ? 1 : Integer.highestOneBit(needed - 1) << 1);
             return new LossPlan(step, Math.min(MAX_LENGTH, length), tail, delta, coarse, least, forward, backward);
-        }
-
-        /** One of few steps, at most this one, so that similar plans share lattices. */
-        private static double rounded(double step) {
-            return Math.pow(2, Math.floor(STEPS_OF_AN_OCTAVE * Math.log(step) / Math.log(2)) / STEPS_OF_AN_OCTAVE);
         }
 
         /**

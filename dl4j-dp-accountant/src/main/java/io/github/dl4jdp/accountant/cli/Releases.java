@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.NoOp;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import io.github.dl4jdp.accountant.DpEvent.TruncatedPoissonSampled;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import java.io.IOException;
@@ -19,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param event null where there is nothing of the kind
  * @param relation the ledger's, null for an event, which holds under the relation asked for
  * @param unit the ledger's unit of privacy, null for an event, which holds for the unit asked for
- * @param sharesNoise whether lots of the ledger were Poisson samples of parts of the data that share noise: rounds are charged with their first lot, so that the others cost nothing
+ * @param sharesNoise whether lots may have been Poisson samples of parts of the data that share noise: in a ledger rounds are charged with their first lot, so that the others cost nothing, while an event of Poisson samples does not tell
  * @param description in a few words
  * @param warning what an answer must not be given without, null where there is nothing of the kind
  */
@@ -42,11 +43,12 @@ record Releases(
                     event.column() + " and " + ledger.column() + " exclude each other; remove one of them");
         }
         if (asEvent != null) {
+            DpEvent all = event(event, asEvent.toString().trim());
             return new Releases(
-                    event(event, asEvent.toString().trim()),
+                    all,
                     null,
                     null,
-                    false,
+                    has(all, PoissonSampled.class) || has(all, TruncatedPoissonSampled.class),
                     event.column().replace('_', ' '),
                     null);
         }
@@ -54,6 +56,11 @@ record Releases(
             throw new IllegalArgumentException(ledger.column() + " must be a file, was empty");
         }
         return asLedger == null ? NONE : ledger(Path.of(asLedger.toString()));
+    }
+
+    /** Whether these are of a ledger, whose terms name a relation. */
+    boolean isLedger() {
+        return relation != null;
     }
 
     private static DpEvent event(Parameter parameter, String text) throws IOException {

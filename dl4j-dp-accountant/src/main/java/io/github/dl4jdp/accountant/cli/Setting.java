@@ -379,10 +379,17 @@ final class Setting {
             throw new IllegalArgumentException("group_size must be 1 for correlated noise with Poisson lots, was "
                     + groupSize + ": the lots of a group's examples share noise, and no cost is known");
         }
-        if (groupSize > 1 && (run.sharesNoise() || earlier.sharesNoise())) {
-            throw new IllegalArgumentException(
-                    "group_size must be 1 for a ledger with lots that cost nothing after Poisson lots, as with correlated noise, was "
-                            + groupSize + ": the lots of a group's examples share noise, and no cost is known");
+        for (Releases given : List.of(run, earlier)) {
+            if (groupSize > 1 && given.sharesNoise()) {
+                throw new IllegalArgumentException(
+                        given.isLedger()
+                                ? "group_size must be 1 for a ledger with lots that cost nothing after Poisson lots, as with correlated noise, was "
+                                        + groupSize
+                                        + ": the lots of a group's examples share noise, and no cost is known"
+                                : "group_size must be 1 for an event with Poisson samples, was " + groupSize
+                                        + ": it does not tell whether their lots share noise, as with correlated noise, and no cost is known then; describe the run by options, or give the event of"
+                                        + " GroupPrivacy.event, which is for independent noise, without a group size");
+            }
         }
         DpEvent before = earlier.event();
         DpEvent all = before == null ? asked : new Composed(List.of(before, asked));
@@ -391,6 +398,10 @@ final class Setting {
 
     /** The run that is described; a charge is for a lot, or for a pass where that is one release. */
     private DpEvent run(double noiseMultiplier, long charges) {
+        if (has(Parameter.LOTS_PER_PASS) && sampling() != LotSampling.RANDOM_ALLOCATION) {
+            throw new IllegalArgumentException("lots_per_pass must not be given for "
+                    + sampling().description() + "; give --sampling random-allocation, or remove it");
+        }
         if (values.get(Parameter.CORRELATED_NOISE) instanceof CorrelatedNoise noise) {
             return correlatedRun(noise, noiseMultiplier);
         }
@@ -502,10 +513,6 @@ final class Setting {
     }
 
     private DpEvent charge(double noiseMultiplier) {
-        if (has(Parameter.LOTS_PER_PASS) && sampling() != LotSampling.RANDOM_ALLOCATION) {
-            throw new IllegalArgumentException("lots_per_pass must not be given for "
-                    + sampling().description() + "; give --sampling random-allocation, or remove it");
-        }
         DpEvent releases = releases(noiseMultiplier);
         return switch (sampling()) {
             case POISSON -> new PoissonSampled(samplingProbability(), releases);
