@@ -104,18 +104,20 @@ final class CompositionCache {
                             : OctaveComposition.forDelta(pairs, delta, growth, memory),
                     delta);
         }
-        return best instanceof LossComposition even && isBadlyKnown(even, even.epsilon(delta), net)
-                ? better(even, OctaveComposition.forDelta(pairs, delta, growth, memory), delta)
-                : best;
+        if (!(best instanceof LossComposition even) || !even.isBadlyKnown(even.epsilon(delta))) {
+            return best;
+        }
+        if (net.counts().size() <= FEW_KINDS) {
+            // Octaves add nothing for rounding.
+            return better(even, OctaveComposition.forDelta(pairs, delta, growth, memory), delta);
+        }
+        LossPlan tiny = LossPlan.forTinyDelta(net.expected(), delta, growth, even.epsilon(delta));
+        LossNet finer = net.fitting(tiny);
+        return !tiny.coarse() && finer.fits(tiny) ? better(even, new LossComposition(tiny, finer), delta) : even;
     }
 
     private static Composition better(Composition first, Composition second, double delta) {
         return second.epsilon(delta) < first.epsilon(delta) ? second : first;
-    }
-
-    /** Whether an even lattice knows a small delta badly and octaves, which add nothing for rounding, may know it better. */
-    private static boolean isBadlyKnown(LossComposition even, double epsilon, LossNet net) {
-        return net.counts().size() <= FEW_KINDS && even.isBadlyKnown(epsilon);
     }
 
     private static Composition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth, PldMemory memory) {
@@ -133,9 +135,16 @@ final class CompositionCache {
                 delta = nextDelta;
             }
         }
-        if (best instanceof LossComposition even && delta > 0 && isBadlyKnown(even, epsilon, net)) {
-            Composition octaves = OctaveComposition.forEpsilon(pairs, epsilon, delta, growth, memory);
-            return octaves.delta(epsilon) < delta ? octaves : best;
+        if (best instanceof LossComposition even && delta > 0 && even.isBadlyKnown(epsilon)) {
+            Composition other;
+            if (net.counts().size() <= FEW_KINDS) {
+                other = OctaveComposition.forEpsilon(pairs, epsilon, delta, growth, memory);
+            } else {
+                LossPlan tiny = LossPlan.forEpsilonAtTinyDelta(net.expected(), epsilon, growth, delta);
+                LossNet finer = net.fitting(tiny);
+                other = !tiny.coarse() && finer.fits(tiny) ? new LossComposition(tiny, finer) : best;
+            }
+            return other.delta(epsilon) < delta ? other : best;
         }
         return best;
     }

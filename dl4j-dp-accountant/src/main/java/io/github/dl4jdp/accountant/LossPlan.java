@@ -82,17 +82,19 @@ record LossPlan(
     private static final double SHARE_OF_BEST_TILT = 0.7;
 
     /**
-     * One direction of the relation: the tilt, the tilts that bound the mass above the window and the tilted mass below and
+     * One direction of the relation: the tilt, the one at which Chernoff's bound is best, the tilts that bound the mass above the window and the tilted mass below and
      * above it, and the window.
      */
-    record Direction(double tilt, double tailTilt, double belowTilt, double aboveTilt, double lowest, double length) {
-        /** The tilt at which Chernoff's bound is best. */
-        double bestTilt() {
-            return tilt / SHARE_OF_BEST_TILT;
-        }
-
+    record Direction(
+            double tilt,
+            double bestTilt,
+            double tailTilt,
+            double belowTilt,
+            double aboveTilt,
+            double lowest,
+            double length) {
         private Direction loweredBy(double margin) {
-            return new Direction(tilt, tailTilt, belowTilt, aboveTilt, lowest - margin, length);
+            return new Direction(tilt, bestTilt, tailTilt, belowTilt, aboveTilt, lowest - margin, length);
         }
     }
 
@@ -107,21 +109,31 @@ record LossPlan(
         double total = total(pairs);
         double tail = tail(delta, total * growth);
         List<Term> terms = terms(pairs, tail);
-        return new Planner(terms, total, growth, tail, pairs, Double.NaN, Double.NaN).plan(delta, false);
+        return new Planner(terms, total, growth, tail, pairs, Double.NaN, Double.NaN, SHARE_OF_BEST_TILT)
+                .plan(delta, false);
+    }
+
+    /** The same at the best tilt itself, for deltas that are mostly rounding at a smaller one. */
+    static LossPlan forTinyDelta(Map<LossPair, ? extends Number> pairs, double delta, double growth, double epsilon) {
+        double total = total(pairs);
+        double tail = tail(delta, total * growth);
+        return new Planner(terms(pairs, tail), total, growth, tail, pairs, Double.NaN, epsilon, 1).plan(delta, false);
     }
 
     /** The same where epsilon is known to be about so large, far below Chernoff's bound. */
     static LossPlan forDeltaNear(Map<LossPair, ? extends Number> pairs, double delta, double growth, double epsilon) {
         double total = total(pairs);
         double tail = tail(delta, total * growth);
-        return new Planner(terms(pairs, tail), total, growth, tail, pairs, Double.NaN, epsilon).plan(delta, false);
+        return new Planner(terms(pairs, tail), total, growth, tail, pairs, Double.NaN, epsilon, SHARE_OF_BEST_TILT)
+                .plan(delta, false);
     }
 
     /** A plan for a lower bound on epsilon at the given delta, on a lattice as fine as rounding errors allow. */
     static LossPlan finest(Map<LossPair, ? extends Number> pairs, double delta) {
         double total = total(pairs);
         double tail = tail(delta, total);
-        return new Planner(terms(pairs, tail), total, 1, tail, pairs, Double.NaN, Double.NaN).plan(delta, true);
+        return new Planner(terms(pairs, tail), total, 1, tail, pairs, Double.NaN, Double.NaN, SHARE_OF_BEST_TILT)
+                .plan(delta, true);
     }
 
     /** A plan for delta at the given epsilon. */
@@ -141,7 +153,17 @@ record LossPlan(
         double guess = Math.max(delta, 1e-250);
         double total = total(pairs);
         double tail = tail(guess, total * growth);
-        return new Planner(terms(pairs, tail), total, growth, tail, pairs, epsilon, Double.NaN).plan(guess, false);
+        return new Planner(terms(pairs, tail), total, growth, tail, pairs, epsilon, Double.NaN, SHARE_OF_BEST_TILT)
+                .plan(guess, false);
+    }
+
+    /** A plan for delta at the given epsilon, at the best tilt itself, where delta is known to be at most about so large. */
+    static LossPlan forEpsilonAtTinyDelta(
+            Map<LossPair, ? extends Number> pairs, double epsilon, double growth, double delta) {
+        double guess = Math.max(delta, 1e-250);
+        double total = total(pairs);
+        double tail = tail(guess, total * growth);
+        return new Planner(terms(pairs, tail), total, growth, tail, pairs, epsilon, Double.NaN, 1).plan(guess, false);
     }
 
     private static double tail(double delta, double total) {
@@ -220,7 +242,7 @@ record LossPlan(
 
     /**
      * The numbers that both directions need; {@code asked} is the epsilon at which delta is wanted, {@code expected} the one
-     * that is likely to come out, NaN where there is none.
+     * that is likely to come out, NaN where there is none; {@code share} of the best tilt is used.
      */
     private record Planner(
             List<Term> terms,
@@ -229,7 +251,8 @@ record LossPlan(
             double tail,
             Map<LossPair, ? extends Number> pairs,
             double asked,
-            double expected) {
+            double expected,
+            double share) {
 
         LossPlan plan(double delta, boolean finest) {
             double tilt = tilt(false, delta);
@@ -276,6 +299,7 @@ record LossPlan(
                     (growth * logMoment(terms, reversed, largestTilt) - Math.log(delta * SHARE_ABOVE)) / largestTilt;
             return new Direction(
                     planned.tilt,
+                    planned.bestTilt,
                     largestTilt,
                     planned.belowTilt,
                     planned.aboveTilt,
@@ -309,7 +333,7 @@ record LossPlan(
         }
 
         private Direction direction(boolean reversed, double best, double delta, double leastEpsilon) {
-            double tilt = SHARE_OF_BEST_TILT * best;
+            double tilt = share * best;
             double logShare = Math.log(delta * SHARE_ABOVE);
             DoubleUnaryOperator above = l -> (growth * logMoment(terms, reversed, l) - logShare) / l;
             double tailTilt = minimum(above);
@@ -328,7 +352,7 @@ record LossPlan(
             highest = Math.max(highest, 0);
             double guess = Math.max(lowest, leastEpsilon);
             double length = Math.max(highest - lowest, tiltedAbove.applyAsDouble(beyond) - guess);
-            return new Direction(tilt, tailTilt, tilt - below, tilt + beyond, Math.min(lowest, highest), length);
+            return new Direction(tilt, best, tailTilt, tilt - below, tilt + beyond, Math.min(lowest, highest), length);
         }
 
         private double step(boolean reversed, double tilt, double bound) {

@@ -5,6 +5,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Spectra of the tilted losses of both directions, packed as one complex transform.
@@ -151,27 +152,28 @@ final class LossSpectrum {
         }
     }
 
-    private void multiplyBlock(
-            List<LossSpectrum> parts, Map<Long, List<Mixture>> powers, int d, int[] places) {
-        Block[] bits = new Block[Long.SIZE];
+    private void multiplyBlock(List<LossSpectrum> parts, Map<Long, List<Mixture>> powers, int d, int[] places) {
+        @Nullable Block[] bits = new @Nullable Block[Long.SIZE];
         int highest = 0;
         for (Map.Entry<Long, List<Mixture>> power : powers.entrySet()) {
             Block all = product(parts, power.getValue(), d, places);
             for (long rest = power.getKey(); rest > 0; rest &= rest - 1) {
                 int bit = Long.numberOfTrailingZeros(rest);
                 highest = Math.max(highest, bit);
-                if (bits[bit] == null) {
+                Block known = bits[bit];
+                if (known == null) {
                     bits[bit] = all.copy();
                 } else {
-                    bits[bit].multiply(all);
+                    known.multiply(all);
                 }
             }
         }
-        Block result = bits[highest];
+        Block result = Objects.requireNonNull(bits[highest]);
         for (int bit = highest - 1; bit >= 0; bit--) {
             result.multiply(result);
-            if (bits[bit] != null) {
-                result.multiply(bits[bit]);
+            Block known = bits[bit];
+            if (known != null) {
+                result.multiply(known);
             }
         }
         for (int k = 0; k < places.length; k++) {
@@ -181,7 +183,7 @@ final class LossSpectrum {
     }
 
     private static Block product(List<LossSpectrum> parts, List<Mixture> factors, int d, int[] places) {
-        Block product = null;
+        @Nullable Block product = null;
         for (Mixture factor : factors) {
             Block next = new Block(places.length);
             double[] weights = factor.weights[d];

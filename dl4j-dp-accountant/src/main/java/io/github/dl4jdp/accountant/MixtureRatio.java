@@ -27,8 +27,8 @@ final class MixtureRatio {
     private final double[] rate;
 
     private final double[] shift;
-    /** Mass that is neither at zero nor at a distance. */
-    private final double missing;
+    /** By how much the weight that is taken from zero exceeds those of the distances, rounding included. */
+    private final double lacking;
     /** Weight of the distance zero. */
     private final double rest;
 
@@ -38,7 +38,7 @@ final class MixtureRatio {
     /** How much the slope of the loss grows at most: the largest variance of a distance, over sigma^4. */
     private final double curvature;
 
-    /** Ascending distances with their weights, of which {@code missing} is left out and zero takes what all leave of one. */
+    /** Ascending distances with their weights, of which {@code missing} is left out; zero has what the sum of all, from left to right, leaves of one. */
     MixtureRatio(List<Double> distances, List<Double> weights, double missing, double sigma) {
         int first = 0;
         while (first < distances.size() && !(distances.get(first) > 0)) {
@@ -51,15 +51,19 @@ final class MixtureRatio {
         rate = new double[n];
         shift = new double[n];
         double moved = missing;
+        double rounding = 0;
         for (int j = 0; j < n; j++) {
             center[j] = distances.get(first + j);
             weight[j] = weights.get(first + j);
             logWeight[j] = Math.log(weight[j]);
             rate[j] = center[j] / sigma / sigma;
             shift[j] = center[j] / sigma * (center[j] / sigma) / 2;
-            moved += weight[j];
+            double sum = moved + weight[j];
+            double added = sum - moved;
+            rounding += (moved - (sum - added)) + (weight[j] - added);
+            moved = sum;
         }
-        this.missing = missing;
+        lacking = missing - rounding - Math.max(0, moved - 1);
         rest = 1 - Math.min(1, moved);
         double furthest = n > 0 ? center[n - 1] : 0;
         low = -FARTHEST * sigma;
@@ -80,7 +84,7 @@ final class MixtureRatio {
             top = Math.max(top, rate[j] * x - shift[j] + logWeight[j]);
         }
         if (top <= LARGE) {
-            double excess = -missing;
+            double excess = -lacking;
             double rising = 0;
             for (int j = 0; j < rate.length; j++) {
                 double t = rate[j] * x - shift[j];
@@ -132,7 +136,8 @@ final class MixtureRatio {
             double move = error / slope[0];
             double next = x - move;
             boolean inside = next > below && next < above;
-            // What is left after a step is at most half of the curvature times its square: no more than the loss at a rounded outcome is off.
+            // What is left after a step is at most half of the curvature times its square: no more than the loss at a
+            // rounded outcome is off.
             double allowed = UNIT * (Math.abs(l) + 2 * Math.sqrt(curvature) * Math.abs(x));
             if (Math.abs(move) <= UNIT * Math.abs(x) || (inside && curvature * move * move / 2 <= allowed)) {
                 return inside ? next : x;

@@ -188,9 +188,7 @@ public final class NoiseCalibration {
         double power = Math.abs(Math.log(to / from) / Math.log(step));
         double distance = Math.abs(Math.log(target.epsilon() / to)) / power;
         double further = MARGIN * Math.exp(distance);
-        return Math.min(
-                further >= 1 ? further : Math.max(FARTHEST_FIRST_STEP, factor * factor),
-                most);
+        return Math.min(further >= 1 ? further : Math.max(FARTHEST_FIRST_STEP, factor * factor), most);
     }
 
     /** log(epsilon) - goal, kept finite and away from zero so that the secant has a direction. */

@@ -7,7 +7,6 @@ import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Optional;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -25,7 +24,7 @@ import org.jspecify.annotations.Nullable;
  * the answer typically exceeds the exact epsilon by less than 0.1 %.
  *
  * <p>From 32 kinds of sampled Gaussian events on, as a schedule makes them, kinds are bounded by mixtures of neighboring ones; epsilon grows by 0.2 % at most. Tight down to deltas of
- * 1e-30, and with more than 16 kinds of events to about 1e-20; below, the bound holds but may be loose.
+ * 1e-30, and with more than 16 kinds of events to about 1e-20; below, an epsilon under one may be up to twice as large as it had to be.
  *
  * <p><b>Formal guarantee.</b> As {@link PrivacyAccountant}: the lattice, the tails that are cut, the cyclic transform and
  * every rounding error are bounded, and the bounds are added to delta or epsilon.
@@ -48,8 +47,10 @@ public final class PldAccountant extends LeafAccountant {
     private final CompositionCache forEpsilon;
     private final CompositionCache forDelta;
     private @Nullable GaussianPart gaussianPart;
-    /** The Renyi accountant of the same events, empty where it has no bound; null while it was not asked. */
-    private @Nullable Optional<RdpAccountant> byRdp;
+    /** The Renyi accountant of the same events, where it has a bound. */
+    private @Nullable RdpAccountant rdp;
+
+    private boolean isRdpKnown;
 
     /** All Gaussian events together: one Gaussian of distance mu. */
     private record GaussianPart(double mu, LossPair pair) {}
@@ -81,7 +82,7 @@ public final class PldAccountant extends LeafAccountant {
     @Override
     void add(DpEvent leaf, long count) {
         nonPrivate |= isNonPrivate(leaf);
-        byRdp = null;
+        isRdpKnown = false;
     }
 
     private static boolean isNonPrivate(DpEvent leaf) {
@@ -181,14 +182,14 @@ public final class PldAccountant extends LeafAccountant {
 
     /** What the Renyi accountant says, where it can say something. */
     private double byRdp(ToDoubleFunction<RdpAccountant> question, double otherwise) {
-        Optional<RdpAccountant> asked = byRdp;
-        if (asked == null) {
-            RdpAccountant rdp = new RdpAccountant(relation);
+        if (!isRdpKnown) {
+            RdpAccountant fresh = new RdpAccountant(relation);
             DpEvent event = event();
-            asked = rdp.supports(event) ? Optional.of((RdpAccountant) rdp.compose(event)) : Optional.empty();
-            byRdp = asked;
+            rdp = fresh.supports(event) ? (RdpAccountant) fresh.compose(event) : null;
+            isRdpKnown = true;
         }
-        return asked.isPresent() ? question.applyAsDouble(asked.get()) : otherwise;
+        RdpAccountant asked = rdp;
+        return asked != null ? question.applyAsDouble(asked) : otherwise;
     }
 
     private boolean isGaussian() {

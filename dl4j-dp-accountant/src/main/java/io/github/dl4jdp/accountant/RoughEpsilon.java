@@ -152,7 +152,8 @@ final class RoughEpsilon {
         }
         if (leaf instanceof PoissonSampled sampled && sampled.event() instanceof Laplace laplace) {
             double epsilon = 1 / laplace.noiseMultiplier();
-            return new EpsilonDelta(Math.min(epsilon, Math.log1p(sampled.samplingProbability() * Math.expm1(epsilon))), 0);
+            return new EpsilonDelta(
+                    Math.min(epsilon, Math.log1p(sampled.samplingProbability() * Math.expm1(epsilon))), 0);
         }
         if (leaf instanceof RandomAllocation allocation) {
             return sampled(1.0 / allocation.lots(), allocation.event());

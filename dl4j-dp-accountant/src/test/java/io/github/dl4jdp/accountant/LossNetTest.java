@@ -17,6 +17,7 @@ import org.apache.commons.csv.CSVRecord;
 import org.apache.commons.numbers.gamma.Erfc;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class LossNetTest {
@@ -234,5 +235,24 @@ class LossNetTest {
                 }
             }
         }
+    }
+
+    /** Deltas that are mostly rounding at the usual tilt: as near to octaves, which add nothing for rounding, as to larger deltas. */
+    @ParameterizedTest
+    @CsvSource({"71, 6.1e-4, 2.4e-3, 0.825, 1.17, 3, 5.9e-59", "53, 5.2e-3, 1e-2, 0.663, 0.952, 1, 2e-47"})
+    void epsilon_manyKindsAtTinyDeltas_isNearThatOfOctaves(
+            int kinds, double q, double lastQ, double sigma, double lastSigma, long count, double delta) {
+        PldAccountant accountant = new PldAccountant();
+        Map<LossPair, Long> pairs = new LinkedHashMap<>();
+        for (int i = 0; i < kinds; i++) {
+            double t = i / (kinds - 1.0);
+            double probability = q * Math.pow(lastQ / q, t);
+            double noise = sigma * Math.pow(lastSigma / sigma, t);
+            accountant.compose(new PoissonSampled(probability, new Gaussian(noise)), count);
+            pairs.put(GaussianPair.poisson(probability, noise), count);
+        }
+        double octaves =
+                OctaveComposition.forDelta(pairs, delta, 1, new PldMemory()).epsilon(delta);
+        assertThat(accountant.epsilon(delta)).isBetween(octaves * 0.99, octaves * 1.01);
     }
 }

@@ -6,8 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
+import io.github.dl4jdp.accountant.DpEvent.Laplace;
 import io.github.dl4jdp.accountant.DpEvent.NonPrivate;
+import java.util.List;
 import org.apache.commons.numbers.gamma.Erfc;
 import org.apache.commons.numbers.gamma.InverseErfc;
 import org.junit.jupiter.api.Test;
@@ -47,6 +50,29 @@ class TradeOffCurveTest {
         TradeOffCurve curve = TradeOffCurve.of(new PldAccountant().compose(new Gaussian(2)));
         // (1 + TV) / 2 with TV = 2 Phi(mu / 2) - 1
         assertThat(curve.successRate()).isCloseTo(Erfc.value(-0.25 / Math.sqrt(2)) / 2, within(1e-12));
+    }
+
+    /** A few compositions answer for all deltas as well as one for each would. */
+    @Test
+    void epsilons_manyDeltas_areThoseOfOneAccountantEach() {
+        List<DpEvent> events = List.of(
+                dpSgd(0.01, 1, 3000),
+                dpSgd(1e-6, 0.5, 100_000),
+                new Composed(List.of(dpSgd(0.3, 0.6, 20), new Laplace(2))));
+        for (DpEvent event : events) {
+            double most = new PldAccountant().compose(event).delta(0);
+            double[] deltas = new double[40];
+            for (int i = 0; i < deltas.length; i++) {
+                deltas[i] = most * 0.99 * Math.pow(1e-11, 1 - i / 39.0);
+            }
+            PldAccountant all = new PldAccountant();
+            all.compose(event);
+            double[] epsilons = all.epsilons(deltas);
+            for (int i = 0; i < deltas.length; i++) {
+                double alone = new PldAccountant().compose(event).epsilon(deltas[i]);
+                assertThat(epsilons[i]).as(event + " " + deltas[i]).isCloseTo(alone, within(4e-3 * alone + 4e-5));
+            }
+        }
     }
 
     @Test

@@ -176,7 +176,9 @@ class OptionPairsTest {
             for (Map<Parameter, String> given : variants(question)) {
                 Outcome outcome = Outcome.of(line("epsilon", given, "--delta", DELTA));
                 Double expected = epsilon(given);
-                if (expected == null ? outcome.code() == 0 : outcome.code() != 0 || !isThat(expected, outcome.number())) {
+                if (expected == null
+                        ? outcome.code() == 0
+                        : outcome.code() != 0 || !isThat(expected, outcome.number())) {
                     wrong.add(given + ": " + outcome.out() + outcome.err() + " instead of "
                             + (expected == null ? "a refusal" : expected));
                 } else if (expected == null) {
@@ -279,8 +281,8 @@ class OptionPairsTest {
     private static boolean assertNoise(Map<Parameter, String> given, @Nullable Double epsilon) {
         Map<Parameter, String> rest = new EnumMap<>(given);
         rest.remove(Parameter.NOISE_MULTIPLIER);
-        Outcome outcome =
-                Outcome.of(line("noise", rest, "--delta", DELTA, "--epsilon", epsilon == null ? "1" : epsilon.toString()));
+        Outcome outcome = Outcome.of(
+                line("noise", rest, "--delta", DELTA, "--epsilon", epsilon == null ? "1" : epsilon.toString()));
         if (epsilon == null || rest.containsKey(Parameter.EVENT) || rest.containsKey(Parameter.LEDGER)) {
             outcome.refused(" ");
             return false;
@@ -333,7 +335,8 @@ class OptionPairsTest {
 
     private static NeighboringRelation relation(Map<Parameter, String> given) {
         boolean ledger = given.containsKey(Parameter.LEDGER) || given.containsKey(Parameter.EARLIER_LEDGER);
-        boolean cyclic = given.containsKey(Parameter.CORRELATED_NOISE) && sampling(given).equals("poisson");
+        boolean cyclic =
+                given.containsKey(Parameter.CORRELATED_NOISE) && sampling(given).equals("poisson");
         String usual = ledger || cyclic
                 ? "zero-out"
                 : isOfRun(given)
@@ -354,7 +357,8 @@ class OptionPairsTest {
                         default -> true;
                     });
         }
-        return NeighboringRelation.valueOf(relation.toUpperCase(java.util.Locale.ROOT).replace('-', '_'));
+        return NeighboringRelation.valueOf(
+                relation.toUpperCase(java.util.Locale.ROOT).replace('-', '_'));
     }
 
     private static void require(boolean condition) {
@@ -378,8 +382,8 @@ class OptionPairsTest {
         int group = (int) Double.parseDouble(given.getOrDefault(Parameter.GROUP_SIZE, "1"));
         List<DpEvent> all = new ArrayList<>();
         boolean unknown = false;
-        for (Parameter parameter : List.of(
-                Parameter.EARLIER_RELEASES, Parameter.EARLIER_LEDGER, Parameter.EVENT, Parameter.LEDGER)) {
+        for (Parameter parameter :
+                List.of(Parameter.EARLIER_RELEASES, Parameter.EARLIER_LEDGER, Parameter.EVENT, Parameter.LEDGER)) {
             String value = given.get(parameter);
             if (value == null) {
                 continue;
@@ -391,7 +395,8 @@ class OptionPairsTest {
         }
         if (isOfRun(given)) {
             all.add(run(given));
-            unknown |= given.containsKey(Parameter.CORRELATED_NOISE) && sampling(given).equals("poisson");
+            unknown |= given.containsKey(Parameter.CORRELATED_NOISE)
+                    && sampling(given).equals("poisson");
         } else {
             for (Parameter ofRun : List.of(
                     Parameter.SAMPLING_PROBABILITY,
@@ -430,9 +435,8 @@ class OptionPairsTest {
             return correlated(given, CorrelatedNoise.parse(code), replace ? sigma / 2 : sigma);
         }
         require(!given.containsKey(Parameter.PARTICIPATIONS) && !given.containsKey(Parameter.SEPARATION));
-        long charges = sampling.equals("given-batches") || sampling.equals("random-allocation")
-                ? passes(given)
-                : steps(given);
+        long charges =
+                sampling.equals("given-batches") || sampling.equals("random-allocation") ? passes(given) : steps(given);
         if (!given.containsKey(Parameter.NOISE_SCHEDULE)) {
             return new SelfComposed(charge(given, sigma, replace), charges);
         }
@@ -458,8 +462,7 @@ class OptionPairsTest {
             case "fixed-size" ->
                 new SampledWithoutReplacement(
                         (long) number(given, Parameter.EXAMPLES), (long) number(given, Parameter.LOT_SIZE), releases);
-            case "random-allocation" ->
-                new RandomAllocation((long) number(given, Parameter.LOTS_PER_PASS), releases);
+            case "random-allocation" -> new RandomAllocation((long) number(given, Parameter.LOTS_PER_PASS), releases);
             case "given-batches" -> releases;
             default -> new PoissonSampled(probability(given), releases);
         };
@@ -495,8 +498,7 @@ class OptionPairsTest {
     }
 
     private static DpEvent correlated(Map<Parameter, String> given, CorrelatedNoise noise, double sigma) {
-        for (Parameter other :
-                List.of(Parameter.NOISE_SCHEDULE, Parameter.COUNT_NOISE, Parameter.RELEASES_PER_LOT)) {
+        for (Parameter other : List.of(Parameter.NOISE_SCHEDULE, Parameter.COUNT_NOISE, Parameter.RELEASES_PER_LOT)) {
             require(!given.containsKey(other));
         }
         long steps = steps(given);
@@ -505,12 +507,12 @@ class OptionPairsTest {
                     ? (long) number(given, Parameter.PARTICIPATIONS)
                     : passes(given);
             long ofPass = (long) (number(given, Parameter.EXAMPLES) / number(given, Parameter.LOT_SIZE));
-            long separation = given.containsKey(Parameter.SEPARATION)
-                    ? (long) number(given, Parameter.SEPARATION)
-                    : ofPass;
+            long separation =
+                    given.containsKey(Parameter.SEPARATION) ? (long) number(given, Parameter.SEPARATION) : ofPass;
             require(participations >= passes(given));
             return new Gaussian(sigma
-                    / CorrelationMatrix.of(noise, steps, participations, separation).sensitivity());
+                    / CorrelationMatrix.of(noise, steps, participations, separation)
+                            .sensitivity());
         }
         require(sampling(given).equals("poisson") && noise.isBanded());
         require(!given.containsKey(Parameter.PARTICIPATIONS) && !given.containsKey(Parameter.SEPARATION));
@@ -520,7 +522,8 @@ class OptionPairsTest {
                 new PoissonSampled(
                         probability,
                         new Gaussian(sigma
-                                / CorrelationMatrix.of(noise, steps, 1, noise.bands()).sensitivity())),
+                                / CorrelationMatrix.of(noise, steps, 1, noise.bands())
+                                        .sensitivity())),
                 (steps + noise.bands() - 1) / noise.bands());
     }
 }
