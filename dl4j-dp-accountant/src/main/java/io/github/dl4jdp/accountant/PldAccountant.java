@@ -48,7 +48,7 @@ public final class PldAccountant extends LeafAccountant {
     private final CompositionCache forDelta;
     private @Nullable GaussianPart gaussianPart;
     /** The Renyi accountant of the same events, where it has a bound. */
-    private @Nullable RdpAccountant rdp;
+    private @Nullable RdpAccountant moments;
 
     private boolean isRdpKnown;
 
@@ -185,10 +185,10 @@ public final class PldAccountant extends LeafAccountant {
         if (!isRdpKnown) {
             RdpAccountant fresh = new RdpAccountant(relation);
             DpEvent event = event();
-            rdp = fresh.supports(event) ? (RdpAccountant) fresh.compose(event) : null;
+            moments = fresh.supports(event) ? (RdpAccountant) fresh.compose(event) : null;
             isRdpKnown = true;
         }
-        RdpAccountant asked = rdp;
+        RdpAccountant asked = moments;
         return asked != null ? question.applyAsDouble(asked) : otherwise;
     }
 
