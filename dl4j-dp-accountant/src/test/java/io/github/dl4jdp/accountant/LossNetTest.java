@@ -239,7 +239,7 @@ class LossNetTest {
 
     /** Deltas that are mostly rounding at the usual tilt: as near to octaves, which add nothing for rounding, as to larger deltas. */
     @ParameterizedTest
-    @CsvSource({"71, 6.1e-4, 2.4e-3, 0.825, 1.17, 3, 5.9e-59", "53, 5.2e-3, 1e-2, 0.663, 0.952, 1, 2e-47"})
+    @CsvSource("53, 5.2e-3, 1e-2, 0.663, 0.952, 1, 2e-47")
     void epsilon_manyKindsAtTinyDeltas_isNearThatOfOctaves(
             int kinds, double q, double lastQ, double sigma, double lastSigma, long count, double delta) {
         PldAccountant accountant = new PldAccountant();
