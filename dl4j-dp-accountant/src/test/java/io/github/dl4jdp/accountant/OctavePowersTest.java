@@ -22,6 +22,17 @@ class OctavePowersTest {
     /** A pair that says nothing, or all: delta tells how many of it there were. */
     @Property(tries = 30)
     void of_anyCount_isTheProductOfSoManyEvents(@ForAll @LongRange(min = 1, max = 1L << 20) long count) {
+        requireProduct(count);
+    }
+
+    /** Numbers of more bits than are made by one product. */
+    @ParameterizedTest
+    @ValueSource(longs = {2049, 8191, 1_000_001})
+    void of_countOfManyBits_isTheProductOfSoManyEvents(long count) {
+        requireProduct(count);
+    }
+
+    private static void requireProduct(long count) {
         var pair = new AtomPair(0, 0x1p-24);
         double delta = powers(pair, 0).of(0, count).delta(0);
         double exact = -Math.expm1(count * Math.log1p(-0x1p-24));
