@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains a small network on drawn pictures so that two crops of one picture get near, and different pictures far, representations.
 
-    python pretrain.py --pictures pictures.npy --seed 1 --steps 8000 --out network.npz
+    python pretrain.py --pictures pictures.npy --seed 1 --steps 12000 --out network.npz
 
 Loss: T. Wang and P. Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere, ICML 2020
 (alpha = 2, t = 2).
@@ -29,12 +29,22 @@ def network():
         *block(12, 64, 3, 1),
         *block(64, 128, 3, 2),
         *block(128, 128, 3, 1),
+        *block(128, 128, 3, 1),
         *block(128, 256, 3, 2),
+        *block(256, 256, 3, 1),
     )
 
 
-def head():
-    return nn.Sequential(nn.Linear(256, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128))
+def heads():
+    """One for the stage of 8x8 positions and one for that of 4x4: the earlier layers learn faster when asked themselves."""
+    return nn.ModuleList(
+        nn.Sequential(nn.Linear(width, 256), nn.BatchNorm1d(256), nn.ReLU(), nn.Linear(256, 128)) for width in (128, 256)
+    )
+
+
+def stages(net, x):
+    middle = net[:12](x)
+    return middle, net[12:](middle)
 
 
 def crops(x, g):
@@ -100,48 +110,68 @@ def folded(net):
     return out
 
 
+def load(net, tops, optimizer, path):
+    saved = torch.load(path)
+    net.load_state_dict(saved["net"])
+    tops.load_state_dict(saved["tops"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return saved["average"], saved["step"]
+
+
+def save(net, tops, optimizer, average, step, path):
+    shadow = network()
+    shadow.load_state_dict(average)
+    np.savez(path + ".tmp.npz", step=step, **folded(shadow))
+    state = {"net": net.state_dict(), "tops": tops.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step}
+    torch.save(state, path + ".pt.tmp")
+    os.replace(path + ".pt.tmp", path + ".pt")
+    os.replace(path + ".tmp.npz", path)
+
+
 def main():
     o = argparse.ArgumentParser()
     o.add_argument("--pictures", required=True)
+    o.add_argument("--count", type=int, default=0, help="pictures to use, the first ones (default: all)")
     o.add_argument("--seed", type=int, default=1)
-    o.add_argument("--steps", type=int, required=True)
-    o.add_argument("--batch", type=int, default=256)
-    o.add_argument("--rate", type=float, default=1e-3)
+    o.add_argument("--steps", type=int, required=True, help="of the whole schedule: the learning rate falls to nearly zero at its end")
+    o.add_argument("--batch", type=int, default=128)
+    o.add_argument("--rate", type=float, default=2e-3)
     o.add_argument("--out", required=True)
     o.add_argument("--save-every", type=int, default=250)
-    o.add_argument("--resume", default="", help="a .pt file of an interrupted run")
+    o.add_argument("--resume", action="store_true", help="go on from OUT.pt")
     o = o.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(o.seed)
     g = torch.Generator().manual_seed(o.seed)
     pictures = np.load(o.pictures, mmap_mode="r")
-    net, top = network(), head()
-    net = net.to(memory_format=torch.channels_last)
-    params = list(net.parameters()) + list(top.parameters())
+    count = o.count or pictures.shape[0]
+    net, tops = network().to(memory_format=torch.channels_last), heads()
+    params = list(net.parameters()) + list(tops.parameters())
     optimizer = torch.optim.AdamW(params, o.rate, weight_decay=0.01)
     average = {k: v.clone() for k, v in net.state_dict().items()}
     first = 0
     if o.resume:
-        saved = torch.load(o.resume)
-        net.load_state_dict(saved["net"]); top.load_state_dict(saved["top"]); optimizer.load_state_dict(saved["optimizer"])
-        average = saved["average"]; first = saved["step"]
+        average, first = load(net, tops, optimizer, o.out + ".pt")
         g.manual_seed(o.seed + first)
     clock = time.process_time()
-    sums = np.zeros(2)
+    sums = np.zeros(4)
     for step in range(first, o.steps):
-        rate = o.rate * min(1, (step + 1) / 100) * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / o.steps)))
+        rate = o.rate * min(1, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / o.steps)))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        index = torch.randint(pictures.shape[0], (o.batch,), generator=g).numpy()
+        index = torch.randint(count, (o.batch,), generator=g).numpy()
         x = torch.from_numpy(pictures[index]).float() / 255
         views = torch.cat([crops(x, g), crops(x, g)]).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            y = net(views)
-        z = F.normalize(top(y.float().mean((2, 3))))
-        a, b = z[: o.batch], z[o.batch :]
-        align = (a - b).pow(2).sum(1).mean()
-        uniform = (uniformity(a) + uniformity(b)) / 2
-        loss = align + uniform
+            outputs = stages(net, views)
+        loss = 0
+        for i, (y, top) in enumerate(zip(outputs, tops)):
+            z = F.normalize(top(y.float().mean((2, 3))))
+            a, b = z[: o.batch], z[o.batch :]
+            align = (a - b).pow(2).sum(1).mean()
+            uniform = (uniformity(a) + uniformity(b)) / 2
+            loss = loss + align + uniform
+            sums[2 * i : 2 * i + 2] += align.item(), uniform.item()
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -150,16 +180,12 @@ def main():
             for k, v in net.state_dict().items():
                 if v.dtype.is_floating_point:
                     average[k].mul_(decay).add_(v, alpha=1 - decay)
-        sums += align.item(), uniform.item()
         if (step + 1) % 50 == 0:
-            print(step + 1, "align %.3f uniform %.3f" % tuple(sums / 50), "cpu %.0f" % (time.process_time() - clock), flush=True)
+            losses = "8x8 align %.3f uniform %.3f, 4x4 align %.3f uniform %.3f" % tuple(sums / 50)
+            print(step + 1, losses, "cpu %.0f" % (time.process_time() - clock), time.strftime("%H:%M:%S"), flush=True)
             sums[:] = 0
         if (step + 1) % o.save_every == 0 or step + 1 == o.steps:
-            shadow = network()
-            shadow.load_state_dict(average)
-            np.savez(o.out + ".tmp.npz", step=step + 1, **folded(shadow))
-            os.replace(o.out + ".tmp.npz", o.out)
-            torch.save({"net": net.state_dict(), "top": top.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "step": step + 1}, o.out + ".pt")
+            save(net, tops, optimizer, average, step + 1, o.out)
 
 
 if __name__ == "__main__":
