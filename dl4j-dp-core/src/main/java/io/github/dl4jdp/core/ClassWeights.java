@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import java.util.Arrays;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -34,6 +35,9 @@ public final class ClassWeights {
         for (int c = 0; c < weights.length; c++) {
             weights[c] = (float) (least / shares[c]);
         }
-        return Nd4j.create(new float[][] {weights});
+        // For a loss, which lives as long as its network.
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return Nd4j.create(new float[][] {weights});
+        }
     }
 }

@@ -35,10 +35,12 @@ import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.dataset.api.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.dataset.api.iterator.DataSetIterator;
 import org.nd4j.linalg.dataset.api.iterator.MultiDataSetIterator;
+import org.nd4j.linalg.factory.Nd4j;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -101,7 +103,10 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions)}, with rules for your own layers. */
     public static PrivacyEngine attach(Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules) {
-        return attach(network, plan, options, rules, LedgerOpener.onDisk(plan.ledgerKey()));
+        // The updater's state and the gradient view stay: in a workspace of the caller's, others would write on them.
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return attach(network, plan, options, rules, LedgerOpener.onDisk(plan.ledgerKey()));
+        }
     }
 
     /** As {@link #attach(Model, DpSgdPlan, ExecutionOptions, GradientRules)}, with ledgers opened otherwise. */

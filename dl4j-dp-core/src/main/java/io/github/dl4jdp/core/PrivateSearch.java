@@ -11,16 +11,19 @@ import io.github.dl4jdp.accountant.PrivacyLedger.Head;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
 import io.github.dl4jdp.accountant.RunCount;
 import io.github.dl4jdp.core.data.GroupedExamples;
+import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.gradient.DataPreProcessors;
 import io.github.dl4jdp.core.gradient.GradientRules;
 import io.github.dl4jdp.core.internal.Require;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.charging.LedgerOpener;
 import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.plan.OtherReleases;
+import io.github.dl4jdp.core.internal.training.LotIterator;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.random.RandomStreams;
@@ -165,12 +168,14 @@ public final class PrivateSearch<C> {
                     "validation must have the " + draft.unit()
                             + " of each row, the draft's unit of privacy, whose rows may all be right or wrong together: pass GroupedExamples.of(validation, ids)");
         }
+        DataSet kept = LotIterator.toDataSet(
+                InMemoryExamples.map(InMemoryExamples.toMultiDataSet(validation), HostArrays::kept));
         return withPrivateAccuracy(
                 validation,
                 noise,
                 RandomAccessExamples.of(validation).get(new long[] {0}),
                 "accuracy on " + validation.numExamples() + " private examples, with noise of " + noise + " examples",
-                network -> noisyCorrect(network, validation, noise) / validation.numExamples());
+                network -> noisyCorrect(network, kept, noise) / kept.numExamples());
     }
 
     /**

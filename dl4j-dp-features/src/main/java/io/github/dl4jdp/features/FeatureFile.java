@@ -151,7 +151,7 @@ public final class FeatureFile implements DataStage {
             throw new IllegalArgumentException(
                     "labels must have shape [" + size + ", classes], was " + Arrays.toString(labels.shape()));
         }
-        return new Labeled(this, labels.dup('c'));
+        return new Labeled(this, HostArrays.detached(labels));
     }
 
     /** Examples whose features stay in their file until a lot needs them. */

@@ -16,6 +16,9 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
+import org.nd4j.linalg.api.memory.conf.WorkspaceConfiguration;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
@@ -183,6 +186,23 @@ class FeatureFileTest {
         assertThatThrownBy(() -> file.withLabels(Nd4j.ones(3, 2)))
                 .isInstanceOf(IllegalArgumentException.class)
                 .hasMessageContaining("[4, classes], was [3, 2]");
+    }
+
+    @Test
+    void withLabels_inAWorkspace_keepsThemOutsideOfIt() throws IOException {
+        FeatureFile file = open(2, 4, 0);
+        INDArray labels = Nd4j.createFromArray(new float[][] {{1, 0}, {0, 1}, {1, 0}, {0.25f, 0.75f}});
+        var workspace = WorkspaceConfiguration.builder().initialSize(100_000).build();
+        RandomAccessExamples examples;
+        try (MemoryWorkspace turn = Nd4j.getWorkspaceManager().getAndActivateWorkspace(workspace, "CALLER")) {
+            examples = file.withLabels(labels);
+        }
+        try (MemoryWorkspace turn = Nd4j.getWorkspaceManager().getAndActivateWorkspace(workspace, "CALLER")) {
+            Nd4j.zeros(DataType.FLOAT, 1_000);
+
+            assertThat(examples.get(new long[] {0, 1, 2, 3}).getLabels(0)).isEqualTo(labels);
+        }
+        Nd4j.getWorkspaceManager().destroyAllWorkspacesForCurrentThread();
     }
 
     @Test

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.data;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -28,7 +29,7 @@ public final class InMemoryExamples implements RandomAccessExamples {
     /** @param stages preprocessors that were applied to the data, and stages of their way */
     InMemoryExamples(MultiDataSet data, Collection<Object> stages) {
         this.stages = List.copyOf(stages);
-        this.data = map(data, InMemoryExamples::rowMajor);
+        this.data = map(data, InMemoryExamples::kept);
         this.size = data.getFeatures(0).size(0);
         map(data, array -> {
             if (array.size(0) != size) {
@@ -101,9 +102,9 @@ public final class InMemoryExamples implements RandomAccessExamples {
         return array.reshape('c', array.size(0), array.length() / array.size(0));
     }
 
-    /** A view where possible: the reshape to rows must not copy the data set at every lot. */
-    private static INDArray rowMajor(INDArray array) {
-        return array.ordering() == 'c' && !array.isView() ? array : array.dup('c');
+    /** The array itself where possible, in c order: the reshape to rows must not copy the data set at every lot. */
+    private static INDArray kept(INDArray array) {
+        return array.ordering() == 'c' && !array.isView() ? HostArrays.kept(array) : HostArrays.detached(array);
     }
 
     /** A new data set of what the function makes of every array that is there. */

@@ -114,7 +114,10 @@ public final class RecordExamples implements RandomAccessExamples {
                 .toList();
         try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
             while (iterator.hasNext()) {
-                batches.add(iterator.next());
+                DataSet batch = iterator.next();
+                // Iterators that read ahead return batches in a workspace, which later batches overwrite.
+                batch.detach();
+                batches.add(batch);
             }
             if (batches.isEmpty()) {
                 throw new IllegalArgumentException("the iterator must return at least one batch, returned none");

@@ -129,6 +129,11 @@ public final class HostArrays {
         }
     }
 
+    /** The array itself, or a copy of one in a workspace: whoever keeps it longer than a call would find other numbers there once the workspace is opened again. */
+    public static INDArray kept(INDArray array) {
+        return array.isAttached() ? detached(array) : array;
+    }
+
     /** Whether the elements lie one after the other in c order. */
     public static boolean isContiguous(INDArray array) {
         long expected = 1;

@@ -69,6 +69,9 @@ public final class ModelValidator {
     private static final String NOTHING_TRAINS = "no layer trains; unfreeze at least the output layer";
     private static final String SHARED_PARAMETERS =
             "it shares its parameters with another layer, so that they would get one clipped gradient for each use; give it its own";
+    private static final String IN_WORKSPACE =
+            "its parameters, its gradients or the state of its updater are in an ND4J workspace, where others write on them once it is opened again; call init() and"
+                    + " getUpdater() outside of workspaces, or train a clone() made there";
     private static final String NOT_INITIALISED = "it is not initialized; call init() first";
 
     private final DpNetwork network;
@@ -106,6 +109,9 @@ public final class ModelValidator {
             add(
                     "it is already attached to a PrivacyEngine; close() that engine first, which keeps the privacy account");
             return;
+        }
+        if (network.isInWorkspace()) {
+            add(IN_WORKSPACE);
         }
         DataType dataType = network.dataType();
         if (dataType != DataType.FLOAT && dataType != DataType.DOUBLE) {

@@ -268,6 +268,12 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     /** The flattened gradient [1, numParams] that DL4J's updater reads. */
     public abstract INDArray gradientView();
 
+    /** Whether what training goes on with lies in a workspace. */
+    public boolean isInWorkspace() {
+        return Stream.of(model().params(), model().getGradientsViewArray(), stateOf(currentUpdater()))
+                .anyMatch(array -> array != null && array.isAttached());
+    }
+
     /** Whether the network's configuration divides the gradient by the batch size. */
     public boolean dividesByBatchSize() {
         return model().conf().isMiniBatch();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
@@ -26,8 +27,10 @@ import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
 import org.deeplearning4j.optimize.api.TrainingListener;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.IUpdater;
 
 /** A {@link ComputationGraph}: it keeps every layer twice, in {@code getLayers()} and in its vertex. */
@@ -179,7 +182,7 @@ public final class GraphNetwork extends DpNetwork {
         ComputationGraphConfiguration conf = clone(network.getConfiguration());
         configurations(conf).forEach(layer -> InnerLayers.replaceUpdaters(layer.getLayer(), updaters));
         var copy = new ComputationGraph(conf);
-        copy.init(network.params().dup(), false);
+        copy.init(HostArrays.detached(network.params()), false);
         return copy;
     }
 
@@ -200,7 +203,9 @@ public final class GraphNetwork extends DpNetwork {
 
     @Override
     Updater plainUpdater(@Nullable INDArray state) {
-        return new ComputationGraphUpdater(network, state);
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return new ComputationGraphUpdater(network, state);
+        }
     }
 
     @Override

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import java.util.ArrayList;
@@ -25,8 +26,10 @@ import org.deeplearning4j.optimize.api.TrainingListener;
 import org.deeplearning4j.util.TimeSeriesUtils;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.IUpdater;
 
 /** A {@link MultiLayerNetwork}: {@code getLayers()} returns its live array, so a layer is replaced in place. */
@@ -127,7 +130,7 @@ final class LayerListNetwork extends DpNetwork {
         MultiLayerConfiguration conf = network.getLayerWiseConfigurations().clone();
         conf.getConfs().forEach(layer -> InnerLayers.replaceUpdaters(layer.getLayer(), updaters));
         var copy = new MultiLayerNetwork(conf);
-        copy.init(network.params().dup(), false);
+        copy.init(HostArrays.detached(network.params()), false);
         return copy;
     }
 
@@ -148,7 +151,9 @@ final class LayerListNetwork extends DpNetwork {
 
     @Override
     Updater plainUpdater(@Nullable INDArray state) {
-        return new MultiLayerUpdater(network, state);
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return new MultiLayerUpdater(network, state);
+        }
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.internal.training;
 
 import io.github.dl4jdp.core.data.InMemoryExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.mechanism.Charge;
 import java.util.List;
 import java.util.Objects;
@@ -119,7 +120,8 @@ public final class GivenBatches extends LotSupply {
         last = paidWith;
         MultiDataSet lot = unreleased();
         if (lot == null) {
-            lot = read.get();
+            // The iterator may read ahead into a workspace, and a lot whose fit failed is handed out again.
+            lot = InMemoryExamples.map(read.get(), HostArrays::kept);
             if (lot.getFeatures(0).isEmpty()) {
                 throw new IllegalStateException(
                         "a batch must have one example at least, the one after " + examples

@@ -6,7 +6,9 @@ import java.util.Iterator;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.nd4j.linalg.api.memory.MemoryWorkspace;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.factory.Nd4j;
 
 /**
  * The lots of a plan as an iterator for {@code net.fit}: each {@code next()} is one lot, one pass over the iterator is one pass of the plan.
@@ -49,7 +51,9 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
 
     @Override
     public boolean hasNext() {
-        return supply.hasNext();
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return supply.hasNext();
+        }
     }
 
     @Override
@@ -60,8 +64,11 @@ abstract sealed class Lots<D, P> implements Iterator<D>, Serializable permits Lo
         }
         P preProcessor = getPreProcessor.get();
         supply.training.noticeStage(preProcessor);
-        return handedOut(
-                supply.next(part -> isDrawn && preProcessor != null ? preProcessed(part, preProcessor) : part));
+        // A lot, and what is summed of it, can outlive the caller's workspace: a fit that fails gets it again.
+        try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
+            return handedOut(
+                    supply.next(part -> isDrawn && preProcessor != null ? preProcessed(part, preProcessor) : part));
+        }
     }
 
     abstract D handedOut(RefusedLot refusal);
