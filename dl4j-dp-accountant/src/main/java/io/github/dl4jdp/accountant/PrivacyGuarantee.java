@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.accountant;
 
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.util.Locale;
 import java.util.Objects;
 
@@ -41,15 +43,16 @@ public record PrivacyGuarantee(double epsilon, double delta, NeighboringRelation
         this(epsilon, delta, NeighboringRelation.ADD_OR_REMOVE_ONE);
     }
 
-    /** For people: {@code (epsilon = 2.3817, delta = 1.0e-05, add-or-remove-one)}; epsilon is rounded upwards. */
+    /** For people: {@code (epsilon = 2.3817, delta = 1.00e-05, add-or-remove-one)}; epsilon and delta are rounded upwards. */
     @Override
     public String toString() {
-        double rounded = Double.isInfinite(epsilon) ? epsilon : Math.ceil(epsilon * 1e4) / 1e4;
         return String.format(
                 Locale.ROOT,
-                "(epsilon = %.4f, delta = %.3g, %s)",
-                rounded,
-                delta,
+                "(epsilon = %s, delta = %s, %s)",
+                Double.isInfinite(epsilon)
+                        ? Double.toString(epsilon)
+                        : BigDecimal.valueOf(epsilon).setScale(4, RoundingMode.CEILING).toPlainString(),
+                RoundedBounds.upper(delta, 3),
                 relation.name().toLowerCase(Locale.ROOT).replace('_', '-'));
     }
 }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.audit;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.accountant.TradeOffCurve;
 import io.github.dl4jdp.core.random.RandomStreams;
 import java.util.ArrayList;
@@ -300,11 +301,11 @@ public final class CanaryAudit {
             if (TradeOffOneRunBound.refutes(least, canaries, guesses, correct, significance)) {
                 throw new AssertionError(String.format(
                         Locale.ROOT,
-                        "%d of %d guesses on %d canaries were right: under the claimed trade-off curve the probability of that is at most %.2g",
+                        "%d of %d guesses on %d canaries were right: under the claimed trade-off curve the probability of that is at most %s",
                         correct,
                         guesses,
                         canaries,
-                        pValue(curve)));
+                        RoundedBounds.upper(pValue(curve), 2)));
             }
         }
 
@@ -331,11 +332,11 @@ public final class CanaryAudit {
             if (pValue < 1 - confidence) {
                 throw new AssertionError(String.format(
                         Locale.ROOT,
-                        "%d of %d guesses were right: under %s the probability of that is at most %.2g",
+                        "%d of %d guesses were right: under %s the probability of that is at most %s",
                         correct,
                         guesses,
                         guarantee,
-                        pValue));
+                        RoundedBounds.upper(pValue, 2)));
             }
         }
     }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.audit;
 
 import io.github.dl4jdp.accountant.DpEvent;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import java.util.List;
 import java.util.Locale;
 
@@ -78,8 +79,8 @@ public record StepAuditResult(
                 Locale.ROOT,
                 "%s %s.%n"
                         + "By the %s, an attacker missed the canary in %d of %d steps and raised a false alarm in %d of %d:%n"
-                        + "with confidence %s the miss rate is below %.4f and the false alarm rate below %.4f.%n"
-                        + "Epsilon of one step at delta = %.3g: claimed at most %.4f; found at least %.4f, or %.4f if the mechanism is Gaussian.%n"
+                        + "with confidence %s the miss rate is below %s and the false alarm rate below %s.%n"
+                        + "Epsilon of one step at delta = %s: claimed at most %s; found at least %s, or %s if the mechanism is Gaussian.%n"
                         + "The canary's gradient was %.3g clipping norms long.",
                 isContradicted ? "CONTRADICTED: the steps do not satisfy" : "Nothing found against",
                 claim,
@@ -89,12 +90,12 @@ public record StepAuditResult(
                 falseAlarms,
                 trialsWithout,
                 confidence,
-                missRateBound,
-                falseAlarmRateBound,
+                RoundedBounds.upper(missRateBound, 4),
+                RoundedBounds.upper(falseAlarmRateBound, 4),
                 delta,
-                claimedEpsilon,
-                epsilonLowerBound,
-                gaussianEpsilonLowerBound,
+                RoundedBounds.upper(claimedEpsilon, 4),
+                RoundedBounds.lower(epsilonLowerBound, 4),
+                RoundedBounds.lower(gaussianEpsilonLowerBound, 4),
                 canaryLength);
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.internal.Require;
 import java.util.Locale;
 import org.deeplearning4j.earlystopping.termination.EpochTerminationCondition;
@@ -90,9 +91,9 @@ public final class PrivacyBudgetTerminationCondition
     public String toString() {
         return String.format(
                 Locale.ROOT,
-                "PrivacyBudgetTerminationCondition(epsilon = %.4g, delta = %.3g, %d %s)",
-                epsilon,
-                engine.plan().delta(),
+                "PrivacyBudgetTerminationCondition(epsilon = %s, delta = %s, %d %s)",
+                RoundedBounds.upper(epsilon, 4),
+                RoundedBounds.upper(engine.plan().delta(), 3),
                 affordable,
                 engine.plan().mechanism().chargesByPass() ? "passes" : "steps");
     }

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.internal.Require;
 import java.util.ArrayList;
 import java.util.List;
@@ -100,40 +101,40 @@ public final class PrivacyListener extends BaseTrainingListener {
         if (!plan.noiseSchedule().isConstant() || !plan.others().isEmpty()) {
             return String.format(
                     Locale.ROOT,
-                    "The whole plan (%s, %s)%s costs epsilon = %.4g, at delta = %.3g (%s), by the %s accountant.",
+                    "The whole plan (%s, %s)%s costs epsilon = %s, at delta = %s (%s), by the %s accountant.",
                     count(epochs, "epoch"),
                     count(plan.steps(), "step"),
                     !plan.others().isEmpty() ? ", with the other releases," : "",
-                    all,
-                    plan.delta(),
+                    RoundedBounds.upper(all, 4),
+                    RoundedBounds.upper(plan.delta(), 3),
                     relationAndUnit(plan),
                     plan.accountantKind());
         }
         if (epochs == 1) {
             return String.format(
                     Locale.ROOT,
-                    "The plan's one epoch (%s) costs epsilon = %.4g, at delta = %.3g (%s).",
+                    "The plan's one epoch (%s) costs epsilon = %s, at delta = %s (%s).",
                     count(plan.steps(), "step"),
-                    all,
-                    plan.delta(),
+                    RoundedBounds.upper(all, 4),
+                    RoundedBounds.upper(plan.delta(), 3),
                     relationAndUnit(plan));
         }
         return String.format(
                 Locale.ROOT,
-                "One epoch (%s) costs epsilon = %.4g, the whole plan (%s, %s) epsilon = %.4g, at delta = %.3g (%s).%n"
-                        + "Adding up epoch by epoch would give %d x %.4g = %.4g: the %s accountant is smaller because it composes the"
+                "One epoch (%s) costs epsilon = %s, the whole plan (%s, %s) epsilon = %s, at delta = %s (%s).%n"
+                        + "Adding up epoch by epoch would give %d x %s = %s: the %s accountant is smaller because it composes the"
                         + " privacy losses of the steps,%nwhose random parts cancel in part (the spread grows like the square root of the"
                         + " number of steps), and converts to epsilon once, at the end.",
                 count(oneEpoch, "step"),
-                one,
+                RoundedBounds.upper(one, 4),
                 count(epochs, "epoch"),
                 count(plan.steps(), "step"),
-                all,
-                plan.delta(),
+                RoundedBounds.upper(all, 4),
+                RoundedBounds.upper(plan.delta(), 3),
                 relationAndUnit(plan),
                 epochs,
-                one,
-                epochs * one,
+                RoundedBounds.upper(one, 4),
+                RoundedBounds.upper(epochs * one, 4),
                 plan.accountantKind());
     }
 

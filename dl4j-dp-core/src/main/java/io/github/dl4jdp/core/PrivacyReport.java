@@ -5,6 +5,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Head;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.accountant.TradeOffCurve;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.plan.ExampleShape;
@@ -242,11 +243,8 @@ public final class PrivacyReport {
 
     /** The guarantee in one sentence. */
     String verdict() {
-        String values = String.format(
-                Locale.ROOT,
-                "epsilon = %.4g, delta = %.3g",
-                guarantee().epsilon(),
-                guarantee().delta());
+        String values = "epsilon = " + RoundedBounds.upper(guarantee().epsilon(), 4) + ", delta = "
+                + RoundedBounds.upper(guarantee().delta(), 3);
         if (isPrivate()) {
             return "(" + values + ")-differential privacy, " + guarantee().relation() + ", one " + plan.unit();
         }
@@ -266,10 +264,8 @@ public final class PrivacyReport {
     private String accountant() {
         return plan.accountantKind()
                 + (momentsEpsilon().isPresent()
-                        ? String.format(
-                                Locale.ROOT,
-                                " (moments accountant: epsilon = %.4g)",
-                                momentsEpsilon().getAsDouble())
+                        ? " (moments accountant: epsilon = "
+                                + RoundedBounds.upper(momentsEpsilon().getAsDouble(), 4) + ")"
                         : ", the moments accountant");
     }
 
@@ -374,17 +370,18 @@ public final class PrivacyReport {
         var words = new ArrayList<String>();
         words.add(String.format(
                 Locale.ROOT,
-                "Two data sets are neighbors if %s. For any two neighbors, every outcome of the training is at most %.4g times"
-                        + " as likely with one as with the other (e to the power of epsilon), except with probability %.3g.",
+                "Two data sets are neighbors if %s. For any two neighbors, every outcome of the training is at most %s times"
+                        + " as likely with one as with the other (e to the power of epsilon), except with probability %s.",
                 guarantee().relation().description(plan.unit()),
-                Math.exp(guarantee().epsilon()),
-                guarantee().delta()));
+                // Math.exp may be one unit in the last place too small.
+                RoundedBounds.upper(Math.nextUp(Math.exp(guarantee().epsilon())), 4),
+                RoundedBounds.upper(guarantee().delta(), 3)));
         words.add(String.format(
                 Locale.ROOT,
                 "An attacker who knows all other %1$s and sees every model of the run detects, at a false-positive rate of"
-                        + " 1 %%, at most %2$.3g %% of the members (%1$s that were in the training data).",
+                        + " 1 %%, at most %2$s %% of the members (%1$s that were in the training data).",
                 units(),
-                100 * tradeOff().truePositiveRate(0.01)));
+                RoundedBounds.upperPercent(tradeOff().truePositiveRate(0.01), 3)));
         words.add(
                 plan.privacyUnit().isGroup()
                         ? "The guarantee protects one " + plan.unit() + " with all rows, however many they are."

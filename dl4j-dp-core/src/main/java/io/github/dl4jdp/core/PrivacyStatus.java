@@ -2,10 +2,10 @@
 package io.github.dl4jdp.core;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.mechanism.PrivacyUnit;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import org.nd4j.shade.jackson.core.JsonProcessingException;
@@ -168,13 +168,14 @@ public final class PrivacyStatus {
         }
     }
 
-    /** The status as one line of a log. */
+    /** The status as one line of a log, with bounds rounded upwards. */
     @Override
     public String toString() {
-        return String.format(Locale.ROOT, "step %d: epsilon = %.4g (delta = %.3g", steps, epsilon, delta)
+        return "step " + steps + ": epsilon = " + RoundedBounds.upper(epsilon, 4) + " (delta = "
+                + RoundedBounds.upper(delta, 3)
                 + (isOfExamples() ? "" : ", one " + unit)
                 + (momentsEpsilon.isPresent()
-                        ? String.format(Locale.ROOT, "; moments accountant: %.4g)", momentsEpsilon.getAsDouble())
+                        ? "; moments accountant: " + RoundedBounds.upper(momentsEpsilon.getAsDouble(), 4) + ")"
                         : ")");
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.accountant.TradeOffCurve;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -97,7 +98,7 @@ final class ReportHtml {
                         0.01,
                         atOnePercent,
                         "end",
-                        String.format(Locale.ROOT, "at 1 %%: at most %.3g %%", 100 * atOnePercent));
+                        "at 1 %: at most " + RoundedBounds.upperPercent(atOnePercent, 3) + " %");
         page.append("<h2>What an attacker can achieve at most</h2>\n<p class=\"soft\">No attack lies above the")
                 .append(" curve. The dashed line is guessing.</p>\n")
                 .append(chart)
@@ -137,9 +138,9 @@ final class ReportHtml {
                         now > all / 2.0 ? "end" : "start",
                         String.format(
                                 Locale.ROOT,
-                                "lot %d: epsilon %.4g",
+                                "lot %d: epsilon %s",
                                 report.steps(),
-                                report.guarantee().epsilon()));
+                                RoundedBounds.upper(report.guarantee().epsilon(), 4)));
         page.append(
                         "<h2>How the budget is spent</h2>\n<p class=\"soft\">Epsilon of the plan after every lot; the dot marks what has been")
                 .append(" spent.</p>\n")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import java.math.BigDecimal;
 import java.math.MathContext;
 import java.util.ArrayList;
@@ -69,9 +70,9 @@ final class ReportText {
             report.truePositiveRates()
                     .forEach((falsePositives, truePositives) -> lines.add(String.format(
                             Locale.ROOT,
-                            "| %s %% | %.3g %% |",
+                            "| %s %% | %s %% |",
                             percent(Double.parseDouble(falsePositives)),
-                            100 * truePositives)));
+                            RoundedBounds.upperPercent(truePositives, 3))));
         }
         if (!report.evaluation().isEmpty()) {
             section(lines, "Evaluation", List.of());

@@ -8,15 +8,16 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.github.dl4jdp.accountant.AccountantKind;
-import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.DpEvent.Composed;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedger.Charge;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.accountant.UnsupportedEventException;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
 import java.io.File;
@@ -24,7 +25,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
@@ -324,10 +324,8 @@ class NoiseScheduleTest {
         var engine = PrivacyEngine.attach(network(), plan);
         double budget = (plan.epsilonAfter(5) + plan.epsilonAfter(6)) / 2;
         assertThat(new PrivacyBudgetTerminationCondition(engine, budget))
-                .hasToString(String.format(
-                        Locale.ROOT,
-                        "PrivacyBudgetTerminationCondition(epsilon = %.4g, delta = 1.00e-05, 5 steps)",
-                        budget));
+                .hasToString("PrivacyBudgetTerminationCondition(epsilon = " + RoundedBounds.upper(budget, 4)
+                        + ", delta = 1.00e-05, 5 steps)");
     }
 
     @Test

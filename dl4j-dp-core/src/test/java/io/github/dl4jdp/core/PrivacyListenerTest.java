@@ -9,8 +9,8 @@ import ch.qos.logback.classic.Logger;
 import ch.qos.logback.classic.spi.ILoggingEvent;
 import ch.qos.logback.core.read.ListAppender;
 import io.github.dl4jdp.accountant.AccountantKind;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import java.util.ArrayList;
-import java.util.Locale;
 import java.util.OptionalDouble;
 import org.junit.jupiter.api.Test;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -111,16 +111,13 @@ class PrivacyListenerTest {
         var last = statuses.get(19);
         assertThat(last.epsilon()).isLessThanOrEqualTo(plan.guarantee().epsilon());
         assertThat(last)
-                .hasToString(String.format(
-                        Locale.ROOT,
-                        "step 20: epsilon = %.4g (delta = 1.00e-05; moments accountant: %.4g)",
-                        plan.guarantee().epsilon(),
-                        PLAN.guarantee().epsilon()));
+                .hasToString(
+                        "step 20: epsilon = " + RoundedBounds.upper(plan.guarantee().epsilon(), 4)
+                                + " (delta = 1.00e-05; moments accountant: "
+                                + RoundedBounds.upper(PLAN.guarantee().epsilon(), 4) + ")");
         assertThat(engine.report().toString())
-                .contains(String.format(
-                        Locale.ROOT,
-                        "PLD (moments accountant: epsilon = %.4g)",
-                        PLAN.guarantee().epsilon()));
+                .contains("PLD (moments accountant: epsilon = "
+                        + RoundedBounds.upper(PLAN.guarantee().epsilon(), 4) + ")");
         assertThat(engine.report().toJson()).contains("\"momentsEpsilon\"");
     }
 
@@ -128,7 +125,8 @@ class PrivacyListenerTest {
     void announcement_naiveSum_isLargerThanComposition() {
         double one = PLAN.epsilonAfter(10);
         assertThat(2 * one).isGreaterThan(PLAN.epsilonAfter(20));
-        assertThat(PrivacyListener.announcement(PLAN)).contains(String.format("= %.4g: the RDP accountant", 2 * one));
+        assertThat(PrivacyListener.announcement(PLAN))
+                .contains("= " + RoundedBounds.upper(2 * one, 4) + ": the RDP accountant");
         assertThat(PrivacyListener.announcement(PLAN.withoutNoise())).contains("infinite");
     }
 

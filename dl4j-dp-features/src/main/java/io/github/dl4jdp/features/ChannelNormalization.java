@@ -46,8 +46,14 @@ public final class ChannelNormalization implements DataStage {
         return origin;
     }
 
+    /** {@inheritDoc} So it has unless the constants are of a release, or of unknown origin. */
+    @Override
+    public boolean hasGivenConstants() {
+        return origin.equals(Origin.PUBLIC);
+    }
+
     /**
-     * Creates the normalization by these constants, which are public.
+     * Creates the normalization by these constants, which are public: the report names that as an assumption. Those of {@link PrivateNormalization} are not; the numbers alone do not know what they must be charged with.
      *
      * @param mean what is subtracted from each channel
      * @param deviation what each channel is then divided by
@@ -119,12 +125,12 @@ public final class ChannelNormalization implements DataStage {
         return mean.length;
     }
 
-    /** What is subtracted from each channel. */
+    /** What is subtracted from each channel: to look at. As numbers they no longer know the release that they come from. */
     public double[] mean() {
         return mean.clone();
     }
 
-    /** What each channel is then divided by. */
+    /** What each channel is then divided by: to look at, as {@link #mean}. */
     public double[] deviation() {
         return deviation.clone();
     }

@@ -43,7 +43,7 @@ public final class TableNormalizer implements DataNormalization, DataStage {
     private final @Nullable Origin origin;
 
     /**
-     * A normalizer by public knots.
+     * A normalizer by public knots, which the report names as an assumption. Those of a private release are not: take {@link ReleasedScaling#normalizer}, which knows what it must be charged with; the numbers alone do not.
      *
      * @param knots [columns][], ascending; null for a column that stays as it is; a column of fewer than two knots becomes one column of zeros
      * @throws IllegalArgumentException if there is no column, or knots are not finite and ascending
@@ -79,7 +79,13 @@ public final class TableNormalizer implements DataNormalization, DataStage {
         return origin == null ? Origin.UNKNOWN : origin;
     }
 
-    /** The knots of a column, or null if it stays as it is. */
+    /** {@inheritDoc} So it has unless the knots are of a release, or of unknown origin. */
+    @Override
+    public boolean hasGivenConstants() {
+        return origin().equals(Origin.PUBLIC);
+    }
+
+    /** The knots of a column, or null if it stays as it is: to look at. As numbers they no longer know the release that they come from. */
     @SuppressWarnings("exports")
     public double @Nullable [] knots(int column) {
         double[] own = knots[column];

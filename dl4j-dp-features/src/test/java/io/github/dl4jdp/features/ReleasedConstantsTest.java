@@ -136,6 +136,32 @@ class ReleasedConstantsTest {
     }
 
     @Test
+    void lots_constantsReadFromARelease_areAnAssumptionOfTheReport() {
+        ReleasedScaling released = scaling();
+        TableNormalizer own = released.normalizer();
+        var knots = new double[own.inputColumns()][];
+        for (int c = 0; c < knots.length; c++) {
+            knots[c] = own.knots(c);
+        }
+        String assumed = "neither statistics of the training data nor the numbers of a private release";
+        try (var engine = PrivacyEngine.attach(network(own.outputColumns()), plan())) {
+            engine.lots(data()).setPreProcessor(new TableNormalizer(knots));
+            assertThat(engine.report().assumptions()).anySatisfy(line -> assertThat(line)
+                    .contains("TableNormalizer", assumed));
+        }
+        try (var engine = PrivacyEngine.attach(network(2), plan())) {
+            engine.lots(ChannelNormalization.of(new double[] {0, 0}, new double[] {1, 1})
+                    .normalize(RandomAccessExamples.of(data())));
+            assertThat(engine.report().assumptions()).anySatisfy(line -> assertThat(line)
+                    .contains("ChannelNormalization", assumed));
+        }
+        try (var engine = PrivacyEngine.attach(network(own.outputColumns()), released.chargedTo(plan()))) {
+            engine.lots(data()).setPreProcessor(own);
+            assertThat(engine.report().assumptions()).noneMatch(line -> line.contains(assumed));
+        }
+    }
+
+    @Test
     void tableNormalizer_ofPublicKnots_isFreeAndOneOfAnEarlierFileIsNamed() throws IOException {
         var knots = new double[][] {{0, 5, 20}, null};
         var bytes = new ByteArrayOutputStream();
@@ -159,6 +185,9 @@ class ReleasedConstantsTest {
                 assertThat(engine.report().assumptions().stream()
                                 .anyMatch(line -> line.contains("TableNormalizer") && line.contains("does not say")))
                         .isEqualTo(!one.origin().isKnown());
+                assertThat(engine.report().assumptions().stream()
+                                .anyMatch(line -> line.contains("the constants that the TableNormalizer was made from are public")))
+                        .isEqualTo(one.origin().isKnown());
             }
         }
     }

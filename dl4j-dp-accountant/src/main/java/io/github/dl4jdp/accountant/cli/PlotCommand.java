@@ -4,6 +4,7 @@ package io.github.dl4jdp.accountant.cli;
 import io.github.dl4jdp.accountant.AccountantKind;
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyAccountant;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import java.awt.Color;
 import java.io.BufferedOutputStream;
 import java.io.IOException;
@@ -102,12 +103,12 @@ final class PlotCommand extends SettingCommand {
         double sigma = setting.number(Parameter.NOISE_MULTIPLIER);
         String title = String.format(
                 Locale.ROOT,
-                "%s%s, delta %.3g, %s",
+                "%s%s, delta %s, %s",
                 setting.sampling() == LotSampling.GIVEN_BATCHES
                         ? ""
                         : String.format(Locale.ROOT, "q = %.4g, ", setting.samplingProbability()),
                 against == Against.STEPS ? "noise multiplier " + sigma : setting.steps() + " steps",
-                delta,
+                RoundedBounds.upper(delta, 3),
                 setting.description());
         XYChart chart = new XYChartBuilder()
                 .width(800)

@@ -19,6 +19,11 @@ public interface DataStage {
         return Origin.PUBLIC;
     }
 
+    /** Whether this stage has constants of its own that its maker was given as public numbers, or learned from examples called public: the report names that as an assumption. By default it has none. */
+    default boolean hasGivenConstants() {
+        return false;
+    }
+
     /**
      * All stages, iterators and preprocessors that are in one, itself among them.
      *

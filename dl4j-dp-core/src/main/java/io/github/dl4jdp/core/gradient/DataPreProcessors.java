@@ -77,6 +77,10 @@ public final class DataPreProcessors {
                         "the constants of the " + one.getClass().getSimpleName()
                                 + ", whose file does not say where they come from, are public, or their release is charged to the plan");
             }
+            if (one instanceof DataStage constants && constants.hasGivenConstants()) {
+                assumptions.add("the constants that the " + one.getClass().getSimpleName()
+                        + " was made from are public: neither statistics of the training data nor the numbers of a private release, whose charge would be missing");
+            }
         }
         return List.copyOf(assumptions);
     }
