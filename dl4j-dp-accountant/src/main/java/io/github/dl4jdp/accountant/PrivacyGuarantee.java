@@ -51,7 +51,9 @@ public record PrivacyGuarantee(double epsilon, double delta, NeighboringRelation
                 "(epsilon = %s, delta = %s, %s)",
                 Double.isInfinite(epsilon)
                         ? Double.toString(epsilon)
-                        : BigDecimal.valueOf(epsilon).setScale(4, RoundingMode.CEILING).toPlainString(),
+                        : BigDecimal.valueOf(epsilon)
+                                .setScale(4, RoundingMode.CEILING)
+                                .toPlainString(),
                 RoundedBounds.upper(delta, 3),
                 relation.name().toLowerCase(Locale.ROOT).replace('_', '-'));
     }

@@ -57,7 +57,8 @@ public final class RoundedBounds {
             return String.format(Locale.ROOT, "%." + digits + "g", 0.0);
         }
         // The shortest decimal that reads as this double: 1e-5 is to stay 1.00e-05.
-        BigDecimal value = BigDecimal.valueOf(bound).scaleByPowerOfTen(powerOfTen).round(new MathContext(digits, mode));
+        BigDecimal value =
+                BigDecimal.valueOf(bound).scaleByPowerOfTen(powerOfTen).round(new MathContext(digits, mode));
         return String.format(Locale.ROOT, "%." + digits + "g", value);
     }
 }

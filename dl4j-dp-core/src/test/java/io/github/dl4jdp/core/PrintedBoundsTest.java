@@ -88,11 +88,10 @@ class PrintedBoundsTest {
                 Stream.of(text, report.toMarkdown(), report.toHtml()).forEach(words -> assertPlainWords(words, report));
                 assertThat(number(found(NOTE, report.toHtml()).get(0), 1) / 100)
                         .isGreaterThanOrEqualTo(report.tradeOff().truePositiveRate(0.01));
-                found(ROW, report.toMarkdown())
-                        .forEach(row -> assertThat(number(row, 2))
-                                .as("row %s", row.group())
-                                .isGreaterThanOrEqualTo(
-                                        100 * report.tradeOff().truePositiveRate(number(row, 1) / 100) * (1 - 1e-12)));
+                found(ROW, report.toMarkdown()).forEach(row -> assertThat(number(row, 2))
+                        .as("row %s", row.group())
+                        .isGreaterThanOrEqualTo(
+                                100 * report.tradeOff().truePositiveRate(number(row, 1) / 100) * (1 - 1e-12)));
             }
         }
     }
@@ -101,7 +100,9 @@ class PrintedBoundsTest {
         found(PAIR, words).forEach(pair -> {
             double epsilon = number(pair, 1);
             double delta = number(pair, 2);
-            assertThat(delta(sigma, epsilon)).as("%s, sigma %s", pair.group(), sigma).isLessThanOrEqualTo(delta);
+            assertThat(delta(sigma, epsilon))
+                    .as("%s, sigma %s", pair.group(), sigma)
+                    .isLessThanOrEqualTo(delta);
             assertThat(epsilon).isGreaterThanOrEqualTo(exact.epsilon());
             assertThat(delta).isGreaterThanOrEqualTo(exact.delta()).isLessThan(1.01 * exact.delta());
         });

@@ -111,10 +111,10 @@ class PrivacyListenerTest {
         var last = statuses.get(19);
         assertThat(last.epsilon()).isLessThanOrEqualTo(plan.guarantee().epsilon());
         assertThat(last)
-                .hasToString(
-                        "step 20: epsilon = " + RoundedBounds.upper(plan.guarantee().epsilon(), 4)
-                                + " (delta = 1.00e-05; moments accountant: "
-                                + RoundedBounds.upper(PLAN.guarantee().epsilon(), 4) + ")");
+                .hasToString("step 20: epsilon = "
+                        + RoundedBounds.upper(plan.guarantee().epsilon(), 4)
+                        + " (delta = 1.00e-05; moments accountant: "
+                        + RoundedBounds.upper(PLAN.guarantee().epsilon(), 4) + ")");
         assertThat(engine.report().toString())
                 .contains("PLD (moments accountant: epsilon = "
                         + RoundedBounds.upper(PLAN.guarantee().epsilon(), 4) + ")");

@@ -30,8 +30,8 @@ import org.deeplearning4j.nn.conf.layers.OutputLayer;
 import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
-import org.deeplearning4j.util.ModelSerializer;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -289,7 +289,8 @@ class WorkspacesTest {
             ModelSerializer.writeModel(network, file, true);
             Model restored = kind.restore(file);
             assertThat(restored.params()).isEqualTo(network.params());
-            return new Trained(restored.params(), Objects.requireNonNullElse(kind.updaterState(restored), Nd4j.empty()));
+            return new Trained(
+                    restored.params(), Objects.requireNonNullElse(kind.updaterState(restored), Nd4j.empty()));
         }
     }
 
@@ -407,8 +408,7 @@ class WorkspacesTest {
                 InOwnRing.inRing(Networks.data(DataType.FLOAT, 10)); // read ahead
             }
 
-            assertThat(lots.next().getFeatures())
-                    .isEqualTo(data.getFeatures().get(NDArrayIndex.interval(0, 10)));
+            assertThat(lots.next().getFeatures()).isEqualTo(data.getFeatures().get(NDArrayIndex.interval(0, 10)));
         }
     }
 
@@ -433,7 +433,8 @@ class WorkspacesTest {
                 .withNoiseMultiplier(1)
                 .withDelta(1e-5);
         var source = new Generating();
-        var iterator = new ListDataSetIterator<>(Networks.data(DataType.FLOAT, EXAMPLES).asList(), 10) {
+        var iterator = new ListDataSetIterator<>(
+                Networks.data(DataType.FLOAT, EXAMPLES).asList(), 10) {
             private static final long serialVersionUID = 1L;
 
             @Override
@@ -448,9 +449,8 @@ class WorkspacesTest {
                 assertThat(lots.hasNext()).isTrue();
             }
 
-            assertThat(source.made)
-                    .isNotEmpty()
-                    .noneMatch(one -> one.getFeatures().isAttached());
+            assertThat(source.made).isNotEmpty().noneMatch(one -> one.getFeatures()
+                    .isAttached());
         }
     }
 

@@ -146,14 +146,14 @@ class ReleasedConstantsTest {
         String assumed = "neither statistics of the training data nor the numbers of a private release";
         try (var engine = PrivacyEngine.attach(network(own.outputColumns()), plan())) {
             engine.lots(data()).setPreProcessor(new TableNormalizer(knots));
-            assertThat(engine.report().assumptions()).anySatisfy(line -> assertThat(line)
-                    .contains("TableNormalizer", assumed));
+            assertThat(engine.report().assumptions())
+                    .anySatisfy(line -> assertThat(line).contains("TableNormalizer", assumed));
         }
         try (var engine = PrivacyEngine.attach(network(2), plan())) {
             engine.lots(ChannelNormalization.of(new double[] {0, 0}, new double[] {1, 1})
                     .normalize(RandomAccessExamples.of(data())));
-            assertThat(engine.report().assumptions()).anySatisfy(line -> assertThat(line)
-                    .contains("ChannelNormalization", assumed));
+            assertThat(engine.report().assumptions())
+                    .anySatisfy(line -> assertThat(line).contains("ChannelNormalization", assumed));
         }
         try (var engine = PrivacyEngine.attach(network(own.outputColumns()), released.chargedTo(plan()))) {
             engine.lots(data()).setPreProcessor(own);
@@ -186,7 +186,8 @@ class ReleasedConstantsTest {
                                 .anyMatch(line -> line.contains("TableNormalizer") && line.contains("does not say")))
                         .isEqualTo(!one.origin().isKnown());
                 assertThat(engine.report().assumptions().stream()
-                                .anyMatch(line -> line.contains("the constants that the TableNormalizer was made from are public")))
+                                .anyMatch(line -> line.contains(
+                                        "the constants that the TableNormalizer was made from are public")))
                         .isEqualTo(one.origin().isKnown());
             }
         }

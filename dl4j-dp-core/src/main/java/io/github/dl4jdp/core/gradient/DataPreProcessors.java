@@ -78,8 +78,9 @@ public final class DataPreProcessors {
                                 + ", whose file does not say where they come from, are public, or their release is charged to the plan");
             }
             if (one instanceof DataStage constants && constants.hasGivenConstants()) {
-                assumptions.add("the constants that the " + one.getClass().getSimpleName()
-                        + " was made from are public: neither statistics of the training data nor the numbers of a private release, whose charge would be missing");
+                assumptions.add(
+                        "the constants that the " + one.getClass().getSimpleName()
+                                + " was made from are public: neither statistics of the training data nor the numbers of a private release, whose charge would be missing");
             }
         }
         return List.copyOf(assumptions);
