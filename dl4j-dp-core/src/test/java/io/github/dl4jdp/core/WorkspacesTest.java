@@ -232,6 +232,7 @@ class WorkspacesTest {
     }
 
     @TempDir
+    @SuppressWarnings("NullAway.Init") // JUnit sets it
     File folder;
 
     @AfterEach
