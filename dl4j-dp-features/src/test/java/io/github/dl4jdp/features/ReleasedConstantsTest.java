@@ -23,6 +23,7 @@ import java.util.List;
 import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.util.ModelSerializer;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -139,7 +140,7 @@ class ReleasedConstantsTest {
     void lots_constantsReadFromARelease_areAnAssumptionOfTheReport() {
         ReleasedScaling released = scaling();
         TableNormalizer own = released.normalizer();
-        var knots = new double[own.inputColumns()][];
+        double[] @Nullable [] knots = new double[own.inputColumns()][];
         for (int c = 0; c < knots.length; c++) {
             knots[c] = own.knots(c);
         }

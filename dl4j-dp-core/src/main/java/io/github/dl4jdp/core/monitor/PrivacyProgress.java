@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.monitor;
 
-import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.PrivacyStatus;
 import java.math.BigDecimal;
+import java.math.MathContext;
+import java.math.RoundingMode;
 import java.util.function.BiFunction;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -75,7 +76,8 @@ public final class PrivacyProgress implements Consumer<PrivacyStatus>, AutoClose
     private static String number(double value) {
         return Double.isInfinite(value)
                 ? "infinite"
-                : new BigDecimal(RoundedBounds.upper(value, 3))
+                : BigDecimal.valueOf(value)
+                        .round(new MathContext(3, RoundingMode.CEILING)) // upper bounds, both
                         .stripTrailingZeros()
                         .toPlainString();
     }
