@@ -20,10 +20,10 @@ import java.io.ObjectInputStream;
 import java.io.ObjectOutputStream;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Objects;
 import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.util.ModelSerializer;
-import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.nd4j.linalg.api.buffer.DataType;
@@ -140,9 +140,9 @@ class ReleasedConstantsTest {
     void lots_constantsReadFromARelease_areAnAssumptionOfTheReport() {
         ReleasedScaling released = scaling();
         TableNormalizer own = released.normalizer();
-        double[] @Nullable [] knots = new double[own.inputColumns()][];
+        var knots = new double[own.inputColumns()][];
         for (int c = 0; c < knots.length; c++) {
-            knots[c] = own.knots(c);
+            knots[c] = Objects.requireNonNull(own.knots(c));
         }
         String assumed = "neither statistics of the training data nor the numbers of a private release";
         try (var engine = PrivacyEngine.attach(network(own.outputColumns()), plan())) {
