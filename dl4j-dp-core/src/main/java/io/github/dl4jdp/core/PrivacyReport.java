@@ -281,7 +281,7 @@ public final class PrivacyReport {
         } else if (isPrivate()) {
             facts.put(
                     "whole plan",
-                    String.format(Locale.ROOT, "epsilon = %.4g after all steps", run.epsilonAtEnd())
+                    "epsilon = " + RoundedBounds.upper(run.epsilonAtEnd(), 4) + " after all steps"
                             + (history().isEmpty() ? "" : ", with what was charged before"));
         }
         if (!history().isEmpty()) {

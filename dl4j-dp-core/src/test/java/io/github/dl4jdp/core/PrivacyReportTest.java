@@ -5,10 +5,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import java.io.IOException;
 import java.io.StringReader;
 import java.nio.file.Path;
-import java.util.Locale;
 import javax.xml.parsers.DocumentBuilderFactory;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -103,10 +103,7 @@ class PrivacyReportTest {
 
         assertThat(report.facts().get("steps")).isEqualTo("5 of 20");
         assertThat(report.facts().get("whole plan"))
-                .isEqualTo(String.format(
-                        Locale.ROOT,
-                        "epsilon = %.4g after all steps",
-                        PLAN.guarantee().epsilon()));
+                .isEqualTo("epsilon = " + RoundedBounds.upper(PLAN.guarantee().epsilon(), 4) + " after all steps");
         assertThat(report.facts().get("neighbors")).contains("one data set has one example more");
     }
 
