@@ -37,6 +37,7 @@ class JavadocTest {
             "PrivacyLedgerException",
             "PrivacyLedgerException.Reason",
             "PrivacyLedgerHistory",
+            "RoundedBounds",
             "UnsupportedEventException");
 
     private static final Pattern TYPE = Pattern.compile("(?s)/\\*\\*((?:(?!\\*/).)*)\\*/\\s*(?:@\\w+\\s+)*"
