@@ -466,7 +466,7 @@ public final class PrivacyEngine implements AutoCloseable {
                 steps(),
                 remainingSteps(),
                 spending.epsilon(),
-                spending.epsilonAtEnd(),
+                Math.max(spending.epsilon(), spending.epsilonAtEnd()),
                 spending.momentsEpsilon(),
                 clippingNorm(),
                 spending.history(),

@@ -170,10 +170,11 @@ final class OuterProductTape implements BoundedTape {
         int nOut = biasSum.length;
         int rows = Math.max(1, CHUNK / nOut);
         var sums = new double[(weights.length + rows - 1) / rows][nOut];
+        var floats = new ParallelRanges.Floats(ranges);
         ranges.run(weights.length, rows, (worker, from, to) -> {
             double[] sum = sums[from / rows];
             if (delta.dataType() == DataType.FLOAT) {
-                float[] d = new float[(to - from) * nOut];
+                float[] d = floats.get(worker, (to - from) * nOut);
                 HostArrays.read(delta, (long) from * nOut, d, d.length);
                 for (int i = from; i < to; i++) {
                     int at = (i - from) * nOut;

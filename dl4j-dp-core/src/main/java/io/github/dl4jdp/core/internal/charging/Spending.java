@@ -416,14 +416,17 @@ public final class Spending implements AutoCloseable {
                 .epsilon(plan.delta());
     }
 
-    /** The epsilon of everything once the plan is at its end: of what was charged, and of what the plan still allows. At least {@link #epsilon()}. */
+    /** The epsilon of everything once the plan is at its end: of what was charged, and of what the plan still allows. Computed once. */
     public synchronized double epsilonAtEnd() {
-        long end = Math.max(charges(), Math.min(limit, chargesOfPlan()));
+        long end = Math.min(limit, chargesOfPlan());
+        if (charges() >= end) {
+            return epsilon();
+        }
         if (endOfAtEnd != end) {
-            atEnd = end > chargesBefore ? epsilonAfter(end) : 0;
+            atEnd = epsilonAfter(end);
             endOfAtEnd = end;
         }
-        return Math.max(atEnd, epsilon());
+        return atEnd;
     }
 
     /** The charges that the guarantee to which the plan is calibrated still allows, given what was spent before the plan. */
@@ -572,7 +575,7 @@ public final class Spending implements AutoCloseable {
     }
 
     private boolean isNothingComposed() {
-        return accountant.event().equals(plan.newAccountant().event());
+        return composed == 0 && accountant.event().equals(plan.newAccountant().event());
     }
 
     /** The epsilon of everything charged, at the plan's delta: what the plan says of as many steps. */
