@@ -131,6 +131,14 @@ class WrappedLayersTest {
                     .filter(parent -> parent.get("weightNoise").has("detached"))
                     .forEach(parent -> ((ObjectNode) parent)
                             .set("weightNoise", parent.get("weightNoise").get("noise")));
+            // Another stands before a list's first layer, or before the layers of a graph.
+            tree.findParents("preProcessor").stream()
+                    .filter(parent -> parent.get("preProcessor").has("detached"))
+                    .forEach(parent -> ((ObjectNode) parent)
+                            .set("preProcessor", parent.get("preProcessor").get("preProcessor")));
+            tree.findValues("inputPreProcessors").stream()
+                    .filter(all -> all.path("0").has("detached"))
+                    .forEach(all -> ((ObjectNode) all).remove("0"));
             return tree;
         } catch (JsonProcessingException e) {
             throw new AssertionError("DL4J's own JSON is not JSON", e);

@@ -3,6 +3,7 @@ package io.github.dl4jdp.core.gradient;
 
 import io.github.dl4jdp.core.activations.TemperedSigmoid;
 import io.github.dl4jdp.core.internal.HeldObjects;
+import io.github.dl4jdp.core.internal.InputGuard;
 import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import io.github.dl4jdp.core.internal.arrays.ElementwiseActivations;
 import java.util.Collections;
@@ -299,9 +300,12 @@ public final class NetworkParts {
         if (!seen.add(object) || object.getClass().getName().equals(ACCOUNT)) {
             return;
         }
-        if (object instanceof PlainTrainingGuard guard) {
-            if (guard.noise() != null) {
-                look(guard.noise());
+        if (object instanceof PlainTrainingGuard || object instanceof InputGuard) {
+            Object own = object instanceof PlainTrainingGuard guard
+                    ? guard.noise()
+                    : InputGuard.without((InputGuard) object);
+            if (own != null) {
+                look(own);
             }
             return;
         }

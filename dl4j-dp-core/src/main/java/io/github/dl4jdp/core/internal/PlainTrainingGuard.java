@@ -2,25 +2,15 @@
 package io.github.dl4jdp.core.internal;
 
 import java.lang.ref.WeakReference;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.CopyOnWriteArrayList;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.layers.LayerConstraint;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.weightnoise.IWeightNoise;
-import org.deeplearning4j.nn.graph.ComputationGraph;
-import org.deeplearning4j.nn.layers.FrozenLayer;
-import org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
-import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
-import org.deeplearning4j.nn.transferlearning.TransferLearningHelper;
 import org.deeplearning4j.nn.workspace.LayerWorkspaceMgr;
-import org.deeplearning4j.optimize.solvers.BaseOptimizer;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.shade.jackson.annotation.JsonCreator;
@@ -42,21 +32,7 @@ import org.slf4j.LoggerFactory;
 public final class PlainTrainingGuard implements IWeightNoise {
     private static final long serialVersionUID = 1L;
     private static final Logger log = LoggerFactory.getLogger(PlainTrainingGuard.class);
-    private static final StackWalker STACK = StackWalker.getInstance(StackWalker.Option.RETAIN_CLASS_REFERENCE);
     private static final String OWN = "io.github.dl4jdp.core.";
-
-    /** The networks that an engine drives. */
-    private static final List<WeakReference<Model>> DRIVEN = new CopyOnWriteArrayList<>();
-
-    /**
-     * By whom the last passes of a thread that were no fit are known: DL4J makes workspace managers for every pass, and one list of layers takes two in turn. Looking at the
-     * stack for each parameter would take as long as a small layer.
-     */
-    private static final ThreadLocal<Deque<WeakReference<LayerWorkspaceMgr>>> INFERENCE =
-            ThreadLocal.withInitial(ArrayDeque::new);
-
-    /** Of one pass over a list of layers. */
-    private static final int MANAGERS = 2;
 
     @JsonProperty("noise")
     private final @Nullable IWeightNoise noise;
@@ -119,13 +95,12 @@ public final class PlainTrainingGuard implements IWeightNoise {
 
     /** An engine drives a network: layers that cannot be given a configuration without their guard are not guarded. */
     public static void drive(Model network) {
-        release(network);
-        DRIVEN.add(new WeakReference<>(network));
+        ForwardPasses.drive(network);
     }
 
     /** No engine drives a network any more. */
     public static void release(Model network) {
-        DRIVEN.removeIf(one -> one.refersTo(network) || one.refersTo(null));
+        ForwardPasses.release(network);
     }
 
     /** What is inside it, or null. */
@@ -136,7 +111,7 @@ public final class PlainTrainingGuard implements IWeightNoise {
     @Override
     public @Nullable INDArray getParameter(
             Layer layer, String key, int iteration, int epoch, boolean train, LayerWorkspaceMgr workspaceMgr) {
-        if (spent && !isAnnounced(layer) && !isOfInference(workspaceMgr)) {
+        if (spent && !isAnnounced(layer) && !ForwardPasses.isOfInference(workspaceMgr)) {
             judge(layer, workspaceMgr);
         }
         return noise == null
@@ -178,30 +153,9 @@ public final class PlainTrainingGuard implements IWeightNoise {
         announced = known;
     }
 
-    private static boolean isOfInference(LayerWorkspaceMgr pass) {
-        for (WeakReference<LayerWorkspaceMgr> one : INFERENCE.get()) {
-            if (one.refersTo(pass)) {
-                return true;
-            }
-        }
-        return false;
-    }
-
-    @SuppressWarnings("ReferenceEquality") // a manager is one by its identity
-    private static void noteInference(LayerWorkspaceMgr pass) {
-        // One manager belongs to no pass.
-        if (pass != LayerWorkspaceMgr.noWorkspacesImmutable()) {
-            Deque<WeakReference<LayerWorkspaceMgr>> last = INFERENCE.get();
-            if (last.size() == MANAGERS) {
-                last.removeLast();
-            }
-            last.addFirst(new WeakReference<>(pass));
-        }
-    }
-
     private void judge(Layer layer, LayerWorkspaceMgr pass) {
         String name = layer.conf().getLayer().getLayerName();
-        switch (use()) {
+        switch (ForwardPasses.use()) {
             case FIT_OF_IT -> {
                 if (hasOtherGuard(layer)) {
                     // It refuses the update, or announces it.
@@ -209,26 +163,25 @@ public final class PlainTrainingGuard implements IWeightNoise {
                         noteAnnounced(layer);
                     }
                 } else if (!isDriven(layer)) {
-                    judgeFit(layer, name);
+                    judgeFit(layer, name, pass);
                 }
             }
             case FIT_OF_OTHERS -> {
                 if (!isDriven(layer)) {
-                    judgeFit(layer, name);
+                    judgeFit(layer, name, pass);
                 }
             }
-            case FEATURES -> {
-                noteAnnounced(layer);
-                log.warn(
+            case FEATURES ->
+                announce(
+                        layer,
+                        pass,
                         "Layer \"{}\" comes from private training, and a TransferLearningHelper computes its output for a network of its own, which does not have its privacy account:"
-                                + " plain fit of that network is WITHOUT PRIVACY, and an engine of its own does not count what this layer has cost; add both.",
-                        name);
-            }
-            case INFERENCE -> noteInference(pass);
+                                + " plain fit of that network is WITHOUT PRIVACY, and an engine of its own does not count what this layer has cost; add both.");
+            case INFERENCE -> ForwardPasses.noteInference(pass);
         }
     }
 
-    private void judgeFit(Layer layer, String name) {
+    private void judgeFit(Layer layer, String name, LayerWorkspaceMgr pass) {
         if (!detached) {
             throw new IllegalStateException("layer \"" + name
                     + "\" comes from private training, and no PrivacyEngine drives this network: plain fit would train other layers on its output without"
@@ -236,54 +189,22 @@ public final class PlainTrainingGuard implements IWeightNoise {
                     + " states, with an infinite epsilon, call detach() on the engine first; PrivacyEngine.forget(network, reason) drops the account. ParallelWrapper,"
                     + " SparkDl4jMultiLayer and SparkComputationGraph cannot be made private");
         }
-        noteAnnounced(layer);
-        log.warn(
+        announce(
+                layer,
+                pass,
                 "Layer \"{}\" comes from private training, and other layers now train on its output WITHOUT PRIVACY. Every later report of this network will state this, with"
-                        + " an infinite epsilon; to train with privacy, call PrivacyEngine.attach(network, plan) before fit.",
-                name);
+                        + " an infinite epsilon; to train with privacy, call PrivacyEngine.attach(network, plan) before fit.");
     }
 
-    private enum Use {
-        FIT_OF_IT,
-        FIT_OF_OTHERS,
-        FEATURES,
-        INFERENCE
-    }
-
-    /**
-     * Who asked the network nearest on the stack for the pass. Other networks may train further out: a listener of theirs may evaluate this one.
-     */
-    private static Use use() {
-        return STACK.walk(frames -> {
-            boolean isFrozen = false;
-            boolean isInside = false;
-            for (Iterator<StackWalker.StackFrame> all = frames.iterator(); all.hasNext(); ) {
-                StackWalker.StackFrame frame = all.next();
-                Class<?> type = frame.getDeclaringClass();
-                if (MultiLayerNetwork.class.isAssignableFrom(type) || ComputationGraph.class.isAssignableFrom(type)) {
-                    isInside = true;
-                    if (frame.getMethodName().startsWith("pretrain")) {
-                        return Use.FIT_OF_OTHERS;
-                    }
-                } else if (isInside) {
-                    return useBy(type, isFrozen);
-                } else {
-                    isFrozen |= type == FrozenLayer.class || type == FrozenLayerWithBackprop.class;
-                }
-            }
-            return Use.INFERENCE;
-        });
-    }
-
-    private static Use useBy(Class<?> type, boolean isFrozen) {
-        if (BaseOptimizer.class.isAssignableFrom(type)) {
-            return isFrozen ? Use.FIT_OF_OTHERS : Use.FIT_OF_IT;
+    private void announce(Layer layer, LayerWorkspaceMgr pass, String what) {
+        noteAnnounced(layer);
+        if (!ForwardPasses.isAnnounced(pass)) {
+            log.warn(what, layer.conf().getLayer().getLayerName());
         }
-        return type == TransferLearningHelper.class ? Use.FEATURES : Use.INFERENCE;
     }
 
     private static boolean isDriven(Layer layer) {
-        return DRIVEN.stream().map(WeakReference::get).anyMatch(network -> network != null && has(network, layer));
+        return ForwardPasses.isDriven(network -> has(network, layer));
     }
 
     private static boolean has(Model network, Layer layer) {

@@ -98,6 +98,7 @@ public final class AccountCarriers {
     public void note(TrainingProgress now) {
         progress = now.toMap();
         lineage.setAccount(now.account());
+        guardInputs(network, now.account(), false);
         Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             if (layers[i].numParams() > 0) {
@@ -307,6 +308,7 @@ public final class AccountCarriers {
             @Nullable Map<String, Object> plan,
             boolean detached,
             List<LayerPast> past) {
+        guardInputs(network, progress.account(), detached);
         Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             if (layers[i].numParams() > 0) {
@@ -322,6 +324,14 @@ public final class AccountCarriers {
                     guard(conf, carrier, progress.account().isSpent(), detached);
                 }
             }
+        }
+    }
+
+    private static void guardInputs(DpNetwork network, PrivacyAccount account, boolean detached) {
+        if (account.isSpent()) {
+            network.guardInputs(detached);
+        } else {
+            network.unguardInputs();
         }
     }
 

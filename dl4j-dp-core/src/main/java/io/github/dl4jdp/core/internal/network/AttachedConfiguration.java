@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.internal.InputGuard;
 import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import java.lang.reflect.Array;
 import java.lang.reflect.Field;
@@ -74,14 +75,17 @@ public final class AttachedConfiguration {
         return Optional.empty();
     }
 
-    private void add(String name, Supplier<@Nullable Object> now) {
+    private void add(String name, Supplier<@Nullable Object> read) {
+        Supplier<@Nullable Object> now = () -> withoutGuard(read.get());
         Object value = now.get();
         slots.add(new Slot(name, now, value));
         if (value == null || isSimple(value) || !seen.add(value)) {
             return;
         }
         if (value instanceof Map<?, ?> map) {
-            add(name + " (size)", map::size);
+            add(name + " (size)", () -> map.values().stream()
+                    .filter(one -> withoutGuard(one) != null)
+                    .count());
             map.forEach((key, held) -> add(name + " " + key, () -> map.get(key)));
         } else if (value instanceof Collection<?> collection) {
             add(name + " (size)", collection::size);
@@ -117,12 +121,18 @@ public final class AttachedConfiguration {
 
     private static @Nullable Object get(Field field, Object owner) {
         try {
-            Object value = field.get(owner);
-            // A guard is put anew with every lot.
-            return value instanceof PlainTrainingGuard guard ? guard.noise() : value;
+            return field.get(owner);
         } catch (IllegalAccessException e) {
             throw new IllegalStateException(e); // it was made accessible
         }
+    }
+
+    /** A guard is put anew with every lot. */
+    private static @Nullable Object withoutGuard(@Nullable Object value) {
+        if (value instanceof PlainTrainingGuard guard) {
+            return guard.noise();
+        }
+        return value instanceof InputGuard guard ? InputGuard.without(guard) : value;
     }
 
     private static boolean isSimple(@Nullable Object value) {

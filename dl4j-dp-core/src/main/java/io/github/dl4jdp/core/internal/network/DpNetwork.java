@@ -186,6 +186,16 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     /** Whether {@code init()} was called: nothing but the model may be asked for before. */
     public abstract boolean isInitialized();
 
+    /**
+     * Puts guards before layers whose input tells of all plain training: DL4J asks others for their weight noise.
+     *
+     * @param detached whether plain DL4J may train the network
+     */
+    abstract void guardInputs(boolean detached);
+
+    /** Takes the guards of {@link #guardInputs} away, which only this library knows. */
+    abstract void unguardInputs();
+
     /** The network's layers, as they are now. */
     public abstract Layer[] layers();
 
@@ -880,6 +890,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
 
     /** Writes an account in a form that DL4J knows. */
     public void export(TrainingProgress progress, Map<String, Object> plan, List<LayerPast> past) {
+        unguardInputs();
         Layer[] layers = layers();
         for (int i = 0; i < layers.length; i++) {
             if (layers[i].numParams() > 0) {

@@ -1,21 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.internal.InputGuard;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.lang.reflect.Field;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
+import java.util.function.BiConsumer;
 import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Trainable;
 import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.api.layers.IOutputLayer;
 import org.deeplearning4j.nn.conf.ComputationGraphConfiguration;
+import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.graph.FrozenVertex;
 import org.deeplearning4j.nn.conf.graph.LayerVertex;
@@ -43,6 +47,9 @@ public final class GraphNetwork extends DpNetwork {
      */
     private static final VarHandle CONFIGURATION = field("configuration", ComputationGraphConfiguration.class);
 
+    /** A vertex keeps the preprocessor of its configuration, and has no setter for it. */
+    private static final Field PRE_PROCESSOR = preProcessorField();
+
     private final ComputationGraph network;
     private @Nullable GraphTopology topology;
 
@@ -57,6 +64,18 @@ public final class GraphNetwork extends DpNetwork {
         } catch (ReflectiveOperationException e) {
             throw new IllegalStateException(
                     "this version of DeepLearning4J keeps a graph's " + name + " elsewhere than 1.0.0-M2.1 does", e);
+        }
+    }
+
+    private static Field preProcessorField() {
+        try {
+            Field field =
+                    org.deeplearning4j.nn.graph.vertex.impl.LayerVertex.class.getDeclaredField("layerPreProcessor");
+            field.setAccessible(true);
+            return field;
+        } catch (ReflectiveOperationException e) {
+            throw new IllegalStateException(
+                    "this version of DeepLearning4J keeps a vertex's preprocessor elsewhere than 1.0.0-M2.1 does", e);
         }
     }
 
@@ -132,7 +151,7 @@ public final class GraphNetwork extends DpNetwork {
                             vertex.numParams(),
                             own,
                             layer == null ? null : layer.getLayerConf().getLayer(),
-                            layer == null ? null : layer.getPreProcessor(),
+                            layer == null ? null : InputGuard.without(layer.getPreProcessor()),
                             Objects.requireNonNull(conf.getVertexInputs().get(vertex.getVertexName())).stream()
                                     .map(conf.getNetworkInputs()::indexOf)
                                     .filter(input -> input >= 0)
@@ -143,6 +162,43 @@ public final class GraphNetwork extends DpNetwork {
                             conf.getNetworkOutputs().indexOf(vertex.getVertexName()));
                 })
                 .toList();
+    }
+
+    @Override
+    void guardInputs(boolean detached) {
+        forEachLayer((live, conf) -> {
+            InputPreProcessor own = conf.getPreProcessor();
+            if (own instanceof InputGuard || (live.numParams() > 0 && lossOf(live.getLayer()) == null)) {
+                setPreProcessor(live, conf, InputGuard.around(own, network, detached));
+            }
+        });
+    }
+
+    @Override
+    void unguardInputs() {
+        forEachLayer((live, conf) -> setPreProcessor(live, conf, InputGuard.without(conf.getPreProcessor())));
+    }
+
+    private void forEachLayer(BiConsumer<org.deeplearning4j.nn.graph.vertex.impl.LayerVertex, LayerVertex> action) {
+        for (GraphVertex vertex : network.getVertices()) {
+            LayerVertex conf =
+                    layerVertex(network.getConfiguration().getVertices().get(vertex.getVertexName()));
+            if (conf != null && vertex instanceof org.deeplearning4j.nn.graph.vertex.impl.LayerVertex live) {
+                action.accept(live, conf);
+            }
+        }
+    }
+
+    private static void setPreProcessor(
+            org.deeplearning4j.nn.graph.vertex.impl.LayerVertex live,
+            LayerVertex conf,
+            @Nullable InputPreProcessor preProcessor) {
+        conf.setPreProcessor(preProcessor);
+        try {
+            PRE_PROCESSOR.set(live, preProcessor);
+        } catch (IllegalAccessException e) {
+            throw new IllegalStateException(e); // it was made accessible
+        }
     }
 
     @Override

@@ -1,18 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
+import io.github.dl4jdp.core.internal.InputGuard;
 import io.github.dl4jdp.core.internal.arrays.HostArrays;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Trainable;
 import org.deeplearning4j.nn.api.Updater;
+import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.BaseRecurrentLayer;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.GravesBidirectionalLSTM;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.layers.recurrent.BidirectionalLayer;
@@ -92,7 +99,7 @@ final class LayerListNetwork extends DpNetwork {
                     layers[i].numParams(),
                     null,
                     conf.getConf(i).getLayer(),
-                    conf.getInputPreProcess(i),
+                    InputGuard.without(conf.getInputPreProcess(i)),
                     i == 0 ? List.of(0) : List.of(),
                     layers[i] instanceof FrozenLayer,
                     i >= first,
@@ -101,6 +108,44 @@ final class LayerListNetwork extends DpNetwork {
             trainsBelow |= parts.get(i).trains();
         }
         return parts;
+    }
+
+    /** The first layer's input is enough: transfer learning freezes and keeps a list of layers from its beginning. */
+    @Override
+    void guardInputs(boolean detached) {
+        Map<Integer, InputPreProcessor> own =
+                network.getLayerWiseConfigurations().getInputPreProcessors();
+        if (own.get(0) instanceof InputGuard || (network.getnLayers() > 1 && !isInputInferred())) {
+            own.put(0, InputGuard.around(own.get(0), network, detached));
+        }
+    }
+
+    /**
+     * Whether DL4J infers the type of the network's input from the first layer when transfer learning changes it, and adds preprocessors by this type: not if one stands
+     * before the first layer. Layers in such a place are asked for their weight noise, but for embeddings and {@code GravesBidirectionalLSTM}. Where every input is a vector
+     * no preprocessor is added.
+     */
+    @SuppressWarnings("deprecation") // DL4J calls GravesBidirectionalLSTM deprecated, and networks with it exist
+    private boolean isInputInferred() {
+        MultiLayerConfiguration conf = network.getLayerWiseConfigurations();
+        var first = conf.getConf(0).getLayer();
+        if (conf.getInputPreProcess(0) != null || first instanceof GravesBidirectionalLSTM) {
+            return false;
+        }
+        return first instanceof BaseRecurrentLayer
+                || (first instanceof DenseLayer && !conf.getInputPreProcessors().isEmpty());
+    }
+
+    @Override
+    void unguardInputs() {
+        Map<Integer, InputPreProcessor> own =
+                network.getLayerWiseConfigurations().getInputPreProcessors();
+        InputPreProcessor plain = InputGuard.without(own.get(0));
+        if (plain == null) {
+            own.remove(0);
+        } else {
+            own.put(0, plain);
+        }
     }
 
     @Override
@@ -122,6 +167,8 @@ final class LayerListNetwork extends DpNetwork {
 
     @Override
     public void takeOwn() {
+        // Transfer learning may leave an entry without a preprocessor, which DL4J cannot clone.
+        network.getLayerWiseConfigurations().getInputPreProcessors().values().removeIf(Objects::isNull);
         network.setLayerWiseConfigurations(network.getLayerWiseConfigurations().clone());
     }
 
@@ -220,7 +267,7 @@ final class LayerListNetwork extends DpNetwork {
         }
         INDArray atFirst = layers[0].getMaskArray();
         boolean takesItAsItIs = layers.length > 1
-                && network.getLayerWiseConfigurations().getInputPreProcess(0) == null
+                && InputGuard.without(network.getLayerWiseConfigurations().getInputPreProcess(0)) == null
                 && !(layers[0] instanceof BaseWrapperLayer || layers[0] instanceof BidirectionalLayer);
         return atFirst == null || !takesItAsItIs || segment.isOf(features, atFirst);
     }
