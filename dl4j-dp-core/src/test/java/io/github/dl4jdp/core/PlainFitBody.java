@@ -12,7 +12,6 @@ import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.WorkspaceMode;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
-import org.deeplearning4j.nn.conf.layers.BaseRecurrentLayer;
 import org.deeplearning4j.nn.conf.layers.Convolution1DLayer;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
 import org.deeplearning4j.nn.conf.layers.Deconvolution2D;
@@ -213,10 +212,21 @@ enum PlainFitBody {
         return !Set.of(GRAVES_BIDIRECTIONAL_LSTM, WEIGHT_STANDARDIZED).contains(this);
     }
 
-    /** Whether DL4J infers the input of a list of layers from the first one, so that no guard may stand before it. */
-    boolean isInputInferred() {
-        Layer first = wrapped(layer.get());
-        return first instanceof BaseRecurrentLayer && this != GRAVES_BIDIRECTIONAL_LSTM;
+    /** Whether DL4J asks its layer for weight noise, so that no guard is needed before it. */
+    boolean isAskedForNoise() {
+        return Set.of(
+                        DENSE,
+                        LSTM,
+                        GRAVES_LSTM,
+                        SIMPLE_RNN,
+                        BIDIRECTIONAL,
+                        MASK_ZERO,
+                        LAST_TIME_STEP,
+                        TIME_DISTRIBUTED,
+                        CONVOLUTION,
+                        DEPTHWISE,
+                        DECONVOLUTION)
+                .contains(this);
     }
 
     boolean isWrapped() {

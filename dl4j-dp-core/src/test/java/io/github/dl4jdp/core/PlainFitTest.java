@@ -27,12 +27,14 @@ import org.deeplearning4j.earlystopping.trainer.EarlyStoppingGraphTrainer;
 import org.deeplearning4j.earlystopping.trainer.EarlyStoppingTrainer;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.WorkspaceMode;
 import org.deeplearning4j.nn.conf.constraint.MaxNormConstraint;
 import org.deeplearning4j.nn.conf.layers.BaseLayer;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
 import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.conf.layers.misc.ElementWiseMultiplicationLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.conf.weightnoise.DropConnect;
 import org.deeplearning4j.nn.conf.weightnoise.IWeightNoise;
@@ -50,6 +52,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.nd4j.linalg.activations.Activation;
@@ -388,9 +391,8 @@ class PlainFitTest {
     }
 
     /** What docs/threat-model.md names: plain training of these is found when an engine is attached. */
-    private static boolean isUnseen(PlainFitBody body, boolean graph, Transfer transfer) {
-        return !graph
-                && body.isInputInferred()
+    private static boolean isUnseen(PlainFitBody body, Transfer transfer) {
+        return body.isAskedForNoise()
                 && Set.of(Transfer.FROZEN_NEW_NOISE, Transfer.FROZEN_NO_NOISE, Transfer.FROZEN_ALL_NEW)
                         .contains(transfer);
     }
@@ -423,7 +425,7 @@ class PlainFitTest {
         }
         assertThat(warnings()).as(what).isEmpty();
 
-        if (isUnseen(body, graph, transfer)) {
+        if (isUnseen(body, transfer)) {
             fit(by, net, data);
             try (var engine = PrivacyEngine.attach(net, PLAN.withSteps(20).continuing())) {
                 assertThat(engine.epsilon()).as(what).isInfinite();
@@ -433,7 +435,7 @@ class PlainFitTest {
         INDArray before = net.params().dup();
         if (state == State.DETACHED) {
             fit(by, net, data);
-            if (!(transfer == Transfer.NEW_UPDATER_AND_CONSTRAINTS && !graph && body.isInputInferred())) {
+            if (!(transfer == Transfer.NEW_UPDATER_AND_CONSTRAINTS && body.isAskedForNoise())) {
                 assertThat(warnings()).as(what).isNotEmpty().allMatch(line -> line.contains("WITHOUT PRIVACY"));
             }
             int announced = lines.list.size();
@@ -472,23 +474,77 @@ class PlainFitTest {
     }
 
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void featurize_bodyOfPrivateTraining_isAnnouncedOnce(boolean graph) {
-        DataSet data = PlainFitBody.DENSE.data();
-        Model net = transferred(
-                trained(PlainFitBody.DENSE.network(graph, null, WorkspaceMode.ENABLED), data, State.CLOSED),
-                Transfer.FROZEN);
-        var helper = net instanceof MultiLayerNetwork layers
-                ? new TransferLearningHelper(layers)
-                : new TransferLearningHelper((ComputationGraph) net);
-        helper.fitFeaturized(helper.featurize(data));
-        helper.featurize(data);
+    @CsvSource({"DENSE, false", "DENSE, true", "ELEMENT_WISE, false", "ELEMENT_WISE, true"})
+    void featurize_bodyOfPrivateTraining_isAnnouncedOnceAndFitIsJudgedForItself(PlainFitBody body, boolean graph) {
+        DataSet data = body.data();
+        for (State state : State.values()) {
+            lines.list.clear();
+            Model net = transferred(
+                    trained(body.network(graph, null, WorkspaceMode.ENABLED), data, state), Transfer.FROZEN);
+            lines.list.clear();
+            var helper = net instanceof MultiLayerNetwork layers
+                    ? new TransferLearningHelper(layers)
+                    : new TransferLearningHelper((ComputationGraph) net);
+            helper.fitFeaturized(helper.featurize(data));
+            helper.featurize(data);
 
-        assertThat(warnings())
-                .singleElement()
-                .asString()
-                .contains("come from private training, and a TransferLearningHelper computes their output")
-                .contains("WITHOUT PRIVACY");
+            assertThat(warnings())
+                    .as("%s", state)
+                    .singleElement()
+                    .asString()
+                    .contains("private training, and a TransferLearningHelper computes")
+                    .contains("WITHOUT PRIVACY");
+            if (state == State.DETACHED) {
+                fit(net, data);
+                assertThat(warnings()).hasSize(2).last().asString().contains("now train");
+            } else {
+                assertThatThrownBy(() -> fit(net, data)).hasMessageContaining("PrivacyEngine.attach");
+            }
+        }
+    }
+
+    /** Its network has the private layers, each with its own guard. */
+    @Test
+    void fitFeaturized_privateLayersOfAGraphThatAreNotFrozen_isRefused() {
+        DataSet data = PlainFitBody.DENSE.data();
+        var graph = new ComputationGraph(new NeuralNetConfiguration.Builder()
+                .seed(5)
+                .updater(new Sgd(0.1))
+                .graphBuilder()
+                .addInputs("in")
+                .addLayer("first", new DenseLayer.Builder().nIn(2).nOut(3).build(), "in")
+                .addLayer(
+                        "second",
+                        new ElementWiseMultiplicationLayer.Builder()
+                                .nIn(3)
+                                .nOut(3)
+                                .build(),
+                        "first")
+                .addLayer(
+                        "out",
+                        new OutputLayer.Builder()
+                                .nIn(3)
+                                .nOut(2)
+                                .activation(Activation.SOFTMAX)
+                                .build(),
+                        "second")
+                .setOutputs("out")
+                .build());
+        graph.init();
+        trained(graph, data, State.CLOSED);
+        ComputationGraph tuned = new TransferLearning.GraphBuilder(graph)
+                .fineTuneConfiguration(new FineTuneConfiguration.Builder()
+                        .updater(new Adam(0.01))
+                        .constraints(null)
+                        .build())
+                .setFeatureExtractor("first")
+                .build();
+        var helper = new TransferLearningHelper(tuned);
+        DataSet featurized = helper.featurize(data);
+        INDArray before = helper.unfrozenGraph().params().dup();
+
+        assertThatThrownBy(() -> helper.fitFeaturized(featurized)).hasMessageContaining("PrivacyEngine.attach");
+        assertThat(helper.unfrozenGraph().params()).isEqualTo(before);
     }
 
     @ParameterizedTest
@@ -575,7 +631,7 @@ class PlainFitTest {
                 assertThat(configuration(other)).as("%s", way).contains("PlainTrainingGuard", "AccountConstraint");
                 assertThat(configuration(other).contains("InputGuard"))
                         .as("%s", way)
-                        .isEqualTo(graph || !body.isInputInferred());
+                        .isEqualTo(!body.isAskedForNoise());
             }
         }
         assertThat(warnings()).isEmpty();

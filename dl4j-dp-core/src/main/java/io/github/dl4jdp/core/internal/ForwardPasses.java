@@ -113,7 +113,8 @@ final class ForwardPasses {
                 Class<?> type = frame.getDeclaringClass();
                 if (MultiLayerNetwork.class.isAssignableFrom(type) || ComputationGraph.class.isAssignableFrom(type)) {
                     isInside = true;
-                    if (frame.getMethodName().startsWith("pretrain")) {
+                    boolean isDl4js = type == MultiLayerNetwork.class || type == ComputationGraph.class;
+                    if (isDl4js && frame.getMethodName().startsWith("pretrain")) {
                         return Use.FIT_OF_OTHERS;
                     }
                 } else if (isInside) {

@@ -19,8 +19,8 @@ import org.slf4j.LoggerFactory;
 /**
  * What stands for a layer's input preprocessor, or for none, in the configuration of a network with private training: it changes nothing, and sees every forward pass.
  *
- * <p>DL4J asks no weight noise of embeddings, one-dimensional convolutions, SameDiff layers and some others, and a {@code FineTuneConfiguration} may take a {@link PlainTrainingGuard}
- * away. Preprocessors belong to the network: every layer has its input from one, frozen or not, and transfer learning keeps them.
+ * <p>DL4J asks no weight noise of embeddings, one-dimensional convolutions, SameDiff layers and some others, so that a {@link PlainTrainingGuard} in its place is not asked.
+ * Every layer has its input from a preprocessor, frozen or not, and transfer learning keeps them.
  *
  * <p>It speaks of the network, since it does not know the layer after it. It never changes; DL4J clones it with the configuration.
  */
@@ -31,6 +31,10 @@ public final class InputGuard implements InputPreProcessor {
     @JsonProperty("preProcessor")
     private final @Nullable InputPreProcessor preProcessor;
 
+    /** Whether it stands before the first layer for a whole list of layers. */
+    @JsonProperty("list")
+    private final boolean list;
+
     /** Whether plain DL4J may train the network, if it says so. */
     @JsonProperty("detached")
     private final boolean detached;
@@ -39,17 +43,23 @@ public final class InputGuard implements InputPreProcessor {
     private final transient @Nullable WeakReference<Model> owner;
 
     private transient volatile boolean announced;
+    private transient volatile boolean announcedFeatures;
 
     @JsonCreator
     private InputGuard(
             @JsonProperty("preProcessor") @Nullable InputPreProcessor preProcessor,
+            @JsonProperty("list") boolean list,
             @JsonProperty("detached") boolean detached) {
-        this(preProcessor, detached, null);
+        this(preProcessor, list, detached, null);
     }
 
     private InputGuard(
-            @Nullable InputPreProcessor preProcessor, boolean detached, @Nullable WeakReference<Model> owner) {
+            @Nullable InputPreProcessor preProcessor,
+            boolean list,
+            boolean detached,
+            @Nullable WeakReference<Model> owner) {
         this.preProcessor = preProcessor;
+        this.list = list;
         this.detached = detached;
         this.owner = owner;
     }
@@ -58,10 +68,12 @@ public final class InputGuard implements InputPreProcessor {
      * A guard around a preprocessor, or around what another guard has.
      *
      * @param network whose configuration the guard is put into
+     * @param list whether it stands before the first layer for a whole list of layers, or else before a layer of private training
      * @param detached whether plain DL4J may train the network
      */
-    public static InputPreProcessor around(@Nullable InputPreProcessor own, Model network, boolean detached) {
-        return new InputGuard(without(own), detached, new WeakReference<>(network));
+    public static InputPreProcessor around(
+            @Nullable InputPreProcessor own, Model network, boolean list, boolean detached) {
+        return new InputGuard(without(own), list, detached, new WeakReference<>(network));
     }
 
     /** A preprocessor without the guard around it; null if there is none. */
@@ -86,18 +98,26 @@ public final class InputGuard implements InputPreProcessor {
     private void judge(LayerWorkspaceMgr pass) {
         switch (ForwardPasses.use()) {
             case FIT_OF_IT, FIT_OF_OTHERS -> {
-                // DL4J gives a helper's network the preprocessors of the whole one. What it trains on was announced
-                // when it was computed.
-                if (!ForwardPasses.isOfHelper()) {
+                // DL4J gives the network of a list's helper the preprocessors of the whole one, before other layers.
+                // What it
+                // trains on was announced when it was computed.
+                if (!(list && ForwardPasses.isOfHelper())) {
                     judgeFit(pass);
                 }
             }
-            case FEATURES ->
-                announce(
-                        pass,
-                        "Layers of this network come from private training, and a TransferLearningHelper computes their output for a network of its own, which does not have their"
-                                + " privacy account: plain fit of that network is WITHOUT PRIVACY, and an engine of its own does not count what these layers have cost; add both.");
+            case FEATURES -> announceFeatures(pass);
             case INFERENCE -> ForwardPasses.noteInference(pass);
+        }
+    }
+
+    /** Says nothing of a fit, which is judged for itself. */
+    private void announceFeatures(LayerWorkspaceMgr pass) {
+        if (!announcedFeatures) {
+            announcedFeatures = true;
+            log(
+                    pass,
+                    "Layers of this network come from private training, and a TransferLearningHelper computes their output for a network of its own, which does not have their"
+                            + " privacy account: plain fit of that network is WITHOUT PRIVACY, and an engine of its own does not count what these layers have cost; add both.");
         }
     }
 
@@ -117,6 +137,10 @@ public final class InputGuard implements InputPreProcessor {
 
     private void announce(LayerWorkspaceMgr pass, String what) {
         announced = true;
+        log(pass, what);
+    }
+
+    private static void log(LayerWorkspaceMgr pass, String what) {
         if (!ForwardPasses.isAnnounced(pass)) {
             ForwardPasses.noteAnnounced(pass);
             log.warn(what);
@@ -144,13 +168,14 @@ public final class InputGuard implements InputPreProcessor {
     @Override
     @SuppressWarnings("MethodDoesntCallSuperMethod") // a copy belongs to no driven network, and announces for itself
     public InputPreProcessor clone() {
-        return new InputGuard(preProcessor == null ? null : preProcessor.clone(), detached);
+        return new InputGuard(preProcessor == null ? null : preProcessor.clone(), list, detached);
     }
 
     @Override
     public boolean equals(@Nullable Object other) {
         return other instanceof InputGuard that
                 && Objects.equals(preProcessor, that.preProcessor)
+                && list == that.list
                 && detached == that.detached;
     }
 

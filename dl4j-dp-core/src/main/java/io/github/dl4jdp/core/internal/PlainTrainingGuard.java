@@ -52,6 +52,8 @@ public final class PlainTrainingGuard implements IWeightNoise {
     /** The layers that were announced: clones of a configuration share its guards. */
     private transient volatile @Nullable List<WeakReference<Layer>> announced;
 
+    private transient volatile boolean announcedFeatures;
+
     @JsonCreator
     private PlainTrainingGuard(
             @JsonProperty("noise") @Nullable IWeightNoise noise,
@@ -171,13 +173,20 @@ public final class PlainTrainingGuard implements IWeightNoise {
                     judgeFit(layer, name, pass);
                 }
             }
-            case FEATURES ->
-                announce(
-                        layer,
-                        pass,
-                        "Layer \"{}\" comes from private training, and a TransferLearningHelper computes its output for a network of its own, which does not have its privacy account:"
-                                + " plain fit of that network is WITHOUT PRIVACY, and an engine of its own does not count what this layer has cost; add both.");
+            case FEATURES -> announceFeatures(layer, pass);
             case INFERENCE -> ForwardPasses.noteInference(pass);
+        }
+    }
+
+    /** Says nothing of a fit, which is judged for itself. */
+    private void announceFeatures(Layer layer, LayerWorkspaceMgr pass) {
+        if (!announcedFeatures) {
+            announcedFeatures = true;
+            log(
+                    layer,
+                    pass,
+                    "Layer \"{}\" comes from private training, and a TransferLearningHelper computes its output for a network of its own, which does not have its privacy account:"
+                            + " plain fit of that network is WITHOUT PRIVACY, and an engine of its own does not count what this layer has cost; add both.");
         }
     }
 
@@ -198,6 +207,10 @@ public final class PlainTrainingGuard implements IWeightNoise {
 
     private void announce(Layer layer, LayerWorkspaceMgr pass, String what) {
         noteAnnounced(layer);
+        log(layer, pass, what);
+    }
+
+    private static void log(Layer layer, LayerWorkspaceMgr pass, String what) {
         if (!ForwardPasses.isAnnounced(pass)) {
             log.warn(what, layer.conf().getLayer().getLayerName());
         }

@@ -167,10 +167,12 @@ public final class GraphNetwork extends DpNetwork {
     @Override
     void guardInputs(boolean detached) {
         forEachLayer((live, conf) -> {
-            InputPreProcessor own = conf.getPreProcessor();
-            if (own instanceof InputGuard || (live.numParams() > 0 && lossOf(live.getLayer()) == null)) {
-                setPreProcessor(live, conf, InputGuard.around(own, network, detached));
-            }
+            InputPreProcessor own = InputGuard.without(conf.getPreProcessor());
+            Layer layer = live.getLayer();
+            boolean isSilent = live.numParams() > 0
+                    && lossOf(layer) == null
+                    && !NoisyLayers.isAsked(layer.conf().getLayer());
+            setPreProcessor(live, conf, isSilent ? InputGuard.around(own, network, false, detached) : own);
         });
     }
 

@@ -7,6 +7,7 @@ import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.plan.Segment;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -17,9 +18,6 @@ import org.deeplearning4j.nn.api.Updater;
 import org.deeplearning4j.nn.conf.InputPreProcessor;
 import org.deeplearning4j.nn.conf.MultiLayerConfiguration;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
-import org.deeplearning4j.nn.conf.layers.BaseRecurrentLayer;
-import org.deeplearning4j.nn.conf.layers.DenseLayer;
-import org.deeplearning4j.nn.conf.layers.GravesBidirectionalLSTM;
 import org.deeplearning4j.nn.gradient.Gradient;
 import org.deeplearning4j.nn.layers.FrozenLayer;
 import org.deeplearning4j.nn.layers.recurrent.BidirectionalLayer;
@@ -110,41 +108,33 @@ final class LayerListNetwork extends DpNetwork {
         return parts;
     }
 
-    /** The first layer's input is enough: transfer learning freezes and keeps a list of layers from its beginning. */
+    /** The first layer's input is enough: transfer learning freezes and keeps a list of layers from its beginning. DL4J may infer preprocessors from nothing before a first layer. */
     @Override
     void guardInputs(boolean detached) {
-        Map<Integer, InputPreProcessor> own =
-                network.getLayerWiseConfigurations().getInputPreProcessors();
-        if (own.get(0) instanceof InputGuard || (network.getnLayers() > 1 && !isInputInferred())) {
-            own.put(0, InputGuard.around(own.get(0), network, detached));
+        unguardInputs();
+        for (Layer layer : network.getLayers()) {
+            if (layer.numParams() > 0) {
+                if (!NoisyLayers.isAsked(layer.conf().getLayer()) && network.getnLayers() > 1) {
+                    Map<Integer, InputPreProcessor> own =
+                            network.getLayerWiseConfigurations().getInputPreProcessors();
+                    own.put(0, InputGuard.around(own.get(0), network, true, detached));
+                }
+                return;
+            }
         }
-    }
-
-    /**
-     * Whether DL4J infers the type of the network's input from the first layer when transfer learning changes it, and adds preprocessors by this type: not if one stands
-     * before the first layer. Layers in such a place are asked for their weight noise, but for embeddings and {@code GravesBidirectionalLSTM}. Where every input is a vector
-     * no preprocessor is added.
-     */
-    @SuppressWarnings("deprecation") // DL4J calls GravesBidirectionalLSTM deprecated, and networks with it exist
-    private boolean isInputInferred() {
-        MultiLayerConfiguration conf = network.getLayerWiseConfigurations();
-        var first = conf.getConf(0).getLayer();
-        if (conf.getInputPreProcess(0) != null || first instanceof GravesBidirectionalLSTM) {
-            return false;
-        }
-        return first instanceof BaseRecurrentLayer
-                || (first instanceof DenseLayer && !conf.getInputPreProcessors().isEmpty());
     }
 
     @Override
     void unguardInputs() {
         Map<Integer, InputPreProcessor> own =
                 network.getLayerWiseConfigurations().getInputPreProcessors();
-        InputPreProcessor plain = InputGuard.without(own.get(0));
-        if (plain == null) {
-            own.remove(0);
-        } else {
-            own.put(0, plain);
+        for (Integer layer : List.copyOf(own.keySet())) {
+            InputPreProcessor plain = InputGuard.without(own.get(layer));
+            if (plain == null) {
+                own.remove(layer);
+            } else {
+                own.put(layer, plain);
+            }
         }
     }
 
@@ -168,7 +158,10 @@ final class LayerListNetwork extends DpNetwork {
     @Override
     public void takeOwn() {
         // Transfer learning may leave an entry without a preprocessor, which DL4J cannot clone.
-        network.getLayerWiseConfigurations().getInputPreProcessors().values().removeIf(Objects::isNull);
+        Map<Integer, InputPreProcessor> preProcessors =
+                new HashMap<>(network.getLayerWiseConfigurations().getInputPreProcessors());
+        preProcessors.values().removeIf(Objects::isNull);
+        network.getLayerWiseConfigurations().setInputPreProcessors(preProcessors);
         network.setLayerWiseConfigurations(network.getLayerWiseConfigurations().clone());
     }
 
