@@ -426,7 +426,12 @@ class PlainFitTest {
         assertThat(warnings()).as(what).isEmpty();
 
         if (isUnseen(body, transfer)) {
-            fit(by, net, data);
+            try {
+                fit(by, net, data);
+            } catch (RuntimeException e) { // a wrapper may keep the weight noise of what it wraps
+                assertThat(body.isWrapped()).as(what).isTrue();
+                return;
+            }
             try (var engine = PrivacyEngine.attach(net, PLAN.withSteps(20).continuing())) {
                 assertThat(engine.epsilon()).as(what).isInfinite();
             }
