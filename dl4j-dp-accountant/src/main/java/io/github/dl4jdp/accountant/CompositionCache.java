@@ -84,10 +84,10 @@ final class CompositionCache {
                 return octaves;
             }
             // Beside few large losses, octaves are coarse for the many small ones.
-            Composition even = new LossComposition(plan, net);
+            Composition even = new LossComposition(plan, net, memory);
             return even.epsilon(delta) < octaves.epsilon(delta) ? even : octaves;
         }
-        LossComposition first = new LossComposition(plan, net);
+        LossComposition first = new LossComposition(plan, net, memory);
         double epsilon = first.epsilon(delta);
         if (epsilon < NEGLIGIBLE_EPSILON) {
             return first;
@@ -100,7 +100,7 @@ final class CompositionCache {
             best = better(
                     first,
                     isShort(again, finer)
-                            ? new LossComposition(again, finer)
+                            ? new LossComposition(again, finer, memory)
                             : OctaveComposition.forDelta(pairs, delta, growth, memory),
                     delta);
         }
@@ -113,7 +113,9 @@ final class CompositionCache {
         }
         LossPlan tiny = LossPlan.forTinyDelta(net.expected(), delta, growth, even.epsilon(delta));
         LossNet finer = net.fitting(tiny);
-        return !tiny.coarse() && finer.fits(tiny) ? better(even, new LossComposition(tiny, finer), delta) : even;
+        return !tiny.coarse() && finer.fits(tiny)
+                ? better(even, new LossComposition(tiny, finer, memory), delta)
+                : even;
     }
 
     private static Composition better(Composition first, Composition second, double delta) {
@@ -142,7 +144,7 @@ final class CompositionCache {
             } else {
                 LossPlan tiny = LossPlan.forEpsilonAtTinyDelta(net.expected(), epsilon, growth, delta);
                 LossNet finer = net.fitting(tiny);
-                other = !tiny.coarse() && finer.fits(tiny) ? new LossComposition(tiny, finer) : best;
+                other = !tiny.coarse() && finer.fits(tiny) ? new LossComposition(tiny, finer, memory) : best;
             }
             return other.delta(epsilon) < delta ? other : best;
         }
@@ -153,7 +155,7 @@ final class CompositionCache {
             LossPlan plan, LossNet net, double epsilon, double growth, PldMemory memory) {
         LossNet fitting = net.fitting(plan);
         return isShort(plan, fitting)
-                ? new LossComposition(plan, fitting)
+                ? new LossComposition(plan, fitting, memory)
                 : OctaveComposition.forEpsilon(net.counts(), epsilon, plan.delta(), growth, memory);
     }
 

@@ -87,6 +87,11 @@ final class GaussianPair implements LossPair {
         return true;
     }
 
+    @Override
+    public boolean isSmooth() {
+        return true;
+    }
+
     /** N(1, sigma^2) against N(0, sigma^2). */
     static GaussianPair plain(double sigma) {
         return new GaussianPair(

@@ -53,6 +53,15 @@ final class LossComposition implements Composition {
     /** So many kinds of events are worth several threads. */
     private static final int MANY = 16;
 
+    /** Beyond twice so many steps points are further apart, by this part of a loss at most: that adds a millionth to the square of a loss, and takes a fraction of the time. */
+    private static final int LEAST_OCTAVE = 256;
+
+    /** Nor are they further apart than one over this, splitting an atom would move nearly all of it up, or than one over the tilt times this, where tilted masses would grow. */
+    private static final double POINTS_OF_ONE = 8;
+
+    /** Longer products are not kept for others. */
+    private static final int LONGEST_SHARED = 1 << 16;
+
     /** Bounds on rounding that are not small against one are not trusted. */
     private static final double LARGEST_ROUNDING = 1e-2;
 
@@ -89,9 +98,15 @@ final class LossComposition implements Composition {
         }
     }
 
+    /** Kinds that were multiplied together. */
+    record Group(List<LossSpectrum> spectra, LossSpectrum product, Map<LossPair, Part> parts) {}
+
     private final LossPlan plan;
+    private final LossGrid grid;
     private final Fourier fourier;
+    /** Of the nodes; none where kinds are in groups. */
     private final List<LossSpectrum> spectra;
+
     private final double elementError;
     private final Map<LossPair, Part> parts = new LinkedHashMap<>();
     private final Map<LossPair, Long> counts = new LinkedHashMap<>();
@@ -99,38 +114,84 @@ final class LossComposition implements Composition {
     private final double[][] weights;
     private final @Nullable Curve[] curves = new @Nullable Curve[2];
 
-    /** The composition of the given pairs, computed as planned. */
+    /** The composition of the given pairs, computed as planned, on an even lattice as {@link #epsilonAtLeast} needs it. */
     LossComposition(LossPlan plan, Map<LossPair, Long> pairs) {
-        this(plan, LossNet.exact(pairs));
+        this(plan, LossNet.exact(pairs), LossGrid.even(plan.step()), new PldMemory());
     }
 
     /** The composition of the net's kinds of events, computed as planned. */
-    LossComposition(LossPlan plan, LossNet net) {
+    LossComposition(LossPlan plan, LossNet net, PldMemory memory) {
+        this(plan, net, grid(plan, net), memory);
+    }
+
+    private LossComposition(LossPlan plan, LossNet net, LossGrid grid, PldMemory memory) {
         if (net.counts().isEmpty()) {
             throw new IllegalArgumentException("pairs must not be empty");
         }
         this.plan = plan;
+        this.grid = grid;
         this.fourier = new Fourier(plan.length());
         this.elementError = 2 * fourier.error() + (net.isExact() ? PRODUCT_ERROR : MIXTURE_ERROR);
         this.weights = new double[2][plan.length()];
+        this.counts.putAll(net.counts());
+        if (!net.isExact() || net.counts().size() <= PldMemory.GROUP) {
+            Group all = group(net);
+            this.spectra = all.spectra;
+            this.product = all.product;
+            this.parts.putAll(all.parts);
+            return;
+        }
+        // The spectra of so many kinds would take much memory; products of some do not.
+        this.spectra = List.of();
+        this.product = LossSpectrum.one(plan.length());
+        boolean shared = plan.length() <= LONGEST_SHARED;
+        for (PldMemory.Group kinds :
+                PldMemory.Group.of(List.of(plan.lattice(), grid), counts).parts()) {
+            Group group = shared ? memory.spectra().of(kinds, this::group) : group(kinds);
+            this.product.multiply(group.product);
+            this.parts.putAll(group.parts);
+        }
+    }
+
+    /** Atoms would be moved by the whole width of their interval: only what is smooth goes to octaves. */
+    private static LossGrid grid(LossPlan plan, LossNet net) {
+        if (!net.nodes().stream().allMatch(LossPair::isSmooth)) {
+            return LossGrid.even(plan.step());
+        }
+        double range = net.nodes().stream()
+                .mapToDouble(node -> node.range(plan.tail()))
+                .max()
+                .orElse(0);
+        double tilt = Math.min(plan.forward().bestTilt(), plan.backward().bestTilt());
+        int needed = (int) Math.min(plan.length(), Math.ceil(POINTS_OF_ONE * Math.max(1, tilt) * range));
+        int octave = needed <= LEAST_OCTAVE ? LEAST_OCTAVE : Integer.highestOneBit(needed - 1) << 1;
+        return LossGrid.octaves(plan.step(), octave);
+    }
+
+    private Group group(PldMemory.Group kinds) {
+        Group group = group(LossNet.exact(kinds.counts()));
+        return new Group(List.of(), group.product, group.parts);
+    }
+
+    private Group group(LossNet net) {
         List<LossPair> order = net.nodes();
         List<Node> nodes = (order.size() < MANY ? order.stream() : order.parallelStream())
                 .map(this::node)
                 .toList();
-        this.spectra = nodes.stream().map(Node::spectrum).toList();
+        List<LossSpectrum> nodeSpectra = nodes.stream().map(Node::spectrum).toList();
         // Kinds that happen equally often are multiplied first, and the product is raised to that power.
         Map<Long, List<LossSpectrum.Mixture>> once = new LinkedHashMap<>();
+        Map<LossPair, Part> ofGroup = new LinkedHashMap<>();
         net.counts().forEach((pair, count) -> {
             Part part = part(net.mixture(pair), nodes);
-            parts.put(pair, part);
-            counts.put(pair, count);
+            ofGroup.put(pair, part);
             once.computeIfAbsent(count, c -> new ArrayList<>()).add(part.spectrum);
         });
-        this.product = LossSpectrum.product(spectra, once);
+        return new Group(nodeSpectra, LossSpectrum.product(nodeSpectra, once), ofGroup);
     }
 
     private Node node(LossPair pair) {
-        LossLattice lattice = pair.lattice(LossGrid.even(plan.step()), plan.tail());
+        LossLattice lattice = pair.lattice(grid, plan.tail());
         double[][] tilted = new double[2][fourier.length()];
         Side forward = tilt(lattice.forward(), plan.direction(false), tilted[0]);
         Side backward = tilt(lattice.backward(), plan.direction(true), tilted[1]);
@@ -191,10 +252,9 @@ final class LossComposition implements Composition {
         double tilt = direction.tilt();
         double logMoment = masses.logMoment(tilt);
         double[] weights = masses.tilted(tilt, logMoment);
-        int place = Math.floorMod(masses.first(), fourier.length());
-        for (double weight : weights) {
-            tilted[place] += weight;
-            place = place + 1 < fourier.length() ? place + 1 : 0;
+        int last = fourier.length() - 1;
+        for (int i = 0; i < weights.length; i++) {
+            tilted[(int) grid.even(masses.first() + i) & last] += weights[i];
         }
         return new Side(
                 logMoment + 2 * masses.sumError(tilt),
@@ -221,7 +281,10 @@ final class LossComposition implements Composition {
         if (part == null) {
             throw new IllegalArgumentException("pair must be part of the plan");
         }
-        product.multiply(LossSpectrum.product(spectra, Map.of(count, List.of(part.spectrum))));
+        product.multiply(
+                spectra.isEmpty()
+                        ? group(LossNet.exact(Map.of(pair, count))).product
+                        : LossSpectrum.product(spectra, Map.of(count, List.of(part.spectrum))));
         counts.merge(pair, count, Long::sum);
         curves[0] = null;
         curves[1] = null;
@@ -359,6 +422,9 @@ final class LossComposition implements Composition {
 
     /** An epsilon that the exact one of the dominating pairs does not fall below, zero at worst. */
     double epsilonAtLeast(double delta) {
+        if (!grid.isEven()) {
+            throw new IllegalStateException("a bound from below needs an even lattice");
+        }
         double events = counts.values().stream().mapToDouble(Long::doubleValue).sum();
         double step = plan.step();
         double moved = delta * SHARE_MOVED;

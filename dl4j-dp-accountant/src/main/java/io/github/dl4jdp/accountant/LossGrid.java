@@ -5,17 +5,11 @@ package io.github.dl4jdp.accountant;
  * An increasing sequence of losses, one for every whole number, symmetric around the loss zero at 0.
  *
  * <p>Either all neighbors are one step apart, or the steps double with every octave, as those of floating-point numbers do.
+ *
+ * @param step the smallest distance of neighbors
+ * @param octave points of an octave; 0 where all steps are equal
  */
-final class LossGrid {
-    private final double step;
-    /** Points of an octave; 0 where all steps are equal. */
-    private final int octave;
-
-    private LossGrid(double step, int octave) {
-        this.step = step;
-        this.octave = octave;
-    }
-
+record LossGrid(double step, int octave) {
     /** The losses j step. */
     static LossGrid even(double step) {
         return new LossGrid(step, 0);
@@ -24,7 +18,7 @@ final class LossGrid {
     /**
      * The losses j step up to 2 octave; from then on each octave has as many points as the one before, twice as far apart.
      *
-     * @param step a power of two, so that the losses are exact
+     * @param step a power of two where the losses must be exact
      */
     static LossGrid octaves(double step, int octave) {
         return new LossGrid(step, octave);
@@ -38,10 +32,20 @@ final class LossGrid {
         if (octave == 0) {
             return j * step;
         }
+        return steps(j) * step;
+    }
+
+    /** loss(j) in steps, a whole number. */
+    private double steps(long j) {
         long m = Math.abs(j);
         int level = level(m);
-        double loss = Math.scalb((double) (m - (long) level * octave), level) * step;
-        return j < 0 ? -loss : loss;
+        double steps = Math.scalb((double) (m - (long) level * octave), level);
+        return j < 0 ? -steps : steps;
+    }
+
+    /** The index of loss(j) on the even grid of the same step. */
+    long even(long j) {
+        return octave == 0 ? j : (long) steps(j);
     }
 
     private int level(long m) {

@@ -65,22 +65,24 @@ record LossMasses(LossGrid grid, long first, double[] mass, double[] unsure, dou
         return tilted;
     }
 
-    /** exp(theta loss - log) at {@code n} points from {@code start} on: on an even grid by multiplication, from the largest one down, so that none underflows early. */
+    /** exp(theta loss - log) at {@code n} points from {@code start} on: on even points by multiplication, from the largest one down, so that none underflows early. */
     private void exponentials(double[] block, int n, int start, double theta, double log) {
-        if (!grid.isEven()) {
+        long from = first + start;
+        double width = grid.width(from);
+        if (n > 1 && width != grid.width(from + n - 2)) {
             for (int i = 0; i < n; i++) {
-                block[i] = Math.exp(theta * grid.loss(first + start + i) - log);
+                block[i] = Math.exp(theta * grid.loss(from + i) - log);
             }
             return;
         }
-        double ratio = Math.exp(-Math.abs(theta) * grid.width(0));
+        double ratio = Math.exp(-Math.abs(theta) * width);
         if (theta > 0) {
-            block[n - 1] = Math.exp(theta * grid.loss(first + start + n - 1) - log);
+            block[n - 1] = Math.exp(theta * grid.loss(from + n - 1) - log);
             for (int i = n - 2; i >= 0; i--) {
                 block[i] = block[i + 1] * ratio;
             }
         } else {
-            block[0] = Math.exp(theta * grid.loss(first + start) - log);
+            block[0] = Math.exp(theta * grid.loss(from) - log);
             for (int i = 1; i < n; i++) {
                 block[i] = block[i - 1] * ratio;
             }
@@ -91,7 +93,8 @@ record LossMasses(LossGrid grid, long first, double[] mass, double[] unsure, dou
     double sumError(double theta) {
         double exponents =
                 3 * Math.abs(theta) * (Math.abs(grid.loss(first)) + Math.abs(grid.loss(first + mass.length))) + 8;
-        double ratios = BLOCK * (4 + Math.abs(theta) * grid.width(0));
+        double widest = Math.max(grid.width(first), grid.width(first + mass.length));
+        double ratios = BLOCK * (4 + Math.abs(theta) * widest);
         return (exponents + ratios + BLOCK + 2 + mass.length / (double) BLOCK) * 0x1p-53;
     }
 }

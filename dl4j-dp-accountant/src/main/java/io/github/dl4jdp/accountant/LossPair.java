@@ -30,6 +30,11 @@ interface LossPair {
         return false;
     }
 
+    /** Whether the loss has a density, and no atoms. */
+    default boolean isSmooth() {
+        return false;
+    }
+
     /** Its place among pairs of other parameters, between which it may be interpolated; null if there is none. */
     default LossNet.@Nullable Place place() {
         return null;

@@ -335,6 +335,11 @@ final class LossPairs {
         }
 
         @Override
+        public boolean isSmooth() {
+            return half.isSmooth();
+        }
+
+        @Override
         public boolean isSymmetric() {
             return true;
         }
@@ -363,6 +368,11 @@ final class LossPairs {
      * most: the last ones, where they are as improbable as a tail, count as told altogether.
      */
     private record MixedPair(List<LossPair> parts, List<Double> probabilities) implements LossPair {
+
+        @Override
+        public boolean isSmooth() {
+            return parts.stream().allMatch(LossPair::isSmooth);
+        }
 
         @Override
         public boolean isSymmetric() {
@@ -446,6 +456,11 @@ final class LossPairs {
 
         private GaussianPair pair(int kept) {
             return GaussianPair.mixture(distances.subList(0, kept), probabilities.subList(0, kept), known(kept), sigma);
+        }
+
+        @Override
+        public boolean isSmooth() {
+            return true;
         }
 
         @Override

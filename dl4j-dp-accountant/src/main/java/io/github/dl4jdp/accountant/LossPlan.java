@@ -72,6 +72,19 @@ record LossPlan(
     /** A finer lattice loses more by rounding of the masses than it gains by closer neighbors. */
     private static final double STEPS_OF_FINEST = 8;
 
+    /*
+     * Searches ask about nearly the same events again and again. Where these are in groups, plans that are nearly the same are made the same, so that the groups' products can be shared.
+     */
+    /** The ratio of neighboring tails, steps and tilts of such plans. */
+    private static final double TAIL_RATIO = 1 << 8;
+
+    private static final double STEP_RATIO = 1.25;
+
+    private static final double TILT_RATIO = 1.25;
+
+    /** The same for the tilts of what lies outside the window, which hardly matter. */
+    private static final double OUTER_RATIO = 1.5;
+
     private static final double SMALLEST_TILT = 1e-3;
 
     private static final double LARGEST_TILT = 1e7;
@@ -93,6 +106,10 @@ record LossPlan(
             double aboveTilt,
             double lowest,
             double length) {
+        private List<Double> tilts() {
+            return List.of(tilt, tailTilt, belowTilt, aboveTilt);
+        }
+
         private Direction loweredBy(double margin) {
             return new Direction(tilt, bestTilt, tailTilt, belowTilt, aboveTilt, lowest - margin, length);
         }
@@ -107,7 +124,7 @@ record LossPlan(
      */
     static LossPlan forDelta(Map<LossPair, ? extends Number> pairs, double delta, double growth) {
         double total = total(pairs);
-        double tail = tail(delta, total * growth);
+        double tail = tail(delta, total * growth, pairs.size());
         List<Term> terms = terms(pairs, tail);
         return new Planner(terms, total, growth, tail, pairs, Double.NaN, Double.NaN, SHARE_OF_BEST_TILT)
                 .plan(delta, false);
@@ -116,14 +133,14 @@ record LossPlan(
     /** The same at the best tilt itself, for deltas that are mostly rounding at a smaller one. */
     static LossPlan forTinyDelta(Map<LossPair, ? extends Number> pairs, double delta, double growth, double epsilon) {
         double total = total(pairs);
-        double tail = tail(delta, total * growth);
+        double tail = tail(delta, total * growth, pairs.size());
         return new Planner(terms(pairs, tail), total, growth, tail, pairs, Double.NaN, epsilon, 1).plan(delta, false);
     }
 
     /** The same where epsilon is known to be about so large, far below Chernoff's bound. */
     static LossPlan forDeltaNear(Map<LossPair, ? extends Number> pairs, double delta, double growth, double epsilon) {
         double total = total(pairs);
-        double tail = tail(delta, total * growth);
+        double tail = tail(delta, total * growth, pairs.size());
         return new Planner(terms(pairs, tail), total, growth, tail, pairs, Double.NaN, epsilon, SHARE_OF_BEST_TILT)
                 .plan(delta, false);
     }
@@ -131,7 +148,7 @@ record LossPlan(
     /** A plan for a lower bound on epsilon at the given delta, on a lattice as fine as rounding errors allow. */
     static LossPlan finest(Map<LossPair, ? extends Number> pairs, double delta) {
         double total = total(pairs);
-        double tail = tail(delta, total);
+        double tail = tail(delta, total, pairs.size());
         return new Planner(terms(pairs, tail), total, 1, tail, pairs, Double.NaN, Double.NaN, SHARE_OF_BEST_TILT)
                 .plan(delta, true);
     }
@@ -152,7 +169,7 @@ record LossPlan(
     static LossPlan forEpsilonNear(Map<LossPair, ? extends Number> pairs, double epsilon, double growth, double delta) {
         double guess = Math.max(delta, 1e-250);
         double total = total(pairs);
-        double tail = tail(guess, total * growth);
+        double tail = tail(guess, total * growth, pairs.size());
         return new Planner(terms(pairs, tail), total, growth, tail, pairs, epsilon, Double.NaN, SHARE_OF_BEST_TILT)
                 .plan(guess, false);
     }
@@ -162,12 +179,18 @@ record LossPlan(
             Map<LossPair, ? extends Number> pairs, double epsilon, double growth, double delta) {
         double guess = Math.max(delta, 1e-250);
         double total = total(pairs);
-        double tail = tail(guess, total * growth);
+        double tail = tail(guess, total * growth, pairs.size());
         return new Planner(terms(pairs, tail), total, growth, tail, pairs, epsilon, Double.NaN, 1).plan(guess, false);
     }
 
-    private static double tail(double delta, double total) {
-        return Math.max(1e-290, delta * SHARE_OUTSIDE / total);
+    private static double tail(double delta, double total, int kinds) {
+        double tail = delta * SHARE_OUTSIDE / total;
+        return Math.max(1e-290, kinds > PldMemory.GROUP ? roundedDown(tail, TAIL_RATIO) : tail);
+    }
+
+    private static double roundedDown(double value, double ratio) {
+        double log = Math.log(ratio);
+        return value > 0 ? Math.exp(log * Math.floor(Math.log(value) / log)) : value;
     }
 
     private static double total(Map<LossPair, ? extends Number> pairs) {
@@ -262,7 +285,7 @@ record LossPlan(
             double otherBest = Math.min(otherTilt, LARGEST_TILT_RATIO * tilt);
             double bound = Math.max(chernoff(false, best, delta), chernoff(true, otherBest, delta));
             double goal = expected > 0 ? Math.min(bound, expected) : bound;
-            double step = Math.min(step(false, best, goal), step(true, otherBest, goal));
+            double step = shared(Math.min(step(false, best, goal), step(true, otherBest, goal)), STEP_RATIO);
             double least = leastEpsilon(bound);
             Direction forward = direction(false, best, delta, least);
             Direction backward = direction(true, otherBest, delta, least);
@@ -278,7 +301,7 @@ record LossPlan(
             forward = forward.loweredBy(spread / 2 * step);
             backward = backward.loweredBy(spread / 2 * step);
             window += spread * step;
-            double largestTilt = 4 * SPREAD / (step * Math.sqrt(growth * total));
+            double largestTilt = shared(4 * SPREAD / (step * Math.sqrt(growth * total)), TILT_RATIO);
             forward = cappedTail(forward, false, delta, largestTilt);
             backward = cappedTail(backward, true, delta, largestTilt);
             window = Math.max(window, Math.max(forward.length, backward.length) + spread * step);
@@ -324,6 +347,19 @@ record LossPlan(
             return 2 * (1 + Math.min(events, SPREAD * Math.sqrt(events)));
         }
 
+        /** At most the value, and the same for plans that are nearly the same where kinds are in groups. */
+        private double shared(double value, double ratio) {
+            return isShared() ? roundedDown(value, ratio) : value;
+        }
+
+        private double sharedTilt(double tilt, double ratio) {
+            return isShared() ? roundedDown(tilt * Math.sqrt(ratio), ratio) : tilt;
+        }
+
+        private boolean isShared() {
+            return terms.size() > PldMemory.GROUP;
+        }
+
         private double tilt(boolean reversed, double delta) {
             return minimum(asked >= 0 ? l -> logDelta(terms, reversed, l, asked) : l -> chernoff(reversed, l, delta));
         }
@@ -333,10 +369,10 @@ record LossPlan(
         }
 
         private Direction direction(boolean reversed, double best, double delta, double leastEpsilon) {
-            double tilt = share * best;
+            double tilt = sharedTilt(share * best, TILT_RATIO);
             double logShare = Math.log(delta * SHARE_ABOVE);
             DoubleUnaryOperator above = l -> (growth * logMoment(terms, reversed, l) - logShare) / l;
-            double tailTilt = minimum(above);
+            double tailTilt = sharedTilt(minimum(above), OUTER_RATIO);
             double highest = above.applyAsDouble(tailTilt);
             double atTilt = logMoment(terms, reversed, tilt);
             double chernoff = chernoff(reversed, best, delta);
@@ -346,9 +382,9 @@ record LossPlan(
             DoubleUnaryOperator tiltedBelow = l -> (logMoment(terms, reversed, tilt - l) - atTilt - logWrapped) / l;
             DoubleUnaryOperator tiltedAbove =
                     l -> (growth * (logMoment(terms, reversed, tilt + l) - atTilt) - logWrapped) / l;
-            double below = minimum(tiltedBelow);
+            double below = sharedTilt(minimum(tiltedBelow), OUTER_RATIO);
             double lowest = -tiltedBelow.applyAsDouble(below);
-            double beyond = minimum(tiltedAbove);
+            double beyond = sharedTilt(minimum(tiltedAbove), OUTER_RATIO);
             highest = Math.max(highest, 0);
             double guess = Math.max(lowest, leastEpsilon);
             double length = Math.max(highest - lowest, tiltedAbove.applyAsDouble(beyond) - guess);
@@ -378,6 +414,11 @@ record LossPlan(
                     .mapToDouble(t -> t.count * t.moments.addedVariance(reversed, step))
                     .sum();
         }
+    }
+
+    /** All that the spectra of events depend on. */
+    Object lattice() {
+        return List.of(step, length, tail, forward.tilts(), backward.tilts());
     }
 
     Direction direction(boolean reversed) {

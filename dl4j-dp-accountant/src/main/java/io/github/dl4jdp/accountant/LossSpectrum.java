@@ -34,6 +34,14 @@ final class LossSpectrum {
         }
     }
 
+    /** The spectra of no loss at all, for a transform of that length. */
+    static LossSpectrum one(int length) {
+        LossSpectrum one = new LossSpectrum(length / 2 + 1);
+        Arrays.fill(one.re[0], 1);
+        Arrays.fill(one.re[1], 1);
+        return one;
+    }
+
     /** Consumes two real sequences of the transform's length. */
     static LossSpectrum of(Fourier fourier, double[] first, double[] second) {
         fourier.forward(first, second);

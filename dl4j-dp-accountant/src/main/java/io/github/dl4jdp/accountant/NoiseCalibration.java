@@ -18,12 +18,12 @@ import java.util.function.LongToDoubleFunction;
  * <p><b>Formal guarantee.</b> The event of the result, composed into a fresh accountant of the same kind, has an epsilon at
  * the target's delta that does not exceed the target's.
  *
- * <p>The noise multiplier is the root of {@code log epsilon(log sigma) = log target}, by regula falsi (Illinois variant: Dowell
- * and Jarratt 1971); steps and lot size are found likewise, over the integers.
+ * <p>The noise multiplier is the root of {@code log epsilon(log sigma) = log target}, by interpolation in a bracket (Chandrupatla
+ * 1997); steps and lot size are found likewise, over the integers.
  *
  * <p>Instances are immutable.
  *
- * @see <a href="https://doi.org/10.1007/BF01934364">Dowell and Jarratt 1971</a>
+ * @see <a href="https://doi.org/10.1016/S0965-9978(96)00051-8">Chandrupatla 1997</a>
  */
 public final class NoiseCalibration {
     /** Noise below this is no protection at any delta of interest. */
@@ -32,8 +32,8 @@ public final class NoiseCalibration {
     /** Noise above this hides every query there is: what is left of epsilon comes from elsewhere. */
     private static final double LARGEST_NOISE = 1e7;
 
-    /** A search that has not ended after so many evaluations returns its bracket's safe end. */
-    private static final int MAX_EVALUATIONS = 200;
+    /** Where epsilon is a staircase, noise is found to the tolerance of epsilon times this. */
+    private static final double NARROWEST = 0.1;
 
     /** The first step of a search for noise, as a factor. */
     private static final double FARTHEST_FIRST_STEP = 1.1;
@@ -74,7 +74,7 @@ public final class NoiseCalibration {
     }
 
     /**
-     * The smallest noise multiplier that meets the target, up to a relative 1e-5 of epsilon.
+     * The smallest noise multiplier that meets the target, up to a relative 1e-5 of epsilon; up to 1e-6 of itself where epsilon is a staircase, as epsilons in the thousands are.
      *
      * @param event the event that a noise multiplier leads to; more noise must not cost more
      * @return a noise multiplier in [0.001, 1e7]; 0.001 where even that meets the target
@@ -88,22 +88,33 @@ public final class NoiseCalibration {
         }
         // What does not depend on the noise, such as earlier releases, is prepared once.
         PldMemory memory = new PldMemory();
-        return search(s -> byPld(event.apply(s), memory), start(event), 1e-5);
+        DoubleUnaryOperator epsilon = s -> byPld(event.apply(s), memory);
+        return search(epsilon, start(event, epsilon), 1e-5);
     }
 
     private double byPld(DpEvent event, PldMemory memory) {
         return new PldAccountant(target.relation(), memory).compose(event).epsilon(target.delta());
     }
 
-    /** A good first guess costs little. */
-    private double start(DoubleFunction<DpEvent> event) {
-        RoughEpsilon rough = new RoughEpsilon(target.delta());
+    /** A good first guess costs little: where a rough bound meets the target, in proportion to what the accountant says there. */
+    private double start(DoubleFunction<DpEvent> event, DoubleUnaryOperator epsilon) {
+        RoughEpsilon bound = new RoughEpsilon(target.delta());
+        DoubleUnaryOperator rough = s -> roughly(event.apply(s), bound);
+        double first = searchOr(1, rough, 1, 1e-2) * 0.95;
+        double off = epsilon.applyAsDouble(first) / rough.applyAsDouble(first);
+        return off > 0 && off < Double.POSITIVE_INFINITY
+                ? searchOr(first, s -> off * rough.applyAsDouble(s), first, 1e-3)
+                : first;
+    }
+
+    /** What the search finds, {@code otherwise} where no noise is enough. */
+    private double searchOr(double otherwise, DoubleUnaryOperator epsilon, double start, double tolerance) {
         try {
-            return search(s -> roughly(event.apply(s), rough), 1, 1e-2) * 0.95;
+            return search(epsilon, start, tolerance);
         } catch (UnsupportedEventException e) {
             throw e;
         } catch (IllegalArgumentException e) {
-            return 1;
+            return otherwise;
         }
     }
 
@@ -113,10 +124,7 @@ public final class NoiseCalibration {
         return rough.of(accountant.leaves);
     }
 
-    /**
-     * Regula falsi (Illinois) on log epsilon over log noise, which is nearly linear, with bisection where that stalls. Aims
-     * at the middle of the tolerated band, from below.
-     */
+    /** The root of log epsilon over log noise, which is nearly linear. Aims at the middle of the tolerated band, from below. */
     private double search(DoubleUnaryOperator epsilon, double start, double tolerance) {
         double goal = Math.log(target.epsilon()) + Math.log1p(-tolerance / 2);
         double good = Math.min(Math.max(start, SMALLEST_NOISE), LARGEST_NOISE);
@@ -148,34 +156,16 @@ public final class NoiseCalibration {
             badValue = epsilon.applyAsDouble(bad);
             factor = further(factor, good / bad, goodValue, badValue, FARTHEST_TO_LESS_NOISE);
         }
-        double low = Math.log(bad);
-        double high = Math.log(good);
-        double lowError = error(badValue, goal);
-        double highError = error(goodValue, goal);
-        int side = 0;
-        for (int i = 0; i < MAX_EVALUATIONS && high - low > 1e-12; i++) {
-            if (goodValue >= target.epsilon() * (1 - tolerance)) {
-                break;
-            }
-            double middle = (low * highError - high * lowError) / (highError - lowError);
-            if (!(middle > low && middle < high) || i % 8 == 7) {
-                middle = (low + high) / 2;
-            }
-            double value = epsilon.applyAsDouble(Math.exp(middle));
-            double valueError = error(value, goal);
+        Bracket bracket = new Bracket(Math.log(bad), error(badValue, goal), Math.log(good), error(goodValue, goal));
+        double narrowest = tolerance * NARROWEST;
+        while (goodValue < target.epsilon() * (1 - tolerance) && bracket.width() > narrowest) {
+            double next = bracket.next(narrowest / 4);
+            double value = epsilon.applyAsDouble(Math.exp(next));
             if (value <= target.epsilon()) {
-                good = Math.exp(middle);
+                good = Math.exp(next);
                 goodValue = value;
-                high = middle;
-                highError = valueError;
-                lowError = side == 1 ? lowError / 2 : lowError;
-                side = 1;
-            } else {
-                low = middle;
-                lowError = valueError;
-                highError = side == -1 ? highError / 2 : highError;
-                side = -1;
             }
+            bracket.put(next, error(value, goal));
         }
         return good;
     }
@@ -228,7 +218,7 @@ public final class NoiseCalibration {
             return largest(what, limit, 1, 4, count -> epsilon(AccountantKind.RDP, event.apply(count)));
         }
         PldMemory memory = new PldMemory();
-        return largest(what, limit, start(limit, event), 1.2, count -> byPld(event.apply(count), memory));
+        return largest(what, limit, start(limit, event), 2, count -> byPld(event.apply(count), memory));
     }
 
     /** The answer of a rough bound, one where it has none. */
@@ -249,7 +239,9 @@ public final class NoiseCalibration {
         double goodError = error(value);
         long bad = good;
         double badError = goodError;
-        double factor = growth;
+        // Epsilon mostly grows at least as fast as the root of the number, so a nearby start is bracketed closely.
+        double off = Math.max(value / target.epsilon(), target.epsilon() / value);
+        double factor = Math.min(growth, MARGIN * off * off);
         while (!(value <= target.epsilon())) {
             if (good == 1) {
                 throw new IllegalArgumentException("target epsilon must be at least " + value + " at delta "
@@ -278,40 +270,23 @@ public final class NoiseCalibration {
                 goodError = badError;
             }
         }
-        int sameSide = 0;
-        for (int i = 0; bad - good > Math.max(1, good * COUNT_TOLERANCE); i++) {
-            long middle = between(good, goodError, bad, badError, sameSide, i % 4 == 3);
+        Bracket bracket = new Bracket(Math.log((double) bad), badError, Math.log((double) good), goodError);
+        while (bad - good > Math.max(1, good * COUNT_TOLERANCE)) {
+            double next = bracket.next(COUNT_TOLERANCE);
+            long middle = Math.min(Math.max(good + 1, Math.round(Math.exp(next))), bad - 1);
             value = curve.applyAsDouble(middle);
             if (value <= target.epsilon()) {
                 good = middle;
-                goodError = error(value);
-                sameSide = Math.max(1, sameSide + 1);
             } else {
                 bad = middle;
-                badError = error(value);
-                sameSide = Math.min(-1, sameSide - 1);
             }
+            bracket.put(Math.log((double) middle), error(value));
         }
         return good;
     }
 
     private double error(double epsilon) {
         return error(epsilon, Math.log(target.epsilon()));
-    }
-
-    /**
-     * Where log epsilon over the log of the number, taken as linear, crosses the target, and a little beyond on the side that has not been narrowed, so that
-     * both ends come near.
-     */
-    private static long between(
-            long good, double goodError, long bad, double badError, int sameSide, boolean bisecting) {
-        double low = Math.log((double) good);
-        double high = Math.log((double) bad);
-        double share = bisecting ? 0.5 : goodError / (goodError - badError);
-        double root = Math.exp(low + (high - low) * Math.min(Math.max(share, 0), 1));
-        double step = sameSide > 0 ? Math.max(1, (root - good) / 4) : Math.min(-1, (root - bad) / 4);
-        double middle = bisecting || sameSide == 0 ? root : root + step;
-        return Math.min(Math.max(good + 1, Math.round(middle)), bad - 1);
     }
 
     private double epsilon(AccountantKind accountant, DpEvent event) {

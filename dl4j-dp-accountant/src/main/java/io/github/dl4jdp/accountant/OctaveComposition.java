@@ -2,9 +2,9 @@
 package io.github.dl4jdp.accountant;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.function.Supplier;
 import java.util.function.ToDoubleFunction;
 import org.jspecify.annotations.Nullable;
 
@@ -58,42 +58,24 @@ final class OctaveComposition implements Composition {
     /** A lattice so many times coarser tells, in a fraction of the time, which direction of the relation decides. */
     private static final int ROUGHER = 4;
 
-    /** One kind of event and how many of it. */
-    private record Part(OctavePowers powers, long count) {}
+    /** Kinds that were composed together in one direction, and by how much their losses may exceed their places in all. */
+    record Group(OctaveMasses total, double slack) {}
 
-    private final Map<LossPair, Part> parts = new LinkedHashMap<>();
-    private final double dropped;
+    private final Map<LossPair, Long> counts;
+    private final OctavePowers.Lattice lattice;
+    private final PldMemory memory;
     private final boolean symmetric;
-    private final Supplier<OctaveComposition> roughly;
-    private final @Nullable OctaveMasses[] totals = new @Nullable OctaveMasses[2];
+    private final @Nullable Group[] totals = new @Nullable Group[2];
     private @Nullable OctaveComposition rough;
 
-    /**
-     * The composition of the given pairs.
-     *
-     * @param step the smallest step, a power of two
-     * @param octave points of an octave
-     * @param levels number of octaves
-     * @param tail mass that each event may have beyond the lattice
-     * @param dropped mass of each event that may be dropped on the way to the result
-     */
-    private OctaveComposition(
-            Map<LossPair, Long> pairs,
-            double step,
-            int octave,
-            int levels,
-            double tail,
-            double dropped,
-            PldMemory memory) {
-        if (pairs.isEmpty()) {
+    private OctaveComposition(Map<LossPair, Long> counts, OctavePowers.Lattice lattice, PldMemory memory) {
+        if (counts.isEmpty()) {
             throw new IllegalArgumentException("pairs must not be empty");
         }
-        this.dropped = dropped;
-        this.symmetric = pairs.keySet().stream().allMatch(LossPair::isSymmetric);
-        pairs.forEach((pair, count) -> parts.put(
-                pair, new Part(memory.powers(new OctavePowers.Key(pair, step, octave, levels, tail, dropped)), count)));
-        this.roughly =
-                () -> new OctaveComposition(counts(), step * ROUGHER, octave / ROUGHER, levels, tail, dropped, memory);
+        this.counts = new LinkedHashMap<>(counts);
+        this.lattice = lattice;
+        this.memory = memory;
+        this.symmetric = counts.keySet().stream().allMatch(LossPair::isSymmetric);
     }
 
     /** A composition for epsilon at the given delta; the number of events may grow by the factor {@code growth}. */
@@ -112,8 +94,7 @@ final class OctaveComposition implements Composition {
     }
 
     static OctaveComposition of(Map<LossPair, Long> pairs, double delta, double growth, int octave, PldMemory memory) {
-        double events =
-                planned(growth * pairs.values().stream().mapToDouble(n -> n).sum());
+        double events = planned(growth * total(pairs));
         double negligible = Math.max(1e-260, delta * SHARE_DROPPED);
         double tail = Math.max(1e-290, negligible / events);
         double largest = 0;
@@ -140,7 +121,8 @@ final class OctaveComposition implements Composition {
                 : finest >= 1 ? 1 : SMALLEST_STEP;
         double octaves = Math.log(largest * Math.min(MOST_AT_ONCE, events) / (step * octave)) / Math.log(2);
         int levels = octaves < MOST_LEVELS - 2 ? Math.max(2, (int) Math.ceil(octaves) + 1) : MOST_LEVELS;
-        return new OctaveComposition(pairs, step, octave, levels, tail, negligible / MOST_DROPS / events, memory);
+        return new OctaveComposition(
+                pairs, new OctavePowers.Lattice(step, octave, levels, tail, negligible / MOST_DROPS / events), memory);
     }
 
     /** A number of events, or more, such that many numbers share one lattice. */
@@ -152,26 +134,79 @@ final class OctaveComposition implements Composition {
         return planned;
     }
 
-    private Map<LossPair, Long> counts() {
-        Map<LossPair, Long> counts = new LinkedHashMap<>();
-        parts.forEach((pair, part) -> counts.put(pair, part.count));
-        return counts;
+    private Group total(int direction) {
+        Group total = totals[direction];
+        if (total == null) {
+            total = counts.size() <= PldMemory.GROUP ? byPowers(direction) : byGroups(direction);
+            totals[direction] = total;
+        }
+        return total;
     }
 
-    private OctaveMasses total(int direction) {
-        OctaveMasses total = totals[direction];
-        if (total == null) {
-            for (Part part : parts.values()) {
-                OctaveMasses power = part.powers.of(direction, part.count);
-                total = total == null ? power : total.times(power, dropped * part.count);
-            }
-            totals[direction] = Objects.requireNonNull(total);
+    /** Kind by kind, by powers that a search asks for again. */
+    private Group byPowers(int direction) {
+        @Nullable OctaveMasses total = null;
+        double slack = 0;
+        for (Map.Entry<LossPair, Long> kind : counts.entrySet()) {
+            OctavePowers powers = memory.powers(new OctavePowers.Key(kind.getKey(), lattice));
+            OctaveMasses power = powers.of(direction, kind.getValue());
+            total = total == null ? power : total.times(power, lattice.dropped() * kind.getValue());
+            slack += kind.getValue() * powers.slack();
         }
-        return Objects.requireNonNull(totals[direction]);
+        return new Group(Objects.requireNonNull(total), slack * (1 + 1e-9));
+    }
+
+    /** The last kinds apart, which may be those that a search changes. */
+    private Group byGroups(int direction) {
+        var all = PldMemory.Group.of(List.of(lattice, direction), counts);
+        int last = (all.size() - 1) / PldMemory.GROUP * PldMemory.GROUP;
+        Group before = memory.octaves().of(all.part(0, last), kinds -> {
+            @Nullable Group total = null;
+            for (PldMemory.Group part : kinds.parts()) {
+                Group next = memory.octaves().of(part, k -> together(direction, k.counts()));
+                total = total == null ? next : times(total, next);
+            }
+            return Objects.requireNonNull(total);
+        });
+        return times(before, memory.octaves().of(all.part(last, all.size()), k -> together(direction, k.counts())));
+    }
+
+    private Group times(Group first, Group second) {
+        return new Group(
+                first.total.times(second.total, lattice.dropped() * total(counts)),
+                (first.slack + second.slack) * (1 + 4 * UNIT));
+    }
+
+    /** All powers at once: what has a bit of its number is multiplied into the square of what has the bits above it. Kept by none, single events take little memory. */
+    private Group together(int direction, Map<LossPair, Long> kinds) {
+        Map<LossPair, OctavePowers> events = new LinkedHashMap<>();
+        double slack = 0;
+        long all = 0;
+        for (Map.Entry<LossPair, Long> kind : kinds.entrySet()) {
+            OctavePowers event = new OctavePowers(new OctavePowers.Key(kind.getKey(), lattice));
+            events.put(kind.getKey(), event);
+            slack += kind.getValue() * event.slack();
+            all |= kind.getValue();
+        }
+        @Nullable OctaveMasses total = null;
+        double composed = 0;
+        for (long bit = Long.highestOneBit(all); bit > 0; bit >>= 1) {
+            composed *= 2;
+            total = total == null ? null : total.times(total, lattice.dropped() * composed);
+            for (Map.Entry<LossPair, Long> kind : kinds.entrySet()) {
+                if ((kind.getValue() & bit) != 0) {
+                    OctaveMasses event =
+                            Objects.requireNonNull(events.get(kind.getKey())).of(direction, 1);
+                    composed++;
+                    total = total == null ? event : total.times(event, lattice.dropped() * composed);
+                }
+            }
+        }
+        return new Group(Objects.requireNonNull(total), slack * (1 + 1e-9));
     }
 
     /** The larger of the values of both directions. One that is smaller even on a coarser lattice, where it is larger, is not computed. */
-    private double largest(ToDoubleFunction<OctaveMasses> value) {
+    private double largest(ToDoubleFunction<Group> value) {
         if (symmetric) {
             return value.applyAsDouble(total(0));
         }
@@ -180,7 +215,7 @@ final class OctaveComposition implements Composition {
         }
         OctaveComposition coarse = rough;
         if (coarse == null) {
-            coarse = roughly.get();
+            coarse = new OctaveComposition(counts, lattice.coarser(ROUGHER), memory);
             rough = coarse;
         }
         double forward = value.applyAsDouble(coarse.total(0));
@@ -193,26 +228,21 @@ final class OctaveComposition implements Composition {
     }
 
     private boolean isTooMany() {
-        return parts.values().stream().anyMatch(part -> OctavePowers.isTooMany(part.count));
+        return counts.values().stream().anyMatch(OctavePowers::isTooMany);
+    }
+
+    private static double total(Map<LossPair, Long> counts) {
+        return counts.values().stream().mapToDouble(n -> n).sum();
     }
 
     @Override
     public void add(LossPair pair, long count) {
-        Part part = parts.get(pair);
-        if (part == null) {
+        if (counts.computeIfPresent(pair, (p, before) -> before + count) == null) {
             throw new IllegalArgumentException("pair must be one of those composed");
         }
-        parts.put(pair, new Part(part.powers, part.count + count));
         totals[0] = null;
         totals[1] = null;
         rough = null;
-    }
-
-    private double slack() {
-        return parts.values().stream()
-                        .mapToDouble(p -> p.count * p.powers.slack())
-                        .sum()
-                * (1 + 1e-9);
     }
 
     @Override
@@ -220,7 +250,7 @@ final class OctaveComposition implements Composition {
         if (isTooMany()) {
             return Double.POSITIVE_INFINITY;
         }
-        return (largest(total -> total.epsilon(delta)) + slack()) * (1 + 4 * UNIT);
+        return largest(group -> group.total.epsilon(delta) + group.slack) * (1 + 4 * UNIT);
     }
 
     @Override
@@ -228,7 +258,6 @@ final class OctaveComposition implements Composition {
         if (isTooMany()) {
             return 1;
         }
-        double shifted = Math.max(0, epsilon * (1 - 4 * UNIT) - slack());
-        return Math.min(1, largest(total -> total.delta(shifted)));
+        return Math.min(1, largest(group -> group.total.delta(Math.max(0, epsilon * (1 - 4 * UNIT) - group.slack))));
     }
 }

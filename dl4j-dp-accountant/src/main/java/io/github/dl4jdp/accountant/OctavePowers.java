@@ -22,8 +22,23 @@ final class OctavePowers {
     /** The leading bits of a number, after the first. */
     private static final int SHARED_BITS = 10;
 
+    /**
+     * A lattice of octaves, and what is left out on it.
+     *
+     * @param step the smallest step, a power of two
+     * @param octave points of an octave
+     * @param levels number of octaves
+     * @param tail mass that each event may have beyond the lattice
+     * @param dropped mass of each event that may be dropped on the way to the result
+     */
+    record Lattice(double step, int octave, int levels, double tail, double dropped) {
+        Lattice coarser(int factor) {
+            return new Lattice(step * factor, octave / factor, levels, tail, dropped);
+        }
+    }
+
     /** What all that follows from a kind of event depends on. */
-    record Key(LossPair pair, double step, int octave, int levels, double tail, double dropped) {}
+    record Key(LossPair pair, Lattice lattice) {}
 
     private final double slack;
     private final double dropped;
@@ -44,13 +59,14 @@ final class OctavePowers {
         }
     }
 
-    /** One event; {@code dropped} of the key is the mass that may be dropped for each event. */
+    /** One event. */
     OctavePowers(Key key) {
-        LossLattice lattice = key.pair().lattice(LossGrid.octaves(key.step(), key.octave()), key.tail());
-        slack = lattice.slack();
-        dropped = key.dropped();
-        powers.get(0).add(OctaveMasses.of(lattice.forward(), key.step(), key.octave(), key.levels()));
-        powers.get(1).add(OctaveMasses.of(lattice.backward(), key.step(), key.octave(), key.levels()));
+        Lattice on = key.lattice();
+        LossLattice event = key.pair().lattice(LossGrid.octaves(on.step(), on.octave()), on.tail());
+        slack = event.slack();
+        dropped = on.dropped();
+        powers.get(0).add(OctaveMasses.of(event.forward(), on.step(), on.octave(), on.levels()));
+        powers.get(1).add(OctaveMasses.of(event.backward(), on.step(), on.octave(), on.levels()));
     }
 
     /** By how much the loss of each event may exceed its place on the lattice. */

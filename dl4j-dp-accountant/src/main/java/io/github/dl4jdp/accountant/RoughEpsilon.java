@@ -28,7 +28,7 @@ final class RoughEpsilon {
         1.1, 1.3, 1.6, 2, 2.5, 3.2, 4, 5, 6.5, 8, 10, 13, 16, 20, 26, 32, 42, 64, 100, 200, 500, 2000, 10_000, 100_000
     };
 
-    /** More kinds of events than this are taken together where they are alike. */
+    /** Of more kinds of events than this, those that happen rarely are taken together where they are alike. */
     private static final int MANY = 32;
 
     private static final double PROBABILITIES_TOGETHER = 0.2;
@@ -125,9 +125,10 @@ final class RoughEpsilon {
     private static Map<DpEvent, Double> kinds(Map<DpEvent, Long> leaves) {
         Map<Object, DpEvent> known = new HashMap<>();
         Map<DpEvent, Double> kinds = new LinkedHashMap<>();
+        double all = leaves.values().stream().mapToDouble(n -> n).sum();
         leaves.forEach((leaf, count) -> {
             DpEvent like = alike(leaf);
-            Object kind = leaves.size() > MANY ? kind(like) : like;
+            Object kind = leaves.size() > MANY && count < all / MANY ? kind(like) : like;
             double times = leaf instanceof RandomAllocation allocation ? allocation.lots() : 1;
             kinds.merge(known.computeIfAbsent(kind, k -> like), times * count, Double::sum);
         });

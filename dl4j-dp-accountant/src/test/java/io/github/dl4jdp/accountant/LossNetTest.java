@@ -135,7 +135,7 @@ class LossNetTest {
             LossPlan plan = LossPlan.forDelta(pairs, delta, 1);
             double alone = new LossComposition(plan, pairs).epsilon(delta);
             LossNet few = LossNet.of(pairs).fitting(plan);
-            assertThat(new LossComposition(plan, few).epsilon(delta))
+            assertThat(new LossComposition(plan, few, new PldMemory()).epsilon(delta))
                     .as("%s", relation)
                     .isBetween(alone * (1 - 1e-9), alone * 1.002);
             PldAccountant accountant = new PldAccountant(relation);
@@ -188,7 +188,8 @@ class LossNetTest {
         LossNet net = LossNet.of(pairs).fitting(plan);
         assertThat(net.isExact()).isFalse();
         double alone = new LossComposition(plan, pairs).epsilon(1e-6);
-        assertThat(new LossComposition(plan, net).epsilon(1e-6)).isBetween(alone * (1 - 1e-9), alone * 1.002);
+        assertThat(new LossComposition(plan, net, new PldMemory()).epsilon(1e-6))
+                .isBetween(alone * (1 - 1e-9), alone * 1.002);
         List<DpEvent> laplace = new ArrayList<>();
         for (int i = 0; i < 40; i++) {
             laplace.add(new Laplace(5 + i));
@@ -200,7 +201,7 @@ class LossNetTest {
         LossNet bothNet = LossNet.of(both).fitting(bothPlan);
         assertThat(bothNet.nodes()).hasSizeBetween(41, 70);
         double bothAlone = new LossComposition(bothPlan, both).epsilon(1e-6);
-        assertThat(new LossComposition(bothPlan, bothNet).epsilon(1e-6))
+        assertThat(new LossComposition(bothPlan, bothNet, new PldMemory()).epsilon(1e-6))
                 .isBetween(bothAlone * (1 - 1e-9), bothAlone * 1.002);
     }
 

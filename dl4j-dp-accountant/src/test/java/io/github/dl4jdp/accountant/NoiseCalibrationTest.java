@@ -12,6 +12,7 @@ import io.github.dl4jdp.accountant.DpEvent.EpsilonDelta;
 import io.github.dl4jdp.accountant.DpEvent.Gaussian;
 import io.github.dl4jdp.accountant.DpEvent.PoissonSampled;
 import io.github.dl4jdp.accountant.DpEvent.SelfComposed;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.LongFunction;
 import org.apache.commons.csv.CSVRecord;
@@ -110,6 +111,33 @@ class NoiseCalibrationTest {
                 .isLessThanOrEqualTo(1.5);
         assertThat(new PldAccountant(relation).compose(event.apply(steps + 1)).epsilon(1e-8))
                 .isGreaterThan(1.5);
+    }
+
+    /** What is known of the past is prepared once; what the search finds is true of accountants of their own. */
+    @Test
+    void noiseAndSteps_besideManyKinds_meetTheTargetInAFreshAccountant() {
+        List<DpEvent> past = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            double t = i / 100.0;
+            past.add(new SelfComposed(
+                    new PoissonSampled(0.002 * Math.pow(8, t), new Gaussian(1.6 - i % 7 / 10.0)), 1 + i % 11));
+        }
+        var target = new PrivacyGuarantee(
+                1.2 * new PldAccountant().compose(new Composed(past)).epsilon(1e-6), 1e-6);
+        double sigma = NoiseCalibration.to(target)
+                .noiseMultiplier(s -> new Composed(List.of(new Composed(past), dpSgd(0.01, s, 500))));
+        assertThat(besides(past, sigma, 500)).isBetween(target.epsilon() * (1 - 1e-5), target.epsilon());
+        long steps =
+                NoiseCalibration.to(target).steps(n -> new Composed(List.of(new Composed(past), dpSgd(0.01, 0.9, n))));
+        assertThat(besides(past, 0.9, steps)).isLessThanOrEqualTo(target.epsilon());
+        assertThat(besides(past, 0.9, steps + 1)).isGreaterThan(target.epsilon());
+    }
+
+    private static double besides(List<DpEvent> past, double sigma, long steps) {
+        return new PldAccountant()
+                .compose(new Composed(past))
+                .compose(dpSgd(0.01, sigma, steps))
+                .epsilon(1e-6);
     }
 
     @Test

@@ -16,7 +16,8 @@ class OctavePowersTest {
     private static final int OCTAVE = 16;
 
     private static OctavePowers powers(LossPair pair, double dropped) {
-        return new OctavePowers(new OctavePowers.Key(pair, 0x1p-16, OCTAVE, 30, 1e-12, dropped));
+        return new OctavePowers(
+                new OctavePowers.Key(pair, new OctavePowers.Lattice(0x1p-16, OCTAVE, 30, 1e-12, dropped)));
     }
 
     /** A pair that says nothing, or all: delta tells how many of it there were. */
