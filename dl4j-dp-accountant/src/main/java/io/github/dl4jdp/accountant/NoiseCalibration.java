@@ -46,6 +46,9 @@ public final class NoiseCalibration {
 
     private static final double FARTHEST_TO_LESS_NOISE = 1.5;
 
+    /** Bounds within this factor have about the same shape. */
+    private static final double ALIKE = 1.25;
+
     /** Numbers of steps and lot sizes are found to this part of them: those up to a billion exactly. */
     private static final double COUNT_TOLERANCE = 1e-9;
 
@@ -88,7 +91,7 @@ public final class NoiseCalibration {
         }
         // What does not depend on the noise, such as earlier releases, is prepared once.
         PldMemory memory = new PldMemory();
-        DoubleUnaryOperator epsilon = s -> byPld(event.apply(s), memory);
+        DoubleUnaryOperator epsilon = rememberingLast(s -> byPld(event.apply(s), memory));
         return search(epsilon, start(event, epsilon), 1e-5);
     }
 
@@ -96,15 +99,24 @@ public final class NoiseCalibration {
         return new PldAccountant(target.relation(), memory).compose(event).epsilon(target.delta());
     }
 
-    /** A good first guess costs little: where a rough bound meets the target, in proportion to what the accountant says there. */
+    private static DoubleUnaryOperator rememberingLast(DoubleUnaryOperator function) {
+        double[] last = {Double.NaN, Double.NaN};
+        return x -> {
+            if (x != last[0]) {
+                last[1] = function.applyAsDouble(x);
+                last[0] = x;
+            }
+            return last[1];
+        };
+    }
+
+    /** A good first guess costs little: where a rough bound meets the target; in proportion to what the accountant says there, if both are alike. */
     private double start(DoubleFunction<DpEvent> event, DoubleUnaryOperator epsilon) {
         RoughEpsilon bound = new RoughEpsilon(target.delta());
         DoubleUnaryOperator rough = s -> roughly(event.apply(s), bound);
         double first = searchOr(1, rough, 1, 1e-2) * 0.95;
         double off = epsilon.applyAsDouble(first) / rough.applyAsDouble(first);
-        return off > 0 && off < Double.POSITIVE_INFINITY
-                ? searchOr(first, s -> off * rough.applyAsDouble(s), first, 1e-3)
-                : first;
+        return Math.max(off, 1 / off) < ALIKE ? searchOr(first, s -> off * rough.applyAsDouble(s), first, 1e-3) : first;
     }
 
     /** What the search finds, {@code otherwise} where no noise is enough. */

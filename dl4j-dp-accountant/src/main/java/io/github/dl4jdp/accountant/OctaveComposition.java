@@ -81,7 +81,9 @@ final class OctaveComposition implements Composition {
     /** A composition for epsilon at the given delta; the number of events may grow by the factor {@code growth}. */
     static OctaveComposition forDelta(Map<LossPair, Long> pairs, double delta, double growth, PldMemory memory) {
         OctaveComposition first = of(pairs, delta, growth, OCTAVE, memory);
-        return first.epsilon(delta) <= LARGE_EPSILON ? first : of(pairs, delta, growth, OCTAVE_OF_LARGE, memory);
+        return first.coarse().ofBoth(group -> group.total.epsilon(delta)) <= LARGE_EPSILON
+                ? first
+                : of(pairs, delta, growth, OCTAVE_OF_LARGE, memory);
     }
 
     /** A composition for delta at the given epsilon, where delta is likely to be about {@code guess} or more. */
@@ -160,6 +162,9 @@ final class OctaveComposition implements Composition {
     private Group byGroups(int direction) {
         var all = PldMemory.Group.of(List.of(lattice, direction), counts);
         int last = (all.size() - 1) / PldMemory.GROUP * PldMemory.GROUP;
+        if (last == 0) {
+            return memory.octaves().of(all, k -> together(direction, k.counts()));
+        }
         Group before = memory.octaves().of(all.part(0, last), kinds -> {
             @Nullable Group total = null;
             for (PldMemory.Group part : kinds.parts()) {
@@ -205,21 +210,27 @@ final class OctaveComposition implements Composition {
         return new Group(Objects.requireNonNull(total), slack * (1 + 1e-9));
     }
 
-    /** The larger of the values of both directions. One that is smaller even on a coarser lattice, where it is larger, is not computed. */
-    private double largest(ToDoubleFunction<Group> value) {
-        if (symmetric) {
-            return value.applyAsDouble(total(0));
-        }
-        if (totals[0] != null && totals[1] != null) {
-            return Math.max(value.applyAsDouble(total(0)), value.applyAsDouble(total(1)));
-        }
+    private OctaveComposition coarse() {
         OctaveComposition coarse = rough;
         if (coarse == null) {
             coarse = new OctaveComposition(counts, lattice.coarser(ROUGHER), memory);
             rough = coarse;
         }
-        double forward = value.applyAsDouble(coarse.total(0));
-        double backward = value.applyAsDouble(coarse.total(1));
+        return coarse;
+    }
+
+    private double ofBoth(ToDoubleFunction<Group> value) {
+        double forward = value.applyAsDouble(total(0));
+        return symmetric ? forward : Math.max(forward, value.applyAsDouble(total(1)));
+    }
+
+    /** The larger of the values of both directions. One that is smaller even on a coarser lattice, where it is larger, is not computed. */
+    private double largest(ToDoubleFunction<Group> value) {
+        if (symmetric || (totals[0] != null && totals[1] != null)) {
+            return ofBoth(value);
+        }
+        double forward = value.applyAsDouble(coarse().total(0));
+        double backward = value.applyAsDouble(coarse().total(1));
         int first = forward >= backward ? 0 : 1;
         double largest = value.applyAsDouble(total(first));
         return Math.min(forward, backward) <= largest

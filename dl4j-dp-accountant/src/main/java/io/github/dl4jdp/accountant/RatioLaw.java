@@ -39,7 +39,7 @@ final class RatioLaw {
     /** The largest distance of points, as a part of their value, unless there would be too many: where ratios reach far, so does epsilon. */
     private static final double RELATIVE = 0.015;
 
-    private static final double MOST_POINTS = 4000;
+    private static final double MOST_POINTS = 2500;
 
     /** Ratios beyond these are told or forgotten. */
     private static final double LARGEST = 1e300;
@@ -170,7 +170,8 @@ final class RatioLaw {
     }
 
     private static double step(double x, double deviation, double relative) {
-        return Math.min(relative * x, CENTER * deviation + GROWTH * Math.abs(x - 1));
+        double growth = GROWTH / RELATIVE * relative;
+        return Math.min(relative * x, CENTER * deviation + growth * Math.abs(x - 1));
     }
 
     /**
