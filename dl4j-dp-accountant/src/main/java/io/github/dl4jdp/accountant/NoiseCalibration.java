@@ -47,7 +47,7 @@ public final class NoiseCalibration {
     private static final double FARTHEST_TO_LESS_NOISE = 1.5;
 
     /** Bounds within this factor have about the same shape. */
-    private static final double ALIKE = 1.25;
+    private static final double ALIKE = 2;
 
     /** Numbers of steps and lot sizes are found to this part of them: those up to a billion exactly. */
     private static final double COUNT_TOLERANCE = 1e-9;

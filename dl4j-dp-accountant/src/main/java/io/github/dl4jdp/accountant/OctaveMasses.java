@@ -61,6 +61,7 @@ final class OctaveMasses {
         double[] low = core();
         double[] otherLow = square ? low : other.core();
         sum.convolve(low, otherLow);
+        int top = square ? top() : Math.max(top(), other.top());
         for (int level = 0; ; level++) {
             double[] band = band(level);
             double[] otherBand = square ? band : other.band(level);
@@ -74,7 +75,7 @@ final class OctaveMasses {
                 sum.convolve(low, otherBand);
             }
             sum.deposit(level);
-            if (level == levels - 1) {
+            if (level == top) {
                 break;
             }
             low = halved(all, level);
@@ -102,6 +103,15 @@ final class OctaveMasses {
 
     private int center() {
         return n * (levels + 1);
+    }
+
+    /** The last level whose band is not empty. */
+    private int top() {
+        int furthest = center() - 1;
+        while (furthest >= 2 * n && mass[center() + furthest] == 0 && mass[center() - furthest] == 0) {
+            furthest--;
+        }
+        return Math.max(0, furthest / n - 1);
     }
 
     /** The points nearer to zero than n steps, from -2 n to 2 n of the first level's steps. */
