@@ -70,7 +70,7 @@ class PldMemoryTest {
         double once = 0;
         for (int i = 0; i < KINDS; i++) {
             double sigma = 20 + 20 * random.nextDouble();
-            long count = 1 + random.nextInt(20);
+            long count = 1L + random.nextInt(20);
             pairs.put(GaussianPair.plain(sigma), count);
             square += count / (sigma * sigma);
             once += 1 / (sigma * sigma);
@@ -94,7 +94,7 @@ class PldMemoryTest {
         double sum = 0;
         for (int i = 0; i < KINDS; i++) {
             double probability = 1e-6 * (1 + random.nextInt(9));
-            long count = 1 + random.nextInt(most);
+            long count = 1L + random.nextInt(most);
             pairs.put(new AtomPair(0, probability), count);
             log += count * Math.log1p(-probability);
             sum += count * probability;
