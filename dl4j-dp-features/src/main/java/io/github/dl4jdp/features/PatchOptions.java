@@ -3,6 +3,8 @@ package io.github.dl4jdp.features;
 
 import io.github.dl4jdp.core.internal.Require;
 import java.util.List;
+import java.util.Locale;
+import java.util.stream.DoubleStream;
 
 /**
  * How {@link PatchFeatures} are made.
@@ -11,8 +13,9 @@ import java.util.List;
  * @param components features for each cell, on the average over the cells, at most {@code filters * 2}
  * @param filterPictures pictures that filters are cut from
  * @param scalePictures pictures that the responses' covariances are measured on, four pieces of the images' size each
+ * @param networkComponents features of the network for each cell, on the average over the cells; zero without the network
  */
-record PatchOptions(int filters, int components, int filterPictures, int scalePictures) {
+record PatchOptions(int filters, int components, int filterPictures, int scalePictures, int networkComponents) {
     /** Side of a patch. */
     static final int SIDE = 6;
 
@@ -55,6 +58,9 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
     private static final List<Scale> SCALES =
             List.of(new Scale(1, 1, 1, 0.6), new Scale(1.75, 0.5, 0.375, 0.25), new Scale(0.53125, 0.5, 0.375, 0.15));
 
+    /** The network's part of the squared norm of features. */
+    private static final double NETWORK_SHARE = 0.3;
+
     private static final int MIN_FILTER_PICTURES = 20;
     private static final int MIN_SCALE_PICTURES = 50;
     private static final int STANDARD_FILTERS = 800;
@@ -79,7 +85,25 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
                 filters,
                 components,
                 Math.max(MIN_FILTER_PICTURES, filters / 3),
-                Math.max(MIN_SCALE_PICTURES, 2 * filters));
+                Math.max(MIN_SCALE_PICTURES, 2 * filters),
+                0);
+    }
+
+    /** The same beside those of a network, half as many as at the images' own resolution. */
+    PatchOptions withNetwork() {
+        return new PatchOptions(filters, components, filterPictures, scalePictures, (components + 1) / 2);
+    }
+
+    /** What files of features are known by; those without the network's are older than it. */
+    String identity() {
+        String patches = String.format(
+                Locale.ROOT,
+                "PatchOptions[filters=%d, components=%d, filterPictures=%d, scalePictures=%d]",
+                filters,
+                components,
+                filterPictures,
+                scalePictures);
+        return networkComponents == 0 ? patches : patches + " network=1 components=" + networkComponents;
     }
 
     /** The resolutions, the images' own first. */
@@ -91,18 +115,26 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
     PatchOptions at(Scale scale) {
         int pairs = (int) Math.ceil(filters * scale.filters());
         int kept = (int) Math.ceil(components * scale.components());
-        return scale.zoom() == 1 ? this : new PatchOptions(pairs, kept, filterPictures, scalePictures);
+        return scale.zoom() == 1 ? this : new PatchOptions(pairs, kept, filterPictures, scalePictures, 0);
+    }
+
+    /** The part of the squared norm of each resolution and, if it is there, the network; they add up to one. */
+    double[] shares() {
+        double ofPatches = networkComponents > 0 ? 1 - NETWORK_SHARE : 1;
+        DoubleStream patches = SCALES.stream().mapToDouble(scale -> ofPatches * scale.share());
+        return (networkComponents > 0 ? DoubleStream.concat(patches, DoubleStream.of(NETWORK_SHARE)) : patches)
+                .toArray();
     }
 
     /** Features of an image. */
     int features() {
-        return GRID
-                * GRID
-                * SCALES.stream().mapToInt(scale -> at(scale).components()).sum();
+        int ofPatches =
+                SCALES.stream().mapToInt(scale -> at(scale).components()).sum();
+        return GRID * GRID * (ofPatches + networkComponents);
     }
 
-    /** Pictures whose views are compared, four parts of each: several times as many as one frequency has components. */
+    /** Pictures whose views are compared, four parts of each: several times as many as one frequency has components. With the network a view takes twice the time. */
     int viewPictures() {
-        return Math.max(MIN_SCALE_PICTURES, 12 * components);
+        return Math.max(MIN_SCALE_PICTURES, (networkComponents > 0 ? 6 : 12) * components);
     }
 }

@@ -7,6 +7,8 @@ import java.util.Arrays;
 final class PatchResponses {
     private static final int SIDE = PatchOptions.SIDE;
 
+    private static final int BOX = 3;
+
     private final int height;
     private final int width;
     private final int rows;
@@ -60,7 +62,7 @@ final class PatchResponses {
         }
         this.normFloor = (float) (PatchOptions.NORM_FLOOR * filters.medianNorm);
         this.filters = kept(filters.filters, kept);
-        this.pooling = new PatchPooling(rows, columns, 2 * pairs);
+        this.pooling = new PatchPooling(rows, columns, 2 * pairs, BOX);
         this.patches = new float[2 * half][rows * columns];
         this.coordinates = new float[2 * kept][rows * columns];
         this.sums = new float[rows * columns];

@@ -161,6 +161,13 @@ final class Rows {
         }
     }
 
+    /** {@code a <- max(0, a)}, entry by entry. */
+    static void rectify(float[] a, int length) {
+        for (int i = 0; i < length; i++) {
+            a[i] = Math.max(0f, a[i]);
+        }
+    }
+
     /** {@code a <- sqrt(a)}, entry by entry. */
     static void root(float[] a, int length) {
         for (int i = 0; i < length; i++) {

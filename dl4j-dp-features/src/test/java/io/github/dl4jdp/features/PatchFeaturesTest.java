@@ -13,7 +13,7 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class PatchFeaturesTest {
-    private static final PatchOptions SMALL = new PatchOptions(12, 10, 4, 20);
+    private static final PatchOptions SMALL = new PatchOptions(12, 10, 4, 20, 0);
     private static final int SIDE = 16;
 
     /** Sixteen frequencies of 10, 4 and 4 components. */
@@ -120,7 +120,7 @@ class PatchFeaturesTest {
         new PatchResponses(filters, 3, SIDE, SIDE).spectrum(image, spectrum);
 
         // Eleven positions along each axis.
-        PatchPooling pooling = new PatchPooling(11, 11, 24);
+        PatchPooling pooling = new PatchPooling(11, 11, 24, 3);
         float[][] sums = new float[pooling.boxes()][24];
         for (int position = 0; position < 121; position++) {
             int row = position / 11;
@@ -212,6 +212,54 @@ class PatchFeaturesTest {
         assertThat(few.outputShape()).containsExactly(16 * (6 + 3 + 3));
         assertThat(norm(few.extract(drawn(1, 16, 1)))).isCloseTo(1, within(1e-6));
         assertThat(PatchOptions.of(800, 256)).isEqualTo(PatchOptions.standard());
+    }
+
+    @Test
+    void learnWithNetwork_image_hasFeaturesOfItsOwnBesideThoseOfPatches() {
+        PatchFeatures both = PatchFeatures.learnWithNetwork(3, SIDE, SIDE, 5, 12, 10);
+        PatchFeatures again = PatchFeatures.learnWithNetwork(3, SIDE, SIDE, 5, 12, 10);
+        float[] image = drawn(3, SIDE, 1);
+        float[] mirrored = new float[EACH];
+        for (int i = 0; i < EACH; i++) {
+            mirrored[i - i % SIDE + SIDE - 1 - i % SIDE] = image[i];
+        }
+
+        float[] out = both.extract(image);
+
+        // Five more components for each of the sixteen frequencies.
+        assertThat(both.outputShape()).containsExactly(LENGTH + 16 * 5);
+        assertThat(norm(out)).isCloseTo(1, within(1e-6));
+        assertThat(again.extract(image)).isEqualTo(out);
+        assertThat(distance(both.extract(mirrored), out)).isLessThan(1e-5);
+        assertThat(both.identity())
+                .isEqualTo(again.identity())
+                .isNotEqualTo(PatchFeatures.learn(3, SIDE, SIDE, 5, 12, 10).identity());
+        // Patches do not see how bright an image is.
+        float[] brighter = image.clone();
+        for (int i = 0; i < EACH; i++) {
+            brighter[i] += 0.25f;
+        }
+        assertThat(distance(both.extract(brighter), out)).isGreaterThan(0.01);
+    }
+
+    @Test
+    void learnWithNetwork_grayImages_areThoseOfEqualChannels() {
+        NetworkSpectra gray = new NetworkSpectra(1, SIDE, SIDE);
+        NetworkSpectra colored = new NetworkSpectra(3, SIDE, SIDE);
+        float[] image = drawn(1, SIDE, 1);
+        float[] channels = new float[EACH];
+        for (int i = 0; i < EACH; i++) {
+            channels[i] = image[i % (SIDE * SIDE)];
+        }
+        float[][][] first = new float[1][16][gray.length()];
+        float[][][] second = new float[1][16][gray.length()];
+
+        gray.find(new float[][] {image}, first);
+        colored.find(new float[][] {channels}, second);
+
+        assertThat(first[0]).isDeepEqualTo(second[0]);
+        assertThat(norm(PatchFeatures.learnWithNetwork(1, 28, 28, 5, 12, 10).extract(drawn(1, 28, 1))))
+                .isCloseTo(1, within(1e-6));
     }
 
     @Test

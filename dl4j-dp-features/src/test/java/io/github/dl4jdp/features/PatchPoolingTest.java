@@ -57,7 +57,7 @@ class PatchPoolingTest {
     private static float[][] spectrum(double[][] responses) {
         int rows = responses.length;
         int columns = responses[0].length;
-        PatchPooling pooling = new PatchPooling(rows, columns, 1);
+        PatchPooling pooling = new PatchPooling(rows, columns, 1, 3);
         float[][] sums = new float[pooling.boxes()][1];
         for (int r = 0; r < rows; r++) {
             for (int c = 0; c < columns; c++) {

@@ -8,10 +8,10 @@ import java.util.Arrays;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.Test;
 
-class PatchScalesTest {
+class FeaturePartsTest {
     private static final int SIDE = 16;
-    private static final PatchOptions SMALL = new PatchOptions(24, 10, 8, 40);
-    private static final PatchScales scales = new PatchScales(SMALL, 3, SIDE, SIDE, new SplittableRandom(5));
+    private static final PatchOptions SMALL = new PatchOptions(24, 10, 8, 40, 0).withNetwork();
+    private static final FeatureParts parts = new FeatureParts(SMALL, 3, SIDE, SIDE, new SplittableRandom(5));
 
     private final SplittableRandom random = new SplittableRandom(8);
     private final DeadLeaves leaves = new DeadLeaves(random, 2 * SIDE);
@@ -19,12 +19,13 @@ class PatchScalesTest {
 
     @Test
     void options_shares_addUpToOne() {
-        assertThat(SMALL.scales().stream()
-                        .mapToDouble(PatchOptions.Scale::share)
-                        .sum())
-                .isCloseTo(1, within(1e-9));
+        for (PatchOptions options : new PatchOptions[] {SMALL, PatchOptions.standard()}) {
+            assertThat(Arrays.stream(options.shares()).sum()).isCloseTo(1, within(1e-9));
+        }
+        assertThat(SMALL.shares()).hasSize(4);
+        assertThat(PatchOptions.standard().shares()).hasSize(3);
         assertThat(SMALL.scales().get(0).zoom()).isEqualTo(1);
-        assertThat(SMALL.at(SMALL.scales().get(0))).isEqualTo(SMALL);
+        assertThat(PatchOptions.standard().at(SMALL.scales().get(0))).isEqualTo(PatchOptions.standard());
     }
 
     @Test
@@ -34,11 +35,11 @@ class PatchScalesTest {
             images[n] = views.next(leaves.next(), 0, random);
         }
 
-        float[][][] groups = scales.groups(images, new double[SMALL.scales().size()]);
+        float[][][] groups = parts.groups(images, new double[SMALL.shares().length]);
 
         int[] from = new int[groups.length];
-        for (int scale = 0; scale < SMALL.scales().size(); scale++) {
-            int[] sizes = scales.scales.get(scale).sizes();
+        for (int part = 0; part < SMALL.shares().length; part++) {
+            int[] sizes = parts.parts.get(part).sizes();
             double squares = 0;
             for (int group = 0; group < groups.length; group++) {
                 for (float[] row : groups[group]) {
@@ -48,7 +49,7 @@ class PatchScalesTest {
                 }
                 from[group] += sizes[group];
             }
-            double share = SMALL.scales().get(scale).share();
+            double share = SMALL.shares()[part];
             assertThat(squares).isBetween(0.8 * share, 1.25 * share);
         }
     }
@@ -66,7 +67,7 @@ class PatchScalesTest {
             float[] picture = leaves.next();
             float[][] pair = {views.next(picture, 0, random), views.next(picture, 0, random)};
             float[] whitened = new float[2 * length];
-            scales.extract(pair, length, whitened, 0);
+            parts.extract(pair, length, whitened, 0);
             float[] firstAfter = Arrays.copyOfRange(whitened, 0, length);
             float[] firstBefore = unwhitened(pair[0]);
             before += squaredDistance(firstBefore, unwhitened(pair[1]));
@@ -83,8 +84,7 @@ class PatchScalesTest {
     }
 
     private static float[] unwhitened(float[] image) {
-        float[][][] groups =
-                scales.groups(new float[][] {image}, new double[SMALL.scales().size()]);
+        float[][][] groups = parts.groups(new float[][] {image}, new double[SMALL.shares().length]);
         float[] out = new float[SMALL.features()];
         int next = 0;
         for (float[][] group : groups) {
