@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains a small network on drawn pictures so that two crops of one picture get near, and different pictures far, representations.
 
-    python pretrain.py --pictures pictures.npy --seed 1 --steps 12000 --out network.npz
+    python pretrain.py --pictures pictures.npy --seed 1 --steps 32000 --mixed 0.5 --out network.npz
 
 Loss: T. Wang and P. Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the Hypersphere, ICML 2020
 (alpha = 2, t = 2).
@@ -87,6 +87,15 @@ def crops(x, g):
     return F.pixel_unshuffle(x - 0.5, 2)
 
 
+def mixed(x, share, g):
+    """Some of the pictures as weighted means of themselves and another one, as in arXiv 2211.16412: more pictures from the same drawings."""
+    n = x.shape[0]
+    weight = 0.2 + 0.6 * torch.rand(n, generator=g)
+    weight[torch.rand(n, generator=g) >= share] = 1
+    weight = weight.view(n, 1, 1, 1)
+    return weight * x + (1 - weight) * x.roll(1, 0)
+
+
 def uniformity(z):
     d = torch.pdist(z).pow(2)
     return d.mul(-2).exp().mean().log()
@@ -134,8 +143,10 @@ def main():
     o.add_argument("--count", type=int, default=0, help="pictures to use, the first ones (default: all)")
     o.add_argument("--seed", type=int, default=1)
     o.add_argument("--steps", type=int, required=True, help="of the whole schedule: the learning rate falls to nearly zero at its end")
+    o.add_argument("--until", type=int, default=0, help="stop after this step (default: at the end of the schedule)")
     o.add_argument("--batch", type=int, default=128)
     o.add_argument("--rate", type=float, default=2e-3)
+    o.add_argument("--mixed", type=float, default=0, help="share of the pictures that are means of two")
     o.add_argument("--out", required=True)
     o.add_argument("--save-every", type=int, default=250)
     o.add_argument("--resume", action="store_true", help="go on from OUT.pt")
@@ -155,12 +166,13 @@ def main():
         g.manual_seed(o.seed + first)
     clock = time.process_time()
     sums = np.zeros(4)
-    for step in range(first, o.steps):
+    last = o.until or o.steps
+    for step in range(first, last):
         rate = o.rate * min(1, (step + 1) / 200) * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * step / o.steps)))
         for group in optimizer.param_groups:
             group["lr"] = rate
         index = torch.randint(count, (o.batch,), generator=g).numpy()
-        x = torch.from_numpy(pictures[index]).float() / 255
+        x = mixed(torch.from_numpy(pictures[index]).float() / 255, o.mixed, g)
         views = torch.cat([crops(x, g), crops(x, g)]).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", dtype=torch.bfloat16):
             outputs = stages(net, views)
@@ -184,7 +196,7 @@ def main():
             losses = "8x8 align %.3f uniform %.3f, 4x4 align %.3f uniform %.3f" % tuple(sums / 50)
             print(step + 1, losses, "cpu %.0f" % (time.process_time() - clock), time.strftime("%H:%M:%S"), flush=True)
             sums[:] = 0
-        if (step + 1) % o.save_every == 0 or step + 1 == o.steps:
+        if (step + 1) % o.save_every == 0 or step + 1 == last:
             save(net, tops, optimizer, average, step + 1, o.out)
 
 

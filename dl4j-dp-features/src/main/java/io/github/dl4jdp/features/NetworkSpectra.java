@@ -7,7 +7,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 /** How enlarged images answer to a network that learned from drawings. */
 final class NetworkSpectra implements GridSpectra {
     /** Sides of the enlarged images, of the images' own: the network learned from pieces of drawings that were enlarged about as much. */
-    private static final double ZOOM = 1.75;
+    private static final double ZOOM = 2;
 
     private final DrawnNetwork network = DrawnNetwork.shipped();
     private final int channels;

@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  * grid. Of the 16 x 1,600 numbers, the 4,096 directions of largest variance among the drawings are kept, each within one frequency
  * of the transform, and scaled to nearly equal variance.
  *
- * <p>The same is done with 400 other patterns each on the image enlarged to 1.75 times its sides and reduced to 0.53 times them, which
+ * <p>The same is done with 400 other patterns each on the image enlarged to twice its sides and reduced to 0.53 times them, which
  * gives 1,536 numbers each. The numbers of all three are whitened by the covariance of what differs between two views of one drawing,
  * shifted, turned and zoomed; then the whole vector is scaled to norm one. Nothing comes from any example: two extractors
  * are equal when their seed and sizes are, on every machine.
@@ -85,10 +85,10 @@ public final class PatchFeatures implements FeatureExtractor {
     }
 
     /**
-     * As {@link #learn(int, int, int, long)}, with 2,048 more features that have three tenths of the squared norm: what two layers of a network of six
-     * convolutions answer to the image, enlarged to 1.75 times its sides, and to its mirror image. The network is in the library. It was trained once, on
+     * As {@link #learn(int, int, int, long)}, with 2,048 more features that have 35 % of the squared norm: what two layers of a network of six
+     * convolutions answer to the image, enlarged to twice its sides, and to its mirror image. The network is in the library. It was trained once, on
      * drawn pictures alone, to tell them from one another by pieces that were cut out and recolored at random, so it costs no privacy either.
-     * Extraction takes about twice as long, and learning eight minutes of processor time. Gray images go in with three equal channels.
+     * Extraction takes about three times as long. Gray images go in with three equal channels.
      *
      * <p>Source of the training: T. Wang and P. Isola, Understanding Contrastive Representation Learning through Alignment and Uniformity on the
      * Hypersphere, ICML 2020; of learning from drawings: M. Baradad et al., Learning to See by Looking at Noise, NeurIPS 2021.

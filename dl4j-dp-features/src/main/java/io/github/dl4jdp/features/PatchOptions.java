@@ -59,7 +59,7 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
             List.of(new Scale(1, 1, 1, 0.6), new Scale(1.75, 0.5, 0.375, 0.25), new Scale(0.53125, 0.5, 0.375, 0.15));
 
     /** The network's part of the squared norm of features. */
-    private static final double NETWORK_SHARE = 0.3;
+    private static final double NETWORK_SHARE = 0.35;
 
     private static final int MIN_FILTER_PICTURES = 20;
     private static final int MIN_SCALE_PICTURES = 50;
@@ -133,8 +133,8 @@ record PatchOptions(int filters, int components, int filterPictures, int scalePi
         return GRID * GRID * (ofPatches + networkComponents);
     }
 
-    /** Pictures whose views are compared, four parts of each: several times as many as one frequency has components. With the network a view takes twice the time. */
+    /** Pictures whose views are compared, four parts of each: several times as many as one frequency has components. With the network a view takes three times as long. */
     int viewPictures() {
-        return Math.max(MIN_SCALE_PICTURES, (networkComponents > 0 ? 6 : 12) * components);
+        return Math.max(MIN_SCALE_PICTURES, (networkComponents > 0 ? 4 : 12) * components);
     }
 }
