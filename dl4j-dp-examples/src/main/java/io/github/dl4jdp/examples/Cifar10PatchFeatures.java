@@ -14,7 +14,7 @@ import picocli.CommandLine.Option;
 
 /**
  * Photographs of ten kinds of things, and a linear model: what makes it good are features that were learned from drawn pictures,
- * so that the privacy budget is spent on 72,000 weights only.
+ * so that the privacy budget is spent on 92,000 weights only.
  */
 @Command(
         name = "Cifar10PatchFeatures",
@@ -51,7 +51,7 @@ public final class Cifar10PatchFeatures extends ExampleMain {
     @Option(
             names = "--without-network",
             description =
-                    "Leaves the features of the pre-trained network out: less accurate, and ready in two thirds of the time.")
+                    "Leaves the features of the pre-trained network out: less accurate, and ready in half the time.")
     private boolean withoutNetwork;
 
     private Cifar10PatchFeatures() {

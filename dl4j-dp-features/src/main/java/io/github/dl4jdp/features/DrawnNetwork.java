@@ -25,15 +25,24 @@ final class DrawnNetwork {
 
     private static final String RESOURCE = "drawn-network.bfloat16";
 
-    /**
-     * One convolution.
-     *
-     * @param inputs channels before
-     * @param kernel side; as many zeros as its half, rounded down for odd sides, are around the input
-     * @param weights [output][input, row, column]
-     * @param biases of each output
-     */
-    record Convolution(int inputs, int kernel, int stride, float[][] weights, float[] biases) {
+    /** One convolution, with zeros around its input: half of the side of its kernel less one, rounded down, on each side. */
+    static final class Convolution {
+        final int kernel;
+        final int stride;
+
+        /** [output][input, row, column]. */
+        final float[][] weights;
+
+        /** Of each output. */
+        final float[] biases;
+
+        private Convolution(int kernel, int stride, float[][] weights, float[] biases) {
+            this.kernel = kernel;
+            this.stride = stride;
+            this.weights = weights;
+            this.biases = biases;
+        }
+
         int outputs() {
             return biases.length;
         }
@@ -91,7 +100,7 @@ final class DrawnNetwork {
         }
         float[] biases = new float[outputs];
         read(in, biases);
-        return new Convolution(inputs, kernel, stride, weights, biases);
+        return new Convolution(kernel, stride, weights, biases);
     }
 
     /** Numbers of 16 bits: the upper half of a float. */

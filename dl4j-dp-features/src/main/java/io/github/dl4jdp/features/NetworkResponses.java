@@ -51,7 +51,7 @@ final class NetworkResponses {
             rows[k] = convolutions[k].positions(k == 0 ? height : rows[k - 1]);
             columns[k] = convolutions[k].positions(k == 0 ? width : columns[k - 1]);
             int length = AT_ONCE * rows[k] * columns[k];
-            taps[k] = new float[convolutions[k].weights()[0].length][length];
+            taps[k] = new float[convolutions[k].weights[0].length][length];
             planes[k + 1] = new float[convolutions[k].outputs()][length];
         }
         this.poolings = new PatchPooling[LAYERS.length];
@@ -116,12 +116,12 @@ final class NetworkResponses {
         float[][] outputs = planes[k + 1];
         int length = outputs[0].length;
         for (int o = 0; o < outputs.length; o++) {
-            Arrays.fill(outputs[o], convolution.biases()[o]);
+            Arrays.fill(outputs[o], convolution.biases[o]);
         }
         // Four rows of inputs stay in the first cache while all outputs take their share of them.
         for (int i = 0; i < inputs.length; i += 4) {
             for (int o = 0; o < outputs.length; o++) {
-                float[] weights = convolution.weights()[o];
+                float[] weights = convolution.weights[o];
                 Rows.addCombined(
                         outputs[o],
                         inputs[i],
@@ -142,14 +142,14 @@ final class NetworkResponses {
 
     private void gather(int k) {
         DrawnNetwork.Convolution convolution = convolutions[k];
-        int kernel = convolution.kernel();
+        int kernel = convolution.kernel;
         int before = k == 0 ? height : rows[k - 1];
         int across = k == 0 ? width : columns[k - 1];
         for (int i = 0; i < taps[k].length; i++) {
             float[] input = planes[k][i / (kernel * kernel)];
             int down = i / kernel % kernel - convolution.padding();
             int right = i % kernel - convolution.padding();
-            if (convolution.stride() == 1) {
+            if (convolution.stride == 1) {
                 shift(input, taps[k][i], before, across, down, right);
             } else {
                 gather(input, taps[k][i], before, across, down, right, k);
@@ -177,7 +177,7 @@ final class NetworkResponses {
     }
 
     private void gather(float[] from, float[] to, int before, int across, int down, int right, int k) {
-        int stride = convolutions[k].stride();
+        int stride = convolutions[k].stride;
         int next = 0;
         for (int image = 0; image < AT_ONCE; image++) {
             for (int row = 0; row < rows[k]; row++) {

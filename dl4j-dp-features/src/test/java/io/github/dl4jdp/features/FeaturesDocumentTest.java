@@ -44,7 +44,8 @@ class FeaturesDocumentTest {
             }
         };
 
-        FeatureExtractor extractor = ScatteringTransform.of(3, 32, 32); // or PatchFeatures.learnWithNetwork(3, 32, 32, 1)
+        FeatureExtractor extractor =
+                ScatteringTransform.of(3, 32, 32); // or PatchFeatures.learnWithNetwork(3, 32, 32, 1)
         FeatureFile file = FeatureFile.open(path, extractor, images, done -> {}); // computes once, then maps the file
 
         MultiLayerNetwork network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()

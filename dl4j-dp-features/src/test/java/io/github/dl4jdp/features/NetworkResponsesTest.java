@@ -169,8 +169,8 @@ class NetworkResponsesTest {
         for (int k = 0; k < 6; k++) {
             DrawnNetwork.Convolution convolution = network.convolutions[k];
             out[k] = convolved(convolution, planes, rows, columns);
-            rows = (rows + convolution.stride() - 1) / convolution.stride();
-            columns = (columns + convolution.stride() - 1) / convolution.stride();
+            rows = (rows + convolution.stride - 1) / convolution.stride;
+            columns = (columns + convolution.stride - 1) / convolution.stride;
             planes = out[k];
         }
         return out;
@@ -178,20 +178,20 @@ class NetworkResponsesTest {
 
     private static double[][] convolved(
             DrawnNetwork.Convolution convolution, double[][] planes, int rows, int columns) {
-        int stride = convolution.stride();
-        int kernel = convolution.kernel();
+        int stride = convolution.stride;
+        int kernel = convolution.kernel;
         int down = (rows + stride - 1) / stride;
         int across = (columns + stride - 1) / stride;
         int pad = kernel == 6 ? 2 : 1;
-        double[][] out = new double[convolution.biases().length][down * across];
+        double[][] out = new double[convolution.biases.length][down * across];
         for (int o = 0; o < out.length; o++) {
             for (int position = 0; position < down * across; position++) {
-                double sum = convolution.biases()[o];
-                for (int i = 0; i < convolution.weights()[o].length; i++) {
+                double sum = convolution.biases[o];
+                for (int i = 0; i < convolution.weights[o].length; i++) {
                     int row = position / across * stride + i / kernel % kernel - pad;
                     int column = position % across * stride + i % kernel - pad;
                     if (row >= 0 && row < rows && column >= 0 && column < columns) {
-                        sum += convolution.weights()[o][i] * planes[i / (kernel * kernel)][row * columns + column];
+                        sum += convolution.weights[o][i] * planes[i / (kernel * kernel)][row * columns + column];
                     }
                 }
                 out[o][position] = Math.max(0, sum);

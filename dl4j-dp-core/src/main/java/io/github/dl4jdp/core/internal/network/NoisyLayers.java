@@ -14,6 +14,7 @@ import org.deeplearning4j.nn.conf.layers.SeparableConvolution2D;
 import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 
 /** The kinds of layers that DL4J asks for their weight noise in every forward pass, frozen or not. Others need a guard before them. */
+@SuppressWarnings("deprecation") // DL4J calls GravesLSTM deprecated, and networks with it exist
 final class NoisyLayers {
     private static final Set<Class<? extends Layer>> ASKED = Set.of(
             Convolution3D.class,
