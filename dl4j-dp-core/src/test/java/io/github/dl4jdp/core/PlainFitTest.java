@@ -541,6 +541,7 @@ class PlainFitTest {
                 .fineTuneConfiguration(new FineTuneConfiguration.Builder()
                         .updater(new Adam(0.01))
                         .constraints(null)
+                        .weightNoise(new DropConnect(0.9)) // in the place of the output layer's guard
                         .build())
                 .setFeatureExtractor("first")
                 .build();
