@@ -301,9 +301,7 @@ public final class NetworkParts {
             return;
         }
         if (object instanceof PlainTrainingGuard || object instanceof InputGuard) {
-            Object own = object instanceof PlainTrainingGuard guard
-                    ? guard.noise()
-                    : InputGuard.without((InputGuard) object);
+            Object own = PlainTrainingGuard.without(object);
             if (own != null) {
                 look(own);
             }

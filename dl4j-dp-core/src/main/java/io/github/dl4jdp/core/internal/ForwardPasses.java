@@ -8,7 +8,6 @@ import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.function.Predicate;
-import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.FrozenLayer;
@@ -136,10 +135,7 @@ final class ForwardPasses {
 
     /** Whether a {@code TransferLearningHelper} asked for the fit that is under way. */
     static boolean isOfHelper() {
-        return STACK.walk(frames -> classes(frames).anyMatch(TransferLearningHelper.class::equals));
-    }
-
-    private static Stream<Class<?>> classes(Stream<StackWalker.StackFrame> frames) {
-        return frames.map(StackWalker.StackFrame::getDeclaringClass);
+        return STACK.walk(
+                frames -> frames.anyMatch(frame -> frame.getDeclaringClass() == TransferLearningHelper.class));
     }
 }

@@ -99,8 +99,7 @@ public final class InputGuard implements InputPreProcessor {
         switch (ForwardPasses.use()) {
             case FIT_OF_IT, FIT_OF_OTHERS -> {
                 // DL4J gives the network of a list's helper the preprocessors of the whole one, before other layers.
-                // What it
-                // trains on was announced when it was computed.
+                // What that network trains on was announced when it was computed.
                 if (!(list && ForwardPasses.isOfHelper())) {
                     judgeFit(pass);
                 }

@@ -105,9 +105,12 @@ public final class PlainTrainingGuard implements IWeightNoise {
         ForwardPasses.release(network);
     }
 
-    /** What is inside it, or null. */
-    public @Nullable IWeightNoise noise() {
-        return noise;
+    /** A part of a configuration without a guard around it, of either kind; null if a guard has nothing inside. */
+    public static @Nullable Object without(@Nullable Object part) {
+        if (part instanceof PlainTrainingGuard guard) {
+            return guard.noise;
+        }
+        return part instanceof InputGuard guard ? InputGuard.without(guard) : part;
     }
 
     @Override

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.internal.network;
 
-import io.github.dl4jdp.core.internal.InputGuard;
 import io.github.dl4jdp.core.internal.PlainTrainingGuard;
 import java.lang.reflect.Array;
 import java.lang.reflect.Field;
@@ -76,7 +75,8 @@ public final class AttachedConfiguration {
     }
 
     private void add(String name, Supplier<@Nullable Object> read) {
-        Supplier<@Nullable Object> now = () -> withoutGuard(read.get());
+        // A guard is put anew with every lot.
+        Supplier<@Nullable Object> now = () -> PlainTrainingGuard.without(read.get());
         Object value = now.get();
         slots.add(new Slot(name, now, value));
         if (value == null || isSimple(value) || !seen.add(value)) {
@@ -84,7 +84,7 @@ public final class AttachedConfiguration {
         }
         if (value instanceof Map<?, ?> map) {
             add(name + " (size)", () -> map.values().stream()
-                    .filter(one -> withoutGuard(one) != null)
+                    .filter(one -> PlainTrainingGuard.without(one) != null)
                     .count());
             map.forEach((key, held) -> add(name + " " + key, () -> map.get(key)));
         } else if (value instanceof Collection<?> collection) {
@@ -125,14 +125,6 @@ public final class AttachedConfiguration {
         } catch (IllegalAccessException e) {
             throw new IllegalStateException(e); // it was made accessible
         }
-    }
-
-    /** A guard is put anew with every lot. */
-    private static @Nullable Object withoutGuard(@Nullable Object value) {
-        if (value instanceof PlainTrainingGuard guard) {
-            return guard.noise();
-        }
-        return value instanceof InputGuard guard ? InputGuard.without(guard) : value;
     }
 
     private static boolean isSimple(@Nullable Object value) {
