@@ -2,6 +2,7 @@
 package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
@@ -79,7 +80,10 @@ public final class AdultQuickstart extends ExampleMain {
         double majority = 1 - test.getLabels().getColumn(1).meanNumber().doubleValue();
         print(new Table("model", "epsilon", "test accuracy")
                 .row("always \"<=50K\"", "0", percent(majority))
-                .row("private", number("%.3f", engine.epsilon()), percent(Networks.accuracy(network, List.of(test))))
+                .row(
+                        "private",
+                        RoundedBounds.upper(engine.epsilon(), 4),
+                        percent(Networks.accuracy(network, List.of(test))))
                 .row("without privacy", "infinity", percent(Networks.accuracy(plain, List.of(test)))));
         engine.close();
 

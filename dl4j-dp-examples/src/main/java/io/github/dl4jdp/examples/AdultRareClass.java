@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.ClassWeights;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
@@ -89,7 +90,7 @@ public final class AdultRareClass extends ExampleMain {
                 table.row(
                         name,
                         number("%.3g", values.getDouble(0)) + ", " + number("%.3g", values.getDouble(1)),
-                        number("%.3f", engine.epsilon()),
+                        RoundedBounds.upper(engine.epsilon(), 4),
                         percent(balancedAccuracy(network, test)),
                         number("%.3f", rankingQuality(network, test)));
             }

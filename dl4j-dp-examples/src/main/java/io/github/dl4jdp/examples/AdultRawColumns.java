@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
@@ -70,7 +71,7 @@ public final class AdultRawColumns extends ExampleMain {
             print(new Table("model", "epsilon, all costs", "test accuracy")
                     .row(
                             "private, columns scaled privately",
-                            number("%.3f", engine.epsilon()),
+                            RoundedBounds.upper(engine.epsilon(), 4),
                             percent(Networks.accuracy(network, List.of(test)))));
         }
     }

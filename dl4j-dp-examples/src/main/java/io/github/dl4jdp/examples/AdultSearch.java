@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.accountant.RunCount;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivateSearch;
@@ -70,7 +71,7 @@ public final class AdultSearch extends ExampleMain {
                 .row(
                         best.candidate().toString(),
                         percent(best.score()),
-                        number("%.3f", best.guarantee().epsilon()),
+                        RoundedBounds.upper(best.guarantee().epsilon(), 4),
                         percent(Networks.accuracy(best.network(), List.of(adult.test())))));
     }
 

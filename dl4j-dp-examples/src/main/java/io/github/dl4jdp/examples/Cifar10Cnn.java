@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ParameterAverage;
 import io.github.dl4jdp.core.PrivacyEngine;
@@ -129,7 +130,7 @@ public final class Cifar10Cnn extends ExampleMain {
         cell("Test accuracy");
         MultiLayerNetwork averaged = network.clone();
         average.applyTo(averaged);
-        String epsilon = number("%.3f", engine.epsilon());
+        String epsilon = RoundedBounds.upper(engine.epsilon(), 4);
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "10.00 %")
                 .row("private", epsilon, percent(Networks.accuracy(network, test)))

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
@@ -58,7 +59,7 @@ public final class Cifar10PrivacyUtility extends ExampleMain {
                         network, plan(size(50_000, train.images().size()), epsilon));
                 fitWithProgress(network, engine, examples);
                 double accuracy = sets.test().accuracy(network);
-                print(number("epsilon %.3f: ", engine.epsilon()) + percent(accuracy));
+                print("epsilon " + RoundedBounds.upper(engine.epsilon(), 4) + ": " + percent(accuracy));
                 curve.add(epsilon, accuracy);
                 engine.close();
             }

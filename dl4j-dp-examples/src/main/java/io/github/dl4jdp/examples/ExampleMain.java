@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.PrivacyListener;
@@ -168,7 +169,10 @@ abstract class ExampleMain implements Callable<Integer> {
         cell("Test accuracy");
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "10.00 %")
-                .row(name, number("%.3f", engine.epsilon()), percent(sets.test().accuracy(network))));
+                .row(
+                        name,
+                        RoundedBounds.upper(engine.epsilon(), 4),
+                        percent(sets.test().accuracy(network))));
         engine.close();
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.accountant.TradeOffCurve;
 import io.github.dl4jdp.audit.Lira;
 import io.github.dl4jdp.audit.MembershipScores;
@@ -154,7 +155,7 @@ public final class MembershipInference extends ExampleMain {
                 .curve("without privacy, loss", plainLoss, new Color(0xF4A582))
                 .curve("private, LiRA", dpLira, new Color(0x2166AC))
                 .curve("private, loss", dpLoss, new Color(0x92C5DE))
-                .limit(number("most at epsilon %.3g", privacy().epsilon()), most, Color.GRAY)
+                .limit("most at epsilon " + RoundedBounds.upper(privacy().epsilon(), 3), most, Color.GRAY)
                 .limit("guessing", rate -> rate, Color.LIGHT_GRAY)
                 .save(plot);
         print("The curves are in " + plot);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.ExecutionOptions;
 import io.github.dl4jdp.core.PrivacyEngine;
@@ -71,9 +72,9 @@ public final class MnistDpSgd extends ExampleMain {
         cell("Test accuracy");
         print(String.format(
                 Locale.ROOT,
-                "epsilon = %.3f, delta = %.1e: test accuracy %.2f %%",
-                engine.epsilon(),
-                plan.delta(),
+                "epsilon = %s, delta = %s: test accuracy %.2f %%",
+                RoundedBounds.upper(engine.epsilon(), 4),
+                RoundedBounds.upper(plan.delta(), 3),
                 100 * Networks.accuracy(network, mnist.test().batchBy(1000))));
     }
 

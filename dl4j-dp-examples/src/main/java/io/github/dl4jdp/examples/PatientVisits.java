@@ -6,6 +6,7 @@ import io.github.dl4jdp.accountant.GroupPrivacy;
 import io.github.dl4jdp.accountant.NoiseCalibration;
 import io.github.dl4jdp.accountant.PldAccountant;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.GroupedExamples;
@@ -126,7 +127,7 @@ public final class PatientVisits extends ExampleMain {
         MultiLayerNetwork network = network();
         try (PrivacyEngine engine = PrivacyEngine.attach(network, plan)) {
             fitWithProgress(network, engine, RandomAccessExamples.of(data));
-            print(number("epsilon = %.3f", engine.epsilon()) + " for one visit");
+            print("epsilon = " + RoundedBounds.upper(engine.epsilon(), 4) + " for one visit");
         }
         return network;
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.examples.data.ReviewData;
@@ -102,7 +103,7 @@ public final class ReviewsHashed extends ExampleMain {
             squares += accuracy * accuracy;
             table.row(
                     Integer.toString(fold),
-                    number("%.3f", engine.epsilon()),
+                    RoundedBounds.upper(engine.epsilon(), 4),
                     percent(accuracy),
                     percent(Networks.accuracy(plain, List.of(test))));
             engine.close();

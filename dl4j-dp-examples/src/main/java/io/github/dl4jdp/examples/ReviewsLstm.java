@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
@@ -96,7 +97,10 @@ public final class ReviewsLstm extends ExampleMain {
         cell("Test accuracy: on " + test.numExamples() + " reviews, so with an error of about 3 points");
         print(new Table("model", "epsilon", "test accuracy")
                 .row("guessing", "0", "50.00 %")
-                .row("private", number("%.3f", engine.epsilon()), percent(Networks.accuracy(network, List.of(test))))
+                .row(
+                        "private",
+                        RoundedBounds.upper(engine.epsilon(), 4),
+                        percent(Networks.accuracy(network, List.of(test))))
                 .row("without privacy", "infinity", percent(Networks.accuracy(plain, List.of(test)))));
         engine.close();
     }

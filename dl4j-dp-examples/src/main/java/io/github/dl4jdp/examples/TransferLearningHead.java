@@ -3,6 +3,7 @@ package io.github.dl4jdp.examples;
 
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
 import io.github.dl4jdp.examples.data.ImageSet;
@@ -128,7 +129,7 @@ public final class TransferLearningHead extends ExampleMain {
             }
             table.row(
                     trained ? "trained on public digits" : "random",
-                    number("%.3f", engine.epsilon()),
+                    RoundedBounds.upper(engine.epsilon(), 4),
                     percent(Networks.accuracy(network, privateTest)));
             engine.close();
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.examples.data.AdultData;
@@ -54,7 +55,7 @@ public final class AdultOnSpark extends ExampleMain {
             print(new Table("model", "epsilon", "test accuracy")
                     .row(
                             "private, on Spark",
-                            number("%.3f", engine.epsilon()),
+                            RoundedBounds.upper(engine.epsilon(), 4),
                             percent(Networks.accuracy(network, List.of(test)))));
         });
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.examples;
 
+import io.github.dl4jdp.accountant.RoundedBounds;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.examples.data.ReviewData;
@@ -69,7 +70,7 @@ public final class ReviewsOnSpark extends ExampleMain {
                     .row("guessing", "0", "50.00 %")
                     .row(
                             "private, on Spark",
-                            number("%.3f", engine.epsilon()),
+                            RoundedBounds.upper(engine.epsilon(), 4),
                             percent(network.evaluate(new ExistingDataSetIterator(List.of(test)))
                                     .accuracy())));
         });
