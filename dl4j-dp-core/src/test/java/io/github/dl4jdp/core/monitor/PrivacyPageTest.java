@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.github.dl4jdp.core.PrivacyListener;
+import io.github.dl4jdp.core.Statuses;
 import java.io.IOException;
 import java.net.URI;
 import java.net.http.HttpClient;
@@ -89,12 +90,7 @@ class PrivacyPageTest {
     /** The browser's own clock runs ahead while the page waits, so twenty polls take a second or two. */
     @Test
     void page_whileNetworkTrains_curveGrows() throws Exception {
-        var browser = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
-                .map(Path::of)
-                .filter(Files::isExecutable)
-                .findFirst();
-        assumeTrue(
-                browser.isPresent(), "SKIPPED: no Chromium on this machine, so the page was not opened in a browser");
+        Path browser = browser();
         var run = Runs.of(400);
         var started = new CountDownLatch(5);
         run.network()
@@ -107,9 +103,9 @@ class PrivacyPageTest {
         var training = CompletableFuture.runAsync(run::fit);
         assertThat(started.await(20, TimeUnit.SECONDS)).isTrue();
 
-        String page = dump(browser.get());
+        String page = dump(browser, "browser");
         training.get(60, TimeUnit.SECONDS);
-        String after = dump(browser.get());
+        String after = dump(browser, "browser");
 
         long atLoad = attribute(page, "data-points-at-load");
         long shown = attribute(page, "data-points");
@@ -125,6 +121,26 @@ class PrivacyPageTest {
                 .contains("100 %");
     }
 
+    @Test
+    void page_statusesOfExamplesAndPatients_showTheirUnit() throws Exception {
+        Path browser = browser();
+        new StatsStorageSink(STORAGE, "examples").accept(Runs.STATUS);
+        new StatsStorageSink(STORAGE, "patients").accept(Statuses.of("patient"));
+
+        assertThat(dump(browser, "examples")).contains("delta 1.00e-5, add-or-remove-one, one example");
+        assertThat(dump(browser, "patients")).contains("delta 1.00e-5, add-or-remove-one, one patient");
+    }
+
+    private static Path browser() {
+        var browser = Stream.of("/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome")
+                .map(Path::of)
+                .filter(Files::isExecutable)
+                .findFirst();
+        assumeTrue(
+                browser.isPresent(), "SKIPPED: no Chromium on this machine, so the page was not opened in a browser");
+        return browser.get();
+    }
+
     private static void pause(long milliseconds) {
         try {
             Thread.sleep(milliseconds);
@@ -133,7 +149,7 @@ class PrivacyPageTest {
         }
     }
 
-    private String dump(Path browser) throws IOException, InterruptedException {
+    private String dump(Path browser, String session) throws IOException, InterruptedException {
         Path out = folder.resolve("page.html");
         var command = new ArrayList<>(List.of(
                 browser.toString(),
@@ -150,7 +166,7 @@ class PrivacyPageTest {
                 "--user-data-dir=" + folder.resolve("profile"),
                 "--virtual-time-budget=20000",
                 "--dump-dom",
-                server.getAddress() + "/privacy?session=browser"));
+                server.getAddress() + "/privacy?session=" + session));
         var process = new ProcessBuilder(command)
                 .redirectOutput(out.toFile())
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
