@@ -31,10 +31,6 @@ final class CompositionCache {
     /** Each kind is a few products on a lattice of octaves, of some milliseconds each. */
     private static final int FEW_KINDS = 16;
 
-    private static final int MOST_PLANS = 3;
-
-    private static final double FAR_BELOW_PLAN = 1e-2;
-
     private final PldMemory memory;
     private @Nullable Composition composition;
     private Map<LossPair, Long> composed = Map.of();
@@ -125,18 +121,11 @@ final class CompositionCache {
     private static Composition forEpsilon(Map<LossPair, Long> pairs, double epsilon, double growth, PldMemory memory) {
         LossNet net = LossNet.of(pairs);
         LossPlan plan = LossPlan.forEpsilon(net.expected(), epsilon, growth);
-        Composition best = composedForEpsilon(plan, net, epsilon, growth, memory);
+        LossNet fitting = net.fitting(plan);
+        Composition best = isShort(plan, fitting)
+                ? new LossComposition(plan, fitting, memory)
+                : OctaveComposition.forEpsilon(net.counts(), epsilon, plan.delta(), growth, memory);
         double delta = best.delta(epsilon);
-        // What is cut off is a share of the delta that was planned for, which may be far above the truth.
-        for (int i = 0; i < MOST_PLANS && delta < FAR_BELOW_PLAN * plan.delta(); i++) {
-            plan = LossPlan.forEpsilonNear(net.expected(), epsilon, growth, delta);
-            Composition next = composedForEpsilon(plan, net, epsilon, growth, memory);
-            double nextDelta = next.delta(epsilon);
-            if (nextDelta < delta) {
-                best = next;
-                delta = nextDelta;
-            }
-        }
         if (best instanceof LossComposition even && delta > 0 && even.isBadlyKnown(epsilon)) {
             Composition other;
             if (net.counts().size() <= FEW_KINDS) {
@@ -149,14 +138,6 @@ final class CompositionCache {
             return other.delta(epsilon) < delta ? other : best;
         }
         return best;
-    }
-
-    private static Composition composedForEpsilon(
-            LossPlan plan, LossNet net, double epsilon, double growth, PldMemory memory) {
-        LossNet fitting = net.fitting(plan);
-        return isShort(plan, fitting)
-                ? new LossComposition(plan, fitting, memory)
-                : OctaveComposition.forEpsilon(net.counts(), epsilon, plan.delta(), growth, memory);
     }
 
     private static boolean isShort(LossPlan plan, LossNet net) {

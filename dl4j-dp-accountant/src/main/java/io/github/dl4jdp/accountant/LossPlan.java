@@ -162,12 +162,7 @@ record LossPlan(
             delta = Math.max(delta, Math.exp(Math.min(0, logDelta(terms, reversed, tilt, epsilon))));
         }
         // Chernoff's bound is above the truth, mostly by less than this.
-        return forEpsilonNear(pairs, epsilon, growth, delta * 1e-2);
-    }
-
-    /** The same where delta is known to be about so large. */
-    static LossPlan forEpsilonNear(Map<LossPair, ? extends Number> pairs, double epsilon, double growth, double delta) {
-        double guess = Math.max(delta, 1e-250);
+        double guess = Math.max(delta * 1e-2, 1e-250);
         double total = total(pairs);
         double tail = tail(guess, total * growth, pairs.size());
         return new Planner(terms(pairs, tail), total, growth, tail, pairs, epsilon, Double.NaN, SHARE_OF_BEST_TILT)
