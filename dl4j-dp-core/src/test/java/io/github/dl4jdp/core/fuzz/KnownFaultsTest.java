@@ -18,6 +18,7 @@ import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
 import org.deeplearning4j.nn.conf.dropout.GaussianDropout;
 import org.deeplearning4j.nn.conf.graph.L2Vertex;
+import org.deeplearning4j.nn.conf.graph.rnn.ReverseTimeSeriesVertex;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.Convolution1DLayer;
 import org.deeplearning4j.nn.conf.layers.ConvolutionLayer;
@@ -372,6 +373,34 @@ class KnownFaultsTest {
                         1,
                         true,
                         1e-3)));
+        for (int pattern = 0; pattern < 16; pattern++) {
+            int steps = pattern;
+            Values mask = values(() -> 1, 5, 4);
+            for (int t = 0; t < 4; t++) {
+                mask.numbers()[2 * 4 + t] = steps >> t & 1;
+                mask.numbers()[4 * 4 + t] = steps >> t & 1;
+            }
+            all.add(arguments(
+                    "a sequence that is reversed under the mask "
+                            + Integer.toBinaryString(16 + steps).substring(1),
+                    removed(
+                            new FuzzNetwork(
+                                    true,
+                                    network(DataType.FLOAT, true, recurrent(3, 4), List.of(encoder))
+                                            .builder(),
+                                    List.of(recurrent(3, 4)),
+                                    List.of(
+                                            new FuzzNetwork.Node("n0", encoder, List.of("in0")),
+                                            new FuzzNetwork.Node(
+                                                    "n1", make(ReverseTimeSeriesVertex.class, "in0"), List.of("n0")),
+                                            new FuzzNetwork.Node("n2", sequenceOutput(2), List.of("n1"))),
+                                    List.of("n2"),
+                                    List.of()),
+                            examples(normal(5, 3, 4), normal(5, 2, 4), mask, values(() -> 1, 5, 4)),
+                            2,
+                            true,
+                            1)));
+        }
         all.add(arguments(
                 "a view that is cropped",
                 removed(

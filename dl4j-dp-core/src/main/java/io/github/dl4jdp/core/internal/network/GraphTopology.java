@@ -170,7 +170,7 @@ final class GraphTopology {
                         + " nOut");
             }
             if (conf instanceof ReverseTimeSeriesVertex reverse && reverse.getMaskArrayInputName() != null) {
-                MaskLengths.require(vertex.getVertexName(), in[0], maskOf(reverse.getMaskArrayInputName()));
+                MaskLengths.requireReversible(vertex.getVertexName(), in[0], maskOf(reverse.getMaskArrayInputName()));
             }
             if (conf instanceof LastTimeStepVertex last) {
                 MaskLengths.require(vertex.getVertexName(), in[0], maskOf(last.getMaskArrayInputName()));

@@ -113,6 +113,26 @@ public final class MaskLengths {
         }
     }
 
+    /**
+     * As {@link #require(String, INDArray, INDArray)}, for a vertex that reverses sequences: where an example's mask has zeros at both ends, DL4J 1.0.0-M2.1 goes on after the last step that counts,
+     * and takes numbers from beyond the sequence for its last step.
+     */
+    static void requireReversible(String vertex, INDArray sequences, @Nullable INDArray mask) {
+        require(vertex, sequences, mask);
+        if (mask == null) {
+            return;
+        }
+        for (long i = 0; i < mask.size(0); i++) {
+            if (mask.getDouble(i, 0) == 0 && mask.getDouble(i, mask.size(1) - 1) == 0) {
+                throw new IllegalStateException(
+                        "the mask that the ReverseTimeSeriesVertex \"" + vertex
+                                + "\" takes must be one at the first or at the last time step of each example, was zero at both:"
+                                + " DL4J 1.0.0-M2.1 then reads beyond the sequence, and an example could get numbers of another; nothing of this lot was"
+                                + " released. Put all padding of a sequence at one end, and leave out examples without any step");
+            }
+        }
+    }
+
     /** Whether time is not the last dimension of what a layer takes. */
     public static boolean hasTimeInside(Layer layer) {
         RNNFormat format = null;
