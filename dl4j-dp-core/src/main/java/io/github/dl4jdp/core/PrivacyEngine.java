@@ -27,11 +27,11 @@ import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.io.File;
 import java.io.IOException;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import java.util.stream.Stream;
 import org.deeplearning4j.nn.api.Layer;
 import org.deeplearning4j.nn.api.Model;
 import org.jspecify.annotations.Nullable;
@@ -69,14 +69,20 @@ import org.slf4j.LoggerFactory;
 public final class PrivacyEngine implements AutoCloseable {
     private static final Logger log = LoggerFactory.getLogger(PrivacyEngine.class);
 
+    private static final String EARLIER_SESSIONS =
+            "epsilon includes what was charged before this engine was attached: what the reports of those runs, searches and"
+                    + " releases assume holds too, and is not repeated here";
+
     private final PrivateTraining training;
     private final DpSgdPlan plan;
     private final Execution options;
+    private final boolean continues;
 
     private PrivacyEngine(PrivateTraining training, DpSgdPlan plan, ExecutionOptions options) {
         this.training = training;
         this.plan = plan;
         this.options = options.resolved();
+        this.continues = training.steps() > 0 || hasPast();
     }
 
     /**
@@ -475,11 +481,19 @@ public final class PrivacyEngine implements AutoCloseable {
                 spending.hasLedger(),
                 Optional.ofNullable(spending.head()),
                 training.trainable(),
-                Stream.concat(training.rules().assumptions().stream(), training.fittedPreprocessing().stream())
-                        .toList(),
+                assumptions(),
                 training.augmentedLots().wasUsed(),
                 plan.correlation().isPresent() && !plan.seed().isPresent() ? spending.noiseBegan() : 0,
                 training.shapes().matter());
+    }
+
+    private List<String> assumptions() {
+        var assumptions = new ArrayList<>(training.rules().assumptions());
+        assumptions.addAll(training.fittedPreprocessing());
+        if (continues) {
+            assumptions.add(EARLIER_SESSIONS);
+        }
+        return assumptions;
     }
 
     /**

@@ -25,6 +25,8 @@ class PrivacyReportTest {
     private static final DpSgdPlan PLAN =
             DpSgdPlan.poisson(100, 10).withSteps(20).withClippingNorm(1).calibratedTo(new PrivacyGuarantee(1, 1e-5));
 
+    private static final String BEFORE = "charged before this engine was attached";
+
     @TempDir
     @SuppressWarnings("NullAway.Init") // JUnit sets it
     private Path folder;
@@ -136,6 +138,24 @@ class PrivacyReportTest {
                 .anySatisfy(line -> assertThat(line).contains("not chosen by looking at training results"));
         assertThat(reportAfterFive(PLAN.withSteps(5)).assumptions())
                 .noneSatisfy(line -> assertThat(line).contains("not chosen by looking at training results"));
+    }
+
+    @Test
+    void assumptions_engineThatContinues_pointToTheReportsBefore() {
+        var network = Networks.classifier(DataType.FLOAT, new Sgd(0.1));
+        try (var first = PrivacyEngine.attach(network, PLAN)) {
+            network.fit(first.lots(Networks.data(DataType.FLOAT, 100)).next());
+            assertThat(first.report().assumptions()).noneMatch(line -> line.contains(BEFORE));
+        }
+        try (var same = PrivacyEngine.attach(network)) {
+            assertThat(same.report().assumptions()).anyMatch(line -> line.contains(BEFORE));
+        }
+        try (var copy = PrivacyEngine.attach(network.clone())) {
+            assertThat(copy.report().assumptions()).anyMatch(line -> line.contains(BEFORE));
+        }
+        try (var other = PrivacyEngine.attach(network, PLAN.withSteps(9).continuing())) {
+            assertThat(other.report().assumptions()).anyMatch(line -> line.contains(BEFORE));
+        }
     }
 
     @Test
