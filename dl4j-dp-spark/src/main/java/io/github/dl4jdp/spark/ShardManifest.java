@@ -60,6 +60,7 @@ final class ShardManifest implements Serializable {
     private final RowLayout layout;
     private final ArrayList<Shard> shards;
     private final long cutBy;
+    private final ArrayList<String> assumptions;
 
     /**
      * A set whose shards are partitions of the user's.
@@ -67,17 +68,19 @@ final class ShardManifest implements Serializable {
      * @throws IllegalArgumentException if the shards do not follow each other from example 0 on, a name or hash is none, or some shards have owners and others do not
      */
     ShardManifest(RowLayout layout, List<Shard> shards) {
-        this(layout, shards, NOT_CUT);
+        this(layout, shards, OptionalLong.empty(), List.of());
     }
 
     /**
-     * As {@link #ShardManifest(RowLayout, List)}, of shards that were cut by a number of examples.
+     * As {@link #ShardManifest(RowLayout, List)}, with what is known of how the shards were made.
      *
-     * @param cutBy the number of units whose equal parts the shards are, or {@link #NOT_CUT}
+     * @param cutBy the number of units whose equal parts the shards are; empty where the user's partitions, or the owners' ids, decided
+     * @param assumptions what the preprocessors that the examples went through rest on
      */
-    ShardManifest(RowLayout layout, List<Shard> shards, long cutBy) {
+    ShardManifest(RowLayout layout, List<Shard> shards, OptionalLong cutBy, List<String> assumptions) {
         this.layout = layout;
-        this.cutBy = cutBy;
+        this.cutBy = cutBy.orElse(NOT_CUT);
+        this.assumptions = new ArrayList<>(assumptions);
         this.shards = new ArrayList<>(shards);
         long next = 0;
         long nextOwner = 0;
@@ -152,12 +155,20 @@ final class ShardManifest implements Serializable {
         return cutBy == NOT_CUT ? OptionalLong.empty() : OptionalLong.of(cutBy);
     }
 
+    /** What the preprocessors that the examples went through before they were written rest on. */
+    List<String> assumptions() {
+        return assumptions;
+    }
+
     byte[] toJson() throws IOException {
         var json = new LinkedHashMap<String, Object>();
         json.put("format", FORMAT);
         json.put("version", VERSION);
         if (cutBy != NOT_CUT) {
             json.put("cutBy", cutBy);
+        }
+        if (!assumptions.isEmpty()) {
+            json.put("assumptions", assumptions);
         }
         json.put("rows", size());
         if (hasOwners()) {
@@ -230,8 +241,14 @@ final class ShardManifest implements Serializable {
             int[] counts = Arrays.stream(longs(json.path("counts")))
                     .mapToInt(Math::toIntExact)
                     .toArray();
+            long cutBy = json.path("cutBy").asLong(NOT_CUT);
+            var assumptions = new ArrayList<String>();
+            json.path("assumptions").forEach(assumption -> assumptions.add(assumption.asText()));
             var manifest = new ShardManifest(
-                    new RowLayout(columns, counts), shards, json.path("cutBy").asLong(NOT_CUT));
+                    new RowLayout(columns, counts),
+                    shards,
+                    cutBy == NOT_CUT ? OptionalLong.empty() : OptionalLong.of(cutBy),
+                    assumptions);
             requireStated(json, "rows", manifest.size());
             requireStated(json, "owners", manifest.hasOwners() ? manifest.units() : NONE);
             return manifest;

@@ -90,7 +90,7 @@ public final class ShardedExamples {
                 .stream()
                 .map(bytes -> (ShardStorage.Written) Sent.object(bytes))
                 .toList();
-        return finish(storage, written, OptionalLong.empty());
+        return finish(storage, written, OptionalLong.empty(), List.of());
     }
 
     /**
@@ -119,7 +119,7 @@ public final class ShardedExamples {
         }
         requireSameAgain(rowsById.rdd());
         ShardStorage storage = emptyStorage(JavaSparkContext.fromSparkContext(rowsById.context()), directory);
-        return finish(storage, OwnerRows.write(rowsById, shards, storage), OptionalLong.empty());
+        return finish(storage, OwnerRows.write(rowsById, shards, storage), OptionalLong.empty(), List.of());
     }
 
     private static void requireSameAgain(RDD<?> rdd) {
@@ -182,10 +182,10 @@ public final class ShardedExamples {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
-        return finish(storage, written, OptionalLong.of(publicSize));
+        return finish(storage, written, OptionalLong.of(publicSize), DataPreProcessors.assumptions(examples));
     }
 
-    /** What the examples went through is not written with them. */
+    /** Of what the examples went through, only the assumptions are written with them. */
     private static void requireWritable(RandomAccessExamples examples) {
         DataPreProcessors.requireExampleWise(examples, GradientRules.builtIn());
         DataPreProcessors.assumptions(examples).forEach(assumption -> log.warn("Assumed: {}.", assumption));
@@ -258,7 +258,7 @@ public final class ShardedExamples {
     }
 
     private static ShardedExamples finish(
-            ShardStorage storage, List<ShardStorage.Written> written, OptionalLong cutBy) {
+            ShardStorage storage, List<ShardStorage.Written> written, OptionalLong cutBy, List<String> assumptions) {
         var shards = new ArrayList<ShardManifest.Shard>();
         long first = 0;
         long firstOwner = 0;
@@ -286,9 +286,7 @@ public final class ShardedExamples {
         if (layout == null) {
             throw new IllegalArgumentException("a set of shards must have at least one example, the RDD has none");
         }
-        var manifest = cutBy.isPresent()
-                ? new ShardManifest(layout, shards, cutBy.getAsLong())
-                : new ShardManifest(layout, shards);
+        var manifest = new ShardManifest(layout, shards, cutBy, assumptions);
         try {
             storage.write(manifest);
         } catch (IOException e) {

@@ -298,6 +298,9 @@ public final class SparkPrivacyEngine implements AutoCloseable {
             assumptions.add(
                     "the network between driver and executors is trusted, as the user stated: clean sums cross it without authentication and encryption being required");
         }
+        examples.manifest()
+                .assumptions()
+                .forEach(assumption -> assumptions.add("when the shards were written, " + assumption));
         return assumptions;
     }
 

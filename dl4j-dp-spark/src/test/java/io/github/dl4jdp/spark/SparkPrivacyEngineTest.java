@@ -7,11 +7,13 @@ import io.github.dl4jdp.accountant.CorrelatedNoise;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.data.ArrayFileExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
+import io.github.dl4jdp.core.data.RecordExamples;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import org.apache.spark.api.java.JavaSparkContext;
+import org.deeplearning4j.datasets.iterator.utilty.ListDataSetIterator;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
@@ -30,6 +32,7 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.dataset.api.MultiDataSet;
+import org.nd4j.linalg.dataset.api.preprocessor.NormalizerStandardize;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
@@ -86,6 +89,27 @@ class SparkPrivacyEngineTest {
         }
         assertThat(network.params().toDoubleVector()).isEqualTo(expected.toDoubleVector());
         assertThat(network.params()).isNotEqualTo(TestRun.network(type, graph).params());
+    }
+
+    @Test
+    void report_shardsOfNormalizedExamples_namesWhatTheyWentThrough() {
+        DataSet data = TestRun.data(DataType.DOUBLE);
+        var normalizer = new NormalizerStandardize();
+        normalizer.fit(data.copy());
+        var normalized = new ListDataSetIterator<>(data.asList(), 5);
+        normalized.setPreProcessor(normalizer);
+        String where = directory.resolve("normalized").toUri().toString();
+        ShardedExamples.write(spark, RecordExamples.inMemory(normalized), 2, where);
+        try (var engine = SparkPrivacyEngine.attach(
+                TestRun.network(DataType.DOUBLE, false),
+                TestRun.plan(true, Clipping.flat(1)),
+                spark,
+                TestRun.OPTIONS)) {
+            engine.fit(ShardedExamples.open(spark, where));
+            assertThat(engine.report().assumptions())
+                    .anyMatch(line -> line.startsWith(
+                            "when the shards were written, the NormalizerStandardize was fitted on public data"));
+        }
     }
 
     @Test
