@@ -324,8 +324,10 @@ final class Checks {
                     : Double.isFinite(norms[i]) && !finite && one.plain()) {
                 return new Finding(Kind.NORMS, "example " + i + ": norm " + norms[i] + ", its row is " + own + " long");
             }
-            double factor = finite ? Math.min(1, norm / own) : 0;
-            for (int k = 0; k < expected.length && finite && own > 0; k++) {
+            // A row of numbers within the type may be longer than the type's largest number: then it counts as nothing.
+            boolean counts = finite && (isRepresentable || Double.isFinite(norms[i]));
+            double factor = counts ? Math.min(1, norm / own) : 0;
+            for (int k = 0; k < expected.length && counts && own > 0; k++) {
                 expected[k] += factor * rows[i][k];
             }
         }
