@@ -132,7 +132,12 @@ final class Parts {
             case 8 -> new Loss(LossFunction.POISSON, one(Activation.SOFTPLUS, Activation.SIGMOID), "positive");
             case 9 -> new Loss(LossFunction.MEAN_SQUARED_LOGARITHMIC_ERROR, Activation.SOFTPLUS, "positive");
             case 10 -> new Loss(LossFunction.MEAN_ABSOLUTE_PERCENTAGE_ERROR, Activation.IDENTITY, "positive");
-            case 11 -> new Loss(LossFunction.COSINE_PROXIMITY, one(Activation.IDENTITY, Activation.TANH), "real");
+            // The cosine of one number is constant, and its gradient nothing but rounding.
+            case 11 ->
+                new Loss(
+                        width > 1 ? LossFunction.COSINE_PROXIMITY : LossFunction.MSE,
+                        one(Activation.IDENTITY, Activation.TANH),
+                        "real");
             case 12 -> new Loss(LossFunction.WASSERSTEIN, Activation.IDENTITY, "signs");
             case 13 -> new Loss(LossFunction.SPARSE_MCXENT, Activation.SOFTMAX, "index");
             case 14 -> new Loss(make(LossMultiLabel.class), one(Activation.IDENTITY, Activation.SIGMOID), "binary");
