@@ -23,7 +23,6 @@ import io.github.dl4jdp.core.internal.charging.PrivacyAccount;
 import io.github.dl4jdp.core.internal.charging.Spending;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.plan.OtherReleases;
-import io.github.dl4jdp.core.internal.training.LotIterator;
 import io.github.dl4jdp.core.mechanism.PrivateCounts;
 import io.github.dl4jdp.core.mechanism.Sampling;
 import io.github.dl4jdp.core.random.RandomStreams;
@@ -156,11 +155,11 @@ public final class PrivateSearch<C> {
 
     /**
      * This search, scored by the number of correctly classified private examples, released with noise at every run. The validation examples are protected as the training examples are, and may be some of them; they are best kept apart.
-     * Their number is divided by and in the report: like that of the training examples it is a constant that was known without counting, or the relation makes it public.
+     * Their number is divided by and in the report: like that of the training examples it is a constant that was known without counting, or the relation makes it public. Networks see them with their features mask.
      *
-     * @param validation with one-hot labels [examples, classes], two classes at least
+     * @param validation with one-hot labels [examples, classes], two classes at least, and without a labels mask
      * @param noise standard deviation of the noise in the number of correct examples; the larger, the cheaper: half of the noise that chance has, {@code sqrt(p (1 - p) n) / 2}, hardly matters
-     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, the labels are of one column or of time series, or the plan's unit is the owner of rows: pass {@link GroupedExamples}
+     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, the labels are of one column or of time series or have a mask, or the plan's unit is the owner of rows: pass {@link GroupedExamples}
      */
     public PrivateSearch<C> withPrivateAccuracy(DataSet validation, double noise) {
         if (draft.privacyUnit().isGroup()) {
@@ -168,14 +167,14 @@ public final class PrivateSearch<C> {
                     "validation must have the " + draft.unit()
                             + " of each row, the draft's unit of privacy, whose rows may all be right or wrong together: pass GroupedExamples.of(validation, ids)");
         }
-        DataSet kept = LotIterator.toDataSet(
-                InMemoryExamples.map(InMemoryExamples.toMultiDataSet(validation), HostArrays::kept));
+        MultiDataSet kept = InMemoryExamples.map(InMemoryExamples.toMultiDataSet(validation), HostArrays::kept);
+        long rows = validation.numExamples();
         return withPrivateAccuracy(
                 validation,
                 noise,
                 RandomAccessExamples.of(validation).get(new long[] {0}),
-                "accuracy on " + validation.numExamples() + " private examples, with noise of " + noise + " examples",
-                network -> noisyCorrect(network, kept, noise) / kept.numExamples());
+                "accuracy on " + rows + " private examples, with noise of " + noise + " examples",
+                network -> noisyCorrect(network, kept, noise) / rows);
     }
 
     /**
@@ -183,7 +182,7 @@ public final class PrivateSearch<C> {
      * most. The score is the mean over owners.
      *
      * @param noise standard deviation of the noise in the number of owners
-     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, the labels are of one column or of time series, or the plan's unit is the example
+     * @throws IllegalArgumentException if {@code noise} is not finite and {@code > 0}, the labels are of one column or of time series or have a mask, there are several arrays of features or labels, or the plan's unit is the example
      */
     public PrivateSearch<C> withPrivateAccuracy(GroupedExamples validation, double noise) {
         if (!draft.privacyUnit().isGroup()) {
@@ -204,9 +203,27 @@ public final class PrivateSearch<C> {
     private PrivateSearch<C> withPrivateAccuracy(
             Object data, double noise, MultiDataSet example, String words, ToDoubleFunction<Model> score) {
         Require.positive("noise", noise);
+        requireOneOfEach(example);
         requireClasses("labels of validation", example.getLabels(0));
         var cost = PrivateCounts.event(noise, draft.relation(), OptionalLong.empty());
         return new PrivateSearch<>(draft, candidates, count, new Score(score, cost, words, example, data));
+    }
+
+    /** Whatever is in the validation data counts, or is refused: nothing is left unread. */
+    private static void requireOneOfEach(MultiDataSet rows) {
+        if (rows.numFeatureArrays() != 1 || rows.numLabelsArrays() != 1) {
+            throw new IllegalArgumentException("validation must have one array of features and one of labels, had "
+                    + rows.numFeatureArrays() + " and " + rows.numLabelsArrays()
+                    + "; keep those that the networks of the candidates take");
+        }
+        if (mask(rows.getLabelsMaskArrays()) != null) {
+            throw new IllegalArgumentException(
+                    "validation must have no labels mask, had one: every row counts alike; leave out the rows that should not count, and the mask");
+        }
+    }
+
+    private static @Nullable INDArray mask(@Nullable INDArray @Nullable [] masks) {
+        return masks == null || masks.length == 0 ? null : masks[0];
     }
 
     /** The largest of one output is always the same, and of a series it would be that of one time step. */
@@ -226,7 +243,7 @@ public final class PrivateSearch<C> {
     private static void requireFits(MultiDataSet example, Model network) {
         INDArray output;
         try {
-            output = output(network, example.getFeatures(0));
+            output = output(network, example.getFeatures(0), mask(example.getFeaturesMaskArrays()));
         } catch (RuntimeException e) {
             throw new IllegalArgumentException(
                     "validation must have features that the network of a candidate takes, had those of shape "
@@ -241,16 +258,24 @@ public final class PrivateSearch<C> {
         }
     }
 
-    private static INDArray output(Model network, INDArray features) {
-        return network instanceof MultiLayerNetwork layers
-                ? layers.output(features)
-                : ((ComputationGraph) network).outputSingle(features);
+    private static INDArray output(Model network, INDArray features, @Nullable INDArray mask) {
+        if (network instanceof MultiLayerNetwork layers) {
+            return layers.output(features, false, mask, null);
+        }
+        var graph = (ComputationGraph) network;
+        if (mask == null) {
+            return graph.outputSingle(features);
+        }
+        INDArray[] outputs = graph.output(false, new INDArray[] {features}, new INDArray[] {mask}, null);
+        if (outputs.length != 1) {
+            throw new IllegalArgumentException("a graph must have one output, had " + outputs.length);
+        }
+        return outputs[0];
     }
 
-    private static double noisyCorrect(Model network, DataSet validation, double noise) {
-        boolean[] right = right(network, validation.getFeatures(), validation.getLabels());
+    private static double noisyCorrect(Model network, MultiDataSet validation, double noise) {
         var correct = new PrivateCounts(1, 1);
-        for (boolean one : right) {
+        for (boolean one : right(network, validation)) {
             correct.add(new int[] {one ? 0 : PrivateCounts.NO_BIN});
         }
         return correct.release(noise, OptionalLong.empty())[0][0];
@@ -264,8 +289,7 @@ public final class PrivateSearch<C> {
             long[] rows = LongStream.range(0, validation.rowCount(of))
                     .map(place -> validation.row(of, place))
                     .toArray();
-            MultiDataSet all = validation.get(rows);
-            for (boolean one : right(network, all.getFeatures(0), all.getLabels(0))) {
+            for (boolean one : right(network, validation.get(rows))) {
                 correct.addRow(new int[] {one ? 0 : 1});
             }
             correct.endOwner();
@@ -274,15 +298,21 @@ public final class PrivateSearch<C> {
     }
 
     /** Each row by itself: in a batch, the last bits of an output depend on the other rows, and may decide between classes that tie but for these. */
-    private static boolean[] right(Model network, INDArray features, INDArray labels) {
-        INDArray truth = labels.argMax(1);
-        var right = new boolean[Math.toIntExact(features.size(0))];
+    private static boolean[] right(Model network, MultiDataSet rows) {
+        requireOneOfEach(rows);
+        INDArray truth = rows.getLabels(0).argMax(1);
+        INDArray masks = mask(rows.getFeaturesMaskArrays());
+        var right = new boolean[Math.toIntExact(rows.getFeatures(0).size(0))];
         for (int i = 0; i < right.length; i++) {
-            INDArray answer =
-                    output(network, Slices.range(features, 0, i, i + 1).dup()).argMax(1);
+            INDArray mask = masks == null ? null : row(masks, i);
+            INDArray answer = output(network, row(rows.getFeatures(0), i), mask).argMax(1);
             right[i] = answer.getInt(0) == truth.getInt(i);
         }
         return right;
+    }
+
+    private static INDArray row(INDArray array, int index) {
+        return Slices.range(array, 0, index, index + 1).dup();
     }
 
     /**

@@ -36,8 +36,11 @@ import java.util.stream.LongStream;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.graph.MergeVertex;
+import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.GlobalPoolingLayer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.conf.layers.PoolingType;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.nn.weights.WeightInit;
@@ -50,6 +53,7 @@ import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
+import org.nd4j.linalg.dataset.MultiDataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
@@ -472,6 +476,131 @@ class PrivateSearchTest {
                                         series, LongStream.range(0, 30).toArray()),
                                 4))
                 .withMessageContaining("two classes at least, had [1, 2, 5]");
+    }
+
+    /** The masked steps of a series say the opposite of the others, and louder: a network that averages over them too has every answer wrong. */
+    @Test
+    void withPrivateAccuracy_paddedSeries_areScoredWithTheirMask() {
+        DataSet series = paddedSeries();
+        var rows = RandomAccessExamples.of(series);
+        DpSgdPlan draft = DpSgdPlan.poisson(40, 40)
+                .withSteps(1)
+                .withSequenceLength(4)
+                .withClippingNorm(1)
+                .withNoiseMultiplier(20)
+                .withDelta(DELTA);
+        PrivateSearch<Double> search = PrivateSearch.of(draft, List.of(0.0), COUNT);
+        GroupedExamples patients = GroupedExamples.of(
+                rows, LongStream.range(0, 40).map(row -> row / 4).toArray());
+        PrivateSearch<Double> ofPatients = PrivateSearch.of(
+                DpSgdPlan.poisson(10, 10)
+                        .withUnit("patient", 4)
+                        .withSteps(1)
+                        .withSequenceLength(4)
+                        .withClippingNorm(1)
+                        .withNoiseMultiplier(20)
+                        .withDelta(DELTA),
+                List.of(0.0),
+                COUNT);
+
+        assertThat(search.withPrivateAccuracy(series, 1e-3)
+                        .run(rate -> averaging(), rows)
+                        .score())
+                .isCloseTo(1, within(1e-3));
+        assertThat(search.withPrivateAccuracy(series, 1e-3)
+                        .run(rate -> averagingGraph(), rows)
+                        .score())
+                .isCloseTo(1, within(1e-3));
+        assertThat(ofPatients
+                        .withPrivateAccuracy(patients, 1e-3)
+                        .run(rate -> averaging(), patients)
+                        .score())
+                .isCloseTo(1, within(3e-3));
+        // Without the mask, the same series are all wrong.
+        DataSet unmasked = new DataSet(series.getFeatures(), series.getLabels());
+        assertThat(search.withPrivateAccuracy(unmasked, 1e-3)
+                        .run(rate -> averaging(), rows)
+                        .score())
+                .isCloseTo(0, within(1e-3));
+    }
+
+    private static DataSet paddedSeries() {
+        INDArray features = Nd4j.zeros(DataType.FLOAT, 40, 1, 4);
+        INDArray labels = Nd4j.zeros(DataType.FLOAT, 40, 2);
+        INDArray mask = Nd4j.zeros(DataType.FLOAT, 40, 4);
+        for (int row = 0; row < 40; row++) {
+            int sign = row % 2 == 0 ? 1 : -1;
+            int length = 1 + row % 3;
+            for (int step = 0; step < 4; step++) {
+                features.putScalar(new int[] {row, 0, step}, step < length ? sign : -50 * sign);
+                mask.putScalar(row, step, step < length ? 1 : 0);
+            }
+            labels.putScalar(row, row % 2, 1);
+        }
+        return new DataSet(features, labels, mask, null);
+    }
+
+    private static final INDArray SIGN = Nd4j.createFromArray(1f, -1f, 0f, 0f).reshape(1, 4);
+
+    /** The first class where the mean over a series is above zero. */
+    private static MultiLayerNetwork averaging() {
+        var network = new MultiLayerNetwork(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(1e-3))
+                .list()
+                .layer(new GlobalPoolingLayer(PoolingType.AVG))
+                .layer(twoClasses())
+                .setInputType(InputType.recurrent(1))
+                .build());
+        network.init();
+        network.setParams(SIGN);
+        return network;
+    }
+
+    private static ComputationGraph averagingGraph() {
+        var graph = new ComputationGraph(new NeuralNetConfiguration.Builder()
+                .updater(new Sgd(1e-3))
+                .graphBuilder()
+                .addInputs("in")
+                .addLayer("mean", new GlobalPoolingLayer(PoolingType.AVG), "in")
+                .addLayer("out", twoClasses(), "mean")
+                .setOutputs("out")
+                .setInputTypes(InputType.recurrent(1))
+                .build());
+        graph.init();
+        graph.setParams(SIGN);
+        return graph;
+    }
+
+    private static OutputLayer twoClasses() {
+        return new OutputLayer.Builder(LossFunction.MCXENT)
+                .nIn(1)
+                .nOut(2)
+                .activation(Activation.SOFTMAX)
+                .build();
+    }
+
+    /** What a score would not read is refused when the search is described, which charges nothing. */
+    @Test
+    void withPrivateAccuracy_labelsMaskOrSeveralArrays_areRefused() {
+        PrivateSearch<Double> search = PrivateSearch.of(draft(), List.of(0.3), COUNT);
+        PrivateSearch<Double> ofPatients = PrivateSearch.of(draftOfPatients(), List.of(0.3), COUNT);
+        INDArray features = Nd4j.rand(30, 4);
+        INDArray labels = Nd4j.ones(30, 2);
+        DataSet weighted = new DataSet(features, labels, null, Nd4j.ones(30, 1));
+        long[] ids = LongStream.range(0, 30).toArray();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> search.withPrivateAccuracy(weighted, 4))
+                .withMessageContaining("validation must have no labels mask");
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> ofPatients.withPrivateAccuracy(GroupedExamples.of(weighted, ids), 4))
+                .withMessageContaining("validation must have no labels mask");
+        for (MultiDataSet several : List.of(
+                new MultiDataSet(new INDArray[] {features, features}, new INDArray[] {labels}),
+                new MultiDataSet(new INDArray[] {features}, new INDArray[] {labels, labels}))) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> ofPatients.withPrivateAccuracy(GroupedExamples.of(several, ids), 4))
+                    .withMessageContaining("validation must have one array of features and one of labels");
+        }
     }
 
     private static long steps(Path ledger) {
