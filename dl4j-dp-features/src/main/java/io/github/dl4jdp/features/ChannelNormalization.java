@@ -170,9 +170,9 @@ public final class ChannelNormalization implements DataStage {
     /**
      * Normalizes a batch.
      *
-     * @param batch [batch, channels, ...], of type float or double; stays as it is
-     * @return the same shape and type, in c order
-     * @throws IllegalArgumentException if {@code batch} has another number of channels, or is neither float nor double
+     * @param batch [batch, channels, ...], of numbers of any type; stays as it is
+     * @return the same shape, of type double if {@code batch} is and float otherwise, in c order
+     * @throws IllegalArgumentException if {@code batch} has another number of channels
      */
     public INDArray normalize(INDArray batch) {
         if (batch.rank() < 2) {
@@ -180,11 +180,12 @@ public final class ChannelNormalization implements DataStage {
                     "batch must have shape [batch, channels, ...], was " + Arrays.toString(batch.shape()));
         }
         requireChannels(batch.size(1));
-        INDArray out = batch.dup('c');
+        DataType type = batch.dataType() == DataType.DOUBLE ? DataType.DOUBLE : DataType.FLOAT;
+        INDArray out = type == batch.dataType() ? batch.dup('c') : HostArrays.contiguous(batch.castTo(type));
         int rows = Math.toIntExact(batch.size(0));
         int each = rows == 0 ? 0 : Math.toIntExact(batch.length() / rows);
         for (int i = 0; i < rows; i++) {
-            if (batch.dataType() == DataType.DOUBLE) {
+            if (type == DataType.DOUBLE) {
                 double[] row = new double[each];
                 HostArrays.read(out, (long) i * each, row, each);
                 for (int c = 0, p = 0; c < channels(); c++) {

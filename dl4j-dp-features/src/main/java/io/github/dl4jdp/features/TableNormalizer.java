@@ -110,8 +110,8 @@ public final class TableNormalizer implements DataNormalization, DataStage {
     /**
      * The normalized table.
      *
-     * @param table [rows, {@link #inputColumns}]
-     * @return [rows, {@link #outputColumns}], of the same type
+     * @param table [rows, {@link #inputColumns}], of numbers of any type
+     * @return [rows, {@link #outputColumns}], of the same type, or float for a table of integers, which could not hold a weight
      * @throws IllegalArgumentException if the table has another shape
      */
     public INDArray apply(INDArray table) {
@@ -136,9 +136,10 @@ public final class TableNormalizer implements DataNormalization, DataStage {
                 at += width(c);
             }
         }
+        DataType type = table.dataType().isFPType() ? table.dataType() : DataType.FLOAT;
         return rows == 0
-                ? Nd4j.create(table.dataType(), 0, width)
-                : Nd4j.create(to, new long[] {rows, width}, 'c').castTo(table.dataType());
+                ? Nd4j.create(type, 0, width)
+                : Nd4j.create(to, new long[] {rows, width}, 'c').castTo(type);
     }
 
     private static void weigh(double value, double[] own, double[] to, int at) {
