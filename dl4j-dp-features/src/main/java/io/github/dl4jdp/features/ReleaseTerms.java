@@ -16,6 +16,9 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.stream.IntStream;
+import org.nd4j.shade.jackson.core.JsonProcessingException;
+import org.nd4j.shade.jackson.databind.DeserializationFeature;
 import org.nd4j.shade.jackson.databind.JsonNode;
 import org.nd4j.shade.jackson.databind.ObjectMapper;
 import org.slf4j.Logger;
@@ -41,6 +44,9 @@ record ReleaseTerms(
 
     private static final Logger log = LoggerFactory.getLogger(ReleaseTerms.class);
     private static final List<String> NAMES = List.of("identity", "examples", "relation", "unit", "event");
+    private static final ObjectMapper JSON = new ObjectMapper()
+            .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
+            .enable(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY);
 
     /** Those of a new release. */
     ReleaseTerms(long examples, NeighboringRelation relation, UnitOfRelease unit, DpEvent event, Origin before) {
@@ -64,7 +70,11 @@ record ReleaseTerms(
         return before.and(Origin.ofRelease(identity, event.toJson()));
     }
 
-    /** Writes them, and what was released. */
+    /**
+     * Writes them, and what was released: wholly, or not at all.
+     *
+     * @throws IOException if they cannot be written; a file that is there stays as it is
+     */
     void save(File file, Map<String, Object> released) throws IOException {
         var values = new LinkedHashMap<String, Object>();
         values.put("identity", identity);
@@ -75,7 +85,15 @@ record ReleaseTerms(
         values.put("before", before.releases());
         values.put("beforeIsKnown", before.isKnown());
         values.putAll(new TreeMap<>(released));
-        Files.writeString(file.toPath(), new ObjectMapper().writeValueAsString(values));
+        try {
+            ReplacedFile.write(file.toPath(), JSON.writeValueAsBytes(values));
+        } catch (IOException e) {
+            throw new IOException(
+                    "the release cannot be written to " + file
+                            + ": save it elsewhere before this process ends, since making it again is charged again. The file has what it had before, or the whole release. Cause: "
+                            + e,
+                    e);
+        }
     }
 
     /** Makes a release of its terms, and of what was released. */
@@ -90,39 +108,76 @@ record ReleaseTerms(
      * @throws IOException if it cannot be read, or is not such a file of the type
      */
     static <T> T load(File file, Class<T> type, List<String> names, Reader<T> reader) throws IOException {
-        String kind = file + " must be a file that " + type.getSimpleName() + ".save wrote";
-        JsonNode values = new ObjectMapper().readTree(file);
-        for (List<String> some : List.of(NAMES, names)) {
-            for (String name : some) {
-                if (!values.has(name)) {
-                    throw new IOException(kind + ", has no \"" + name + "\"");
+        byte[] bytes = Files.readAllBytes(file.toPath());
+        try {
+            JsonNode values = JSON.readTree(bytes);
+            for (List<String> some : List.of(NAMES, names)) {
+                for (String name : some) {
+                    if (!values.has(name)) {
+                        throw new IllegalArgumentException("it has no \"" + name + "\"");
+                    }
                 }
             }
-        }
-        try {
             var terms = new ReleaseTerms(
-                    values.get("examples").asLong(),
-                    NeighboringRelation.valueOf(values.get("relation").asText()),
-                    UnitOfRelease.of(values.get("unit").asText()),
-                    DpEvent.fromJson(values.get("event").asText()),
-                    values.get("identity").asText(),
+                    examples(values.get("examples")),
+                    NeighboringRelation.valueOf(text(values.get("relation"))),
+                    UnitOfRelease.of(text(values.get("unit"))),
+                    DpEvent.fromJson(text(values.get("event"))),
+                    text(values.get("identity")),
                     before(values));
             return reader.read(terms, values);
-        } catch (IllegalArgumentException e) {
-            throw new IOException(kind + ": " + e.getMessage(), e);
+        } catch (JsonProcessingException | IllegalArgumentException e) {
+            String why = e instanceof JsonProcessingException json ? json.getOriginalMessage() : e.getMessage();
+            throw new IOException(
+                    file + " must be a file that " + type.getSimpleName() + ".save wrote, and is not, or not whole: "
+                            + why
+                            + ". Take another copy of the file; a release that is made again is charged again",
+                    e);
         }
+    }
+
+    private static long examples(JsonNode value) {
+        if (!value.isIntegralNumber() || !value.canConvertToLong() || value.asLong() < 1) {
+            throw new IllegalArgumentException("its number of examples must be whole and >= 1, was " + value);
+        }
+        return value.asLong();
+    }
+
+    private static String text(JsonNode value) {
+        if (!value.isTextual() || value.asText().isBlank()) {
+            throw new IllegalArgumentException("it must have a text where it has " + value);
+        }
+        return value.asText();
+    }
+
+    /** The numbers of an array, as they were written. */
+    static double[] numbers(JsonNode array) {
+        if (!array.isArray()) {
+            throw new IllegalArgumentException("it must have an array of numbers where it has " + array);
+        }
+        return IntStream.range(0, array.size())
+                .mapToObj(array::get)
+                .mapToDouble(ReleaseTerms::number)
+                .toArray();
+    }
+
+    private static double number(JsonNode value) {
+        if (!value.isNumber()) {
+            throw new IllegalArgumentException("it must have a number where it has " + value);
+        }
+        return value.asDouble();
     }
 
     private static Origin before(JsonNode values) {
         if (!values.has("before")) {
             return Origin.UNKNOWN;
         }
+        if (!values.get("before").isObject() || !values.path("beforeIsKnown").isBoolean()) {
+            throw new IllegalArgumentException("its releases before must be by identity, and known or not");
+        }
         var releases = new TreeMap<String, String>();
-        values.get("before")
-                .fields()
-                .forEachRemaining(
-                        one -> releases.put(one.getKey(), one.getValue().asText()));
-        return new Origin(releases, values.path("beforeIsKnown").asBoolean());
+        values.get("before").fields().forEachRemaining(one -> releases.put(one.getKey(), text(one.getValue())));
+        return new Origin(releases, values.get("beforeIsKnown").asBoolean());
     }
 
     /** Charges a release of class {@code releaser} to a plan. */

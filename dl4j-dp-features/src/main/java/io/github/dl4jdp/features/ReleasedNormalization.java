@@ -8,8 +8,6 @@ import java.io.File;
 import java.io.IOException;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
-import org.nd4j.shade.jackson.databind.JsonNode;
 
 /** What {@link PrivateNormalization#release} released, and what it cost. */
 public final class ReleasedNormalization {
@@ -47,9 +45,9 @@ public final class ReleasedNormalization {
     }
 
     /**
-     * Writes this release, so that a script which runs again reuses it instead of paying for another release.
+     * Writes this release, so that a script which runs again reuses it instead of paying for another release. The file is replaced when the new one is whole and on the disk.
      *
-     * @throws IOException if it cannot be written
+     * @throws IOException if it cannot be written; a file that is there stays as it is
      */
     public void save(File file) throws IOException {
         terms.save(file, Map.of("mean", normalization.mean(), "deviation", normalization.deviation()));
@@ -58,7 +56,7 @@ public final class ReleasedNormalization {
     /**
      * Reads what {@link #save} wrote: the same release, charged once.
      *
-     * @throws IOException if it cannot be read, or is not such a file
+     * @throws IOException if it cannot be read, or is not such a file, or not whole
      */
     public static ReleasedNormalization load(File file) throws IOException {
         return ReleaseTerms.load(
@@ -67,14 +65,10 @@ public final class ReleasedNormalization {
                 List.of("mean", "deviation"),
                 (terms, released) -> new ReleasedNormalization(
                         ChannelNormalization.of(
-                                numbers(released.get("mean")), numbers(released.get("deviation")), terms.origin()),
+                                ReleaseTerms.numbers(released.get("mean")),
+                                ReleaseTerms.numbers(released.get("deviation")),
+                                terms.origin()),
                         terms));
-    }
-
-    private static double[] numbers(JsonNode array) {
-        return IntStream.range(0, array.size())
-                .mapToDouble(i -> array.get(i).asDouble())
-                .toArray();
     }
 
     /**

@@ -59,9 +59,9 @@ public final class ReleasedScaling {
     }
 
     /**
-     * Writes this release, so that a script which runs again reuses it instead of paying for another release.
+     * Writes this release, so that a script which runs again reuses it instead of paying for another release. The file is replaced when the new one is whole and on the disk.
      *
-     * @throws IOException if it cannot be written
+     * @throws IOException if it cannot be written; a file that is there stays as it is
      */
     public void save(File file) throws IOException {
         Object[] knots = IntStream.range(0, normalizer.inputColumns())
@@ -73,19 +73,18 @@ public final class ReleasedScaling {
     /**
      * Reads what {@link #save} wrote: the same release, charged once.
      *
-     * @throws IOException if it cannot be read, or is not such a file
+     * @throws IOException if it cannot be read, or is not such a file, or not whole
      */
     public static ReleasedScaling load(File file) throws IOException {
         return ReleaseTerms.load(file, ReleasedScaling.class, List.of("knots"), (terms, released) -> {
             JsonNode columns = released.get("knots");
+            if (!columns.isArray()) {
+                throw new IllegalArgumentException("it must have an array of columns where it has " + columns);
+            }
             double[] @Nullable [] knots = new double[columns.size()][];
             for (int c = 0; c < knots.length; c++) {
                 JsonNode own = columns.get(c);
-                knots[c] = own.isNull()
-                        ? null
-                        : IntStream.range(0, own.size())
-                                .mapToDouble(i -> own.get(i).asDouble())
-                                .toArray();
+                knots[c] = own.isNull() ? null : ReleaseTerms.numbers(own);
             }
             return new ReleasedScaling(new TableNormalizer(knots, terms.origin()), terms);
         });
