@@ -83,7 +83,7 @@ public final class ChannelNormalization implements DataStage {
 
     /**
      * Learns means and standard deviations of the channels from public examples. A channel whose standard deviation is below 1e-4 of
-     * the largest one's is divided by that.
+     * the largest one's is divided by that. What an extractor learned by a private release makes of public examples depends on the release too: the constants know the releases that are in the extractor.
      *
      * @param publicExamples public examples, one after the other, such as {@link DrawnPictures}
      * @throws IllegalArgumentException if {@code publicExamples} is not a positive whole number of examples, or their features are not
@@ -117,7 +117,14 @@ public final class ChannelNormalization implements DataStage {
         }
         double largest = Arrays.stream(deviation).max().orElseThrow();
         double floor = largest > 0 ? SMALLEST_DEVIATION * largest : 1;
-        return of(sum, Arrays.stream(deviation).map(d -> Math.max(d, floor)).toArray());
+        return of(sum, Arrays.stream(deviation).map(d -> Math.max(d, floor)).toArray(), originOf(extractor));
+    }
+
+    private static Origin originOf(FeatureExtractor extractor) {
+        return DataStage.within(extractor).stream()
+                .filter(DataStage.class::isInstance)
+                .map(stage -> ((DataStage) stage).origin())
+                .reduce(Origin.PUBLIC, Origin::and);
     }
 
     /** Number of channels. */

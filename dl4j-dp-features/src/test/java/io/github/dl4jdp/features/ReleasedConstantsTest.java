@@ -280,6 +280,30 @@ class ReleasedConstantsTest {
         }
     }
 
+    /** The constants are moments of what the release makes of public examples: another function of the release. */
+    @Test
+    void learn_throughAnExtractorOfARelease_isRefusedWhereTheReleaseIs() throws IOException {
+        RandomAccessExamples raw = RandomAccessExamples.of(data());
+        ReleasedNormalization released = normalization(raw);
+        float[] drawn = {1, 2, 3, 5, 8, 13, 21, 34};
+        FeatureExtractor through = released.normalization().after(new Same());
+        ChannelNormalization once = ChannelNormalization.learn(through, drawn);
+        ChannelNormalization twice = ChannelNormalization.learn(once.after(new Same()), drawn);
+        ChannelNormalization whitened =
+                ChannelNormalization.learn(WhitenedFeatures.learn(through, 1, drawn, 2, 0.1), drawn);
+        for (ChannelNormalization one : List.of(once, twice, whitened)) {
+            assertThat(one.origin()).isEqualTo(released.normalization().origin());
+            RandomAccessExamples normalized =
+                    file("plain", new Same()).normalizedBy(one).withLabels(data().getLabels());
+            assertRefused(plan(), normalized, released.identity());
+            assertRefused(plan(), one.normalize(raw), released.identity());
+            try (var engine = PrivacyEngine.attach(network(2), released.chargedTo(plan()))) {
+                assertThat(engine.lots(normalized).hasNext()).isTrue();
+            }
+        }
+        assertThat(ChannelNormalization.learn(new Same(), drawn).origin()).isEqualTo(Origin.PUBLIC);
+    }
+
     /** What was released about changed data depends on the constants by which they were changed. */
     @Test
     void release_aboutDataThatARelease_changed_needsBoth() throws IOException {
