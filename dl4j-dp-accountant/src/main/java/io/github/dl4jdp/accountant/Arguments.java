@@ -3,6 +3,8 @@ package io.github.dl4jdp.accountant;
 
 /** Argument checks of this package, all of one shape: name, constraint, value given. NaN never passes. */
 final class Arguments {
+    /** A product of this size and above has its rounding error in a double. */
+    private static final double LEAST_WITH_REMAINDER = 0x1p-968;
 
     private Arguments() {}
 
@@ -69,10 +71,18 @@ final class Arguments {
         return lost > 0 ? Math.nextUp(sum) : sum;
     }
 
-    /** The product, rounded upwards. */
+    /** The product of numbers {@code >= 0}, rounded upwards. */
     static double multiplyUp(double a, double b) {
         double product = a * b;
-        return Math.fma(a, b, -product) > 0 ? Math.nextUp(product) : product;
+        // What rounding took from a number near zero is too small for a double.
+        boolean isLost = product < LEAST_WITH_REMAINDER && a > 0 && b > 0;
+        return isLost || Math.fma(a, b, -product) > 0 ? Math.nextUp(product) : product;
+    }
+
+    /** a / k, rounded downwards, for {@code a > 0} and a whole number {@code k >= 1}. */
+    static double divideDown(double a, int k) {
+        double quotient = a / k;
+        return Math.fma(quotient, k, -a) > 0 ? Math.nextDown(quotient) : quotient;
     }
 
     /** 1 / x, rounded upwards, for x > 0. */

@@ -64,10 +64,12 @@ public final class GroupPrivacy {
             return event;
         }
         if (event instanceof Gaussian gaussian) {
-            return new Gaussian(gaussian.noiseMultiplier() / k);
+            double noise = Arguments.divideDown(gaussian.noiseMultiplier(), k);
+            return noise > 0 ? new Gaussian(noise) : new NonPrivate();
         }
         if (event instanceof Laplace laplace) {
-            return new Laplace(laplace.noiseMultiplier() / k);
+            double noise = Arguments.divideDown(laplace.noiseMultiplier(), k);
+            return noise > 0 ? new Laplace(noise) : new NonPrivate();
         }
         if (event instanceof SelfComposed repeated) {
             return new SelfComposed(group(repeated.event(), k), repeated.count());
@@ -117,7 +119,7 @@ public final class GroupPrivacy {
         for (int i = 0; i < k; i++) {
             sum += Math.exp(i * pair.epsilon());
         }
-        double delta = pair.delta() == 0 ? 0 : Math.min(1, pair.delta() * sum * ROUNDING);
+        double delta = Math.min(1, Arguments.multiplyUp(pair.delta(), sum * ROUNDING));
         return new EpsilonDelta(Arguments.multiplyUp(k, pair.epsilon()), delta);
     }
 
@@ -178,7 +180,7 @@ public final class GroupPrivacy {
                             + sampled);
         }
         int most = (int) Math.min(k, m);
-        DpEvent whole = new Gaussian(gaussian.noiseMultiplier() / most * (1 - 0x1p-52));
+        DpEvent whole = group(gaussian, most);
         if (n - k < m) {
             return whole;
         }
