@@ -9,6 +9,7 @@ import io.github.dl4jdp.accountant.DpEvent;
 import io.github.dl4jdp.accountant.NeighboringRelation;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.accountant.PrivacyLedgerHistory;
+import io.github.dl4jdp.core.data.GroupedExamples;
 import io.github.dl4jdp.core.data.RandomAccessExamples;
 import io.github.dl4jdp.core.mechanism.Clipping;
 import io.github.dl4jdp.core.random.RandomStreams;
@@ -74,6 +75,41 @@ class DataSizeTest {
                     report.toJson() + report + report.toMarkdown() + report.toHtml(),
                     engine.steps(),
                     network);
+        }
+    }
+
+    /** Data that are read from somewhere else, in which nothing was found. */
+    private static final class Empty implements RandomAccessExamples {
+        @Override
+        public long size() {
+            return 0;
+        }
+
+        @Override
+        public MultiDataSet get(long[] indices) {
+            throw new IndexOutOfBoundsException("a row of no rows");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void lots_noDataAtAll_areRefusedUncharged(NetworkKind kind) {
+        GroupedExamples nobody = GroupedExamples.of(new Empty(), new long[0]);
+        for (DpSgdPlan plan : List.of(
+                zeroOut(),
+                DpSgdPlan.poisson(1, 1)
+                        .withSteps(3)
+                        .withClippingNorm(1)
+                        .withNoiseMultiplier(2)
+                        .withDelta(1e-5),
+                zeroOut().withUnit("patient", 2))) {
+            RandomAccessExamples none = plan.unit().equals("patient") ? nobody : new Empty();
+            try (var engine = PrivacyEngine.attach(kind.classifier(DataType.DOUBLE, new Adam(0.05)), plan)) {
+                assertThatIllegalArgumentException()
+                        .isThrownBy(() -> engine.multiLots(none))
+                        .withMessageContaining("the data set must not be empty, has no " + plan.unit() + "s: ");
+                assertThat(engine.steps()).isZero();
+            }
         }
     }
 

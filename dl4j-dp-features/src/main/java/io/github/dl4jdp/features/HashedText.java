@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.features;
 
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -11,6 +12,8 @@ import java.util.Set;
 import java.util.function.Function;
 import java.util.regex.MatchResult;
 import java.util.regex.Pattern;
+import java.util.stream.DoubleStream;
+import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.factory.Nd4j;
 
@@ -123,15 +126,26 @@ public final class HashedText {
     /**
      * The features of one text.
      *
-     * @return [buckets], of norm one, or zero if the text has no token of weight above 0
+     * @return [buckets], of norm one, or zero if the text has no token of weight above 0, or all cancel
+     * @throws IllegalArgumentException if the tokenizer gives no token where it should give one
      */
     public float[] apply(String text) {
-        return ofTokens(tokenizer.apply(text));
+        return ofTokens(tokenizer.apply(Objects.requireNonNull(text, "text")));
     }
 
-    /** The features of a text that is in tokens already. */
+    /**
+     * The features of a text that is in tokens already.
+     *
+     * @throws IllegalArgumentException if a token is null
+     */
     public float[] ofTokens(List<String> tokens) {
         Map<String, Double> grams = new LinkedHashMap<>();
+        for (int i = 0; i < tokens.size(); i++) {
+            if (tokens.get(i) == null) {
+                throw new IllegalArgumentException("tokens must be texts, was null at " + i + " of " + tokens.size()
+                        + "; leave out what is no token, in the tokenizer");
+            }
+        }
         for (int i = 0; i < tokens.size(); i++) {
             String token = tokens.get(i);
             double weight = weights.getOrDefault(token, 1.0);
@@ -148,10 +162,16 @@ public final class HashedText {
             }
         }
         double[] sums = new double[buckets];
+        int size = exponent(grams.values().stream().mapToDouble(Double::doubleValue));
         grams.forEach((gram, weight) -> {
             long hash = hash(gram);
-            sums[(int) Long.remainderUnsigned(hash >>> 1, buckets)] += (hash & 1) == 0 ? weight : -weight;
+            double scaled = Math.scalb(weight, -size);
+            sums[(int) Long.remainderUnsigned(hash >>> 1, buckets)] += (hash & 1) == 0 ? scaled : -scaled;
         });
+        int left = exponent(Arrays.stream(sums));
+        for (int i = 0; i < buckets; i++) {
+            sums[i] = Math.scalb(sums[i], -left);
+        }
         double squares = 0;
         for (double sum : sums) {
             squares += sum * sum;
@@ -164,12 +184,21 @@ public final class HashedText {
         return features;
     }
 
+    /** The power of two of the largest number, by which neither a sum nor a square leaves the range of doubles; a power changes no digit. */
+    private static int exponent(DoubleStream numbers) {
+        double largest = numbers.map(Math::abs).max().orElse(0);
+        return largest > 0 ? Math.getExponent(largest) : 0;
+    }
+
     /**
      * The features of several texts.
      *
-     * @return [texts, buckets]
+     * @return [texts, buckets], empty if there is no text
      */
     public INDArray apply(List<String> texts) {
+        if (texts.isEmpty()) {
+            return Nd4j.create(DataType.FLOAT, 0, buckets);
+        }
         return Nd4j.create(texts.stream().map(this::apply).toArray(float[][]::new));
     }
 

@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.within;
 import io.github.dl4jdp.accountant.PrivacyGuarantee;
 import io.github.dl4jdp.core.DpSgdPlan;
 import io.github.dl4jdp.core.PrivacyEngine;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.stream.IntStream;
@@ -24,6 +25,35 @@ import org.nd4j.linalg.learning.config.Nesterovs;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 
 class HashedTextTest {
+    /** A power of two in all weights changes nothing, whatever its size, and no sum or square leaves the range of doubles. */
+    @Test
+    void ofTokens_weightsOfAnySize_haveNormOne() {
+        List<String> tokens = IntStream.range(0, 40).mapToObj(i -> "word" + i).toList();
+        Set<String> all = Set.copyOf(tokens);
+        float[] plain = HashedText.of(8).ofTokens(tokens);
+        assertThat(dot(plain, plain)).isCloseTo(1, within(1e-6));
+        for (double weight : new double[] {Double.MIN_VALUE, 0x1p-600, 0x1p600, 0x1p1023}) {
+            assertThat(HashedText.of(8).withWeights(all, weight).ofTokens(tokens))
+                    .isEqualTo(plain);
+        }
+        for (double weight : new double[] {1e-200, 1e200, Double.MAX_VALUE}) {
+            float[] one = HashedText.of(8).withWeights(Set.of("word1"), weight).ofTokens(tokens);
+            assertThat(dot(one, one)).isCloseTo(1, within(1e-6));
+        }
+        assertThat(HashedText.of(8).withWeights(all, 0).ofTokens(tokens)).containsOnly(0);
+    }
+
+    @Test
+    void apply_noTextOrNoToken_isEmptyOrRefused() {
+        HashedText hashed = HashedText.of(8);
+        assertThat(hashed.apply(List.of()).shape()).containsExactly(0, 8);
+        assertThat(hashed.apply(List.of("")).toFloatVector()).containsOnly(0).hasSize(8);
+        assertThatIllegalArgumentException()
+                .isThrownBy(() ->
+                        hashed.withTokenizer(text -> Arrays.asList("a", null)).apply("a b"))
+                .withMessageContaining("tokens must be texts, was null at 1 of 2; leave out what is no token");
+    }
+
     private static double dot(float[] a, float[] b) {
         return IntStream.range(0, a.length)
                 .mapToDouble(i -> (double) a[i] * b[i])

@@ -404,4 +404,24 @@ class PrivateNormalizationTest {
         double epsilon = new PldAccountant().compose(new DpEvent.Gaussian(20)).epsilon(1e-5);
         assertThat(epsilon).isCloseTo(0.16, within(0.005));
     }
+
+    @Test
+    void release_noDataAtAll_isRefused() {
+        RandomAccessExamples none = new RandomAccessExamples() {
+            @Override
+            public long size() {
+                return 0;
+            }
+
+            @Override
+            public org.nd4j.linalg.dataset.api.MultiDataSet get(long[] indices) {
+                throw new IndexOutOfBoundsException("a row of no rows");
+            }
+        };
+        assertThatThrownBy(() -> PrivateNormalization.of(5, 1, 1, 1)
+                        .withRelation(NeighboringRelation.ZERO_OUT)
+                        .release(none))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("the data set must not be empty, has no examples");
+    }
 }

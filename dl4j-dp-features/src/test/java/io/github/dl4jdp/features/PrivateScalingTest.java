@@ -4,6 +4,7 @@ package io.github.dl4jdp.features;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.github.dl4jdp.accountant.DpEvent;
@@ -292,5 +293,25 @@ class PrivateScalingTest {
                         .release(RandomAccessExamples.of(table))
                         .event())
                 .isEqualTo(new DpEvent.NonPrivate());
+    }
+
+    @Test
+    void release_noDataAtAll_isRefused() {
+        RandomAccessExamples none = new RandomAccessExamples() {
+            @Override
+            public long size() {
+                return 0;
+            }
+
+            @Override
+            public org.nd4j.linalg.dataset.api.MultiDataSet get(long[] indices) {
+                throw new IndexOutOfBoundsException("a row of no rows");
+            }
+        };
+        assertThatThrownBy(() -> PrivateScaling.of(5, 1)
+                        .withRelation(NeighboringRelation.ZERO_OUT)
+                        .release(none))
+                .isInstanceOf(IllegalArgumentException.class)
+                .hasMessageContaining("the data set must not be empty, has no examples");
     }
 }

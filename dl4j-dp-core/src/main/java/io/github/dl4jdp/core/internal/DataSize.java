@@ -10,6 +10,7 @@ import io.github.dl4jdp.accountant.NeighboringRelation;
  *   <li>Replace-one: exactly N, which is public.
  *   <li>Zero-out: at most N, which is public. Those that are missing are empty records. A neighbor passes as its data set does: the check reveals nothing.
  *   <li>Add-or-remove: a number far from N is most likely a mistake, and refused; that check reads the private data and is not covered by the guarantee. Data of N units and of one less or more pass it alike.
+ *   <li>None at all are refused under any relation: no first unit tells the shapes. The guarantee does not cover that either.
  * </ul>
  */
 public final class DataSize {
@@ -24,7 +25,7 @@ public final class DataSize {
      * @param name of N, for the message
      * @param units what is counted, for the message: "examples"
      * @throws IllegalArgumentException if the size is not N where a unit can be replaced, more than N where a unit can be empty, or differs from N by more than one unit and more than 1 %
-     *     where one can be added or removed
+     *     where one can be added or removed; or if there is nothing at all
      */
     public static void require(long size, long planned, NeighboringRelation relation, String name, String units) {
         String expected =
@@ -40,6 +41,11 @@ public final class DataSize {
                             ? " (within 1 %)"
                             : ", its public size under " + relation)
                     + ", has " + size);
+        }
+        if (size < 1) {
+            throw new IllegalArgumentException(
+                    "the data set must not be empty, has no " + units
+                            + ": without a first one the shapes of a lot are unknown, and there is nothing to learn or release. Look at where the data are read");
         }
     }
 
