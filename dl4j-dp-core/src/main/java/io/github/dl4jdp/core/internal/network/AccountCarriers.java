@@ -150,7 +150,7 @@ public final class AccountCarriers {
             carrier.setStates(states);
         }
         for (int i = 0; i < layers.length; i++) {
-            if (current[i] != null && !(layers[i] instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
+            if (current[i] != null && !DpNetwork.isFrozen(layers[i])) {
                 awaited.add(i);
                 expected.put(
                         i,
@@ -159,18 +159,22 @@ public final class AccountCarriers {
         }
     }
 
-    /** Notes the last update where DL4J applied no constraints. */
+    /** Notes the last update where DL4J applied no constraints, as after an exception in a listener. */
     public void acceptUpdate() {
-        List.copyOf(awaited).forEach(this::updated);
+        List.copyOf(awaited).forEach(index -> note(index, false));
     }
 
-    /** Notes the parameters of a layer after an update of the engine. */
+    /** Notes the parameters of a layer after an update of the engine, and after its constraints. */
     void updated(int index) {
+        note(index, expected.containsKey(index) && isConstrained(index));
+    }
+
+    private void note(int index, boolean atItsWord) {
         awaited.remove(index);
-        Set<Long> update = expected.remove(index);
         AccountConstraint carrier = current[index];
-        if (carrier != null && isOwn(index, carrier, update)) {
-            Set<Long> now = own(index, carrier);
+        if (carrier != null) {
+            Set<Long> now = ParameterFingerprints.of(network.layers()[index]);
+            keepOwn(now, index, carrier, atItsWord);
             Set<Long> ofTraining = releasedOf(index, now);
             carrier.add(now, ofTraining);
             ReleasedParameters.add(ofTraining, lineage);
@@ -181,37 +185,30 @@ public final class AccountCarriers {
         }
     }
 
-    /**
-     * Whether a layer's parameters are what the update has made of them. A layer with constraints is taken at its word: what they make of an update is not known beforehand.
-     */
-    private boolean isOwn(int index, AccountConstraint carrier, @Nullable Set<Long> update) {
-        Layer layer = network.layers()[index];
-        List<LayerConstraint> constraints =
-                network.configurations().get(index).getLayer().getConstraints();
-        if (update == null || (constraints != null && constraints.size() > 1)) {
-            return true;
-        }
-        var now = new LinkedHashSet<>(ParameterFingerprints.of(layer));
-        now.removeAll(update);
-        now.removeAll(carrier.noted());
-        return now.isEmpty();
+    /** Whether a layer has constraints besides the carrier: what they make of an update is not known beforehand. */
+    private boolean isConstrained(int index) {
+        return levels(network.configurations().get(index).getLayer()).stream()
+                .map(org.deeplearning4j.nn.conf.layers.Layer::getConstraints)
+                .anyMatch(constraints -> constraints != null && constraints.size() > 1);
     }
 
     /**
-     * A layer's parameters of now without those that are a release of another run: whoever changes the gradient can have an update end there. Arrays of fewer than {@value #TELLING}
-     * numbers may do so by chance.
+     * Leaves of a layer's parameters of now those that the engine put there: what was noted, and what the last update made of it. They are not a release of another run: whoever changes the
+     * gradient can have an update end there. Arrays of fewer than {@value #TELLING} numbers may do so by chance.
+     *
+     * @param atItsWord whether whatever is there came of the update
      */
     @SuppressWarnings("ReferenceEquality") // a lineage is one by its identity
-    private Set<Long> own(int index, AccountConstraint carrier) {
+    private void keepOwn(Set<Long> now, int index, AccountConstraint carrier, boolean atItsWord) {
         Layer layer = network.layers()[index];
-        Set<Long> now = ParameterFingerprints.of(layer);
         Set<Long> before = carrier.noted();
+        Set<Long> update = expected.getOrDefault(index, Set.of());
         now.removeIf(one -> !before.contains(one)
-                && ReleasedParameters.lineageOf(one)
-                        .filter(other -> other != lineage && addsTo(other.account()))
-                        .isPresent()
-                && ParameterFingerprints.isOfMany(layer, one, TELLING));
-        return now;
+                && ((!atItsWord && !update.contains(one))
+                        || (ReleasedParameters.lineageOf(one)
+                                        .filter(other -> other != lineage && addsTo(other.account()))
+                                        .isPresent()
+                                && ParameterFingerprints.isOfMany(layer, one, TELLING))));
     }
 
     /** Whether another account has anything that this one has not. A run without noise of its own may repeat another one, and is not private anyway. */
@@ -251,12 +248,12 @@ public final class AccountCarriers {
      */
     @SuppressWarnings("ReferenceEquality") // an equal carrier may stand in a copy
     Set<Long> liveFingerprints(AccountConstraint carrier, int index) {
-        return !isReleased
-                        && current[index] == carrier
-                        && awaited.contains(index)
-                        && isOwn(index, carrier, expected.get(index))
-                ? own(index, carrier)
-                : Set.of();
+        if (isReleased || current[index] != carrier || !awaited.contains(index)) {
+            return Set.of();
+        }
+        Set<Long> now = ParameterFingerprints.of(network.layers()[index]);
+        keepOwn(now, index, carrier, false);
+        return now;
     }
 
     /** Whether a layer is one of this network: a copy's configuration may share the carriers. */
@@ -273,9 +270,9 @@ public final class AccountCarriers {
         Layer[] layers = network.layers();
         for (int i = 0; i < layers.length; i++) {
             AccountConstraint carrier = current[i];
-            if (carrier != null && !awaited.contains(i)) {
+            if (carrier != null) {
                 var now = new LinkedHashSet<>(ParameterFingerprints.of(layers[i]));
-                now.removeAll(carrier.noted());
+                now.removeAll(carrier.fingerprints());
                 if (!now.isEmpty()) {
                     strangers.put(i, now);
                 }

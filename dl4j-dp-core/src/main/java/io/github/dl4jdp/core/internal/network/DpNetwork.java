@@ -700,7 +700,8 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
                 .anyMatch(value -> (float) value != initial && (float) value != ofGates);
     }
 
-    private static boolean isFrozen(Layer layer) {
+    /** Whether a layer keeps its parameters, and DL4J applies no constraints to it. */
+    static boolean isFrozen(Layer layer) {
         return layer instanceof org.deeplearning4j.nn.layers.FrozenLayer
                 || layer instanceof org.deeplearning4j.nn.layers.FrozenLayerWithBackprop;
     }

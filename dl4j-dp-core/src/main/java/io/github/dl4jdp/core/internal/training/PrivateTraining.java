@@ -38,6 +38,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.function.LongUnaryOperator;
+import java.util.function.Predicate;
 import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
 import org.deeplearning4j.nn.api.Model;
@@ -392,17 +393,19 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
 
     /** Without its hooks, a pass that is under way would leave plain gradients in the network. */
     private void requireNoPass() {
-        var threads = new LinkedHashSet<Thread>();
+        Set<Thread> threads = desk.trainers();
         threads.add(Thread.currentThread());
-        desk.outThread().ifPresent(threads::add);
-        for (Thread thread : threads) {
-            for (StackTraceElement frame : thread.getStackTrace()) {
-                if (PASS.contains(frame.getMethodName()) && frame.getClassName().startsWith("org.deeplearning4j.")) {
-                    throw new IllegalStateException(
-                            "close() and detach() must not be called while fit is under way, by a listener for example; call them after fit");
-                }
-            }
+        if (threads.stream().anyMatch(thread -> isIn(thread, PASS::contains))) {
+            throw new IllegalStateException(
+                    "close() and detach() must not be called while fit is under way, by a listener for example; call them after fit");
         }
+    }
+
+    /** Whether a thread is in one of DL4J's methods. */
+    private static boolean isIn(Thread thread, Predicate<String> method) {
+        return Arrays.stream(thread.getStackTrace())
+                .anyMatch(frame -> method.test(frame.getMethodName())
+                        && frame.getClassName().startsWith("org.deeplearning4j."));
     }
 
     /** First of all, so that DL4J's own updater is built on the layers and configurations that stay. */
@@ -435,11 +438,17 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
         return account;
     }
 
-    /** Between lots, takes up what was put into the network meanwhile. */
+    /** Takes up what was put into the network meanwhile, whatever became of the last lot. While another thread is in {@code fit}, it looks for itself. */
     public void lookAtParameters() {
-        if (lifecycle == Lifecycle.IDLE) {
+        if (lifecycle != Lifecycle.DETACHED && !isInFitElsewhere()) {
             takeUpChanges();
         }
+    }
+
+    private boolean isInFitElsewhere() {
+        Set<Thread> others = desk.trainers();
+        others.remove(Thread.currentThread());
+        return others.stream().anyMatch(thread -> isIn(thread, method -> method.startsWith("fit")));
     }
 
     /**
