@@ -5,22 +5,33 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.within;
 
+import io.github.dl4jdp.core.gradient.GradientRules;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
+import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.nd4j.linalg.activations.Activation;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 import org.nd4j.linalg.learning.config.Adam;
 import org.nd4j.linalg.learning.config.Sgd;
+import org.nd4j.linalg.learning.regularization.Regularization;
+import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
+import org.nd4j.linalg.schedule.ISchedule;
 
 /** What listeners and other code do to a network while a lot is out or being trained on. */
 class DuringFitTest {
@@ -125,6 +136,167 @@ class DuringFitTest {
         network.addListeners(at(moment, () -> network.params().sumNumber()));
         network.fit(engine.lots(Networks.data(type, 60)), plan().epochs());
         assertThat(engine.epsilon()).isCloseTo(plan().guarantee().epsilon(), within(1e-3));
+    }
+
+    /** Where the code of a user's own runs inside a step. */
+    private enum Inside {
+        SUM,
+        SCHEDULE,
+        REGULARIZATION
+    }
+
+    /** What it does there. */
+    private enum Put {
+        NOTHING,
+        PLAIN,
+        OTHER_RUN
+    }
+
+    static List<Arguments> insides() {
+        var all = new ArrayList<Arguments>();
+        for (Inside inside : Inside.values()) {
+            for (Put put : Put.values()) {
+                for (boolean isGraph : new boolean[] {false, true}) {
+                    all.add(Arguments.of(inside, put, isGraph));
+                }
+            }
+        }
+        return all;
+    }
+
+    private static Runnable insideAStep = () -> {};
+
+    /** Runs what a test wants. */
+    private static final class OwnSchedule implements ISchedule {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public double valueAt(int iteration, int epoch) {
+            insideAStep.run();
+            return 0.1;
+        }
+
+        @Override
+        @SuppressWarnings("MethodDoesntCallSuperMethod")
+        public ISchedule clone() {
+            return this;
+        }
+    }
+
+    /** Likewise. */
+    private static final class OwnRegularization implements Regularization {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public ApplyStep applyStep() {
+            return ApplyStep.BEFORE_UPDATER;
+        }
+
+        @Override
+        public void apply(INDArray parameter, INDArray gradient, double rate, int iteration, int epoch) {
+            insideAStep.run();
+        }
+
+        @Override
+        public double score(INDArray parameter, int iteration, int epoch) {
+            return 0;
+        }
+
+        @Override
+        @SuppressWarnings("MethodDoesntCallSuperMethod")
+        public Regularization clone() {
+            return this;
+        }
+    }
+
+    private static OwnLayers.Own ownLayer() {
+        var own = new OwnLayers.Own(5, OwnLayers.Behavior.APART);
+        own.setNIn(Networks.INPUTS);
+        return own;
+    }
+
+    private static Model network(Inside inside, boolean isGraph) {
+        var conf = new NeuralNetConfiguration.Builder()
+                .seed(3)
+                .dataType(DataType.FLOAT)
+                .updater(inside == Inside.SCHEDULE ? new Sgd(new OwnSchedule()) : new Sgd(0.1));
+        if (inside == Inside.REGULARIZATION) {
+            conf.regularization(new ArrayList<>(List.of(new OwnRegularization())));
+        }
+        var network = new MultiLayerNetwork(conf.list()
+                .layer(
+                        inside == Inside.SUM
+                                ? ownLayer()
+                                : new DenseLayer.Builder()
+                                        .nIn(Networks.INPUTS)
+                                        .nOut(5)
+                                        .activation(Activation.TANH)
+                                        .build())
+                .layer(new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nIn(5)
+                        .nOut(Networks.CLASSES)
+                        .activation(Activation.SOFTMAX)
+                        .build())
+                .build());
+        network.init();
+        return isGraph ? network.toComputationGraph() : network;
+    }
+
+    private static void fit(Model network, PrivacyEngine engine, DataSet data) {
+        if (network instanceof MultiLayerNetwork list) {
+            list.fit(engine.lots(data), engine.remainingEpochs());
+        } else {
+            ((ComputationGraph) network).fit(engine.lots(data), engine.remainingEpochs());
+        }
+    }
+
+    /** Parameters that are put in while the lot is summed, or while the updater runs. */
+    @ParameterizedTest
+    @MethodSource("insides")
+    void setParams_insideAStep_isInTheAccount(Inside inside, Put put, boolean isGraph) {
+        DataSet data = Networks.data(DataType.FLOAT, 60);
+        Model other = network(inside, isGraph);
+        var rules = GradientRules.builtIn().with(new OwnRule(() -> insideAStep.run()));
+        try (var engine = PrivacyEngine.attach(other, plan(), ExecutionOptions.defaults(), rules)) {
+            fit(other, engine, data);
+        }
+        INDArray there = other.params().dup();
+        if (put == Put.PLAIN) {
+            there.addi(Nd4j.rand(there.dataType(), there.shape()));
+        }
+        Model network = network(inside, isGraph);
+        var engine = PrivacyEngine.attach(network, plan(), ExecutionOptions.defaults(), rules);
+        var isDone = new AtomicBoolean(put == Put.NOTHING);
+        try {
+            insideAStep = () -> {
+                boolean isSummed = StackWalker.getInstance()
+                        .walk(frames -> frames.anyMatch(frame ->
+                                Set.of("update", "addRow", "addWeightedSum").contains(frame.getMethodName())));
+                if (engine.steps() >= 3 && isSummed && !isDone.getAndSet(true)) {
+                    network.setParams(there);
+                }
+            };
+            fit(network, engine, data);
+        } finally {
+            insideAStep = () -> {};
+        }
+        assertThat(isDone).isTrue();
+        double expected = put == Put.PLAIN
+                ? Double.POSITIVE_INFINITY
+                : plan().withSteps(24).epsilonAfter(put == Put.NOTHING ? 12 : 24);
+        requireEpsilon(engine, expected);
+        engine.close();
+        try (var again = PrivacyEngine.attach(network, plan().continuing(), ExecutionOptions.defaults(), rules)) {
+            requireEpsilon(again, expected);
+        }
+    }
+
+    private static void requireEpsilon(PrivacyEngine engine, double expected) {
+        if (Double.isInfinite(expected)) {
+            assertThat(engine.epsilon()).isInfinite();
+        } else {
+            assertThat(engine.epsilon()).isCloseTo(expected, within(1e-3));
+        }
     }
 
     /** A listener that overwrites the released gradient can have the update end anywhere. */

@@ -33,6 +33,7 @@ import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.deeplearning4j.util.ModelSerializer;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
@@ -202,8 +203,13 @@ class InterruptedFitTest {
     private static void change(Model model, Change change, Model other) {
         switch (change) {
             case NONE -> {}
-            case ALL -> model.setParams(model.params().add(Nd4j.rand(DataType.FLOAT, model.params().shape())));
-            case FIRST_LAYER -> first(model).params().addi(Nd4j.rand(DataType.FLOAT, first(model).params().shape()));
+            case ALL ->
+                model.setParams(model.params()
+                        .add(Nd4j.rand(DataType.FLOAT, model.params().shape())));
+            case FIRST_LAYER ->
+                first(model)
+                        .params()
+                        .addi(Nd4j.rand(DataType.FLOAT, first(model).params().shape()));
             case OTHER_RUN -> model.setParams(other.params().dup());
         }
     }
@@ -392,10 +398,52 @@ class InterruptedFitTest {
         }
     }
 
+    /** Copies of a network whose parameters were overwritten after an update: the first one too has left something in it. */
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void attach_copyOfParametersOverwrittenAfterAnUpdate_isInfinite(Kind kind) {
+        for (int lot = 1; lot <= 2; lot++) {
+            var copies = new ArrayList<Model>();
+            var average = new ParameterAverage(0.5);
+            var runs = new ArrayList<Run>();
+            runs.add(new Run(kind, Moment.ITERATION, lot, () -> {
+                Model model = runs.get(0).model;
+                change(model, Change.ALL, model);
+                average.iterationDone(model, 0, 0);
+                copies.addAll(copies(model));
+            }));
+            Run run = runs.get(0);
+            run.start();
+            change(run.model, Change.ALL, run.model);
+            copies.addAll(copies(run.model));
+            Model averaged = kind.build();
+            average.applyTo(averaged);
+            copies.add(averaged);
+            for (Model copy : copies) {
+                try (var engine = PrivacyEngine.attach(copy, kind.plan(STEPS).continuing())) {
+                    assertThat(engine.epsilon()).isInfinite();
+                }
+            }
+        }
+    }
+
+    private List<Model> copies(Model model) {
+        try {
+            File file = folder.resolve("copy.zip").toFile();
+            ModelSerializer.writeModel(model, file, true);
+            return model instanceof MultiLayerNetwork list
+                    ? List.of(list.clone(), MultiLayerNetwork.load(file, true))
+                    : List.of(((ComputationGraph) model).clone(), ComputationGraph.load(file, true));
+        } catch (IOException e) {
+            throw new IllegalStateException(e);
+        }
+    }
+
     /** The engine has ND4J work on one thread while it trains. */
     @ParameterizedTest
     @EnumSource(Kind.class)
     void fit_toTheEnd_givesNd4jItsThreadsBack(Kind kind) {
+        Nd4j.getEnvironment(); // loads ND4J, which its operations need
         NativeOps operations = NativeOpsHolder.getInstance().getDeviceNativeOps();
         int before = operations.ompGetMaxThreads();
         operations.setOmpNumThreads(2);

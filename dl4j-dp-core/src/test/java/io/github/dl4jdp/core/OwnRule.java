@@ -18,6 +18,17 @@ import org.nd4j.linalg.factory.Nd4j;
 
 /** A rule as a user might write it for a dense layer of their own, by the public interfaces alone. */
 final class OwnRule implements PerExampleGradientRule {
+    private final Runnable whenSummed;
+
+    OwnRule() {
+        this(() -> {});
+    }
+
+    /** @param whenSummed runs while the clipped gradients are summed */
+    OwnRule(Runnable whenSummed) {
+        this.whenSummed = whenSummed;
+    }
+
     @Override
     public Class<? extends Layer> layerClass() {
         return OwnLayer.class;
@@ -30,16 +41,18 @@ final class OwnRule implements PerExampleGradientRule {
 
     @Override
     public Layer hook(Layer layer, TapeRecorder recorder) {
-        return new Hooked((OwnLayer) layer, recorder);
+        return new Hooked((OwnLayer) layer, recorder, whenSummed);
     }
 
     private static final class Hooked extends OwnLayer {
         private static final long serialVersionUID = 1L;
         private final transient TapeRecorder recorder;
+        private final transient Runnable whenSummed;
 
-        Hooked(OwnLayer layer, TapeRecorder recorder) {
+        Hooked(OwnLayer layer, TapeRecorder recorder, Runnable whenSummed) {
             super(layer.conf(), layer.params().dataType(), OwnLayers.Behavior.APART);
             this.recorder = recorder;
+            this.whenSummed = whenSummed;
             setParamTable(layer.paramTable(false));
             setParamsViewArray(layer.params());
             setBackpropGradientsViewArray(layer.getGradientsViewArray());
@@ -54,7 +67,7 @@ final class OwnRule implements PerExampleGradientRule {
                     .getFirst();
             INDArray below = delta.mmul(getParam("W").transpose());
             try (MemoryWorkspace outside = Nd4j.getMemoryManager().scopeOutOfWorkspaces()) {
-                recorder.record(new Tape(input.dup(), delta.dup()));
+                recorder.record(new Tape(input.dup(), delta.dup(), whenSummed));
             }
             Gradient gradient = new DefaultGradient();
             gradientViews.forEach(gradient::setGradientFor);
@@ -64,7 +77,7 @@ final class OwnRule implements PerExampleGradientRule {
         }
     }
 
-    private record Tape(INDArray input, INDArray delta) implements LayerTape {
+    private record Tape(INDArray input, INDArray delta, Runnable whenSummed) implements LayerTape {
         @Override
         public void addSquaredNorms(double[] squaredNorms) {
             for (int i = 0; i < squaredNorms.length; i++) {
@@ -87,6 +100,7 @@ final class OwnRule implements PerExampleGradientRule {
         }
 
         private void add(int i, double weight, Map<String, INDArray> into) {
+            whenSummed.run();
             INDArray d = delta.getRow(i, true).mul(weight);
             INDArray bias = Objects.requireNonNull(into.get("b"));
             Objects.requireNonNull(into.get("W"))

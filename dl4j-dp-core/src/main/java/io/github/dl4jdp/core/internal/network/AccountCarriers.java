@@ -107,7 +107,9 @@ public final class AccountCarriers {
                     before = AccountConstraint.of(
                             now, plan, false, layers[i], new LayerPast(now.account(), Set.of(), Set.of()));
                 }
+                // Parameters that came since they were looked at are not the engine's.
                 Set<Long> fingerprints = ParameterFingerprints.of(layers[i]);
+                fingerprints.retainAll(before.noted());
                 AccountConstraint next = before.live(
                         progress, this, i, fingerprints, releasedOf(i, fingerprints), changedOf(i, fingerprints));
                 if (i == first(layers)) {
@@ -145,16 +147,19 @@ public final class AccountCarriers {
         Layer[] layers = network.layers();
         states = network.updaterStates();
         ReleasedParameters.add(states, lineage);
-        AccountConstraint carrier = current[first(layers)];
-        if (carrier != null) {
-            carrier.setStates(states);
+        AccountConstraint ofStates = current[first(layers)];
+        if (ofStates != null) {
+            ofStates.setStates(states);
         }
         for (int i = 0; i < layers.length; i++) {
-            if (current[i] != null && !DpNetwork.isFrozen(layers[i])) {
+            AccountConstraint carrier = current[i];
+            if (carrier != null && !DpNetwork.isFrozen(layers[i])) {
+                Set<Long> after =
+                        ParameterFingerprints.after(layers[i], network.model().params(), network.gradientView());
                 awaited.add(i);
-                expected.put(
-                        i,
-                        ParameterFingerprints.after(layers[i], network.model().params(), network.gradientView()));
+                expected.put(i, after);
+                // Whatever overwrites the parameters: a copy of the network must know that they came out of training.
+                carrier.add(Set.of(), releasedOf(i, after));
             }
         }
     }
@@ -235,6 +240,10 @@ public final class AccountCarriers {
         initial.get(index).addAll(now);
         released.get(index).addAll(past.released());
         changed.get(index).addAll(past.changed());
+        AccountConstraint carrier = current[index];
+        if (carrier != null) {
+            carrier.add(now, Set.of());
+        }
     }
 
     /** As {@link #liveFingerprints}, of those that came out of training. */
@@ -272,7 +281,10 @@ public final class AccountCarriers {
             AccountConstraint carrier = current[i];
             if (carrier != null) {
                 var now = new LinkedHashSet<>(ParameterFingerprints.of(layers[i]));
-                now.removeAll(carrier.fingerprints());
+                now.removeAll(carrier.noted());
+                if (awaited.contains(i) && !now.isEmpty()) {
+                    now.removeAll(carrier.fingerprints());
+                }
                 if (!now.isEmpty()) {
                     strangers.put(i, now);
                 }

@@ -6,6 +6,7 @@ import java.lang.management.ThreadInfo;
 import java.lang.management.ThreadMXBean;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import org.deeplearning4j.nn.api.Model;
@@ -70,12 +71,15 @@ final class LotDesk {
         this.withdraw = withdraw;
     }
 
+    /** The thread that has the lot that is out. */
+    synchronized Optional<Thread> outThread() {
+        return Optional.ofNullable(out).map(lot -> lot.thread);
+    }
+
     /** The threads that may be in a fit: those of the lot that is out and of the last one that was released. */
     synchronized Set<Thread> trainers() {
         var threads = new LinkedHashSet<Thread>();
-        if (out != null) {
-            threads.add(out.thread);
-        }
+        outThread().ifPresent(threads::add);
         if (trainer != null) {
             threads.add(trainer);
         }

@@ -393,8 +393,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
 
     /** Without its hooks, a pass that is under way would leave plain gradients in the network. */
     private void requireNoPass() {
-        Set<Thread> threads = desk.trainers();
-        threads.add(Thread.currentThread());
+        Set<Thread> threads = new LinkedHashSet<>(Set.of(Thread.currentThread()));
+        desk.outThread().ifPresent(threads::add);
         if (threads.stream().anyMatch(thread -> isIn(thread, PASS::contains))) {
             throw new IllegalStateException(
                     "close() and detach() must not be called while fit is under way, by a listener for example; call them after fit");
@@ -890,6 +890,8 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
                 lot == null && (remainingSteps() == 0 || steps == mechanism.lotsAfter(mechanism.passOf(steps)));
         // Not before DL4J has made the update, or the second of ND4J's threads would wait for more of that.
         carriers.expectUpdate(isLastOfPass ? this::returnThreads : () -> {});
+        // What a schedule, a regularization or an updater of the user's own has put in, the update is subtracted from.
+        takeUpChanges();
         if (lot != null) {
             open = step.open(Objects.requireNonNull(charge), steps, segment);
             openPass(lot);
