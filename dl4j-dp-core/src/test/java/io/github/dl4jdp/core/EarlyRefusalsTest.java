@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.github.dl4jdp.core.internal.check.Dl4jVersion;
+import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.mechanism.NoiseSchedule;
 import java.io.IOException;
 import java.net.URL;
@@ -12,6 +13,7 @@ import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.deeplearning4j.nn.api.Model;
+import org.deeplearning4j.nn.api.OptimizationAlgorithm;
 import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
@@ -24,6 +26,7 @@ import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
 import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
+import org.deeplearning4j.optimize.solvers.accumulation.BasicGradientsAccumulator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -116,6 +119,69 @@ class EarlyRefusalsTest {
                 .singleElement()
                 .asString()
                 .contains("\"b\"", "build a configuration for each vertex");
+    }
+
+    private static Model network(NetworkKind kind, NeuralNetConfiguration.Builder builder) {
+        return kind.chain(
+                builder,
+                InputType.feedForward(Networks.INPUTS),
+                new DenseLayer.Builder().nOut(4).activation(Activation.TANH).build(),
+                new OutputLayer.Builder(LossFunction.MCXENT)
+                        .nOut(Networks.CLASSES)
+                        .activation(Activation.SOFTMAX)
+                        .build());
+    }
+
+    /** DL4J keeps the optimizer that init() made: it evaluates the loss any number of times, and every fit would charge a lot and fail. */
+    @ParameterizedTest
+    @EnumSource
+    void attach_optimizerOfAnotherAlgorithmThanTheConfiguration_isRefusedUnlessCloned(NetworkKind kind) {
+        for (OptimizationAlgorithm algorithm : OptimizationAlgorithm.values()) {
+            Model network = network(
+                    kind,
+                    new NeuralNetConfiguration.Builder().updater(new Sgd(0.1)).optimizationAlgo(algorithm));
+            var all = DpNetwork.of(network).configurations();
+            all.forEach(conf -> conf.setOptimizationAlgo(OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT));
+            network.conf().setOptimizationAlgo(OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT);
+            if (algorithm == OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT) {
+                assertThat(PrivacyEngine.check(network)).isEmpty();
+                continue;
+            }
+            assertThatThrownBy(() -> PrivacyEngine.attach(network, plan(40, 10)))
+                    .isInstanceOf(UnsupportedModelException.class)
+                    .hasMessageContaining("its optimizer must be StochasticGradientDescent, was ")
+                    .hasMessageContaining("train a clone() of the network");
+            Model clone = kind.copy(network);
+            try (var engine = PrivacyEngine.attach(clone, plan(40, 10))) {
+                kind.fit(clone, engine.lots(Networks.data(DataType.FLOAT, 40)), 1);
+                assertThat(engine.steps()).isEqualTo(3);
+            }
+        }
+    }
+
+    /** It adds updates of other workers to the released one. */
+    @ParameterizedTest
+    @EnumSource
+    void gradientsAccumulator_beforeOrAfterAttach_isRefusedWithoutACharge(NetworkKind kind) {
+        var data = Networks.data(DataType.FLOAT, 40);
+        Model network = network(kind, new NeuralNetConfiguration.Builder().updater(new Sgd(0.1)));
+        network.getOptimizer().setGradientsAccumulator(new BasicGradientsAccumulator(1));
+        assertThat(PrivacyEngine.check(network))
+                .singleElement()
+                .asString()
+                .contains("had BasicGradientsAccumulator", "call setGradientsAccumulator(null)");
+        network.getOptimizer().setGradientsAccumulator(null);
+        try (var engine = PrivacyEngine.attach(network, plan(40, 10))) {
+            network.getOptimizer().setGradientsAccumulator(new BasicGradientsAccumulator(1));
+            assertThatThrownBy(() -> kind.fit(network, engine.lots(data), 1))
+                    .isInstanceOf(IllegalStateException.class)
+                    .hasMessageContaining("had BasicGradientsAccumulator")
+                    .hasMessageContaining("nothing of this lot was released");
+            assertThat(engine.steps()).isZero();
+            network.getOptimizer().setGradientsAccumulator(null);
+            kind.fit(network, engine.lots(data), 1);
+            assertThat(engine.steps()).isEqualTo(3);
+        }
     }
 
     /** The last segment would have one time step. */

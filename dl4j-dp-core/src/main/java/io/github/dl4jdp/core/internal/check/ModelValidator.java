@@ -121,6 +121,8 @@ public final class ModelValidator {
         if (conf.getOptimizationAlgo() != OptimizationAlgorithm.STOCHASTIC_GRADIENT_DESCENT) {
             add("the optimization algorithm " + conf.getOptimizationAlgo()
                     + " evaluates the loss on the private data any number of times; use STOCHASTIC_GRADIENT_DESCENT");
+        } else {
+            network.optimizerProblem().ifPresent(this::add);
         }
         // The plan divides by the expected lot size, and preprocessors must know how many examples there are.
         if (!Stream.concat(

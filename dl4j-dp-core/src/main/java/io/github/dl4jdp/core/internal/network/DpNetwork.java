@@ -49,8 +49,10 @@ import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.layers.wrapper.BaseWrapperLayer;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
 import org.deeplearning4j.optimize.api.BaseTrainingListener;
+import org.deeplearning4j.optimize.api.ConvexOptimizer;
 import org.deeplearning4j.optimize.api.TrainingListener;
 import org.deeplearning4j.optimize.solvers.BaseOptimizer;
+import org.deeplearning4j.optimize.solvers.StochasticGradientDescent;
 import org.jspecify.annotations.Nullable;
 import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
@@ -207,6 +209,28 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
 
     /** The data type of its configuration. */
     public abstract DataType dataType();
+
+    /** What stands in the way of single updates by the noised gradient in what DL4J updates with, whatever the configuration says now: it is made by {@code init()} and kept. */
+    public Optional<String> optimizerProblem() {
+        ConvexOptimizer optimizer;
+        try {
+            optimizer = model().getOptimizer();
+        } catch (NullPointerException e) {
+            return Optional.empty(); // DL4J has none after clear(), and makes one of the configuration
+        }
+        if (optimizer.getClass() != StochasticGradientDescent.class) {
+            return Optional.of(
+                    "its optimizer must be StochasticGradientDescent, was "
+                            + optimizer.getClass().getSimpleName()
+                            + ": init() made it of an optimization algorithm that the configuration had before; train a clone() of the network");
+        }
+        if (optimizer.getGradientsAccumulator() != null) {
+            return Optional.of("its optimizer must have no GradientsAccumulator, had "
+                    + optimizer.getGradientsAccumulator().getClass().getSimpleName()
+                    + ", which takes updates from elsewhere; call setGradientsAccumulator(null)");
+        }
+        return Optional.empty();
+    }
 
     public abstract Backpropagation backpropagation();
 
@@ -393,6 +417,9 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
      * @throws IllegalStateException if it would
      */
     public void requireReleasable() {
+        optimizerProblem().ifPresent(problem -> {
+            throw new IllegalStateException(problem + "; nothing of this lot was released");
+        });
         int iteration = iterations();
         int epoch = epochs();
         for (TrainableLayer layer : trainable) {
