@@ -12,17 +12,32 @@ import java.net.URL;
 import java.net.URLClassLoader;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import org.deeplearning4j.nn.api.Model;
 import org.deeplearning4j.nn.api.OptimizationAlgorithm;
+import org.deeplearning4j.nn.api.layers.LayerConstraint;
 import org.deeplearning4j.nn.conf.BackpropType;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.RNNFormat;
+import org.deeplearning4j.nn.conf.Updater;
+import org.deeplearning4j.nn.conf.constraint.MaxNormConstraint;
+import org.deeplearning4j.nn.conf.constraint.MinMaxNormConstraint;
+import org.deeplearning4j.nn.conf.constraint.NonNegativeConstraint;
+import org.deeplearning4j.nn.conf.constraint.UnitNormConstraint;
 import org.deeplearning4j.nn.conf.inputs.InputType;
 import org.deeplearning4j.nn.conf.layers.DenseLayer;
+import org.deeplearning4j.nn.conf.layers.FeedForwardLayer;
+import org.deeplearning4j.nn.conf.layers.GlobalPoolingLayer;
 import org.deeplearning4j.nn.conf.layers.LSTM;
+import org.deeplearning4j.nn.conf.layers.Layer;
 import org.deeplearning4j.nn.conf.layers.OutputLayer;
+import org.deeplearning4j.nn.conf.layers.PoolingType;
 import org.deeplearning4j.nn.conf.layers.RnnOutputLayer;
+import org.deeplearning4j.nn.conf.layers.misc.FrozenLayer;
 import org.deeplearning4j.nn.conf.layers.misc.FrozenLayerWithBackprop;
+import org.deeplearning4j.nn.conf.layers.recurrent.Bidirectional;
+import org.deeplearning4j.nn.conf.layers.recurrent.LastTimeStep;
 import org.deeplearning4j.nn.conf.layers.recurrent.SimpleRnn;
 import org.deeplearning4j.nn.graph.ComputationGraph;
 import org.deeplearning4j.nn.multilayer.MultiLayerNetwork;
@@ -37,6 +52,8 @@ import org.nd4j.linalg.api.buffer.DataType;
 import org.nd4j.linalg.api.ndarray.INDArray;
 import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
+import org.nd4j.linalg.learning.config.AdaBelief;
+import org.nd4j.linalg.learning.config.IUpdater;
 import org.nd4j.linalg.learning.config.Sgd;
 import org.nd4j.linalg.lossfunctions.LossFunctions.LossFunction;
 import org.nd4j.linalg.schedule.ISchedule;
@@ -182,6 +199,148 @@ class EarlyRefusalsTest {
             kind.fit(network, engine.lots(data), 1);
             assertThat(engine.steps()).isEqualTo(3);
         }
+    }
+
+    private static boolean fails(NetworkKind kind, Model network, DataSet data) {
+        try {
+            kind.fit(network, data);
+            return false;
+        } catch (RuntimeException e) {
+            return true;
+        }
+    }
+
+    /** DL4J applies constraints after the release: one that fails would cost a lot at every try. */
+    @ParameterizedTest
+    @EnumSource
+    void check_constraints_areRefusedWhereDl4jFailsOnThem(NetworkKind kind) {
+        DataSet rows = Networks.data(DataType.FLOAT, 40);
+        var series = new DataSet(Nd4j.rand(40, 3, 4), rows.getLabels());
+        int refused = 0;
+        int accepted = 0;
+        for (LayerConstraint constraint : new LayerConstraint[] {
+            new MaxNormConstraint(1, 1),
+            new MaxNormConstraint(1, 2),
+            new UnitNormConstraint(0, 1, 2),
+            new MinMaxNormConstraint(0.1, 1, 0),
+            new NonNegativeConstraint()
+        }) {
+            for (String place : new String[] {"dense", "last time step", "both directions", "output"}) {
+                for (int on = 0; on < 3; on++) {
+                    boolean isOfRows = place.equals("dense") || place.equals("output");
+                    DataSet data = isOfRows ? rows : series;
+                    Model network = constrained(kind, place, constraint, on);
+                    INDArray before = network.params().dup();
+                    List<ModelProblem> problems = PrivacyEngine.check(network);
+                    assertThat(network.params()).isEqualTo(before);
+                    String what = constraint + " on " + on + " of " + place;
+                    if (fails(kind, kind.copy(network), data)) {
+                        refused++;
+                        assertThat(problems).as(what).isNotEmpty().allSatisfy(problem -> assertThat(problem.reason())
+                                .contains(constraint.getClass().getSimpleName(), "give it dimensions"));
+                        assertThatThrownBy(() -> PrivacyEngine.attach(network, plan(40, 10)))
+                                .as(what)
+                                .isInstanceOf(UnsupportedModelException.class);
+                    } else {
+                        accepted++;
+                        assertThat(problems).as(what).isEmpty();
+                        if (constraint instanceof NonNegativeConstraint) {
+                            try (var engine = PrivacyEngine.attach(network, plan(40, 10))) {
+                                kind.fit(network, engine.lots(data), 1);
+                                assertThat(engine.steps()).isEqualTo(3);
+                            }
+                            assertThat(PrivacyEngine.check(network)).as(what).isEmpty();
+                        }
+                    }
+                }
+            }
+        }
+        assertThat(refused).isGreaterThan(10);
+        assertThat(accepted).isGreaterThan(10);
+    }
+
+    private static Model constrained(NetworkKind kind, String place, LayerConstraint constraint, int on) {
+        var dense = new DenseLayer.Builder().nOut(4);
+        var rnn = new SimpleRnn.Builder().nOut(4);
+        var lstm = new LSTM.Builder().nOut(4);
+        var output = new OutputLayer.Builder(LossFunction.MCXENT)
+                .nOut(Networks.CLASSES)
+                .activation(Activation.SOFTMAX);
+        FeedForwardLayer.Builder<?> constrained =
+                switch (place) {
+                    case "dense" -> dense;
+                    case "last time step" -> rnn;
+                    case "both directions" -> lstm;
+                    default -> output;
+                };
+        switch (on) {
+            case 0 -> constrained.constrainWeights(constraint);
+            case 1 -> constrained.constrainBias(constraint);
+            default -> constrained.constrainAllParameters(constraint);
+        }
+        var builder = new NeuralNetConfiguration.Builder().seed(4).updater(new Sgd(0.1));
+        return switch (place) {
+            case "last time step" ->
+                kind.chain(builder, InputType.recurrent(3, 4), new LastTimeStep(rnn.build()), output.build());
+            case "both directions" ->
+                kind.chain(
+                        builder,
+                        InputType.recurrent(3, 4),
+                        new Bidirectional(Bidirectional.Mode.ADD, lstm.build()),
+                        new GlobalPoolingLayer.Builder(PoolingType.AVG).build(),
+                        output.build());
+            default -> kind.chain(builder, InputType.feedForward(Networks.INPUTS), dense.build(), output.build());
+        };
+    }
+
+    /** DL4J applies none to frozen layers. */
+    @ParameterizedTest
+    @EnumSource
+    void attach_constraintThatFailsOnAFrozenLayer_trains(NetworkKind kind) {
+        for (boolean passesBack : new boolean[] {false, true}) {
+            Layer inner = new DenseLayer.Builder()
+                    .nOut(4)
+                    .constrainWeights(new UnitNormConstraint(0, 1, 2))
+                    .build();
+            Model network = kind.chain(
+                    new NeuralNetConfiguration.Builder().updater(new Sgd(0.1)),
+                    InputType.feedForward(Networks.INPUTS),
+                    passesBack ? new FrozenLayerWithBackprop(inner) : new FrozenLayer(inner),
+                    new OutputLayer.Builder(LossFunction.MCXENT)
+                            .nOut(Networks.CLASSES)
+                            .activation(Activation.SOFTMAX)
+                            .build());
+            try (var engine = PrivacyEngine.attach(network, plan(40, 10))) {
+                kind.fit(network, engine.lots(Networks.data(DataType.FLOAT, 40)), 1);
+                assertThat(engine.steps()).isEqualTo(3);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void check_updaters_areRefusedWhereDl4jFailsOnThem(NetworkKind kind) {
+        var all = new ArrayList<IUpdater>(List.of(new AdaBelief(0.1)));
+        for (Updater updater : Updater.values()) {
+            if (updater != Updater.CUSTOM) {
+                all.add(updater.getIUpdaterWithDefaultConfig());
+            }
+        }
+        var refused = new ArrayList<Class<?>>();
+        for (IUpdater updater : all) {
+            Model network = kind.classifier(DataType.DOUBLE, updater);
+            List<ModelProblem> problems = PrivacyEngine.check(network);
+            if (fails(kind, kind.classifier(DataType.DOUBLE, updater), Networks.data(DataType.DOUBLE, 40))) {
+                refused.add(updater.getClass());
+                assertThat(problems).isNotEmpty().allSatisfy(problem -> assertThat(problem.reason())
+                        .contains(updater.getClass().getSimpleName(), "use another, such as Adam"));
+                assertThatThrownBy(() -> PrivacyEngine.attach(network, plan(40, 10)))
+                        .isInstanceOf(UnsupportedModelException.class);
+            } else {
+                assertThat(problems).as(updater.toString()).isEmpty();
+            }
+        }
+        assertThat(refused).containsExactly(AdaBelief.class);
     }
 
     /** The last segment would have one time step. */

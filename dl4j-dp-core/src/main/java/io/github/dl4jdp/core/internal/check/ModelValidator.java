@@ -7,6 +7,7 @@ import io.github.dl4jdp.core.gradient.TimeDistributedRule;
 import io.github.dl4jdp.core.internal.network.DpNetwork;
 import io.github.dl4jdp.core.internal.network.InnerLayers;
 import io.github.dl4jdp.core.internal.network.StochasticParts;
+import io.github.dl4jdp.core.internal.network.UpdateParts;
 import io.github.dl4jdp.core.internal.plan.Truncation;
 import io.github.dl4jdp.core.mechanism.TrainableLayer;
 import java.util.ArrayList;
@@ -167,6 +168,8 @@ public final class ModelValidator {
         if (part.conf() != null) {
             layerProblems(part.conf(), layer, rules, part.isReached()).forEach(reason -> add(part, reason));
         }
+        UpdateParts.problems(layer, network.configurations().get(part.index()), part.trains())
+                .forEach(reason -> add(part, reason));
         if (part.preProcessor() != null) {
             NetworkParts.problems(part.preProcessor(), rules).forEach(reason -> add(part, reason));
         }
