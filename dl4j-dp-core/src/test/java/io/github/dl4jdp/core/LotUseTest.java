@@ -368,6 +368,34 @@ class LotUseTest {
         }
     }
 
+    /** Inside a fit only another fit is known to train the network of the lots. */
+    @ParameterizedTest
+    @EnumSource
+    void next_inAListenerOfAnotherEngine_isRefusedAndFitTrains(NetworkKind kind) {
+        Model network = network(kind);
+        Model inner = network(kind);
+        try (var engine = PrivacyEngine.attach(network, plan());
+                var own = PrivacyEngine.attach(inner, plan())) {
+            DataSetIterator lots = own.lots(DATA);
+            var called = new int[1];
+            kind.setListeners(network, new BaseTrainingListener() {
+                @Override
+                public void iterationDone(Model model, int iteration, int epoch) {
+                    if (called[0]++ == 0) {
+                        assertThatThrownBy(() -> kind.fit(inner, lots.next()))
+                                .isInstanceOf(IllegalStateException.class)
+                                .hasMessageContaining("can take lots by the attached network's fit(lots, 1) only");
+                        assertThat(own.steps()).isZero();
+                        kind.fit(inner, lots, 1);
+                    }
+                }
+            });
+            kind.fit(network, engine.lots(DATA), 1);
+            assertThat(called[0]).isPositive();
+            assertThat(own.steps()).isEqualTo(engine.steps()).isPositive();
+        }
+    }
+
     /** Three times in a row, before the backward pass, over the same iterator and by itself. */
     @ParameterizedTest
     @EnumSource

@@ -425,6 +425,11 @@ class PartsTest {
             assertThatIllegalArgumentException()
                     .isThrownBy(() -> GradientRules.builtIn().withPreProcessor(mixing, DATA))
                     .withMessageContaining("must process every example independently");
+            var spoiling = new OwnPreProcessor(data -> data.getFeatures()
+                    .putScalar(data.numExamples() / 2, Networks.INPUTS - 1, data.numExamples() > 1 ? Double.NaN : 0));
+            assertThatIllegalArgumentException()
+                    .isThrownBy(() -> GradientRules.builtIn().withPreProcessor(spoiling, DATA))
+                    .withMessageContaining("must process every example independently");
             lots.setPreProcessor(new CompositeDataSetPreProcessor(
                     new CompositeDataSetPreProcessor(standardize),
                     new CombinedPreProcessor.Builder().addPreProcessor(scaler).build()));

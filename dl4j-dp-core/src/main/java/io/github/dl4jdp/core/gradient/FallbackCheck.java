@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.ParameterViews;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.arrays.TimeMajor;
@@ -139,7 +140,7 @@ final class FallbackCheck {
     }
 
     private void note(String what, double difference, INDArray reference) {
-        double scale = reference.isEmpty() ? 0 : reference.amaxNumber().doubleValue();
+        double scale = Norms.largest(reference);
         double relative = scale > 0 ? difference / scale : difference;
         // NaN is as bad as can be.
         if (!(relative <= largest)) {
@@ -200,7 +201,7 @@ final class FallbackCheck {
     }
 
     private double difference(INDArray a, INDArray b) {
-        return a.isEmpty() ? 0 : a.sub(b).amaxNumber().doubleValue();
+        return a.isEmpty() ? 0 : Norms.largest(a.sub(b));
     }
 
     private double difference(INDArray a, INDArray b, IntPredicate of) {

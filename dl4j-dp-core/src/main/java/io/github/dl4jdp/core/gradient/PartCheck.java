@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import io.github.dl4jdp.core.internal.arrays.TimeMajor;
 import java.util.ArrayList;
@@ -258,8 +259,8 @@ final class PartCheck {
         if (difference.isEmpty()) {
             return;
         }
-        double scale = reference.amaxNumber().doubleValue();
-        double most = difference.amaxNumber().doubleValue();
+        double scale = Norms.largest(reference);
+        double most = Norms.largest(difference);
         double relative = scale > 0 ? most / scale : most;
         // NaN is as bad as can be.
         if (!(relative <= largest)) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 package io.github.dl4jdp.core.gradient;
 
+import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -59,11 +60,7 @@ final class PreProcessorCheck {
                 INDArray a = row(some.get(k), row);
                 INDArray b = row(others.get(k), otherRow);
                 same = Arrays.equals(a.shape(), b.shape())
-                        && a.sub(b).amaxNumber().doubleValue()
-                                <= TOLERANCE
-                                        * Math.max(
-                                                1e-30,
-                                                others.get(k).amaxNumber().doubleValue());
+                        && Norms.largest(a.sub(b)) <= TOLERANCE * Math.max(1e-30, Norms.largest(others.get(k)));
             }
         }
         if (!same) {

@@ -107,7 +107,10 @@ public final class HostArrays {
 
     private static Pointer pointer(INDArray array) {
         if (!isContiguous(array)) {
-            throw new IllegalArgumentException("array must be c-contiguous, was " + array.shapeInfoToString());
+            throw new IllegalArgumentException("array must be c-contiguous, was " + array.shapeInfoToString()
+                    + (Nd4j.order() == 'c'
+                            ? ""
+                            : "; set ND4J's default order back to its own, by Nd4j.factory().setOrder('c')"));
         }
         Nd4j.getAffinityManager().ensureLocation(array, AffinityManager.Location.HOST);
         Pointer pointer = array.data().addressPointer();

@@ -31,6 +31,20 @@ public final class Norms {
     private Norms() {}
 
     /**
+     * The largest absolute value of an array; NaN where it has one. The amax of ND4J 1.0.0-M2.1 leaves NaN out unless it comes first.
+     *
+     * @param array of any shape and type; 0 where it is empty
+     */
+    public static double largest(INDArray array) {
+        if (array.isEmpty()) {
+            return 0;
+        }
+        return array.isR() && array.isNaN().any()
+                ? Double.NaN
+                : array.amaxNumber().doubleValue();
+    }
+
+    /**
      * The norm of every example.
      *
      * @param array [examples, ...] of any rank from 1

@@ -2,6 +2,7 @@
 package io.github.dl4jdp.core.internal.network;
 
 import io.github.dl4jdp.core.data.InMemoryExamples;
+import io.github.dl4jdp.core.internal.arrays.Norms;
 import io.github.dl4jdp.core.internal.arrays.Slices;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -129,8 +130,8 @@ public record ExampleWeights(MultiDataSet batch, double @Nullable [] @Nullable [
     }
 
     private static boolean isBinary(INDArray mask) {
-        // x (x - 1) is zero for 0 and 1 alone; NaN is neither.
-        return mask.mul(mask.sub(1)).amaxNumber().doubleValue() == 0;
+        // x (x - 1) is zero for 0 and 1 alone, and NaN for NaN.
+        return Norms.largest(mask.mul(mask.sub(1))) == 0;
     }
 
     private static void requireBinary(@Nullable INDArray @Nullable [] masks) {

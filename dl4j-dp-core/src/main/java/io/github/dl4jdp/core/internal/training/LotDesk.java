@@ -136,12 +136,14 @@ final class LotDesk {
         LotCaller caller = LotCaller.current();
         if (caller.kind() == LotCaller.Kind.OTHER || caller.kind() == LotCaller.Kind.PREFETCH_SETUP) {
             throw refuse(caller.name()
-                    + " must not use the lots of a PrivacyEngine: it does not train the attached network");
+                    + " must not use the lots of a PrivacyEngine: it does not train the attached network. Code that it calls, such as a listener, can take lots by the"
+                    + " attached network's fit(lots, 1) only");
         }
         boolean inFit = caller.kind() == LotCaller.Kind.FIT;
         if (inFit && !Thread.holdsLock(network)) {
             throw refuse(
-                    "fit received the lots of a PrivacyEngine that is attached to another network, and would train without privacy");
+                    "fit received the lots of a PrivacyEngine that is attached to another network, and would train without privacy. Code that it calls, such as a data set, can take lots by the"
+                            + " attached network's fit(lots, 1) only");
         }
         Out current = out;
         if (current == null || isOver(current, iterator)) {

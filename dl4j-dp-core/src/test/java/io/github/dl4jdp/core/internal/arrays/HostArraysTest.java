@@ -49,6 +49,20 @@ class HostArraysTest {
         assertThat(values).containsExactly(8, 9, 10, 11);
     }
 
+    /** ND4J then makes every array in the other order. */
+    @Test
+    void read_underAnotherDefaultOrder_namesTheRemedy() {
+        INDArray transposed = Nd4j.zeros(DataType.FLOAT, 3, 4).transpose();
+        Nd4j.factory().setOrder('f');
+        try {
+            assertThatThrownBy(() -> HostArrays.read(transposed, 0, new double[2], 2))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("by Nd4j.factory().setOrder('c')");
+        } finally {
+            Nd4j.factory().setOrder('c');
+        }
+    }
+
     @ParameterizedTest
     @EnumSource(
             value = DataType.class,

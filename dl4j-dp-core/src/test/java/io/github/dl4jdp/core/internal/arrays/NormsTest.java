@@ -19,6 +19,28 @@ class NormsTest {
     @ParameterizedTest
     @EnumSource(
             value = DataType.class,
+            names = {"FLOAT", "DOUBLE", "INT"})
+    void largest_anyPlace_isFoundAndNaNToo(DataType type) {
+        for (int at = 0; at < 6; at++) {
+            INDArray array =
+                    Nd4j.createFromArray(1.0, -2, 1, 0, 2, 1).castTo(type).reshape(2, 3);
+            array.putScalar(at, -7);
+            assertThat(Norms.largest(array)).isEqualTo(7);
+            assertThat(Norms.largest(array.transpose())).isEqualTo(7);
+            if (type != DataType.INT) {
+                for (double value : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
+                    array.putScalar(at, value);
+                    assertThat(Norms.largest(array)).isEqualTo(Double.valueOf(Math.abs(value)));
+                    assertThat(Norms.largest(array.transpose())).isEqualTo(Double.valueOf(Math.abs(value)));
+                }
+            }
+        }
+        assertThat(Norms.largest(Nd4j.empty(type))).isZero();
+    }
+
+    @ParameterizedTest
+    @EnumSource(
+            value = DataType.class,
             names = {"FLOAT", "DOUBLE"})
     void ofRows_anyMagnitude_isRight(DataType type) {
         var random = new Random(7);

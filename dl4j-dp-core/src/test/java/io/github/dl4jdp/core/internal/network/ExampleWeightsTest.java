@@ -271,6 +271,33 @@ class ExampleWeightsTest {
                 .hasMessageContaining("masks of features must be 0 and 1");
     }
 
+    /** ND4J's amax leaves NaN out unless it comes first. */
+    @ParameterizedTest
+    @EnumSource(names = {"FLOAT", "DOUBLE"})
+    void of_masksOfOtherNumbersAnywhere_areRefused(DataType type) {
+        for (double value : new double[] {Double.NaN, Double.POSITIVE_INFINITY, -1, 0.5, 2}) {
+            for (int at = 0; at < 6; at++) {
+                INDArray mask = Nd4j.ones(type, 2, 3);
+                mask.putScalar(at, value);
+                INDArray x = Nd4j.rand(type, 2, 3, 3);
+                INDArray y = Nd4j.rand(type, 2, 2, 3);
+                assertThatThrownBy(() -> ExampleWeights.of(
+                                new MultiDataSet(new INDArray[] {x}, new INDArray[] {y}, new INDArray[] {mask}, null),
+                                type))
+                        .as(value + " at " + at)
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining(
+                                "masks of features must be 0 and 1, that of features 0 has other numbers");
+                assertThatThrownBy(() -> ExampleWeights.of(
+                                new MultiDataSet(new INDArray[] {x}, new INDArray[] {y}, null, new INDArray[] {mask}),
+                                type))
+                        .as(value + " at " + at)
+                        .isInstanceOf(IllegalArgumentException.class)
+                        .hasMessageContaining("one other number, its weight");
+            }
+        }
+    }
+
     /** A mask of one step is also one of examples; DL4J puts it above the mask of the features, whatever that masks. */
     @Test
     void materialize_oneStepAndAMaskOfFeaturesThatMasksMore_isRefused() {
