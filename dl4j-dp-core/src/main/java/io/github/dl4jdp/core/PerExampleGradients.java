@@ -163,7 +163,7 @@ public final class PerExampleGradients {
             // The hooks of an attached network belong to its engine: a copy has the same gradients.
             return run(DpNetwork.of(model).copy(updater -> new NoOp()), data, rules, result);
         }
-        var problems = ModelValidator.problems(model, rules, null);
+        var problems = ModelValidator.problems(model, rules, 0, null);
         if (!problems.isEmpty()) {
             throw UnsupportedModelException.of(problems);
         }

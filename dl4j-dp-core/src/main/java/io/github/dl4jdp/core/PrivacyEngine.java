@@ -119,8 +119,11 @@ public final class PrivacyEngine implements AutoCloseable {
     static PrivacyEngine attach(
             Model network, DpSgdPlan plan, ExecutionOptions options, GradientRules rules, LedgerOpener ledgers) {
         CompletePlan complete = plan.complete();
-        var problems =
-                ModelValidator.problems(network, rules, complete.truncation().orElse(null));
+        var problems = ModelValidator.problems(
+                network,
+                rules,
+                complete.exampleShape().sequenceLength(),
+                complete.truncation().orElse(null));
         if (!problems.isEmpty()) {
             throw UnsupportedModelException.of(problems);
         }
@@ -218,7 +221,7 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** Every problem that {@code attach} would refuse the network for; empty if there is none. Changes nothing. */
     public static List<ModelProblem> check(Model network) {
-        return ModelProblem.of(ModelValidator.problems(network, GradientRules.builtIn(), null));
+        return ModelProblem.of(ModelValidator.problems(network, GradientRules.builtIn(), 0, null));
     }
 
     /** Every problem that {@code attach} would refuse the network for under {@code plan}, which may declare truncated backpropagation through time. */
@@ -228,7 +231,7 @@ public final class PrivacyEngine implements AutoCloseable {
 
     /** As {@link #check(Model, DpSgdPlan)}, with rules for your own layers and parts. */
     public static List<ModelProblem> check(Model network, DpSgdPlan plan, GradientRules rules) {
-        return ModelProblem.of(ModelValidator.problems(network, rules, plan.truncation()));
+        return ModelProblem.of(ModelValidator.problems(network, rules, plan.sequenceLength(), plan.truncation()));
     }
 
     /** The lots of the plan over in-memory data, for {@code net.fit(lots, plan.epochs())}. */
@@ -609,7 +612,7 @@ public final class PrivacyEngine implements AutoCloseable {
     /** The configuration of a network, of which nothing else is required. */
     private static DpNetwork configuration(Model network) {
         if (!DpNetwork.isKnown(network)) {
-            throw UnsupportedModelException.of(ModelValidator.problems(network, GradientRules.builtIn(), null));
+            throw UnsupportedModelException.of(ModelValidator.problems(network, GradientRules.builtIn(), 0, null));
         }
         return DpNetwork.of(network);
     }

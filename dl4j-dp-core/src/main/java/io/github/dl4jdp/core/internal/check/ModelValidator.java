@@ -77,25 +77,30 @@ public final class ModelValidator {
 
     private final DpNetwork network;
     private final GradientRules rules;
+    private final long sequenceLength;
     private final @Nullable Truncation truncation;
     private final List<Problem> problems = new ArrayList<>();
 
-    private ModelValidator(DpNetwork network, GradientRules rules, @Nullable Truncation truncation) {
+    private ModelValidator(
+            DpNetwork network, GradientRules rules, long sequenceLength, @Nullable Truncation truncation) {
         this.network = network;
         this.rules = rules;
+        this.sequenceLength = sequenceLength;
         this.truncation = truncation;
     }
 
     /**
      * Everything for which {@code attach} would refuse the network.
      *
+     * @param sequenceLength time steps of every sequence that the plan declares; 0 if none
      * @param truncation what the plan declares, or null
      */
-    public static List<Problem> problems(Model model, GradientRules rules, @Nullable Truncation truncation) {
+    public static List<Problem> problems(
+            Model model, GradientRules rules, long sequenceLength, @Nullable Truncation truncation) {
         if (!DpNetwork.isKnown(model)) {
             return List.of(Problem.ofNetwork(model, DpNetwork.UNKNOWN_CLASS));
         }
-        var validator = new ModelValidator(DpNetwork.of(model), rules, truncation);
+        var validator = new ModelValidator(DpNetwork.of(model), rules, sequenceLength, truncation);
         validator.checkNetwork();
         return validator.problems;
     }
@@ -138,6 +143,24 @@ public final class ModelValidator {
         TruncationValidator.networkProblems(network.backpropagation(), truncation)
                 .forEach(this::add);
         checkParts();
+        checkTimeSteps();
+    }
+
+    /** Of segments, the last one may be shorter. */
+    private void checkTimeSteps() {
+        if (truncation == null) {
+            if (sequenceLength > 0) {
+                TimeSteps.check(network, sequenceLength, "the plan's sequenceLength = " + sequenceLength, this::add);
+            }
+            return;
+        }
+        int before = problems.size();
+        long first = Math.min(truncation.segmentLength(), truncation.paddedLength());
+        TimeSteps.check(network, first, "the plan's segments of " + first + " time steps", this::add);
+        long last = truncation.paddedLength() % truncation.segmentLength();
+        if (last > 0 && problems.size() == before) {
+            TimeSteps.check(network, last, "the plan's last segment of " + last + " time steps", this::add);
+        }
     }
 
     private void checkParts() {

@@ -40,6 +40,7 @@ public final class AttachedConfiguration {
             "iterationCount",
             "epochCount",
             "timeSteps",
+            "inputLength", // of the last batch, in EmbeddingSequenceLayer, where it is inferred
             "shape", // of the last batch, in FeedForwardToCnnPreProcessor
             "layerParams",
             "vertexParams");

@@ -106,6 +106,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
      * @param conf the layer's configuration
      * @param preProcessor of the layer's input
      * @param inputs the network's inputs that it reads, by number
+     * @param below the parts that it reads, by their places in the list of parts
      * @param isFrozen whether it runs as in inference
      * @param isReached whether backpropagation comes to it
      * @param hasTrainableBelow whether something trains below, so that it must hand an input gradient on
@@ -121,6 +122,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
             org.deeplearning4j.nn.conf.layers.@Nullable Layer conf,
             @Nullable InputPreProcessor preProcessor,
             List<Integer> inputs,
+            List<Integer> below,
             boolean isFrozen,
             boolean isReached,
             boolean hasTrainableBelow,

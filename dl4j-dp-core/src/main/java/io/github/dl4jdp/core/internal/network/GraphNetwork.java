@@ -137,6 +137,8 @@ public final class GraphNetwork extends DpNetwork {
     @Override
     public List<Part> parts() {
         ComputationGraphConfiguration conf = network.getConfiguration();
+        List<String> names =
+                topology().ordered().stream().map(GraphVertex::getVertexName).toList();
         return topology().ordered().stream()
                 .map(vertex -> {
                     var own = Objects.requireNonNull(conf.getVertices().get(vertex.getVertexName()));
@@ -155,6 +157,10 @@ public final class GraphNetwork extends DpNetwork {
                             Objects.requireNonNull(conf.getVertexInputs().get(vertex.getVertexName())).stream()
                                     .map(conf.getNetworkInputs()::indexOf)
                                     .filter(input -> input >= 0)
+                                    .toList(),
+                            Objects.requireNonNull(conf.getVertexInputs().get(vertex.getVertexName())).stream()
+                                    .map(names::indexOf)
+                                    .filter(place -> place >= 0)
                                     .toList(),
                             GraphTopology.isFrozen(vertex),
                             topology().isReached(vertex),

@@ -99,6 +99,7 @@ final class LayerListNetwork extends DpNetwork {
                     conf.getConf(i).getLayer(),
                     InputGuard.without(conf.getInputPreProcess(i)),
                     i == 0 ? List.of(0) : List.of(),
+                    i == 0 ? List.of() : List.of(i - 1),
                     layers[i] instanceof FrozenLayer,
                     i >= first,
                     trainsBelow,
