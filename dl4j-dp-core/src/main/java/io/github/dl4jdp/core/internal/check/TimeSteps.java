@@ -6,7 +6,6 @@ import io.github.dl4jdp.core.internal.network.MaskLengths;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Objects;
 import java.util.Set;
 import java.util.function.BiConsumer;
 import java.util.stream.Stream;
@@ -110,8 +109,11 @@ final class TimeSteps {
         PERHAPS_SERIES,
         SERIES,
         /** A row for every time step of every example. */
-        ROWS
+        ROWS,
+        UNKNOWN
     }
+
+    private static final Steps UNKNOWN = new Steps(Form.UNKNOWN, -1);
 
     private record Steps(Form form, long number) {
         Steps as(Form other) {
@@ -119,7 +121,7 @@ final class TimeSteps {
         }
 
         boolean mayBeSeries() {
-            return form != Form.ROWS;
+            return form == Form.SERIES || form == Form.PERHAPS_SERIES;
         }
     }
 
@@ -148,16 +150,16 @@ final class TimeSteps {
     }
 
     private void follow(List<DpNetwork.Part> parts) {
-        var after = new ArrayList<@Nullable Steps>();
+        var after = new ArrayList<Steps>();
         for (DpNetwork.Part part : parts) {
-            List<@Nullable Steps> before = Stream.concat(
+            List<Steps> before = Stream.concat(
                             part.inputs().stream().map(input -> new Steps(Form.PERHAPS_SERIES, declared)),
                             part.below().stream().map(after::get))
                     .toList();
             Steps own = part.conf() == null
                     ? afterVertex(part, part.vertex(), before)
                     : afterLayer(part, part.conf(), afterPreProcessor(part.preProcessor(), before.get(0)));
-            boolean isOutput = part.output() >= 0 && own != null && own.form() == Form.SERIES;
+            boolean isOutput = part.output() >= 0 && own.form() == Form.SERIES;
             if (isOutput && own.number() != declared) {
                 problems.accept(
                         part,
@@ -169,7 +171,7 @@ final class TimeSteps {
         }
     }
 
-    private @Nullable Steps afterLayer(DpNetwork.Part part, Layer conf, @Nullable Steps before) {
+    private Steps afterLayer(DpNetwork.Part part, Layer conf, Steps before) {
         if (conf instanceof FrozenLayer frozen) {
             return afterLayer(part, frozen.getLayer(), before);
         }
@@ -179,23 +181,23 @@ final class TimeSteps {
         }
         if (conf instanceof LastTimeStep last) {
             afterLayer(part, last.getUnderlying(), before);
-            return null;
+            return UNKNOWN;
         }
         if (conf instanceof Bidirectional both) {
             Steps forward = afterLayer(part, both.getFwd(), before);
-            return forward == null ? null : forward.as(Form.SERIES);
+            return forward.form() == Form.UNKNOWN ? UNKNOWN : forward.as(Form.SERIES);
         }
         Class<? extends Layer> type = conf.getClass();
         if (conf instanceof RepeatVector repeat) {
-            return repeat.getDataFormat() == RNNFormat.NCW && (before == null || before.form() != Form.ROWS)
+            return repeat.getDataFormat() == RNNFormat.NCW && before.form() != Form.ROWS
                     ? new Steps(Form.SERIES, repeat.getN())
-                    : null;
+                    : UNKNOWN;
         }
-        if (before == null || OF_ANYTHING.contains(type)) {
+        if (before.form() == Form.UNKNOWN || OF_ANYTHING.contains(type)) {
             return before;
         }
         if (!before.mayBeSeries()) {
-            return OF_ROWS.contains(type) ? before : null;
+            return OF_ROWS.contains(type) ? before : UNKNOWN;
         }
         if (type == TimeDistributed.class || OF_SERIES.contains(type)) {
             return before.as(Form.SERIES);
@@ -214,7 +216,7 @@ final class TimeSteps {
             if (!embedding.isInferInputLength()) {
                 requireEqual(part, "its inputLength", embedding.getInputLength(), before.number(), "inputLength");
             }
-            return embedding.getOutputFormat() == RNNFormat.NCW ? before.as(Form.SERIES) : null;
+            return embedding.getOutputFormat() == RNNFormat.NCW ? before.as(Form.SERIES) : UNKNOWN;
         }
         if (conf instanceof CapsuleLayer capsules) {
             requireEqual(
@@ -225,14 +227,14 @@ final class TimeSteps {
                     "inputCapsuleDimensions");
             return new Steps(Form.SERIES, capsules.getCapsuleDimensions());
         }
-        return null;
+        return UNKNOWN;
     }
 
-    private static @Nullable Steps changed(Layer conf, Steps before) {
+    private static Steps changed(Layer conf, Steps before) {
         InputType after = conf.getOutputType(0, InputType.recurrent(1, before.number()));
         return after instanceof InputType.InputTypeRecurrent series && series.getTimeSeriesLength() > 0
                 ? new Steps(Form.SERIES, series.getTimeSeriesLength())
-                : null;
+                : UNKNOWN;
     }
 
     private Steps afterPRelu(DpNetwork.Part part, PReLULayer prelu, Steps before) {
@@ -257,8 +259,8 @@ final class TimeSteps {
         }
     }
 
-    private static @Nullable Steps afterPreProcessor(@Nullable InputPreProcessor conf, @Nullable Steps before) {
-        if (conf == null || before == null) {
+    private static Steps afterPreProcessor(@Nullable InputPreProcessor conf, Steps before) {
+        if (conf == null || before.form() == Form.UNKNOWN) {
             return before;
         }
         if (conf instanceof ComposableInputPreProcessor all) {
@@ -269,15 +271,15 @@ final class TimeSteps {
             return steps;
         }
         if (conf instanceof RnnToFeedForwardPreProcessor rows && rows.getRnnDataFormat() == RNNFormat.NCW) {
-            return before.mayBeSeries() ? before.as(Form.ROWS) : null;
+            return before.mayBeSeries() ? before.as(Form.ROWS) : UNKNOWN;
         }
         if (conf instanceof FeedForwardToRnnPreProcessor series && series.getRnnDataFormat() == RNNFormat.NCW) {
-            return before.form() == Form.ROWS ? before.as(Form.SERIES) : null;
+            return before.form() == Form.ROWS ? before.as(Form.SERIES) : UNKNOWN;
         }
-        return null;
+        return UNKNOWN;
     }
 
-    private @Nullable Steps afterVertex(DpNetwork.Part part, @Nullable GraphVertex conf, List<@Nullable Steps> before) {
+    private Steps afterVertex(DpNetwork.Part part, @Nullable GraphVertex conf, List<Steps> before) {
         if (conf instanceof FrozenVertex frozen) {
             return afterVertex(part, frozen.getUnderlying(), before);
         }
@@ -291,27 +293,26 @@ final class TimeSteps {
         if (conf instanceof DuplicateToTimeSeriesVertex) {
             return new Steps(Form.SERIES, declared);
         }
-        if (conf == null || before.stream().anyMatch(Objects::isNull)) {
-            return null;
+        if (conf == null || before.contains(UNKNOWN)) {
+            return UNKNOWN;
         }
         boolean merges = conf instanceof MergeVertex merge && merge.getMergeAxis() == 1;
         if (merges || conf instanceof ElementWiseVertex) {
             return together(part, before, !merges);
         }
-        return KEEPING.contains(conf.getClass()) ? before.get(0) : null;
+        return KEEPING.contains(conf.getClass()) ? before.get(0) : UNKNOWN;
     }
 
-    private @Nullable Steps together(DpNetwork.Part part, List<@Nullable Steps> before, boolean repeatsOne) {
-        List<Steps> all = before.stream().flatMap(Stream::ofNullable).toList();
-        if (all.stream().anyMatch(steps -> steps.form() == Form.ROWS)) {
-            return null;
+    private Steps together(DpNetwork.Part part, List<Steps> before, boolean repeatsOne) {
+        if (before.stream().anyMatch(steps -> steps.form() == Form.ROWS)) {
+            return UNKNOWN;
         }
-        List<Long> numbers = all.stream()
+        List<Long> numbers = before.stream()
                 .map(Steps::number)
                 .filter(number -> !(repeatsOne && number == 1))
                 .distinct()
                 .toList();
-        boolean isSeries = all.stream().anyMatch(steps -> steps.form() == Form.SERIES);
+        boolean isSeries = before.stream().anyMatch(steps -> steps.form() == Form.SERIES);
         if (numbers.size() > 1) {
             if (isSeries) {
                 problems.accept(
@@ -319,7 +320,7 @@ final class TimeSteps {
                         "sequences that meet in it must have one number of time steps, had " + numbers + " under "
                                 + plan + "; build the layers below for one length");
             }
-            return null;
+            return UNKNOWN;
         }
         return new Steps(isSeries ? Form.SERIES : Form.PERHAPS_SERIES, numbers.isEmpty() ? 1 : numbers.get(0));
     }
