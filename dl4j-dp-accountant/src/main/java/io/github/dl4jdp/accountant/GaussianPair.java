@@ -108,9 +108,11 @@ final class GaussianPair implements LossPair {
     static GaussianPair poisson(double q, double sigma) {
         Inverse inverse = (l, excess, from) -> {
             double ratio = (excess + q) / q;
-            return ratio > 0
-                    ? sigma * sigma * (l > 600 ? l - Math.log(q) : Math.log(ratio)) + 0.5
-                    : Double.NEGATIVE_INFINITY;
+            // log(ratio), where the ratio does not fit into a double too
+            double log = l <= 600 && ratio < Double.POSITIVE_INFINITY
+                    ? Math.log(ratio)
+                    : (l > 600 ? l : Math.log(excess + q)) - Math.log(q);
+            return ratio > 0 ? sigma * sigma * log + 0.5 : Double.NEGATIVE_INFINITY;
         };
         return new GaussianPair(
                 new double[] {0, 1},
@@ -405,6 +407,10 @@ final class GaussianPair implements LossPair {
 
     /** exp(log) (Phi(high) - Phi(low)) for a pair of points where that is no larger than about one. */
     private static double scaled(double log, double low, double high) {
+        if (high <= low) {
+            // Points that rounding has exchanged: nothing lies between, which takes nothing off either side.
+            return 0;
+        }
         if (high < 0) {
             return scaled(log, -high, -low);
         }

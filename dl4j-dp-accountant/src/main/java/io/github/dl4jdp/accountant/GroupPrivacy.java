@@ -56,6 +56,7 @@ public final class GroupPrivacy {
      */
     public static DpEvent event(DpEvent event, int groupSize) {
         Arguments.inRange("groupSize", 1, 1000, groupSize);
+        Nesting.require(event);
         return groupSize == 1 ? event : group(event, groupSize);
     }
 

@@ -23,6 +23,7 @@ abstract class LeafAccountant implements PrivacyAccountant {
     abstract void add(DpEvent leaf, long count);
 
     private Map<DpEvent, Long> parts(DpEvent event, long count) {
+        Nesting.require(event);
         return EventParts.of(event, count, getClass().getSimpleName(), relation, this::refusal);
     }
 
