@@ -319,7 +319,7 @@ class EarlyRefusalsTest {
 
     @ParameterizedTest
     @EnumSource
-    @SuppressWarnings("deprecation") // DL4J calls CUSTOM deprecated, and it is one of its values
+    @SuppressWarnings("deprecation") // DL4J calls CUSTOM deprecated, and the list of all has it
     void check_updaters_areRefusedWhereDl4jFailsOnThem(NetworkKind kind) {
         var all = new ArrayList<IUpdater>(List.of(new AdaBelief(0.1)));
         for (Updater updater : Updater.values()) {

@@ -157,6 +157,7 @@ class TimeStepsTest {
                 .build();
     }
 
+    @SuppressWarnings("rawtypes") // DL4J's builder cannot be named otherwise
     private static RepeatVector repeat() {
         return new RepeatVector.Builder(OWN).build();
     }
