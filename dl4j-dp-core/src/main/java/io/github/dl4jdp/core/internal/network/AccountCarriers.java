@@ -22,9 +22,6 @@ import org.jspecify.annotations.Nullable;
 
 /** The {@link AccountConstraint}s of a network while an engine drives it: they follow its progress and its parameters. */
 public final class AccountCarriers {
-    /** The numbers of an array that no two runs share. */
-    private static final int TELLING = 4;
-
     private final DpNetwork network;
     private final Map<String, Object> plan;
     private final ReleasedParameters.Lineage lineage;
@@ -48,6 +45,12 @@ public final class AccountCarriers {
 
     private boolean isReleased;
 
+    /** Of arrays that an update of the engine has made a release of another run but for rounding: that release. */
+    private final Map<Long, Long> ends = new HashMap<>();
+
+    /** What a layer's arrays were when all of them was last read: at every lot that is dear, and some places tell of most changes. */
+    private final Map<Integer, List<ParameterFingerprints>> seen = new HashMap<>();
+
     /**
      * Follows a network that is attached.
      *
@@ -65,7 +68,7 @@ public final class AccountCarriers {
         this.changed = new ArrayList<>();
         this.trained = new ArrayList<>();
         for (int i = 0; i < layers.length; i++) {
-            Set<Long> now = ParameterFingerprints.of(layers[i]);
+            Set<Long> now = copies(read(i));
             initial.add(now);
             var before = new LinkedHashSet<>(past.get(i).released());
             before.retainAll(now);
@@ -74,6 +77,28 @@ public final class AccountCarriers {
             changed.add(new LinkedHashSet<>(past.get(i).changed()));
             ReleasedParameters.add(before, lineage);
         }
+    }
+
+    /** Has the parameters be read in every place when they are next looked at. */
+    public void readAll() {
+        seen.clear();
+    }
+
+    private List<ParameterFingerprints> read(int index) {
+        List<ParameterFingerprints> now = ParameterFingerprints.arrays(network.layers()[index]);
+        seen.put(index, now);
+        return now;
+    }
+
+    private List<ParameterFingerprints> look(int index) {
+        List<ParameterFingerprints> before = seen.get(index);
+        return before != null && ParameterFingerprints.agree(network.layers()[index], before) ? before : read(index);
+    }
+
+    private static Set<Long> copies(List<ParameterFingerprints> arrays) {
+        var all = new LinkedHashSet<Long>();
+        arrays.forEach(array -> all.addAll(array.copies()));
+        return all;
     }
 
     /** What came out of training among a layer's parameters of now: what did before, and what has changed since. If nothing did, what was there before. */
@@ -108,8 +133,10 @@ public final class AccountCarriers {
                             now, plan, false, layers[i], new LayerPast(now.account(), Set.of(), Set.of()));
                 }
                 // Parameters that came since they were looked at are not the engine's.
-                Set<Long> fingerprints = ParameterFingerprints.of(layers[i]);
-                fingerprints.retainAll(before.noted());
+                Set<Long> noted = before.noted();
+                Set<Long> fingerprints = copies(look(i).stream()
+                        .filter(array -> noted.contains(array.exact()))
+                        .toList());
                 AccountConstraint next = before.live(
                         progress, this, i, fingerprints, releasedOf(i, fingerprints), changedOf(i, fingerprints));
                 if (i == first(layers)) {
@@ -154,6 +181,8 @@ public final class AccountCarriers {
         for (int i = 0; i < layers.length; i++) {
             AccountConstraint carrier = current[i];
             if (carrier != null && !DpNetwork.isFrozen(layers[i])) {
+                // Every place, for a look at what the update is subtracted from.
+                read(i);
                 Set<Long> after =
                         ParameterFingerprints.after(layers[i], network.model().params(), network.gradientView());
                 awaited.add(i);
@@ -177,9 +206,9 @@ public final class AccountCarriers {
     private void note(int index, boolean atItsWord) {
         awaited.remove(index);
         AccountConstraint carrier = current[index];
+        List<ParameterFingerprints> arrays = read(index);
         if (carrier != null) {
-            Set<Long> now = ParameterFingerprints.of(network.layers()[index]);
-            keepOwn(now, index, carrier, atItsWord);
+            Set<Long> now = own(arrays, index, carrier, atItsWord);
             Set<Long> ofTraining = releasedOf(index, now);
             carrier.add(now, ofTraining);
             ReleasedParameters.add(ofTraining, lineage);
@@ -198,22 +227,39 @@ public final class AccountCarriers {
     }
 
     /**
-     * Leaves of a layer's parameters of now those that the engine put there: what was noted, and what the last update made of it. They are not a release of another run: whoever changes the
-     * gradient can have an update end there. Arrays of fewer than {@value #TELLING} numbers may do so by chance.
+     * What the engine put there of a layer's parameters of now: what was noted, and what the last update made of it. It is not a release of another run, or one but for rounding: whoever
+     * changes the gradient can have an update end there. Arrays of fewer than {@value ParameterFingerprints#TELLING} numbers may do so by chance.
      *
      * @param atItsWord whether whatever is there came of the update
      */
-    @SuppressWarnings("ReferenceEquality") // a lineage is one by its identity
-    private void keepOwn(Set<Long> now, int index, AccountConstraint carrier, boolean atItsWord) {
-        Layer layer = network.layers()[index];
+    private Set<Long> own(
+            List<ParameterFingerprints> arrays, int index, AccountConstraint carrier, boolean atItsWord) {
         Set<Long> before = carrier.noted();
         Set<Long> update = expected.getOrDefault(index, Set.of());
-        now.removeIf(one -> !before.contains(one)
-                && ((!atItsWord && !update.contains(one))
-                        || (ReleasedParameters.lineageOf(one)
-                                        .filter(other -> other != lineage && addsTo(other.account()))
-                                        .isPresent()
-                                && ParameterFingerprints.isOfMany(layer, one, TELLING))));
+        var own = new LinkedHashSet<Long>();
+        for (ParameterFingerprints array : arrays) {
+            boolean isNew = !before.contains(array.exact());
+            if (isNew && !atItsWord && !update.contains(array.exact())) {
+                continue;
+            }
+            boolean mayBeForeign = isNew && array.length() >= ParameterFingerprints.TELLING;
+            if (mayBeForeign && isForeign(array.exact())) {
+                continue;
+            }
+            if (mayBeForeign && isForeign(array.rounded())) {
+                ends.put(array.exact(), array.rounded());
+                continue;
+            }
+            own.addAll(array.copies());
+        }
+        return own;
+    }
+
+    @SuppressWarnings("ReferenceEquality") // a lineage is one by its identity
+    private boolean isForeign(long fingerprint) {
+        return ReleasedParameters.lineageOf(fingerprint)
+                .filter(other -> other != lineage && addsTo(other.account()))
+                .isPresent();
     }
 
     /** Whether another account has anything that this one has not. A run without noise of its own may repeat another one, and is not private anyway. */
@@ -242,7 +288,13 @@ public final class AccountCarriers {
         changed.get(index).addAll(past.changed());
         AccountConstraint carrier = current[index];
         if (carrier != null) {
-            carrier.add(now, Set.of());
+            var noted = new LinkedHashSet<>(now);
+            ends.forEach((exact, end) -> {
+                if (now.contains(end)) {
+                    noted.add(exact);
+                }
+            });
+            carrier.add(noted, Set.of());
         }
     }
 
@@ -260,9 +312,7 @@ public final class AccountCarriers {
         if (isReleased || current[index] != carrier || !awaited.contains(index)) {
             return Set.of();
         }
-        Set<Long> now = ParameterFingerprints.of(network.layers()[index]);
-        keepOwn(now, index, carrier, false);
-        return now;
+        return own(ParameterFingerprints.arrays(network.layers()[index]), index, carrier, false);
     }
 
     /** Whether a layer is one of this network: a copy's configuration may share the carriers. */
@@ -280,17 +330,30 @@ public final class AccountCarriers {
         for (int i = 0; i < layers.length; i++) {
             AccountConstraint carrier = current[i];
             if (carrier != null) {
-                var now = new LinkedHashSet<>(ParameterFingerprints.of(layers[i]));
-                now.removeAll(carrier.noted());
-                if (awaited.contains(i) && !now.isEmpty()) {
-                    now.removeAll(carrier.fingerprints());
+                Set<Long> noted = carrier.noted();
+                var unknown = new ArrayList<>(look(i));
+                unknown.removeIf(array -> noted.contains(array.exact()));
+                if (awaited.contains(i) && !unknown.isEmpty()) {
+                    Set<Long> made = carrier.fingerprints();
+                    unknown.removeIf(array -> made.contains(array.exact()));
                 }
+                var now = new LinkedHashSet<Long>();
+                unknown.forEach(array -> now.add(stranger(array)));
                 if (!now.isEmpty()) {
                     strangers.put(i, now);
                 }
             }
         }
         return strangers;
+    }
+
+    private long stranger(ParameterFingerprints array) {
+        Long end = ends.get(array.exact());
+        if (end != null) {
+            return end;
+        }
+        ReleasedParameters.addIfChanged(array, lineage.account());
+        return array.exact();
     }
 
     /** Leaves carriers behind that follow nothing any more. */
@@ -304,7 +367,7 @@ public final class AccountCarriers {
         Layer[] layers = network.layers();
         var all = new ArrayList<LayerPast>();
         for (int i = 0; i < layers.length; i++) {
-            Set<Long> fingerprints = ParameterFingerprints.of(layers[i]);
+            Set<Long> fingerprints = copies(look(i));
             all.add(new LayerPast(now.account(), releasedOf(i, fingerprints), changedOf(i, fingerprints)));
         }
         return all;

@@ -35,6 +35,9 @@ final class AccountConstraint implements LayerConstraint {
     private final @Nullable Map<String, Object> plan;
     private final boolean detached;
     private final long parameters;
+    /** Whether its fingerprints are those of some places alone, as they once were. */
+    private final boolean ofPlaces;
+
     private transient @Nullable AccountCarriers carriers;
     private transient int index;
     /** The parameters may be any of these: an update of the engine goes from the ones to the others. */
@@ -51,6 +54,7 @@ final class AccountConstraint implements LayerConstraint {
             @Nullable Map<String, Object> plan,
             boolean detached,
             long parameters,
+            boolean ofPlaces,
             List<String> fingerprints,
             List<String> released,
             List<String> changed,
@@ -59,6 +63,7 @@ final class AccountConstraint implements LayerConstraint {
         this.plan = plan;
         this.detached = detached;
         this.parameters = parameters;
+        this.ofPlaces = ofPlaces;
         this.fingerprints = fingerprints;
         this.released = released;
         this.changed = changed;
@@ -84,7 +89,8 @@ final class AccountConstraint implements LayerConstraint {
                 plan,
                 detached,
                 layer.numParams(),
-                hexadecimal(ParameterFingerprints.of(layer)),
+                false,
+                hexadecimal(ParameterFingerprints.copies(layer)),
                 hexadecimal(past.released()),
                 hexadecimal(past.changed()),
                 List.of());
@@ -103,6 +109,7 @@ final class AccountConstraint implements LayerConstraint {
                 plan,
                 detached,
                 parameters,
+                false,
                 hexadecimal(now),
                 hexadecimal(ofTraining),
                 hexadecimal(ofUnknown),
@@ -110,6 +117,34 @@ final class AccountConstraint implements LayerConstraint {
         next.carriers = owner;
         next.index = layerIndex;
         return next;
+    }
+
+    /** This carrier with the exact fingerprints of a layer's arrays, where it has only those of their places. */
+    AccountConstraint of(Layer layer) {
+        if (!ofPlaces) {
+            return this;
+        }
+        List<ParameterFingerprints> arrays = ParameterFingerprints.arrays(layer);
+        return new AccountConstraint(
+                progress,
+                plan,
+                detached,
+                parameters,
+                false,
+                exact(fingerprints, arrays),
+                exact(released, arrays),
+                exact(changed, arrays),
+                states);
+    }
+
+    private static List<String> exact(List<String> places, List<ParameterFingerprints> arrays) {
+        var all = new LinkedHashSet<>(places);
+        for (ParameterFingerprints array : arrays) {
+            if (places.contains(Long.toHexString(array.places()))) {
+                all.addAll(hexadecimal(array.copies()));
+            }
+        }
+        return List.copyOf(all);
     }
 
     private static List<String> hexadecimal(Collection<Long> all) {
@@ -163,6 +198,7 @@ final class AccountConstraint implements LayerConstraint {
         map.put("plan", plan);
         map.put("detached", detached);
         map.put("parameters", parameters);
+        map.put("exact", !ofPlaces);
         map.put("fingerprints", hexadecimal(fingerprints()));
         map.put("released", hexadecimal(released()));
         map.put("changed", changed);
@@ -180,6 +216,7 @@ final class AccountConstraint implements LayerConstraint {
                 map.get("plan") == null ? null : PrivacyAccount.values(map.get("plan")),
                 Boolean.TRUE.equals(map.get("detached")),
                 MechanismJson.number(map, "parameters").longValue(),
+                !Boolean.TRUE.equals(map.get("exact")),
                 texts(map, "fingerprints"),
                 texts(map, "released"),
                 texts(map, "changed"),
@@ -236,7 +273,7 @@ final class AccountConstraint implements LayerConstraint {
             return;
         }
         boolean isKnown = before.account().unprotected().keySet().stream().anyMatch(id -> id.startsWith("plain-"));
-        Set<Long> now = ParameterFingerprints.of(layer);
+        Set<Long> now = ParameterFingerprints.copies(layer);
         PrivacyAccount account = before.account();
         if (!isKnown) {
             account = account.withUnprotected(
@@ -245,7 +282,7 @@ final class AccountConstraint implements LayerConstraint {
                             + "\" was trained without privacy after its private training");
         }
         var moved = new LinkedHashSet<>(now);
-        moved.removeAll(noted());
+        moved.removeAll(of(layer).noted());
         replaceIn(layer.conf().getLayer(), before.with(account), now, moved);
         ReleasedParameters.add(moved, new ReleasedParameters.Lineage(account));
         if (!detached) {
@@ -274,6 +311,7 @@ final class AccountConstraint implements LayerConstraint {
                             plan,
                             detached,
                             parameters,
+                            false,
                             hexadecimal(now),
                             both(released, ofTraining),
                             changed,
@@ -301,6 +339,7 @@ final class AccountConstraint implements LayerConstraint {
                 plan,
                 detached,
                 parameters,
+                ofPlaces,
                 hexadecimal(fingerprints()),
                 hexadecimal(released()),
                 changed,

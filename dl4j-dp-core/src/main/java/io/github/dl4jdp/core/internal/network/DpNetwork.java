@@ -745,7 +745,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
 
     /** A new layer is frozen for what it has learned, and freezing drops DL4J's count of updates. */
     private static LayerPast trainedOpenly(LayerPast past, Layer layer, String name) {
-        Set<Long> now = ParameterFingerprints.of(layer);
+        Set<Long> now = ParameterFingerprints.copies(layer);
         return new LayerPast(
                 past.account()
                         .withUnprotected(
@@ -798,13 +798,17 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
     }
 
     private static LayerPast pastOf(Layer layer, org.deeplearning4j.nn.conf.layers.Layer conf, String name) {
-        List<AccountConstraint> carriers = AccountCarriers.in(conf);
+        List<AccountConstraint> carriers = AccountCarriers.in(conf).stream()
+                .map(carrier -> carrier.of(layer))
+                .toList();
         PrivacyAccount account = Stream.concat(
                         carriers.stream().map(AccountConstraint::progress),
                         updaters(conf).map(PrivateUpdater::progress))
                 .map(TrainingProgress::account)
                 .reduce(PrivacyAccount.EMPTY, PrivacyAccount::and);
-        Set<Long> now = ParameterFingerprints.of(layer);
+        List<ParameterFingerprints> arrays = ParameterFingerprints.arrays(layer);
+        Set<Long> now = new LinkedHashSet<>();
+        arrays.forEach(array -> now.add(array.exact()));
         Set<Long> released = new LinkedHashSet<>();
         Set<Long> changed = new LinkedHashSet<>();
         carriers.forEach(carrier -> {
@@ -822,6 +826,11 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
                 && isTrained
                 && carriers.stream().anyMatch(carrier -> carrier.parameters() == layer.numParams());
         account = withLater(account, now);
+        for (ParameterFingerprints array : arrays) {
+            if (strangers.contains(array.exact())) {
+                ReleasedParameters.addIfChanged(array, account);
+            }
+        }
         return recognized(new LayerPast(account, released, changed), strangers, mustBeKnown, name);
     }
 
@@ -882,7 +891,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
         var lineage = new ReleasedParameters.Lineage(ofSearch);
         for (Layer layer : layers()) {
             if (!(layer instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
-                ReleasedParameters.replace(ParameterFingerprints.of(layer), lineage);
+                ReleasedParameters.replace(ParameterFingerprints.copies(layer), lineage);
             }
         }
         ReleasedParameters.replace(updaterStates(), lineage);
@@ -912,7 +921,7 @@ public abstract sealed class DpNetwork permits LayerListNetwork, GraphNetwork {
             var lineage = new ReleasedParameters.Lineage(account);
             for (Layer layer : layers()) {
                 if (!(layer instanceof org.deeplearning4j.nn.layers.FrozenLayer)) {
-                    ReleasedParameters.add(ParameterFingerprints.of(layer), lineage);
+                    ReleasedParameters.add(ParameterFingerprints.copies(layer), lineage);
                 }
             }
         }

@@ -59,6 +59,27 @@ final class ReleasedParameters {
         add(fingerprints, lineage);
     }
 
+    /**
+     * Notes an array that is not known, but is a known one apart from some of its values or digits: it was changed since.
+     *
+     * @param account of its network, which may have forgotten the known one
+     */
+    static void addIfChanged(ParameterFingerprints array, PrivacyAccount account) {
+        if (array.length() >= ParameterFingerprints.TELLING
+                && lineageOf(array.exact()).isEmpty()) {
+            accountOf(array.places())
+                    .map(known -> known.without(account.forgotten().keySet()))
+                    .filter(PrivacyAccount::isSpent)
+                    .ifPresent(
+                            known -> add(
+                                    Set.of(array.exact()),
+                                    new Lineage(
+                                            known.withUnprotected(
+                                                    "changed-" + Long.toHexString(array.exact()),
+                                                    "some of the parameters of an array were changed outside an engine after private training"))));
+        }
+    }
+
     /** The account of parameters that were released here. */
     static Optional<PrivacyAccount> accountOf(long fingerprint) {
         return lineageOf(fingerprint).map(Lineage::account);

@@ -378,6 +378,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
      * the next engine refuses them again. Of accounts that contradict each other none holds: epsilon is infinite.
      */
     private void takeUpLastChanges() {
+        carriers.readAll();
         try {
             takeUpChanges();
         } catch (IllegalStateException | IllegalArgumentException refusal) {
@@ -427,6 +428,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
 
     /** A copy of the network that any DL4J program loads: its updaters leave the parameters alone, and its account is in a constraint of DL4J's. */
     public Model exportable() {
+        carriers.readAll();
         takeUpChanges();
         Model copy = network.copy(updater -> new Sgd(0));
         DpNetwork.of(copy).export(progress(), plan.stored(), carriers.past(progress()));
@@ -441,6 +443,7 @@ public final class PrivateTraining implements AutoCloseable, DpNetwork.UpdateGat
     /** Takes up what was put into the network meanwhile, whatever became of the last lot. While another thread is in {@code fit}, it looks for itself. */
     public void lookAtParameters() {
         if (lifecycle != Lifecycle.DETACHED && !isInFitElsewhere()) {
+            carriers.readAll();
             takeUpChanges();
         }
     }
