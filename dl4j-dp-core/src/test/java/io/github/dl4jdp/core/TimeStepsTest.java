@@ -52,6 +52,7 @@ class TimeStepsTest {
     /** The length that the layers are built for. */
     private static final int OWN = 4;
 
+    @SuppressWarnings("ArrayRecordComponent") // short-lived, never compared
     private record Case(String name, boolean isFixed, boolean tokens, boolean labelsOnce, Layer... layers) {
         @Override
         public String toString() {
