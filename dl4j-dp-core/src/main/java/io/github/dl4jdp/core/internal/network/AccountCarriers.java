@@ -232,8 +232,7 @@ public final class AccountCarriers {
      *
      * @param atItsWord whether whatever is there came of the update
      */
-    private Set<Long> own(
-            List<ParameterFingerprints> arrays, int index, AccountConstraint carrier, boolean atItsWord) {
+    private Set<Long> own(List<ParameterFingerprints> arrays, int index, AccountConstraint carrier, boolean atItsWord) {
         Set<Long> before = carrier.noted();
         Set<Long> update = expected.getOrDefault(index, Set.of());
         var own = new LinkedHashSet<Long>();
