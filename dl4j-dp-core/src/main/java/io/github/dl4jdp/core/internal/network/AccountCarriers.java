@@ -38,6 +38,9 @@ public final class AccountCarriers {
     /** What the parameters of a layer become by the update that is under way. */
     private final Map<Integer, Set<Long>> expected = new HashMap<>();
 
+    /** Parameters that came from elsewhere and are in the account that is noted next: not before, as a copy of the network may have the carriers of now. */
+    private final Map<Integer, Set<Long>> takenUp = new HashMap<>();
+
     /** What is left to do when the update under way is made. */
     private Runnable whenMade = () -> {};
     /** The fingerprints of the updater's state. */
@@ -134,6 +137,7 @@ public final class AccountCarriers {
                 }
                 // Parameters that came since they were looked at are not the engine's.
                 Set<Long> noted = before.noted();
+                noted.addAll(takenUp.getOrDefault(i, Set.of()));
                 Set<Long> fingerprints = copies(look(i).stream()
                         .filter(array -> noted.contains(array.exact()))
                         .toList());
@@ -153,6 +157,7 @@ public final class AccountCarriers {
                 }
             }
         }
+        takenUp.clear();
     }
 
     /** The layer whose carrier has the fingerprints of the updater's state. */
@@ -285,16 +290,13 @@ public final class AccountCarriers {
         initial.get(index).addAll(now);
         released.get(index).addAll(past.released());
         changed.get(index).addAll(past.changed());
-        AccountConstraint carrier = current[index];
-        if (carrier != null) {
-            var noted = new LinkedHashSet<>(now);
-            ends.forEach((exact, end) -> {
-                if (now.contains(end)) {
-                    noted.add(exact);
-                }
-            });
-            carrier.add(noted, Set.of());
-        }
+        Set<Long> taken = takenUp.computeIfAbsent(index, none -> new LinkedHashSet<>());
+        taken.addAll(now);
+        ends.forEach((exact, end) -> {
+            if (now.contains(end)) {
+                taken.add(exact);
+            }
+        });
     }
 
     /** As {@link #liveFingerprints}, of those that came out of training. */
