@@ -14,6 +14,7 @@ import org.nd4j.linalg.dataset.DataSet;
 import org.nd4j.linalg.factory.Nd4j;
 
 /** Tables and pictures come as integers too: every stage makes of them what it makes of the same numbers as floats, and no integer type cuts off what lies between 0 and 1. */
+@SuppressWarnings("deprecation") // ND4J calls HALF deprecated, and tables of it exist
 class NumberTypesTest {
     private static final int ROWS = 60;
     private static final INDArray NUMBERS = Nd4j.createFromArray(numbers()).reshape(ROWS, 4);
