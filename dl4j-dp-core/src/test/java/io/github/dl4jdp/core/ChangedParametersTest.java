@@ -198,8 +198,9 @@ class ChangedParametersTest {
             }
             case LISTENER -> {
                 network.addListeners(new BaseTrainingListener() {
+                    /** Before the update, which must not make it forgotten. */
                     @Override
-                    public void iterationDone(Model model, int iteration, int epoch) {
+                    public void onGradientCalculation(Model model) {
                         model.setParams(change.of(model.params()));
                     }
                 });

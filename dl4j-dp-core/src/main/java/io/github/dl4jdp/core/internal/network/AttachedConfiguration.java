@@ -40,7 +40,6 @@ public final class AttachedConfiguration {
             "iterationCount",
             "epochCount",
             "timeSteps",
-            "inputLength", // of the last batch, in EmbeddingSequenceLayer, where it is inferred
             "shape", // of the last batch, in FeedForwardToCnnPreProcessor
             "layerParams",
             "vertexParams");
